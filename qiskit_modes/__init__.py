@@ -1,0 +1,1 @@
+"""IBM Quantum's execution modes on your own machine."""

@@ -1,0 +1,194 @@
+"""A job's life: its states, the moves that are legal between them, and what is recorded.
+
+::
+
+    Queued ──▶ Compiling ──▶ Ready ──▶ Executing ──▶ PostProcessing ──▶ Finished
+      │            │           │           │                │              ▲
+      │            └───────────┼───────────┴───┬────────────┘              │
+      │                        │               ▼                           │
+      │                        │          Abandoning ──────────────────────┤
+      └────────────────────────┴──── cancelled, or failed ─────────────────┘
+
+A lane is held from ``Compiling`` to ``Finished``, the QPU lock while ``Executing``, and also while
+``Abandoning`` an execution: the lock is not free before the QPU is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.plan import Instance
+
+__all__ = [
+    "RAN_TOO_LONG",
+    "Abandoning",
+    "Cancelled",
+    "Compiling",
+    "Completed",
+    "Executing",
+    "Failed",
+    "Fault",
+    "Finished",
+    "Job",
+    "JobState",
+    "Outcome",
+    "PostProcessing",
+    "Queued",
+    "Ready",
+]
+
+
+class Fault(Enum):
+    """Whose fault a failure is: it decides whether the time on the QPU is charged."""
+
+    USER = auto()
+    SYSTEM = auto()
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The job has a result."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job ended without a result, and not because its user wanted it to."""
+
+    fault: Fault
+    reason: str
+    code: int | None = None
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The job was stopped by its user, or by a limit."""
+
+    reason: str = ""
+    code: int | None = None
+
+
+Outcome = Completed | Failed | Cancelled
+
+RAN_TOO_LONG = Cancelled(reason="Ran too long", code=1305)
+"""How a job ends that held the QPU longer than it may; the code is the service's own."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """Waits for a lane."""
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """In a lane; its program is being prepared."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """In a lane; waits for the QPU lock."""
+
+
+@dataclass(frozen=True)
+class Executing:
+    """In a lane, and holds the QPU lock."""
+
+    since: float
+    deadline: float
+    """When it will have held the lock for as long as it may."""
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """In a lane; its result is being made."""
+
+
+@dataclass(frozen=True)
+class Abandoning:
+    """Over for its user, but the step that was under way has not ended yet."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Out of the lanes, for good."""
+
+    outcome: Outcome
+
+
+JobState = Queued | Compiling | Ready | Executing | PostProcessing | Abandoning | Finished
+
+_LEGAL: dict[type[JobState], frozenset[type[JobState]]] = {
+    Queued: frozenset({Compiling, Finished}),
+    Compiling: frozenset({Ready, Abandoning, Finished}),
+    Ready: frozenset({Executing, Finished}),
+    Executing: frozenset({PostProcessing, Abandoning, Finished}),
+    PostProcessing: frozenset({Abandoning, Finished}),
+    Abandoning: frozenset({Finished}),
+    Finished: frozenset(),
+}
+
+
+@dataclass
+class Job:
+    """What the scheduler knows of one job."""
+
+    id: str
+    instance: Instance
+    workload_id: str | None
+    """The session or batch it belongs to; None for job mode."""
+    max_execution_seconds: float
+    """How long it may hold the QPU lock."""
+    submitted_at: float
+    state: JobState = field(default_factory=Queued)
+    running_at: float | None = None
+    """When it got its lane."""
+    executing_at: float | None = None
+    """When it got the QPU lock."""
+    released_at: float | None = None
+    """When it gave the QPU lock back."""
+    settled_at: float | None = None
+    """When its outcome was decided: for its user it is over since then."""
+    story: list[tuple[float, str]] = field(default_factory=list)
+    """Every state it has been in, for error messages and timelines."""
+
+    def move(self, state: JobState, at: float) -> None:
+        """Enter ``state``.
+
+        Raises:
+            IllegalTransition: If the table of legal moves does not have this one.
+        """
+        if type(state) not in _LEGAL[type(self.state)]:
+            raise IllegalTransition(f"job {self.id}", self.state, state, self.story)
+        self.state = state
+        self.story.append((at, type(state).__name__))
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, or None while that is open."""
+        match self.state:
+            case Abandoning(outcome) | Finished(outcome):
+                return outcome
+            case _:
+                return None
+
+    @property
+    def final(self) -> bool:
+        """Whether its lane is free again and nothing about it will change."""
+        return isinstance(self.state, Finished)
+
+    def held_seconds(self, now: float) -> float:
+        """Return for how long it has held the QPU lock by the time ``now``."""
+        if self.executing_at is None:
+            return 0.0
+        return (now if self.released_at is None else self.released_at) - self.executing_at
+
+    def charged_seconds(self, now: float) -> float:
+        """Return the usage of the job alone: its time on the QPU, unless the system failed it."""
+        match self.outcome:
+            case Failed(fault=Fault.SYSTEM):
+                return 0.0
+            case _:
+                return self.held_seconds(now)

@@ -1,0 +1,140 @@
+"""The invariants of a scheduler, as code. Tests check them after every transition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qiskit_modes.scheduling.errors import InvariantViolation
+from qiskit_modes.scheduling.job import (
+    Abandoning,
+    Compiling,
+    Executing,
+    Finished,
+    PostProcessing,
+    Queued,
+    Ready,
+)
+from qiskit_modes.scheduling.waiting import CALIBRATION
+from qiskit_modes.scheduling.workload import Mode, WorkloadState
+
+if TYPE_CHECKING:
+    from qiskit_modes.scheduling.scheduler import Scheduler
+
+__all__ = ["validate"]
+
+_IN_LANE = (Compiling, Ready, Executing, PostProcessing, Abandoning)
+
+
+def validate(scheduler: Scheduler) -> None:
+    """Check everything that must hold between two events.
+
+    Raises:
+        InvariantViolation: Naming the first thing that does not hold.
+    """
+    _jobs_are_in_one_place(scheduler)
+    _qpu_has_one_user(scheduler)
+    _sessions_exclude(scheduler)
+    _workloads_are_consistent(scheduler)
+    _nobody_waits_in_vain(scheduler)
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise InvariantViolation(what)
+
+
+def _jobs_are_in_one_place(scheduler: Scheduler) -> None:
+    for job in scheduler.jobs.values():
+        workload = scheduler.workloads[job.workload_id] if job.workload_id else None
+        queued = scheduler.queue.holds(job, workload)
+        in_lane = job.id in scheduler.locks.lanes
+        _require(queued == isinstance(job.state, Queued), f"{job.id} is {job.state}: {queued=}")
+        _require(in_lane == isinstance(job.state, _IN_LANE), f"{job.id} is {job.state}: {in_lane=}")
+        if workload is not None:
+            running = job.id in workload.running
+            _require(running == in_lane, f"{job.id} of {workload.id}: {running=}, {in_lane=}")
+        decided = job.outcome is not None
+        _require(decided == (job.settled_at is not None), f"{job.id}: outcome without a time")
+        finals = sum(what == Finished.__name__ for _, what in job.story)
+        _require(finals == isinstance(job.state, Finished), f"{job.id} ended {finals} times")
+    ready = {job.id for job in scheduler.jobs.values() if isinstance(job.state, Ready)}
+    _require(set(scheduler.locks.qpu.waiting) == ready, "the ready jobs are those waiting")
+    for lane in scheduler.locks.lanes.holders:
+        _require(lane in scheduler.jobs, f"{lane} holds a lane and is not known")
+
+
+def _qpu_has_one_user(scheduler: Scheduler) -> None:
+    holders = scheduler.locks.qpu.holders
+    _require(len(holders) <= 1, f"the QPU lock is held by {holders}")
+    executing = {j.id for j in scheduler.jobs.values() if isinstance(j.state, Executing)}
+    _require(executing <= set(holders), f"{executing} execute without the QPU lock")
+    for holder in holders:
+        if holder == CALIBRATION:
+            _require(scheduler.calibration_ends_at is not None, "a calibration without an end")
+            continue
+        state = scheduler.jobs[holder].state
+        _require(isinstance(state, Executing | Abandoning), f"{holder} holds the QPU in {state}")
+    for job in scheduler.jobs.values():
+        holding = job.executing_at is not None and job.released_at is None
+        _require(holding == (job.id in holders), f"{job.id}: {holding=}, QPU lock of {holders}")
+    ends = [hold.end for hold in scheduler.locks.qpu.history]
+    starts = [hold.start for hold in scheduler.locks.qpu.history]
+    overlaps = [
+        i for i, (end, start) in enumerate(zip(ends, starts[1:], strict=False)) if start < end
+    ]
+    _require(not overlaps, f"intervals of the QPU lock overlap at {overlaps}")
+
+
+def _sessions_exclude(scheduler: Scheduler) -> None:
+    active = [
+        w.id
+        for w in scheduler.workloads.values()
+        if w.mode is Mode.SESSION and w.state is WorkloadState.ACTIVE
+    ]
+    holders = scheduler.locks.reservation.holders
+    _require(tuple(active) == holders, f"active sessions {active}, reservation of {holders}")
+    for session_id in active:
+        inside = {*scheduler.locks.lanes.holders, *scheduler.locks.qpu.holders}
+        _require(CALIBRATION not in inside, f"a calibration runs within {session_id}")
+        strangers = [i for i in inside if scheduler.jobs[i].workload_id != session_id]
+        _require(not strangers, f"{strangers} run within {session_id}")
+
+
+def _workloads_are_consistent(scheduler: Scheduler) -> None:
+    for workload in scheduler.workloads.values():
+        closed = workload.state is WorkloadState.CLOSED
+        _require(closed != (workload.id in scheduler.open_workloads), f"{workload.id} is mislaid")
+        _require(not (closed and workload.has_jobs), f"{workload.id} is closed and has jobs")
+        _require(not (closed and workload.accepting_jobs), f"{workload.id} is closed and accepts")
+        _require(
+            workload.state is WorkloadState.ACTIVE or not workload.running,
+            f"{workload.id} is {workload.state} and has jobs in lanes",
+        )
+        _require(
+            closed or workload.accepting_jobs or workload.has_jobs,
+            f"{workload.id} takes no jobs, has none, and is not closed",
+        )
+        held = sum(
+            hold.end - hold.start
+            for hold in scheduler.locks.reservation.history
+            if hold.holder == workload.id
+        )
+        if closed and workload.mode is Mode.SESSION:
+            usage = workload.usage_seconds(now=0.0)
+            _require(abs(usage - held) < 1e-6, f"{workload.id}: charged {usage}, held {held}")
+
+
+def _nobody_waits_in_vain(scheduler: Scheduler) -> None:
+    locks = scheduler.locks
+    _require(not (locks.qpu.idle and locks.qpu.waiting), "the QPU is free and jobs wait for it")
+    if locks.lanes.free:
+        if not locks.reservation.idle:
+            session = scheduler.workloads[locks.reservation.holders[0]]
+            _require(not session.queued, f"lanes are free and {session.id} has queued jobs")
+        elif scheduler.draining_for is None:
+            waiting = [e.job_id for e in scheduler.queue.entries(scheduler.open_workloads)]
+            _require(not waiting, f"lanes are free and {waiting} wait")
+    if scheduler.draining_for is not None:
+        busy = not (locks.lanes.idle and locks.qpu.idle)
+        _require(busy, f"nothing is in progress and {scheduler.draining_for.id} does not start")
+        _require(bool(scheduler.draining_for.queued), "draining for a session without jobs")

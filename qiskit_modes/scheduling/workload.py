@@ -1,0 +1,168 @@
+"""A session's or batch's life: its states, its timers, and what is recorded.
+
+::
+
+                 ┌────────────────── close, unused, TTL ──────────────────┐
+                 │                                                        ▼
+    Open ──▶ Active ──▶ Inactive ──▶ Active ──▶ ... ──▶ Active ──▶     Closed
+                 first job starts;   idle for its interactive TTL
+
+Whether it accepts jobs is a fact beside the state: a closed-to-submission session stays ``Active``
+until its last job has ended.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.plan import Instance
+
+__all__ = ["Mode", "Timer", "Window", "Workload", "WorkloadState"]
+
+
+class Mode(StrEnum):
+    """The three execution modes."""
+
+    JOB = "job"
+    BATCH = "batch"
+    SESSION = "session"
+
+
+class WorkloadState(StrEnum):
+    """The states of a session or batch, in the service's words."""
+
+    OPEN = "open"
+    """Waits for its first job to start."""
+    ACTIVE = "active"
+    """Has priority: it runs jobs, or waits for more."""
+    INACTIVE = "inactive"
+    """Had nothing to do; its next job goes through the queue and activates it again."""
+    CLOSED = "closed"
+    """Runs nothing and accepts nothing, for good."""
+
+
+_LEGAL: dict[WorkloadState, frozenset[WorkloadState]] = {
+    WorkloadState.OPEN: frozenset({WorkloadState.ACTIVE, WorkloadState.CLOSED}),
+    WorkloadState.ACTIVE: frozenset({WorkloadState.INACTIVE, WorkloadState.CLOSED}),
+    WorkloadState.INACTIVE: frozenset({WorkloadState.ACTIVE, WorkloadState.CLOSED}),
+    WorkloadState.CLOSED: frozenset(),
+}
+
+
+class Timer(Enum):
+    """Which of a workload's timers runs out."""
+
+    UNUSED = "it was open for too long without a job"
+    INTERACTIVE = "it had no job to run within its interactive TTL"
+    MAX_TTL = "its maximum TTL was reached"
+
+
+@dataclass
+class Window:
+    """One interval in which a workload was active."""
+
+    start: float
+    end: float | None = None
+    """None while it lasts."""
+
+
+@dataclass
+class Workload:
+    """What the scheduler knows of one session or batch."""
+
+    id: str
+    mode: Mode
+    instance: Instance
+    max_ttl_seconds: float
+    interactive_ttl_seconds: float
+    opened_at: float
+    state: WorkloadState = WorkloadState.OPEN
+    accepting_jobs: bool = True
+    queued: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    """Its jobs that have no lane yet, each with its place in the order of all submissions."""
+    running: set[str] = field(default_factory=set)
+    """Its jobs in lanes."""
+    idle_since: float = 0.0
+    """Since when it has had no job; meaningful only while it has none."""
+    windows: list[Window] = field(default_factory=list)
+    timestamps: list[tuple[WorkloadState, float]] = field(default_factory=list)
+    """Every state it has entered, with the time."""
+    jobs_submitted: int = 0
+    last_job_started: float | None = None
+    last_job_completed: float | None = None
+    closed_because: str | None = None
+    job_seconds: float = 0.0
+    """Sum of what its finished jobs are charged alone: a batch's usage."""
+
+    def __post_init__(self) -> None:
+        self.idle_since = self.opened_at
+        self.timestamps.append((self.state, self.opened_at))
+
+    def move(self, state: WorkloadState, at: float) -> None:
+        """Enter ``state``, and begin or end an active window with it.
+
+        Raises:
+            IllegalTransition: If the table of legal moves does not have this one.
+        """
+        if state not in _LEGAL[self.state]:
+            story = [(time, str(old)) for old, time in self.timestamps]
+            raise IllegalTransition(f"{self.mode} {self.id}", self.state, state, story)
+        if self.state is WorkloadState.ACTIVE:
+            self.windows[-1].end = at
+        if state is WorkloadState.ACTIVE:
+            self.windows.append(Window(at))
+        self.state = state
+        self.timestamps.append((state, at))
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether any of its jobs waits for a lane or is in one."""
+        return bool(self.queued or self.running)
+
+    @property
+    def started_at(self) -> float | None:
+        """When its first job started; its maximum TTL counts from then."""
+        return self.windows[0].start if self.windows else None
+
+    @property
+    def activated_at(self) -> float | None:
+        """When it last became active."""
+        return self.windows[-1].start if self.windows else None
+
+    @property
+    def closed_at(self) -> float | None:
+        """When it was closed for good."""
+        state, at = self.timestamps[-1]
+        return at if state is WorkloadState.CLOSED else None
+
+    def ends_at(self) -> float | None:
+        """Return when its maximum TTL runs out, or None if it has not started."""
+        return None if self.started_at is None else self.started_at + self.max_ttl_seconds
+
+    def next_timer(self) -> tuple[float, Timer] | None:
+        """Return when which of its timers runs out next, or None if none runs."""
+        if self.state is WorkloadState.CLOSED:
+            return None
+        timers: list[tuple[float, Timer]] = []
+        ends_at = self.ends_at()
+        # Once it takes no jobs and none of its jobs waits, there is nothing left to cut off.
+        if ends_at is not None and (self.accepting_jobs or self.queued):
+            timers.append((ends_at, Timer.MAX_TTL))
+        if not self.has_jobs:
+            if self.state is WorkloadState.ACTIVE:
+                timers.append((self.idle_since + self.interactive_ttl_seconds, Timer.INTERACTIVE))
+            elif self.state is WorkloadState.OPEN:
+                unused = self.instance.plan.unused_ttl_seconds
+                timers.append((self.idle_since + unused, Timer.UNUSED))
+        return min(timers, key=lambda timer: timer[0], default=None)
+
+    def active_seconds(self, now: float) -> float:
+        """Return for how long it has been active, all windows together."""
+        return sum((now if w.end is None else w.end) - w.start for w in self.windows)
+
+    def usage_seconds(self, now: float) -> float:
+        """Return its usage: a session's by the wall clock, a batch's by its jobs on the QPU."""
+        return self.active_seconds(now) if self.mode is Mode.SESSION else self.job_seconds

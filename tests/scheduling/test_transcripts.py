@@ -1,0 +1,494 @@
+"""The rules as transcripts: events in, exactly these instructions out."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from qiskit_modes.scheduling import Instance, Mode, Plan, Scheduler, WorkloadState
+from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.events import (
+    CalibrationDue,
+    CancelRequested,
+    Event,
+    JobCompiled,
+    JobExecuted,
+    JobFailed,
+    JobPostProcessed,
+    JobSubmitted,
+    TimePassed,
+    WorkloadCancelled,
+    WorkloadClosed,
+    WorkloadOpened,
+)
+from qiskit_modes.scheduling.instructions import (
+    Abandon,
+    Announce,
+    Compile,
+    Execute,
+    Finish,
+    Instruction,
+    PostProcess,
+    Refusal,
+    Refuse,
+)
+from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, Failed, Fault
+from qiskit_modes.scheduling.locks import Hold
+
+ALICE = Instance("alice")
+BOB = Instance("bob")
+
+
+class Driver:
+    """Feeds a scheduler and checks every invariant after every event."""
+
+    def __init__(self, lanes: int = 5) -> None:
+        self.scheduler = Scheduler(lanes=lanes)
+
+    def __call__(self, event: Event, now: float) -> list[Instruction]:
+        instructions = self.scheduler.handle(event, now)
+        self.scheduler.validate()
+        return instructions
+
+    def submit(self, job_id: str, now: float, workload_id: str | None = None, **more: object):
+        more = {"instance": ALICE, **more}
+        return self(JobSubmitted(job_id, workload_id=workload_id, **more), now)
+
+    def open(self, workload_id: str, mode: Mode, now: float = 0.0, **more: object):
+        more = {"instance": ALICE, **more}
+        return self(WorkloadOpened(workload_id, mode, **more), now)
+
+    def run_through(self, job_id: str, compiled: float, executed: float, done: float) -> None:
+        """Answer the three steps of a job that gets the QPU at once."""
+        self(JobCompiled(job_id), compiled)
+        self(JobExecuted(job_id), executed)
+        self(JobPostProcessed(job_id), done)
+
+    def state(self, workload_id: str) -> WorkloadState:
+        return self.scheduler.workloads[workload_id].state
+
+    def outcome(self, job_id: str):
+        return self.scheduler.jobs[job_id].outcome
+
+
+@pytest.fixture
+def driver() -> Iterator[Driver]:
+    driver = Driver()
+    yield driver
+    driver.scheduler.validate()
+
+
+# -- job mode ------------------------------------------------------------------------------------
+
+
+def test_a_job_locks_the_qpu_only_while_its_circuits_execute(driver):
+    assert driver.submit("j", 0) == [Compile("j")]
+    assert driver.scheduler.locks.qpu.idle
+    assert driver(JobCompiled("j"), 10) == [Execute("j")]
+    assert driver(JobExecuted("j"), 13) == [PostProcess("j")]
+    assert driver.scheduler.locks.qpu.idle
+    assert driver(JobPostProcessed("j"), 18) == [Finish("j", Completed())]
+    job = driver.scheduler.jobs["j"]
+    assert (job.running_at, job.executing_at, job.released_at, job.settled_at) == (0, 10, 13, 18)
+    assert job.charged_seconds(99) == 3
+    assert list(driver.scheduler.locks.qpu.history) == [Hold("j", 10, 13)]
+
+
+def test_a_lane_for_each_of_the_first_five_jobs(driver):
+    for n in range(5):
+        assert driver.submit(f"j{n}", 0) == [Compile(f"j{n}")]
+    assert driver.submit("j5", 0) == []
+    assert driver(JobFailed("j2", Fault.USER, "boom"), 1) == [
+        Finish("j2", Failed(Fault.USER, "boom")),
+        Compile("j5"),
+    ]
+
+
+def test_jobs_ready_for_the_qpu_get_it_in_the_order_in_which_they_became_ready(driver):
+    for name in "abc":
+        driver.submit(name, 0)
+    assert driver(JobCompiled("b"), 1) == [Execute("b")]
+    assert driver(JobCompiled("c"), 2) == []
+    assert driver(JobCompiled("a"), 3) == []
+    assert driver(JobExecuted("b"), 4) == [PostProcess("b"), Execute("c")]
+    assert driver(JobExecuted("c"), 5) == [PostProcess("c"), Execute("a")]
+
+
+def test_cancelling_a_queued_job_costs_nothing(driver):
+    for n in range(6):
+        driver.submit(f"j{n}", 0)
+    outcome = Cancelled("it was cancelled by its user")
+    assert driver(CancelRequested("j5"), 1) == [Finish("j5", outcome)]
+    assert driver.scheduler.jobs["j5"].running_at is None
+    assert driver.scheduler.jobs["j5"].charged_seconds(9) == 0
+
+
+def test_cancelling_on_the_qpu_keeps_the_lock_until_the_qpu_has_stopped(driver):
+    driver.submit("a", 0)
+    driver.submit("b", 0)
+    driver(JobCompiled("a"), 1)
+    driver(JobCompiled("b"), 1)
+    outcome = Cancelled("it was cancelled by its user")
+    assert driver(CancelRequested("a"), 5) == [Abandon("a"), Finish("a", outcome)]
+    assert "a" in driver.scheduler.locks.qpu
+    assert driver(JobFailed("a", Fault.SYSTEM, "killed"), 6) == [Execute("b")]
+    assert driver.outcome("a") == outcome
+    assert driver.scheduler.jobs["a"].charged_seconds(9) == 5
+
+
+def test_a_result_that_arrives_after_the_cancel_does_not_turn_it_into_a_success(driver):
+    driver.submit("a", 0)
+    driver(JobCompiled("a"), 1)
+    driver(CancelRequested("a"), 2)
+    assert driver(JobExecuted("a"), 2) == []
+    assert driver.outcome("a") == Cancelled("it was cancelled by its user")
+
+
+def test_a_job_cannot_be_cancelled_twice(driver):
+    driver.submit("a", 0)
+    driver(CancelRequested("a"), 1)
+    (refused,) = driver(CancelRequested("a"), 1)
+    assert isinstance(refused, Refuse)
+    assert refused.refusal is Refusal.ALREADY_FINAL
+
+
+def test_a_job_that_holds_the_qpu_too_long_is_stopped_at_its_limit(driver):
+    driver.submit("a", 0, max_execution_seconds=5)
+    driver(JobCompiled("a"), 10)
+    assert driver.scheduler.next_deadline() == 15
+    assert driver(TimePassed(), 15) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    driver(JobFailed("a", Fault.SYSTEM, "killed"), 15)
+    assert driver.scheduler.jobs["a"].charged_seconds(99) == 5
+
+
+def test_no_job_may_hold_the_qpu_for_more_than_three_hours(driver):
+    driver.submit("a", 0, max_execution_seconds=20_000)
+    driver(JobCompiled("a"), 0)
+    assert driver.scheduler.next_deadline() == 10_800
+
+
+@pytest.mark.parametrize(("fault", "charged"), [(Fault.USER, 2), (Fault.SYSTEM, 0)])
+def test_a_failure_is_charged_only_if_it_is_the_users(driver, fault, charged):
+    driver.submit("a", 0)
+    driver(JobCompiled("a"), 1)
+    driver(JobFailed("a", fault, "boom", 1234), 3)
+    assert driver.outcome("a") == Failed(fault, "boom", 1234)
+    assert driver.scheduler.jobs["a"].charged_seconds(9) == charged
+    assert driver.scheduler.ledger.used(ALICE, 9) == charged
+
+
+def test_a_step_that_was_never_begun_cannot_end(driver):
+    driver.submit("a", 0)
+    with pytest.raises(IllegalTransition, match=r"job a .*Compiling"):
+        driver.scheduler.handle(JobExecuted("a"), 1)
+
+
+def test_time_does_not_run_backwards(driver):
+    driver.submit("a", 5)
+    with pytest.raises(ValueError, match="backwards"):
+        driver.scheduler.handle(TimePassed(), 4)
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+def test_a_session_reserves_the_qpu_from_the_start_of_its_first_job(driver):
+    driver.open("s", Mode.SESSION)
+    assert driver.scheduler.locks.reservation.idle
+    assert driver.submit("mine", 1, "s") == [Compile("mine")]
+    assert driver.scheduler.locks.reservation.holders == ("s",)
+    assert driver.submit("yours", 2, instance=BOB) == []
+    assert driver.scheduler.next_deadline() == 4  # then it has waited long enough to be told
+    (announced,) = driver(TimePassed(), 4)
+    assert isinstance(announced, Announce)
+    assert announced.wait.blocker_id == "s"
+    assert announced.wait.seconds_if_idle is None
+    driver.run_through("mine", 4, 5, 5)
+    assert driver.scheduler.waits_for("yours", 6).seconds_if_idle == 59
+    assert driver.scheduler.next_deadline() == 65
+    assert driver(TimePassed(), 65) == [Compile("yours")]
+    assert driver.state("s") is WorkloadState.INACTIVE
+    assert driver.scheduler.workloads["s"].usage_seconds(999) == 64
+
+
+def test_a_session_waits_until_the_lanes_are_empty_and_nothing_overtakes_it(driver):
+    driver.submit("before", 0, instance=BOB)
+    driver.open("s", Mode.SESSION)
+    assert driver.submit("first", 1, "s") == []
+    assert driver.submit("after", 2, instance=BOB) == []
+    driver(JobCompiled("before"), 3)
+    (announced, *_) = driver(JobExecuted("before"), 4)
+    assert announced == Announce(driver.scheduler.waits_for("after", 4))
+    assert announced.wait.blocker_id == "s"
+    assert driver(JobPostProcessed("before"), 5) == [
+        Finish("before", Completed()),
+        Compile("first"),
+    ]
+    assert driver.state("s") is WorkloadState.ACTIVE
+
+
+def test_a_drain_ends_when_the_sessions_jobs_are_cancelled(driver):
+    driver.submit("before", 0, instance=BOB)
+    driver.open("s", Mode.SESSION)
+    driver.submit("first", 0, "s")
+    driver.submit("after", 0, instance=BOB)
+    assert driver(CancelRequested("first"), 1)[-1] == Compile("after")
+
+
+def test_a_session_submits_again_in_time_and_keeps_the_qpu(driver):
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver.run_through("a", 0, 10, 10)
+    assert driver.submit("b", 40, "s") == [Compile("b")]
+    driver.run_through("b", 40, 50, 50)
+    driver(WorkloadClosed("s"), 50)
+    assert driver.state("s") is WorkloadState.CLOSED
+    assert driver.scheduler.workloads["s"].usage_seconds(999) == 50
+
+
+def test_an_inactive_session_goes_through_the_queue_and_is_active_again(driver):
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver.run_through("a", 0, 10, 10)
+    assert driver.submit("other", 100, instance=BOB) == [Compile("other")]
+    assert driver.submit("b", 101, "s") == []
+    driver.run_through("other", 102, 103, 103)
+    session = driver.scheduler.workloads["s"]
+    assert session.state is WorkloadState.ACTIVE
+    assert session.started_at == 0
+    assert session.activated_at == 103
+    driver.run_through("b", 103, 104, 104)
+    driver(WorkloadClosed("s"), 104)
+    states = [(str(state), at) for state, at in session.timestamps]
+    assert states == [
+        ("open", 0),
+        ("active", 0),
+        ("inactive", 70),
+        ("active", 103),
+        ("closed", 104),
+    ]
+    assert session.usage_seconds(999) == 71
+
+
+def test_a_closed_session_finishes_what_it_has_and_ends_at_its_last_job(driver):
+    driver = Driver(lanes=1)
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver.submit("b", 0, "s")
+    driver(WorkloadClosed("s"), 1)
+    assert driver.state("s") is WorkloadState.ACTIVE
+    (refused,) = driver.submit("c", 1, "s")
+    assert isinstance(refused, Refuse)
+    assert refused.refusal is Refusal.NOT_ACCEPTING
+    driver.run_through("a", 2, 3, 4)
+    driver.run_through("b", 5, 6, 7)
+    assert driver.state("s") is WorkloadState.CLOSED
+    assert driver.scheduler.workloads["s"].closed_at == 7
+
+
+def test_an_open_session_that_is_closed_still_runs_what_waits_in_the_queue(driver):
+    driver = Driver(lanes=1)
+    driver.submit("before", 0, instance=BOB)
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver(WorkloadClosed("s"), 1)
+    assert driver.state("s") is WorkloadState.OPEN
+    driver.run_through("before", 2, 3, 4)
+    driver.run_through("a", 5, 6, 7)
+    assert driver.outcome("a") == Completed()
+    assert driver.state("s") is WorkloadState.CLOSED
+
+
+def test_a_cancelled_session_ends_with_its_running_jobs(driver):
+    driver = Driver(lanes=1)
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver.submit("b", 0, "s")
+    dropped = Cancelled("its session or batch was cancelled")
+    assert driver(WorkloadCancelled("s"), 1) == [Finish("b", dropped)]
+    driver.run_through("a", 2, 3, 4)
+    assert driver.outcome("a") == Completed()
+    assert driver.state("s") is WorkloadState.CLOSED
+
+
+def test_the_maximum_ttl_never_pauses_and_fails_what_is_queued(driver):
+    driver = Driver(lanes=1)
+    driver.open("s", Mode.SESSION, max_ttl_seconds=100)
+    driver.submit("a", 10, "s")
+    driver.submit("b", 10, "s")
+    driver(TimePassed(), 109)
+    instructions = driver(TimePassed(), 200)  # however late anybody looks
+    assert [type(i) for i in instructions] == [Finish]
+    assert isinstance(driver.outcome("b"), Failed)
+    assert driver.scheduler.jobs["b"].settled_at == 110
+    driver.run_through("a", 201, 202, 203)
+    assert driver.outcome("a") == Completed()
+    assert driver.scheduler.workloads["s"].usage_seconds(999) == 193
+
+
+def test_a_session_whose_time_is_over_refuses_however_late_the_timer_is(driver):
+    driver.open("s", Mode.SESSION, max_ttl_seconds=30)
+    driver.submit("a", 0, "s")
+    driver.run_through("a", 1, 2, 3)
+    (refused,) = driver.submit("b", 1000, "s")
+    assert "maximum TTL" in refused.message
+    assert driver.scheduler.workloads["s"].closed_at == 30
+
+
+def test_an_unused_session_closes_by_itself_after_half_an_hour(driver):
+    driver.open("s", Mode.SESSION)
+    assert driver.scheduler.next_deadline() == 1800
+    driver(TimePassed(), 1800)
+    assert driver.state("s") is WorkloadState.CLOSED
+    assert driver.scheduler.next_deadline() is None
+
+
+def test_closing_twice_does_nothing(driver):
+    driver.open("s", Mode.SESSION)
+    assert driver(WorkloadClosed("s"), 1) == []
+    assert driver(WorkloadClosed("s"), 2) == []
+    assert driver(WorkloadCancelled("s"), 3) == []
+    assert driver.scheduler.workloads["s"].closed_at == 1
+
+
+def test_of_two_sessions_only_one_is_active(driver):
+    driver.open("s", Mode.SESSION)
+    driver.open("t", Mode.SESSION, instance=BOB)
+    driver.submit("a", 0, "s")
+    assert driver.submit("b", 0, "t", instance=BOB) == []
+    driver.run_through("a", 0, 1, 1)
+    driver(WorkloadClosed("s"), 5)
+    assert driver.scheduler.locks.reservation.holders == ("t",)
+    assert driver.scheduler.workloads["t"].activated_at == 5
+
+
+def test_a_plan_without_sessions_refuses_them_and_allows_batches(driver):
+    carol = Instance("carol", Plan("open", sessions_allowed=False))
+    (refused,) = driver.open("s", Mode.SESSION, instance=carol)
+    assert refused.refusal is Refusal.PLAN
+    assert "s" not in driver.scheduler.workloads
+    assert driver.open("b", Mode.BATCH, instance=carol) == []
+
+
+def test_limits_beyond_the_plan_are_refused(driver):
+    (refused,) = driver.open("s", Mode.SESSION, max_ttl_seconds=28_801)
+    assert refused.refusal is Refusal.LIMIT
+    driver.open("t", Mode.SESSION, max_ttl_seconds=60)
+    (refused,) = driver.submit("a", 0, "t", max_execution_seconds=61)
+    assert refused.refusal is Refusal.LIMIT
+
+
+def test_pending_jobs_are_limited_by_the_plan(driver):
+    carol = Instance("carol", Plan("open", max_pending_jobs=1))
+    driver.submit("a", 0, instance=carol)
+    (refused,) = driver.submit("b", 0, instance=carol)
+    assert refused.refusal is Refusal.LIMIT
+    driver.run_through("a", 1, 2, 3)
+    assert driver.submit("b", 4, instance=carol) == [Compile("b")]
+
+
+# -- batches -------------------------------------------------------------------------------------
+
+
+def test_a_batch_fills_free_lanes_and_leaves_the_rest_to_others(driver):
+    driver.open("b", Mode.BATCH)
+    for n in range(2):
+        driver.submit(f"b{n}", 0, "b")
+    for n in range(3):
+        assert driver.submit(f"j{n}", 0, instance=BOB) == [Compile(f"j{n}")]
+    assert driver.submit("j3", 0, instance=BOB) == []
+
+
+def test_the_jobs_of_an_active_batch_go_to_the_front_of_the_queue(driver):
+    driver = Driver(lanes=1)
+    driver.open("b", Mode.BATCH)
+    driver.submit("b0", 0, "b")
+    driver.submit("other", 1, instance=BOB)
+    driver.submit("b1", 1.5, "b")
+    driver(JobCompiled("b0"), 1.6)
+    driver(JobExecuted("b0"), 1.7)
+    assert driver(JobPostProcessed("b0"), 1.8)[-1] == Compile("b1")
+
+
+def test_a_batch_packs_the_quantum_parts_back_to_back(driver):
+    driver.open("b", Mode.BATCH)
+    for n in range(4):
+        driver.submit(f"b{n}", 0, "b")
+    for n in range(4):
+        driver(JobCompiled(f"b{n}"), 10)
+    for n in range(4):
+        driver(JobExecuted(f"b{n}"), 13 + 3 * n)
+    holds = [(hold.start, hold.end) for hold in driver.scheduler.locks.qpu.history]
+    assert holds == [(10, 13), (13, 16), (16, 19), (19, 22)]
+    for n in range(4):
+        driver(JobPostProcessed(f"b{n}"), 22)
+    assert driver.scheduler.workloads["b"].usage_seconds(99) == 12
+
+
+def test_an_idle_batch_loses_its_priority_after_a_second(driver):
+    driver.open("b", Mode.BATCH)
+    driver.submit("b0", 0, "b")
+    driver.run_through("b0", 1, 2, 3)
+    assert driver.scheduler.next_deadline() == 4
+    driver(TimePassed(), 4)
+    assert driver.state("b") is WorkloadState.INACTIVE
+    assert driver.submit("b1", 9, "b") == [Compile("b1")]
+    assert driver.state("b") is WorkloadState.ACTIVE
+
+
+def test_a_failed_job_of_a_batch_does_not_touch_the_others(driver):
+    driver.open("b", Mode.BATCH)
+    driver.submit("b0", 0, "b")
+    driver.submit("b1", 0, "b")
+    driver(JobFailed("b0", Fault.USER, "boom"), 1)
+    driver.run_through("b1", 1, 2, 3)
+    assert driver.outcome("b1") == Completed()
+
+
+# -- the queue and calibrations --------------------------------------------------------------------
+
+
+def test_the_instance_that_used_the_smaller_part_of_its_allocation_comes_first():
+    big, small = Instance("big", allocation_seconds=200), Instance("small", allocation_seconds=100)
+    driver = Driver(lanes=1)
+    now, turns = 0.0, []
+    for n in range(30):
+        driver.submit(f"big{n}", now, instance=big)
+        driver.submit(f"small{n}", now, instance=small)
+    for _ in range(30):
+        (job_id,) = driver.scheduler.locks.lanes.holders
+        turns.append(driver.scheduler.jobs[job_id].instance.id)
+        driver.run_through(job_id, now, now + 10, now + 10)
+        now += 10
+    assert turns.count("big") == 2 * turns.count("small")
+
+
+def test_a_calibration_takes_the_qpu_between_jobs(driver):
+    driver.submit("a", 0)
+    driver.submit("b", 0)
+    driver(JobCompiled("a"), 1)
+    driver(JobCompiled("b"), 1)
+    driver(CalibrationDue(30), 2)
+    assert driver(JobExecuted("a"), 3) == [PostProcess("a")]
+    assert driver.scheduler.next_deadline() == 33
+    assert driver(TimePassed(), 33) == [Execute("b")]
+
+
+def test_no_calibration_within_a_session(driver):
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver(CalibrationDue(30), 1)
+    driver.run_through("a", 2, 3, 4)
+    driver(WorkloadClosed("s"), 10)
+    assert driver.scheduler.locks.qpu.holders == ("calibration",)
+    driver(TimePassed(), 40)
+    assert list(driver.scheduler.locks.qpu.history)[-1] == Hold("calibration", 10, 40)
+
+
+def test_only_the_first_of_a_line_says_whom_it_waits_for(driver):
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    for n in range(100):
+        driver.submit(f"j{n}", 0, instance=BOB)
+    announced = [i for i in driver(TimePassed(), 50) if isinstance(i, Announce)]
+    assert [a.wait.job_id for a in announced] == ["j0"]
+    assert announced[0].wait.longest_seconds == 28_800 - 2
