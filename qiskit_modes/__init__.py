@@ -1,1 +1,101 @@
-"""IBM Quantum's execution modes on your own machine."""
+"""IBM Quantum's execution modes on your own machine: real locks, real noise, real timers.
+
+The floors of the house; each imports only from those below it:
+
+===  ==============================  ================================================
+5    ``cli``                         the doors
+4    ``service``                     the facade that people query
+3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
+2    ``runtime``                     threads, worker processes, QPUs, records of jobs
+1    ``scheduling``, ``simulation``  the rules, and the physics: pure
+===  ==============================  ================================================
+
+Names are imported when they are first used; ``import qiskit_modes`` alone imports no Qiskit.
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from qiskit_modes._lazy import lazy
+
+if TYPE_CHECKING:
+    from qiskit_ibm_runtime.exceptions import (
+        IBMInputValueError,
+        IBMRuntimeError,
+        RuntimeInvalidStateError,
+        RuntimeJobFailureError,
+        RuntimeJobMaxTimeoutError,
+        RuntimeJobNotFound,
+        RuntimeJobTimeoutError,
+    )
+    from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+
+    from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
+    from qiskit_modes.modes.batch import Batch
+    from qiskit_modes.modes.session import Session
+    from qiskit_modes.primitives.estimator import EstimatorV2
+    from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
+    from qiskit_modes.primitives.job import RuntimeJobV2
+    from qiskit_modes.primitives.sampler import SamplerV2
+    from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
+    from qiskit_modes.scheduling.plan import Instance, Plan
+    from qiskit_modes.service import LocalService, QiskitRuntimeService
+    from qiskit_modes.service import QiskitRuntimeService as IBMQuantumComputeService
+
+__version__ = version("qiskit_modes")
+
+__all__ = [
+    "Batch",
+    "Estimator",
+    "EstimatorOptions",
+    "EstimatorV2",
+    "IBMInputValueError",
+    "IBMQuantumComputeService",
+    "IBMRuntimeError",
+    "Instance",
+    "LocalService",
+    "ModeWarning",
+    "Plan",
+    "QiskitModesError",
+    "QiskitModesWarning",
+    "QiskitRuntimeService",
+    "RuntimeInvalidStateError",
+    "RuntimeJobFailureError",
+    "RuntimeJobMaxTimeoutError",
+    "RuntimeJobNotFound",
+    "RuntimeJobTimeoutError",
+    "RuntimeJobV2",
+    "Sampler",
+    "SamplerOptions",
+    "SamplerV2",
+    "Session",
+]
+
+_HOMES = {
+    "Batch": "qiskit_modes.modes.batch",
+    "Estimator": "qiskit_modes.primitives.estimator:EstimatorV2",
+    "EstimatorOptions": "qiskit_ibm_runtime.options_models",
+    "EstimatorV2": "qiskit_modes.primitives.estimator",
+    "IBMInputValueError": "qiskit_ibm_runtime.exceptions",
+    "IBMQuantumComputeService": "qiskit_modes.service:QiskitRuntimeService",
+    "IBMRuntimeError": "qiskit_ibm_runtime.exceptions",
+    "Instance": "qiskit_modes.scheduling.plan",
+    "LocalService": "qiskit_modes.service",
+    "ModeWarning": "qiskit_modes.exceptions",
+    "Plan": "qiskit_modes.scheduling.plan",
+    "QiskitModesError": "qiskit_modes.exceptions",
+    "QiskitModesWarning": "qiskit_modes.exceptions",
+    "QiskitRuntimeService": "qiskit_modes.service",
+    "RuntimeInvalidStateError": "qiskit_ibm_runtime.exceptions",
+    "RuntimeJobFailureError": "qiskit_ibm_runtime.exceptions",
+    "RuntimeJobMaxTimeoutError": "qiskit_ibm_runtime.exceptions",
+    "RuntimeJobNotFound": "qiskit_ibm_runtime.exceptions",
+    "RuntimeJobTimeoutError": "qiskit_ibm_runtime.exceptions",
+    "RuntimeJobV2": "qiskit_modes.primitives.job",
+    "Sampler": "qiskit_modes.primitives.sampler:SamplerV2",
+    "SamplerOptions": "qiskit_ibm_runtime.options_models",
+    "SamplerV2": "qiskit_modes.primitives.sampler",
+    "Session": "qiskit_modes.modes.session",
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)

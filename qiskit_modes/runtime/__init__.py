@@ -1,0 +1,45 @@
+"""The shell around the rules: clock, threads, worker processes, QPUs, and the records of jobs.
+
+`SessionExecutor` carries out what the scheduler decides; `LocalRuntime` is a machine room with all
+that belongs together, and `default_runtime` the one that is used unless told otherwise.
+"""
+
+from typing import TYPE_CHECKING
+
+from qiskit_modes._lazy import lazy
+
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.clock import Clock, SystemClock
+    from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+    from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
+    from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+    from qiskit_modes.runtime.workers import WorkerPool
+
+__all__ = [
+    "Clock",
+    "ExecutionSpan",
+    "JobMode",
+    "JobRecord",
+    "LocalRuntime",
+    "Steps",
+    "SystemClock",
+    "WorkerPool",
+    "WorkloadRecord",
+    "default_runtime",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Clock": "qiskit_modes.runtime.clock",
+        "ExecutionSpan": "qiskit_modes.runtime.steps",
+        "JobMode": "qiskit_modes.runtime.records",
+        "JobRecord": "qiskit_modes.runtime.records",
+        "LocalRuntime": "qiskit_modes.runtime.local_runtime",
+        "Steps": "qiskit_modes.runtime.steps",
+        "SystemClock": "qiskit_modes.runtime.clock",
+        "WorkerPool": "qiskit_modes.runtime.workers",
+        "WorkloadRecord": "qiskit_modes.runtime.records",
+        "default_runtime": "qiskit_modes.runtime.local_runtime",
+    },
+)

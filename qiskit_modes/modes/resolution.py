@@ -1,0 +1,111 @@
+"""Which mode a primitive's jobs run in, by the rules of the service's client.
+
+| ``mode`` argument | no ``with`` around | inside ``with Session(...)`` or ``with Batch(...)`` |
+| ----------------- | ------------------ | --------------------------------------------------- |
+| None              | an error           | the innermost one                                   |
+| a session, batch  | that one           | that one                                            |
+| a backend         | job mode           | the innermost one, with a warning                   |
+| one of another QPU| job mode           | an error                                            |
+
+A backend is looked at again at every ``run()``, as the service's newer primitives do: a primitive
+that was made outside and is run inside joins what it is run in.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+from qiskit_modes.exceptions import InvalidInputError, ModeWarning
+from qiskit_modes.modes.backends import check_backend
+from qiskit_modes.modes.context import current_session
+from qiskit_modes.modes.session import Session
+from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.records import JobMode, WorkloadRecord
+from qiskit_modes.scheduling import Instance, Mode
+
+__all__ = ["Resolution", "resolve_mode"]
+
+_JOINS = (
+    "A backend was passed in as the mode but a session context manager is open so this job will "
+    "run inside this session/batch instead of in job mode."
+)
+_DIFFERENT = (
+    "The backend passed in to the primitive is different from the session backend. Please check "
+    "which backend you intend to use or leave the mode parameter empty to use the session backend."
+)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Where a job will run."""
+
+    session: Session | None
+    """The session or batch; None for job mode."""
+    backend: BackendV2
+    """The backend whose noise counts."""
+    mode: JobMode
+    runtime: LocalRuntime
+    instance: Instance
+
+    @property
+    def workload(self) -> WorkloadRecord | None:
+        """The runtime's record of the session or batch."""
+        return None if self.session is None else self.session.record
+
+
+def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
+    """Return where a job with this ``mode`` runs when it is submitted here and now.
+
+    Args:
+        mode: A backend, a `Session`, a `Batch`, or None for the innermost ``with`` block.
+        stacklevel: Whose line a warning points to, counted as in `warnings.warn`.
+
+    Raises:
+        InvalidInputError: If it is none of these, or a backend other than that of the ``with``
+            block, or None without a ``with`` block.
+
+    Warns:
+        ModeWarning: If a backend was passed inside a ``with`` block.
+    """
+    around = current_session()
+    if isinstance(mode, Session):
+        kind = mode.record.core.mode
+        return _in_session(mode, f"the {kind} was passed as mode")
+    if mode is None:
+        if around is None:
+            raise InvalidInputError(
+                "A backend or session must be specified. Pass mode=backend for job mode, "
+                "mode=session for a session or batch, or make the primitive in the `with` block of "
+                "one; a new thread does not know the `with` block it was started in"
+            )
+        return _in_session(around, f"it stands inside `with {type(around).__name__}(...)`")
+    if not isinstance(mode, BackendV2):
+        raise InvalidInputError(
+            f"mode must be of type Backend, Session, Batch or None, not {type(mode).__name__}"
+        )
+    check_backend(mode)
+    if around is None:
+        runtime = default_runtime()
+        reason = "a backend was passed, and no session or batch is open here"
+        return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, Instance())
+    warnings.warn(_JOINS, ModeWarning, stacklevel=stacklevel)
+    if around.runtime.qpu(mode) is not around.record.qpu:
+        raise IBMInputValueError(_DIFFERENT)
+    joined = _in_session(around, "a backend was passed, but inside a `with` block it joins that")
+    return Resolution(around, mode, joined.mode, joined.runtime, joined.instance)
+
+
+def _in_session(session: Session, reason: str) -> Resolution:
+    record = session.record
+    return Resolution(
+        session,
+        record.backend,
+        JobMode(record.core.mode, reason),
+        session.runtime,
+        record.core.instance,
+    )

@@ -1,0 +1,256 @@
+"""Session mode: the QPU is reserved for one user, from the first job's start to the end."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
+
+from qiskit_modes.modes.backends import check_backend
+from qiskit_modes.modes.context import Entered, enter, leave
+from qiskit_modes.modes.max_time import seconds_of
+from qiskit_modes.runtime.clock import iso
+from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.scheduling import Instance, Mode, WorkloadState
+from qiskit_modes.scheduling.events import WorkloadOpened
+
+if TYPE_CHECKING:
+    from qiskit_modes.service import LocalService
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A session: while it is active, its jobs have the QPU for themselves.
+
+    It is *open* when it was created, *active* from the start of its first job, *inactive* when it
+    has had nothing to do for its interactive TTL (60 s), and *closed* for good when it was closed
+    and its last job has ended, or when its maximum TTL is over. Its jobs run in up to five lanes at
+    once, one of them on the QPU. All methods may be called from any thread, none waits for a job.
+
+    Usable as a context manager: primitives that are made inside without a mode run in it, and it
+    is closed at the end; jobs that were submitted still run.
+
+    Args:
+        backend: What to run on; a fake backend, an ``AerSimulator``, or any other ``BackendV2``.
+        max_time: The longest time from the start of its first job to its end, in seconds or as
+            text such as ``"2h 30m"``. None for the plan's maximum, 8 h.
+        create_new: For compatibility; `from_id` is the way to an existing session.
+        instance: To whom usage is charged, and whose plan counts.
+        runtime: Where it runs; None for the runtime that is shared by all of the process.
+
+    Raises:
+        InvalidInputError: If the backend or ``max_time`` cannot be used.
+        RefusedError: If the plan does not allow it; an Open plan has no sessions.
+
+    Example:
+        >>> from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+        >>> with Session(FakeManilaV2(), max_time="10m") as session:
+        ...     print(session.status())
+        Pending
+        >>> session.status()
+        'Closed'
+    """
+
+    _mode: ClassVar[Mode] = Mode.SESSION
+
+    def __init__(
+        self,
+        backend: BackendV2,
+        max_time: int | str | None = None,
+        *,
+        create_new: bool | None = True,
+        instance: Instance | None = None,
+        runtime: LocalRuntime | None = None,
+    ) -> None:
+        if not create_new:
+            raise IBMInputValueError(
+                f"create_new=False makes no {type(self).__name__}: use "
+                f"{type(self).__name__}.from_id(session_id, service) for an existing one"
+            )
+        check_backend(backend)
+        self._runtime = runtime or default_runtime()
+        event = WorkloadOpened(
+            workload_id=str(uuid.uuid4()),
+            mode=self._mode,
+            instance=instance or Instance(),
+            max_ttl_seconds=seconds_of(max_time),
+        )
+        qpu = self._runtime.qpu(backend)
+        core = self._runtime.executor.open_workload(event, qpu)
+        self._record = WorkloadRecord(core, qpu, backend)
+        self._runtime.add_workload(self._record)
+        self._closed_here = False
+        self._entered: list[Entered] = []
+
+    @classmethod
+    def from_id(
+        cls,
+        session_id: str,
+        service: LocalService,
+        use_fractional_gates: bool = False,  # noqa: ARG003 - the service's signature
+        calibration_id: str | None = None,  # noqa: ARG003 - the service's signature
+    ) -> Self:
+        """Return a new handle to an existing session or batch.
+
+        Args:
+            session_id: Its id.
+            service: The service that knows it.
+            use_fractional_gates: Ignored; the backend is the one that the session was opened with.
+            calibration_id: Ignored; a fake backend has one calibration.
+
+        Raises:
+            IBMInputValueError: If there is none with this id, or it is of the other mode.
+        """
+        record = service.runtime.workload(session_id)
+        if record is None:
+            raise IBMInputValueError(f"Session not found: no session or batch has id {session_id}")
+        if record.core.mode is not cls._mode:
+            raise IBMInputValueError(
+                f"Input ID {session_id} has execution mode {_API_MODE[record.core.mode]} instead "
+                f"of {_API_MODE[cls._mode]}."
+            )
+        self = cls.__new__(cls)
+        self._runtime = service.runtime
+        self._record = record
+        self._closed_here = record.core.state is WorkloadState.CLOSED
+        self._entered = []
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.session_id} on {self.backend()}: {self.status()}>"
+
+    def __enter__(self) -> Self:
+        self._entered.append(enter(self))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._entered:
+            leave(self, self._entered.pop())
+        self.close()
+
+    @property
+    def record(self) -> WorkloadRecord:
+        """What the runtime keeps of it; for those who extend this package."""
+        return self._record
+
+    @property
+    def runtime(self) -> LocalRuntime:
+        """Where it runs."""
+        return self._runtime
+
+    @property
+    def session_id(self) -> str:
+        """The id of this session or batch."""
+        return self._record.id
+
+    @property
+    def service(self) -> LocalService:
+        """A service that knows this session, its jobs and its QPU."""
+        # The only way up the floors: the users' habit of asking a session for its service.
+        from qiskit_modes.service import LocalService
+
+        return LocalService(runtime=self._runtime, instance=self._record.core.instance)
+
+    def backend(self) -> str:
+        """Return the name of the backend."""
+        return self._record.qpu.name
+
+    def close(self) -> None:
+        """Accept no more jobs; those that were submitted still run, then the session is closed.
+
+        Closing again does nothing. Does not wait for jobs.
+        """
+        self._closed_here = True
+        self._runtime.executor.close_workload(self._record)
+
+    def cancel(self) -> None:
+        """Accept no more jobs and drop those that have not started; running ones run to their end.
+
+        Cancelling again does nothing. Does not wait for jobs.
+        """
+        self._closed_here = True
+        self._runtime.executor.cancel_workload(self._record)
+
+    def status(self) -> str:
+        """Return the status in the service's words.
+
+        Returns:
+            ``"Pending"`` while it is open or inactive, ``"In progress, accepting new jobs"`` or
+            ``"In progress, not accepting new jobs"`` while it is active, ``"Closed"`` in the end.
+        """
+        core = self._record.core
+        match core.state:
+            case WorkloadState.OPEN | WorkloadState.INACTIVE:
+                return "Pending"
+            case WorkloadState.ACTIVE if core.accepting_jobs:
+                return "In progress, accepting new jobs"
+            case WorkloadState.ACTIVE:
+                return "In progress, not accepting new jobs"
+            case WorkloadState.CLOSED:
+                return "Closed"
+
+    def usage(self) -> float | None:
+        """Return the usage in seconds so far, or None if no job has started.
+
+        A session's usage is the time during which it was active, by the wall clock. A batch's is
+        the time that its finished jobs spent on the QPU.
+        """
+        with self._record.qpu.mutex:
+            core = self._record.core
+            return core.usage_seconds(self._runtime.clock.now()) if core.windows else None
+
+    def details(self) -> dict[str, Any]:
+        """Return everything that is known of the session.
+
+        Returns:
+            A dictionary with the service's keys: ``id``, ``backend_name``, ``interactive_timeout``,
+            ``max_time`` and ``active_timeout`` in seconds, ``state`` (open, active, inactive or
+            closed), ``accepting_jobs``, ``last_job_started``, ``last_job_completed``,
+            ``started_at``, ``closed_at`` and ``activated_at`` as ISO times or None, ``mode``
+            (``"dedicated"`` or ``"batch"``), ``usage_time`` in seconds or None, and ``timestamps``,
+            a list of ``{"status": ..., "timestamp": ...}``, one for every state it has entered.
+        """
+        clock = self._runtime.clock
+
+        def time(at: float | None) -> str | None:
+            return None if at is None else iso(clock.utc(at))
+
+        usage = self.usage()
+        with self._record.qpu.mutex:
+            core = self._record.core
+            return {
+                "id": core.id,
+                "backend_name": self._record.qpu.name,
+                "interactive_timeout": core.interactive_ttl_seconds,
+                "max_time": core.max_ttl_seconds,
+                "active_timeout": core.max_ttl_seconds,
+                "state": core.state.value,
+                "accepting_jobs": core.accepting_jobs,
+                "last_job_started": time(core.last_job_started),
+                "last_job_completed": time(core.last_job_completed),
+                "started_at": time(core.started_at),
+                "closed_at": time(core.closed_at),
+                "activated_at": time(core.activated_at),
+                "mode": _API_MODE[core.mode],
+                "usage_time": usage,
+                "timestamps": [
+                    {"status": state.value, "timestamp": time(at)} for state, at in core.timestamps
+                ],
+            }
+
+    def check_open(self) -> None:
+        """Check that this handle has not been closed; asks nobody.
+
+        Raises:
+            IBMRuntimeError: If it was closed, cancelled, or its ``with`` block was left.
+        """
+        if self._closed_here:
+            raise IBMRuntimeError("The session is closed.")
+
+
+_API_MODE = {Mode.SESSION: "dedicated", Mode.BATCH: "batch"}
+"""The words of the service's interface."""

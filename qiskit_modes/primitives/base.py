@@ -1,0 +1,117 @@
+"""What both primitives do: find their mode, and hand jobs in."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.exceptions import IBMRuntimeError
+
+from qiskit_modes.exceptions import RefusedError, UnsupportedOptionError
+from qiskit_modes.modes import Resolution, Session, resolve_mode
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.steps import Steps
+
+__all__ = ["Primitive"]
+
+_OVERHEAD_SECONDS = 2.0
+_SECONDS_PER_EXECUTION = 0.00035
+"""The service's quick formula for usage: 250 us between executions, about 100 us for each."""
+
+
+class Primitive:
+    """A primitive with a mode and options.
+
+    Args:
+        mode: A backend, a `Session`, a `Batch`, or None for the innermost ``with`` block.
+        options: The options, as a model or a dictionary.
+
+    Raises:
+        InvalidInputError: If there is no such mode, or an option does not exist.
+    """
+
+    _primitive_id: ClassVar[str]
+    options: Any
+
+    def __init__(self, mode: Any = None, options: Any = None) -> None:
+        self._mode_argument = mode
+        self._resolution = resolve_mode(mode, stacklevel=4)
+        self.options = options
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; options are checked and may be a dictionary."""
+        if name == "options":
+            value = self._coerce_options(value)
+        super().__setattr__(name, value)
+
+    @staticmethod
+    def _coerce_options(options: Any) -> Any:
+        """Return options as upstream's model for this primitive."""
+        raise NotImplementedError
+
+    def backend(self) -> BackendV2:
+        """Return the backend that jobs run on."""
+        return self._resolution.backend
+
+    @property
+    def mode(self) -> Session | None:
+        """The session or batch of its jobs; None for job mode."""
+        return self._resolution.session
+
+    def _resolve(self, *, dry_run: bool) -> Resolution:
+        """Return where a job that is submitted now runs.
+
+        Raises:
+            IBMRuntimeError: If its session or batch was closed.
+            UnsupportedOptionError: If a dry run is asked for.
+        """
+        if dry_run:
+            raise UnsupportedOptionError(
+                "dry_run=True asks the service for mock data; here jobs cost nothing, so run the "
+                "job, or leave dry_run out"
+            )
+        # A session is kept; a backend is looked at again, for where it is run now.
+        resolution = self._resolution
+        if resolution.session is None:
+            resolution = resolve_mode(self._mode_argument, stacklevel=4)
+        if resolution.session is not None:
+            resolution.session.check_open()
+        return resolution
+
+    def _submit(
+        self,
+        resolution: Resolution,
+        options: ResolvedSamplerOptions | ResolvedEstimatorOptions,
+        steps: Steps,
+        *,
+        pubs: list[Any],
+        executions: int,
+    ) -> RuntimeJobV2:
+        """Hand a job in and return it.
+
+        Raises:
+            IBMRuntimeError: If the rules refuse it, with the reason.
+        """
+        record = JobRecord(
+            id=str(uuid.uuid4()),
+            qpu=resolution.runtime.qpu(resolution.backend),
+            steps=steps,
+            backend=resolution.backend,
+            instance=resolution.instance,
+            mode=resolution.mode,
+            workload=resolution.workload,
+            primitive_id=self._primitive_id,
+            inputs={"pubs": pubs, "options": self.options.model_dump(exclude_unset=True)},
+            tags=list(options.job_tags),
+            usage_estimation_seconds=_OVERHEAD_SECONDS + _SECONDS_PER_EXECUTION * executions,
+        )
+        try:
+            resolution.runtime.submit(
+                record, max_execution_seconds=options.max_execution_time_seconds
+            )
+        except RefusedError as error:
+            raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
+        return RuntimeJobV2(record, resolution.runtime)

@@ -1,0 +1,201 @@
+"""An estimator's job as steps: PUBs to a program, and samples to expectation values."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.results import EstimatorPubResult
+
+from qiskit_modes.primitives.basis_change import measured_in, measurement_register_name
+from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.primitives.grouping import Family, MeasurementPlan, make_plan
+from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.observables import PauliTerm
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions
+from qiskit_modes.primitives.parities import expectation_values
+from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.sampling import draw_seed
+from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+
+__all__ = ["count_executions", "estimator_steps"]
+
+# An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
+_plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
+
+
+def estimator_steps(
+    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
+) -> Steps:
+    """Return the steps of an estimator's job.
+
+    Each PUB's Pauli terms are sorted into qubit-wise commuting groups, and the circuit is sampled
+    once in the basis of each group, with the PUB's shots for every parameter set. Identities are
+    exact. ``evs`` and ``stds`` are computed as Qiskit's `BackendEstimatorV2` does: ``stds`` is the
+    sum of the terms' standard errors, each times its coefficient's magnitude.
+    ``ensemble_standard_error`` equals ``stds``, as for the service without twirling.
+
+    The job's metadata has ``"resilience_level": 0``: nothing is mitigated. ``"simulation"`` has the
+    seed that reproduces the job, and for a PUB the number of bases and what noise and method each
+    was simulated with.
+
+    Args:
+        inputs: The PUBs, as `coerce_estimator_pubs` returns them.
+        options: What of the user's options acts.
+        backend: The backend to simulate.
+    """
+    job = _EstimatorJob(tuple(inputs), draw_seed(options.seed), options, backend)
+    return Steps(compile=job.compile, post_process=job.post_process)
+
+
+def count_executions(inputs: Sequence[EstimatorInput]) -> int:
+    """Return how often a circuit is executed for all PUBs, bases, parameter sets and shots."""
+    return sum(each.shots * sum(len(sets) for sets in _plan_of(each).sets) for each in inputs)
+
+
+@dataclass(frozen=True)
+class _CompiledPub:
+    """What compilation found out about one PUB."""
+
+    plan: MeasurementPlan
+    register: str
+    """The register that holds the outcomes of each basis."""
+    simulation: dict[str, Any]
+    """For the PUB's metadata."""
+
+
+class _EstimatorJob:
+    """What compilation finds out and post-processing needs."""
+
+    def __init__(
+        self,
+        inputs: tuple[EstimatorInput, ...],
+        seed: int,
+        options: ResolvedEstimatorOptions,
+        backend: BackendV2,
+    ) -> None:
+        self._inputs = inputs
+        self._seed = seed
+        self._options = options
+        self._backend = backend
+        self._compiled: list[_CompiledPub] = []
+
+    def compile(self) -> Program:
+        circuits = {}
+        runs = []
+        self._compiled = []
+        instructions = instruction_set_of(self._backend)
+        for each in self._inputs:
+            plan = _plan_of(each)
+            per_basis = []
+            for basis, sets in zip(plan.bases, plan.sets, strict=True):
+                measured = _measured_circuit(each, basis, instructions)
+                compiled = compile_circuit(measured, self._backend)
+                circuits[compiled.key] = compiled
+                runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
+                per_basis.append(compiled.metadata)
+            register = measurement_register_name(each.circuit)
+            self._compiled.append(_CompiledPub(plan, register, _summary(per_basis)))
+        return Program(circuits, tuple(runs), self._seed)
+
+    def post_process(
+        self,
+        samples: Samples,
+        span: ExecutionSpan,  # noqa: ARG002 - estimators report no spans
+    ) -> PrimitiveResult[PubResult]:
+        runs = iter(samples.runs)
+        results = [
+            _pub_result(each, compiled, runs)
+            for each, compiled in zip(self._inputs, self._compiled, strict=True)
+        ]
+        metadata = {
+            "version": 2,
+            "resilience_level": self._options.resilience_level,
+            "resilience": {
+                "measure_mitigation": False,
+                "zne_mitigation": False,
+                "pec_mitigation": False,
+            },
+            "twirling": {"enable_gates": False, "enable_measure": False},
+            "dynamical_decoupling": {"enable": False},
+            "simulation": {"seed_simulator": self._seed},
+        }
+        return PrimitiveResult(results, metadata)
+
+
+def _plan_of(pub: EstimatorInput) -> MeasurementPlan:
+    key = (pub.observables.structure, tuple(pub.pub.parameter_values.shape))
+    plan = _plans.get(key)
+    if plan is None:
+        plan = make_plan(pub.observables, key[1])
+        _plans.put(key, plan)
+    return plan
+
+
+def _measured_circuit(
+    pub: EstimatorInput, basis: PauliTerm, instructions: InstructionSet
+) -> QuantumCircuit:
+    key = (pub.fingerprint, basis)
+    measured = instructions.measured_circuits.get(key)
+    if measured is None:
+        measured = measured_in(pub.circuit, basis, instructions)
+        instructions.measured_circuits.put(key, measured)
+    return measured
+
+
+def _summary(per_basis: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say once what all bases have in common, and only what differs as a list."""
+    summary: dict[str, Any] = {"num_bases": len(per_basis)}
+    for key in per_basis[0] if per_basis else ():
+        values = [each.get(key) for each in per_basis]
+        same = all(value == values[0] for value in values)
+        summary[key] = values[0] if same else values
+    return summary
+
+
+def _pub_result(
+    pub: EstimatorInput, compiled: _CompiledPub, runs: Iterator[RunSamples]
+) -> PubResult:
+    plan = compiled.plan
+    samples = [next(runs).registers[compiled.register] for _ in plan.bases]
+    means = [_family_means(family, samples) for family in plan.families]
+    size = int(np.prod(plan.shape, dtype=np.intp))
+    evs = np.zeros(size)
+    spreads = np.zeros(size)
+    for outcome in plan.outcomes:
+        coefficients = pub.observables.coefficients[outcome.coefficients]
+        values = means[outcome.family][np.ix_(outcome.terms, outcome.columns)]
+        evs[outcome.results] = coefficients @ values
+        deviations = np.sqrt(np.maximum(1.0 - values**2, 0.0))
+        spreads[outcome.results] = np.abs(coefficients) @ deviations
+    # Dividing after reshaping makes the stds of a single value a number, as Qiskit's are.
+    spreads = spreads.reshape(plan.shape)
+    data = DataBin(
+        evs=evs.reshape(plan.shape),
+        stds=spreads / np.sqrt(pub.shots),
+        ensemble_standard_error=spreads / np.sqrt(pub.shots),
+        shape=plan.shape,
+    )
+    metadata = {
+        "target_precision": pub.precision,
+        "shots": pub.shots,
+        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "simulation": compiled.simulation,
+    }
+    return EstimatorPubResult(data, metadata=metadata)
+
+
+def _family_means(family: Family, samples: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Return the expectation values of a family's terms, shape (num_terms, num_sets)."""
+    means = np.ones((len(family.terms), len(family.sets)))  # an identity stays 1, exactly
+    for part in family.contributions:
+        means[part.terms] = expectation_values(samples[part.basis][part.rows], part.supports)
+    return means

@@ -1,0 +1,92 @@
+"""The estimator: circuits and observables in, expectation values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qiskit.primitives import BaseEstimatorV2
+from qiskit.primitives.containers import EstimatorPubLike
+from qiskit_ibm_runtime.options_models import EstimatorOptions
+
+from qiskit_modes.primitives.base import Primitive
+from qiskit_modes.primitives.estimation import count_executions, estimator_steps
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.options import coerce_estimator_options, resolve_estimator_options
+from qiskit_modes.primitives.pubs import coerce_estimator_pubs
+
+__all__ = ["EstimatorV2"]
+
+
+class EstimatorV2(Primitive, BaseEstimatorV2):
+    """Estimates expectation values on a backend's simulated QPU, in job, batch or session mode.
+
+    May be used from any thread. Options that cannot be honoured are refused in `run`, by name.
+    Nothing is mitigated yet: an unset ``resilience_level`` counts as 0, and the result's metadata
+    says so.
+
+    Args:
+        mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
+        options: Upstream's ``EstimatorOptions`` or a dictionary of the same form. What acts:
+            ``default_precision`` (0.015625), ``default_shots``, ``simulator.seed_simulator``,
+            ``max_execution_time`` in seconds, and ``environment.job_tags``.
+
+    Raises:
+        InvalidInputError: If there is no such mode, or an option does not exist.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit_aer import AerSimulator
+        >>> circuit = QuantumCircuit(1)
+        >>> _ = circuit.x(0)
+        >>> job = EstimatorV2(mode=AerSimulator()).run([(circuit, "Z")])
+        >>> float(job.result()[0].data.evs)
+        -1.0
+    """
+
+    _primitive_id = "estimator"
+    options: EstimatorOptions
+
+    @staticmethod
+    def _coerce_options(options: Any) -> EstimatorOptions:
+        return coerce_estimator_options(options)
+
+    def run(
+        self,
+        pubs: Iterable[EstimatorPubLike],
+        *,
+        precision: float | None = None,
+        dry_run: bool = False,
+    ) -> RuntimeJobV2:
+        """Submit a job; does not wait for it.
+
+        Args:
+            pubs: Tuples ``(circuit, observables, parameter_values, precision)``.
+            precision: For PUBs that have none of their own; 0.01 means 10,000 shots.
+            dry_run: Refused: it asks the service for mock data.
+
+        Returns:
+            The job; its result has, for each PUB, ``evs`` and ``stds`` of the PUB's shape.
+
+        Raises:
+            InvalidInputError: If something cannot be run; the message names the PUB.
+            NotISAError: If a circuit is not in the backend's instruction set.
+            UnsupportedOptionError: If an option was set that cannot be honoured.
+            IBMRuntimeError: If the session is closed, or the rules refuse the job.
+        """
+        resolution = self._resolve(dry_run=dry_run)
+        options = resolve_estimator_options(self.options)
+        inputs = coerce_estimator_pubs(
+            pubs,
+            resolution.backend,
+            precision=precision,
+            default_precision=options.default_precision,
+            default_shots=options.default_shots,
+        )
+        return self._submit(
+            resolution,
+            options,
+            estimator_steps(inputs, options, resolution.backend),
+            pubs=[each.pub for each in inputs],
+            executions=count_executions(inputs),
+        )

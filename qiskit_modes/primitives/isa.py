@@ -1,0 +1,252 @@
+"""The ISA check: does a backend have every instruction of a circuit, on the circuit's qubits?
+
+The rules are those of the service's client: every instruction, also inside control flow, must be in
+the backend's target for exactly those qubits (barriers and stores always are), and ``rzz`` angles
+must lie in [0, π/2]. A backend of Aer runs any circuit of known instructions on any qubits, so
+there only the names are checked, but they are checked before the job and not in the middle of it.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
+from qiskit_aer.backends.aerbackend import AerBackend
+
+from qiskit_modes.exceptions import NotISAError
+from qiskit_modes.primitives.bounded_cache import BoundedCache
+
+__all__ = ["InstructionSet", "check_isa", "check_rzz_angles", "instruction_set_of"]
+
+_ALWAYS_SUPPORTED = frozenset({"barrier", "store"})
+_MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
+
+_CHECKED_CIRCUITS = 1024  # a few dozen bytes each
+_MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
+# One line, because Qiskit's errors print their message as a Python literal.
+_TRANSPILE_HINT = (
+    "Transpile it first, with qiskit.transpiler: isa_circuit = "
+    "generate_preset_pass_manager(backend=backend, optimization_level=1).run(circuit)"
+)
+
+
+class RzzAngle(NamedTuple):
+    """An ``rzz`` whose angle is only known once parameter values are given."""
+
+    qubits: tuple[int, ...]
+    """Indices on the circuit."""
+
+    angle: ParameterExpression
+    """The angle, in radians."""
+
+
+@dataclass(frozen=True)
+class CheckedCircuit:
+    """A circuit that passed, and what remains to be checked against parameter values."""
+
+    rzz_angles: tuple[RzzAngle, ...]
+    """The parametric ``rzz`` angles; empty where the backend takes any angle."""
+
+
+class InstructionSet:
+    """What one backend can execute, and what was already worked out for circuits made of it.
+
+    It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
+    estimation makes of a circuit (by its content key) and a basis in the gates of this backend.
+
+    Args:
+        name: The backend's name, for messages.
+        target: The backend's target.
+        num_qubits: The width of the device, or None for a simulator without one.
+        names_only: True if an instruction is supported on all qubits or on none (Aer).
+    """
+
+    def __init__(
+        self, name: str, target: Target, num_qubits: int | None, *, names_only: bool
+    ) -> None:
+        self.name = name
+        self.target = target
+        self.num_qubits = num_qubits
+        self.names_only = names_only
+        self._names = frozenset(target.operation_names) | _ALWAYS_SUPPORTED
+        self.measured_circuits: BoundedCache[tuple[bytes, Hashable], QuantumCircuit] = BoundedCache(
+            _MEASURED_CIRCUITS
+        )
+        self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
+
+    def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
+        """Return whether the instruction ``name`` can be executed on these qubits."""
+        if self.names_only or name in _ALWAYS_SUPPORTED:
+            return name in self._names
+        return bool(self.target.instruction_supported(name, qubits))
+
+    def check(self, circuit: QuantumCircuit, fingerprint: bytes) -> CheckedCircuit:
+        """Raise unless the circuit can be executed as it is; fast for one already checked.
+
+        Args:
+            circuit: The circuit, not modified.
+            fingerprint: Its content key.
+
+        Raises:
+            NotISAError: If an instruction is not supported, or the circuit is too wide.
+        """
+        checked = self._checked.get(fingerprint)
+        if checked is None:
+            checked = self._check(circuit)
+            self._checked.put(fingerprint, checked)
+        return checked
+
+    def _check(self, circuit: QuantumCircuit) -> CheckedCircuit:
+        if self.num_qubits is not None and circuit.num_qubits > self.num_qubits:
+            raise NotISAError(
+                f"The circuit has {circuit.num_qubits} qubits, but {self.name} has only "
+                f"{self.num_qubits}. {_TRANSPILE_HINT}"
+            )
+        qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
+        rzz_angles: list[RzzAngle] = []
+        self._check_block(circuit, qubits, rzz_angles)
+        return CheckedCircuit(tuple(rzz_angles))
+
+    def _check_block(
+        self, block: QuantumCircuit, indices: Mapping[Qubit, int], rzz_angles: list[RzzAngle]
+    ) -> None:
+        for instruction in block.data:
+            name = instruction.name
+            qubits = tuple(indices[qubit] for qubit in instruction.qubits)
+            if not self.supports(name, qubits):
+                raise NotISAError(self._unsupported(name, qubits))
+            if name == "rzz" and not self.names_only:
+                angle = instruction.params[0]
+                if isinstance(angle, ParameterExpression):
+                    rzz_angles.append(RzzAngle(qubits, angle))
+                elif not 0.0 <= angle <= _MAX_RZZ_ANGLE:
+                    raise NotISAError(_rzz_message(qubits, angle))
+            operation = instruction.operation if instruction.is_control_flow() else None
+            if isinstance(operation, ControlFlowOp):
+                for inner in operation.blocks:
+                    outer = {
+                        q: indices[o] for q, o in zip(inner.qubits, instruction.qubits, strict=True)
+                    }
+                    self._check_block(inner, outer, rzz_angles)
+
+    def _unsupported(self, name: str, qubits: tuple[int, ...]) -> str:
+        where = f"on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
+        if name in self._names:
+            why = f"{self.name} has '{name}', but not on these qubits"
+        else:
+            known = sorted(self._names - _ALWAYS_SUPPORTED)
+            shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+            why = f"{self.name} knows {shown}"
+        return f"The instruction '{name}' {where} is not supported: {why}. {_TRANSPILE_HINT}"
+
+
+def check_isa(circuit: QuantumCircuit, backend: BackendV2, fingerprint: bytes) -> CheckedCircuit:
+    """Raise unless ``backend`` can execute ``circuit`` as it is.
+
+    Args:
+        circuit: The circuit, not modified.
+        backend: The backend it is meant for.
+        fingerprint: The circuit's content key; a circuit that passed once is not walked again.
+
+    Returns:
+        What remains to be checked once parameter values are known, see `check_rzz_angles`.
+
+    Raises:
+        NotISAError: Naming the first instruction that is not supported, its qubits, and the line
+            that transpiles.
+    """
+    return instruction_set_of(backend).check(circuit, fingerprint)
+
+
+def check_rzz_angles(
+    checked: CheckedCircuit, parameters: tuple[Any, ...], values: NDArray[np.float64]
+) -> None:
+    """Raise unless every parametric ``rzz`` angle lies in [0, π/2] for all parameter sets.
+
+    Args:
+        checked: What `check_isa` returned.
+        parameters: The circuit's parameters in the order of the columns of ``values``.
+        values: Shape (num_sets, num_parameters).
+
+    Raises:
+        NotISAError: Naming the qubits, the angle and the set of values.
+    """
+    # By name: the expressions may come from an equal circuit with parameters of its own.
+    columns = {parameter.name: column for column, parameter in enumerate(parameters)}
+    for qubits, expression in checked.rzz_angles:
+        used = list(expression.parameters)
+        relevant = values[:, [columns[parameter.name] for parameter in used]]
+        for index, row in enumerate(relevant):
+            angle = float(expression.bind(dict(zip(used, row, strict=True))))
+            if not 0.0 <= angle <= _MAX_RZZ_ANGLE:
+                raise NotISAError(
+                    f"{_rzz_message(qubits, angle)} It comes from the expression {expression} "
+                    f"with the parameter values of set {index}."
+                )
+
+
+def _rzz_message(qubits: tuple[int, ...], angle: float) -> str:
+    return (
+        f"The instruction 'rzz' on qubits {', '.join(map(str, qubits))} has the angle {angle}, but "
+        "the hardware calibrates it for angles in [0, pi/2] only. Transpile the circuit with its "
+        "parameters bound, or write the rotation with another gate."
+    )
+
+
+# What is known of each live backend: the object that showed what it can do at that time, and the
+# instruction set made from it. Races are harmless: the loser's instruction set is used once.
+_known: weakref.WeakKeyDictionary[BackendV2, tuple[Hashable, InstructionSet]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+class _Same:
+    """Compares equal to itself for one object only, which it keeps alive (so no id is reused)."""
+
+    def __init__(self, thing: object) -> None:
+        self._thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._thing is other._thing
+
+    def __hash__(self) -> int:
+        return id(self._thing)
+
+
+def instruction_set_of(backend: BackendV2) -> InstructionSet:
+    """Return what ``backend`` can execute; the same object as long as the backend is unchanged.
+
+    A backend that makes a new target for every access gets a new instruction set every time: right,
+    but nothing is remembered for it.
+    """
+    is_aer = isinstance(backend, AerBackend)
+    # Aer builds a target anew for each access and its gates depend on options that may be set at
+    # any time, but the configuration tells in microseconds whether they changed.
+    state: Hashable = (
+        tuple(backend.configuration().basis_gates) if is_aer else _Same(backend.target)
+    )
+    try:
+        known = _known.get(backend)
+    except TypeError:  # an unhashable backend, or one that cannot be referred to weakly
+        return _make_instruction_set(backend, is_aer=is_aer)
+    if known is None or known[0] != state:
+        known = (state, _make_instruction_set(backend, is_aer=is_aer))
+        _known[backend] = known
+    return known[1]
+
+
+def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
+    target = backend.target
+    name = getattr(backend, "name", None) or type(backend).__name__
+    num_qubits = target.num_qubits
+    if is_aer and backend.coupling_map is None:
+        num_qubits = None  # what fits depends on the qubits in use, not on the width
+    return InstructionSet(name, target, num_qubits, names_only=is_aer)

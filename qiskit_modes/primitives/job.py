@@ -1,0 +1,348 @@
+"""The job that users hold."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qiskit.primitives import BasePrimitiveJob
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.exceptions import (
+    RuntimeInvalidStateError,
+    RuntimeJobFailureError,
+    RuntimeJobMaxTimeoutError,
+    RuntimeJobTimeoutError,
+)
+
+from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.runtime.clock import Clock, iso
+from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
+from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
+
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.local_runtime import LocalRuntime
+
+__all__ = ["RuntimeJobV2"]
+
+logger = logging.getLogger("qiskit_modes")
+
+
+class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
+    """A submitted job: its status, its result, and what it took.
+
+    It has the public surface of the service's job. All methods may be called from any thread; only
+    `result` and `wait_for_final_state` wait. Users do not make one: ``run()`` returns it.
+
+    Args:
+        record: What the runtime keeps of the job.
+        runtime: Where it runs.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit_aer import AerSimulator
+        >>> from qiskit_modes import SamplerV2
+        >>> circuit = QuantumCircuit(1)
+        >>> circuit.x(0)  # doctest: +ELLIPSIS
+        <...>
+        >>> circuit.measure_all()
+        >>> job = SamplerV2(mode=AerSimulator()).run([circuit], shots=100)
+        >>> job.result()[0].data.meas.get_counts()
+        {'1': 100}
+        >>> job.status(), str(job.mode)
+        ('DONE', 'job')
+    """
+
+    JOB_FINAL_STATES: ClassVar[tuple[JobStatus, ...]] = ("DONE", "CANCELLED", "ERROR")
+    ERROR: ClassVar[JobStatus] = "ERROR"
+
+    def __init__(self, record: JobRecord, runtime: LocalRuntime) -> None:
+        super().__init__(job_id=record.id)
+        self._record = record
+        self._runtime = runtime
+        # The record may drop its inputs; whoever holds the job keeps them.
+        self._inputs = record.inputs
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self._record.id!r}, {self._record.primitive_id!r})>"
+
+    # -- what it is ----------------------------------------------------------------------------
+
+    def job_id(self) -> str:
+        """Return the job's id."""
+        return self._record.id
+
+    @property
+    def mode(self) -> JobMode:
+        """In which mode it runs: ``"job"``, ``"batch"`` or ``"session"``; ``.reason`` says why."""
+        return self._record.mode
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of its session or batch; None in job mode."""
+        return None if self._record.workload is None else self._record.workload.id
+
+    @property
+    def primitive_id(self) -> str:
+        """Which primitive it is for: ``"sampler"`` or ``"estimator"``."""
+        return self._record.primitive_id
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What was passed to ``run()``: ``pubs`` and ``options``. Empty for a private job."""
+        return {} if self._record.private or self._inputs is None else dict(self._inputs)
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return list(self._record.tags)
+
+    def update_tags(self, new_tags: list[str]) -> list[str]:
+        """Replace the tags.
+
+        Args:
+            new_tags: The new ones.
+
+        Returns:
+            The tags that the job has now.
+
+        Raises:
+            InvalidInputError: If they are not a list of strings.
+        """
+        if isinstance(new_tags, str) or not all(isinstance(tag, str) for tag in new_tags):
+            raise InvalidInputError(f"job tags must be a list of strings, found {new_tags!r}")
+        self._record.tags = list(dict.fromkeys(new_tags))
+        return self.tags
+
+    @property
+    def private(self) -> bool:
+        """Whether its inputs are hidden."""
+        return self._record.private
+
+    @property
+    def instance(self) -> str:
+        """The id of the instance to which its usage is charged."""
+        return self._record.instance.id
+
+    @property
+    def image(self) -> str:
+        """The service's container image; there is none here."""
+        return ""
+
+    @property
+    def creation_date(self) -> datetime:
+        """When it was submitted, aware, in local time."""
+        return self._clock.utc(self._record.core.submitted_at).astimezone()
+
+    def backend(self, timeout: float | None = None) -> BackendV2:  # noqa: ARG002 - the service's
+        """Return the backend that it runs on."""
+        return self._record.backend
+
+    def properties(self, refresh: bool = False) -> Any:
+        """Return the calibration data of the backend, or None if it has none.
+
+        Args:
+            refresh: Passed on to the backend's own method where that takes it.
+        """
+        properties = getattr(self._record.backend, "properties", None)
+        if not callable(properties):
+            return None
+        return properties(refresh) if refresh else properties()
+
+    # -- how far it is ---------------------------------------------------------------------------
+
+    def status(self) -> JobStatus:
+        """Return ``"QUEUED"``, ``"RUNNING"``, ``"DONE"``, ``"ERROR"`` or ``"CANCELLED"``.
+
+        A job is running from the moment it has a lane: also while it is compiled, waits for the
+        QPU, or is post-processed.
+        """
+        return self._record.status
+
+    def queued(self) -> bool:
+        """Return whether it waits for a lane."""
+        return self.status() == "QUEUED"
+
+    def running(self) -> bool:
+        """Return whether it is in a lane."""
+        return self.status() == "RUNNING"
+
+    def on_qpu(self) -> bool:
+        """Return whether its circuits are being executed right now, with the QPU locked."""
+        core = self._record.core
+        return core.executing_at is not None and core.released_at is None
+
+    def done(self) -> bool:
+        """Return whether it has a result."""
+        return self.status() == "DONE"
+
+    def errored(self) -> bool:
+        """Return whether it failed."""
+        return self.status() == "ERROR"
+
+    def cancelled(self) -> bool:
+        """Return whether it was cancelled."""
+        return self.status() == "CANCELLED"
+
+    def in_final_state(self) -> bool:
+        """Return whether it has ended, one way or another."""
+        return self.status() in self.JOB_FINAL_STATES
+
+    def wait_for_final_state(
+        self, timeout: float | None = None, poll_interval: float | None = None
+    ) -> None:
+        """Wait until the job has ended; returns as soon as it has.
+
+        Args:
+            timeout: Longest time to wait in seconds; None for no limit.
+            poll_interval: For compatibility: nothing is polled here. Below 0.1 s it warns, as the
+                service's client does.
+
+        Raises:
+            RuntimeJobTimeoutError: If the job has not ended by then; it goes on.
+        """
+        if poll_interval is not None and poll_interval < 0.1:
+            warnings.warn(
+                "The poll interval specified is lower than the minimal allowed. Using 0.1 as the "
+                "poll interval.",
+                UserWarning,
+                stacklevel=2,
+            )
+        if not self._record.finished.wait(timeout):
+            raise RuntimeJobTimeoutError(
+                f"Timed out waiting for job to complete after {timeout} secs."
+            )
+
+    def cancel(self) -> None:
+        """End the job, wherever it is; what is on the QPU is stopped. Does not wait.
+
+        Raises:
+            RuntimeInvalidStateError: If it has already ended.
+        """
+        try:
+            self._runtime.executor.cancel(self._record)
+        except RefusedError as error:
+            raise RuntimeInvalidStateError(f"Job cannot be cancelled: {error.message}") from None
+
+    # -- what came of it -------------------------------------------------------------------------
+
+    def result(
+        self,
+        timeout: float | None = None,
+        decoder: Any = None,
+        poll_interval: float | None = None,
+    ) -> Any:
+        """Wait for the job and return its result.
+
+        Args:
+            timeout: Longest time to wait in seconds; None for no limit.
+            decoder: Refused: results are not encoded here.
+            poll_interval: See `wait_for_final_state`.
+
+        Returns:
+            A ``PrimitiveResult`` with one result for each PUB.
+
+        Raises:
+            RuntimeJobFailureError: If the job failed; its cause is the original exception.
+            RuntimeJobMaxTimeoutError: If it held the QPU longer than it may.
+            RuntimeInvalidStateError: If it was cancelled.
+            RuntimeJobTimeoutError: If it has not ended within ``timeout``.
+        """
+        if decoder is not None:
+            raise InvalidInputError("a decoder has no effect here: results are never encoded")
+        self.wait_for_final_state(timeout, poll_interval)
+        record = self._record
+        match self.status():
+            case "DONE":
+                return record.result
+            case "CANCELLED":
+                raise RuntimeInvalidStateError(
+                    f"Unable to retrieve result for job {record.id}. Job was cancelled."
+                )
+        if self._ran_too_long:
+            raise RuntimeJobMaxTimeoutError(record.reason)
+        raise RuntimeJobFailureError(
+            f"Unable to retrieve job result. {record.reason}"
+        ) from record.error
+
+    def error_message(self) -> str | None:
+        """Return why it failed, or None if it did not."""
+        if not self.errored():
+            return None
+        record = self._record
+        if self._ran_too_long:
+            return (
+                f"Job {record.id} ran longer than maximum execution time. Job was cancelled:\n"
+                f"{record.reason}"
+            )
+        return f"Job {record.id} has failed:\n{record.reason}"
+
+    def metrics(self) -> dict[str, Any]:
+        """Return when it was created, ran and finished, and what it is charged.
+
+        Returns:
+            ``timestamps`` with ``created`` and, once they exist, ``running`` and ``finished``, as
+            ISO times in UTC; ``usage`` with ``qpu_charge_time_seconds`` and ``status``
+            (``"pending"`` until the job is out of the QPU, then ``"complete"``); and
+            ``circuits_execution_time_ns``, the time that its circuits really took.
+        """
+        core = self._record.core
+        times = {
+            "created": core.submitted_at,
+            "running": core.running_at,
+            "finished": core.settled_at,
+        }
+        span = self._record.span
+        executed = 0.0 if span is None else (span.stop - span.start).total_seconds()
+        return {
+            "timestamps": {
+                key: iso(self._clock.utc(at)) for key, at in times.items() if at is not None
+            },
+            "usage": {
+                "qpu_charge_time_seconds": self.usage(partial=True),
+                "status": "complete" if core.final else "pending",
+            },
+            "circuits_execution_time_ns": round(executed * 1e9),
+        }
+
+    def usage(self, partial: bool = False) -> float:
+        """Return the time in seconds during which it had the QPU locked.
+
+        Args:
+            partial: Return what has been used so far; otherwise 0 until it is known for good.
+        """
+        core = self._record.core
+        if not (partial or core.final):
+            return 0
+        return core.charged_seconds(self._clock.now())
+
+    @property
+    def usage_estimation(self) -> dict[str, float | None]:
+        """What it would be charged on hardware, by the service's quick formula.
+
+        ``quantum_seconds`` is 2 s and 0.35 ms for each execution of a circuit.
+        """
+        return {"quantum_seconds": self._record.usage_estimation_seconds}
+
+    def logs(self) -> str:
+        """Return the states that it has been in, a line each, with their times."""
+        if not self.in_final_state():
+            logger.warning("Job logs are only available after the job finishes.")
+        story = list(self._record.core.story)
+        return "".join(f"{iso(self._clock.utc(at))} {state}\n" for at, state in story)
+
+    @property
+    def _clock(self) -> Clock:
+        return self._runtime.clock
+
+    @property
+    def _ran_too_long(self) -> bool:
+        outcome = self._record.core.outcome
+        return isinstance(outcome, Cancelled) and outcome.code == RAN_TOO_LONG.code
+
+
+def as_jobs(records: Iterable[JobRecord], runtime: LocalRuntime) -> list[RuntimeJobV2]:
+    """Return what users hold for each of some records."""
+    return [RuntimeJobV2(record, runtime) for record in records]

@@ -1,0 +1,138 @@
+"""Observables of a PUB: checked, and laid out as flat arrays of Pauli terms."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.primitives.containers.observables_array import ObservablesArray
+
+from qiskit_modes.exceptions import InvalidInputError
+
+__all__ = ["PauliSums", "PauliTerm", "coerce_observables", "flatten"]
+
+PauliTerm = tuple[tuple[int, ...], str]
+"""Qubits in ascending order, and one letter of X, Y, Z for each; ``((), "")`` is the identity."""
+
+# The letter of each bit term of Qiskit's SparseObservable; the ones above 3 are projectors.
+_LETTERS = {1: "Z", 2: "X", 3: "Y"}
+_PROJECTORS = {5: "1", 6: "-", 7: "l", 9: "0", 10: "+", 11: "r"}
+
+
+@dataclass(frozen=True)
+class PauliSums:
+    """An array of observables, each a real linear combination of Pauli terms; plain data."""
+
+    shape: tuple[int, ...]
+    """The shape of the array of observables."""
+
+    num_qubits: int
+    """How many qubits the observables are on."""
+
+    coefficients: NDArray[np.float64]
+    """The coefficients of all terms of all observables, one observable after the other."""
+
+    letters: NDArray[np.uint8]
+    """The non-identity letters of all terms, as `SparseObservable` codes them."""
+
+    qubits: NDArray[np.uint32]
+    """The qubit of each letter; ascending within a term."""
+
+    term_ends: NDArray[np.int64]
+    """Shape (num_terms + 1,): term ``t`` has the letters ``term_ends[t]:term_ends[t + 1]``."""
+
+    observable_ends: NDArray[np.int64]
+    """Shape (num_observables + 1,): the terms of observable ``o``, in the same way."""
+
+    @property
+    def structure(self) -> bytes:
+        """A digest of everything but the coefficients: what has to be measured."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr((self.shape, self.num_qubits)).encode())
+        for array in (self.letters, self.qubits, self.term_ends, self.observable_ends):
+            digest.update(array.tobytes())
+        return digest.digest()
+
+    def terms(self) -> list[PauliTerm]:
+        """Return all terms of all observables, in the order of the coefficients."""
+        letters = [_LETTERS[code] for code in self.letters.tolist()]
+        qubits = self.qubits.tolist()
+        ends = self.term_ends.tolist()
+        return [
+            (tuple(qubits[start:stop]), "".join(letters[start:stop]))
+            for start, stop in pairwise(ends)
+        ]
+
+
+def coerce_observables(observables: Any, num_qubits: int, where: str) -> ObservablesArray:
+    """Turn whatever a PUB gives as observables into an `ObservablesArray` that fits its circuit.
+
+    Args:
+        observables: A Pauli string, `Pauli`, `SparsePauliOp`, `SparseObservable`, a mapping from
+            Paulis to numbers, or an array of these.
+        num_qubits: The circuit's number of qubits.
+        where: The PUB, for messages ("PUB 0").
+
+    Raises:
+        InvalidInputError: If there is no observable, or one is not a real sum of I, X, Y and Z
+            on the circuit's qubits.
+    """
+    try:
+        array = ObservablesArray.coerce(observables)
+    except Exception as error:  # Qiskit's parsers raise errors of many kinds
+        raise InvalidInputError(
+            f"{where}: the observables cannot be used: {error} Give Pauli strings, SparsePauliOp "
+            "objects with real coefficients, or arrays of these."
+        ) from error
+    if array.size == 0:
+        raise InvalidInputError(
+            f"{where}: the array of observables is empty (shape {array.shape}); give at least one."
+        )
+    for index, observable in np.ndenumerate(array.sparse_observables_array()):
+        name = f"the observable at index {index}" if index else "the observable"
+        if observable.num_qubits != num_qubits:
+            raise InvalidInputError(
+                f"{where}: {name} is on {observable.num_qubits} qubits, but the circuit has "
+                f"{num_qubits}. Observables are given on the circuit's own qubits: after "
+                "transpiling, use observable.apply_layout(isa_circuit.layout)."
+            )
+        codes = np.asarray(observable.bit_terms)
+        if codes.size and codes.max() > max(_LETTERS):
+            found = sorted({_PROJECTORS.get(code, "?") for code in codes.tolist() if code > 3})
+            raise InvalidInputError(
+                f"{where}: {name} contains the projector{'s' if len(found) > 1 else ''} "
+                f"{', '.join(found)}, but only I, X, Y and Z can be measured, as on the hardware. "
+                "Write projectors as sums of Paulis, for example 0 = (I + Z) / 2; "
+                "SparseObservable.as_paulis() does that."
+            )
+    return array
+
+
+def flatten(observables: ObservablesArray) -> PauliSums:
+    """Return a copy of the observables as plain arrays.
+
+    Args:
+        observables: Observables made of I, X, Y and Z, as `coerce_observables` returns them.
+    """
+    sums = observables.sparse_observables_array().ravel().tolist()
+    # Every boundaries array starts with 0; offsets of letters are added from one to the next.
+    ends = [np.asarray(each.boundaries).astype(np.int64) for each in sums]
+    if len(sums) == 1:
+        term_ends = ends[0]
+    else:
+        offsets = np.cumsum([0, *(each[-1] for each in ends)])
+        shifted = [each[1:] + offset for each, offset in zip(ends, offsets, strict=False)]
+        term_ends = np.concatenate([np.zeros(1, dtype=np.int64), *shifted])
+    return PauliSums(
+        shape=observables.shape,
+        num_qubits=observables.num_qubits,
+        coefficients=np.concatenate([np.asarray(each.coeffs).real for each in sums]),
+        letters=np.concatenate([np.asarray(each.bit_terms) for each in sums]),
+        qubits=np.concatenate([np.asarray(each.indices) for each in sums]),
+        term_ends=term_ends,
+        observable_ends=np.cumsum([0, *(len(each) - 1 for each in ends)]),
+    )

@@ -1,0 +1,84 @@
+"""The sampler: circuits in, shots out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qiskit.primitives import BaseSamplerV2
+from qiskit.primitives.containers import SamplerPubLike
+from qiskit_ibm_runtime.options_models import SamplerOptions
+
+from qiskit_modes.primitives.base import Primitive
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.options import coerce_sampler_options, resolve_sampler_options
+from qiskit_modes.primitives.pubs import coerce_sampler_pubs
+from qiskit_modes.primitives.sampling import sampler_steps
+
+__all__ = ["SamplerV2"]
+
+
+class SamplerV2(Primitive, BaseSamplerV2):
+    """Samples circuits on a backend's simulated QPU, in job, batch or session mode.
+
+    May be used from any thread. Options that cannot be honoured are refused in `run`, by name.
+
+    Args:
+        mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
+        options: Upstream's ``SamplerOptions`` or a dictionary of the same form. What acts:
+            ``default_shots`` (4096), ``simulator.seed_simulator``, ``max_execution_time`` in
+            seconds, and ``environment.job_tags``.
+
+    Raises:
+        InvalidInputError: If there is no such mode, or an option does not exist.
+
+    Example:
+        >>> from qiskit import QuantumCircuit, generate_preset_pass_manager
+        >>> from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+        >>> backend = FakeManilaV2()
+        >>> bell = QuantumCircuit(2)
+        >>> _ = bell.h(0), bell.cx(0, 1), bell.measure_all()
+        >>> isa = generate_preset_pass_manager(1, backend, seed_transpiler=1).run(bell)
+        >>> job = SamplerV2(mode=backend).run([isa], shots=1000)
+        >>> job.result()[0].data.meas.num_shots
+        1000
+    """
+
+    _primitive_id = "sampler"
+    options: SamplerOptions
+
+    @staticmethod
+    def _coerce_options(options: Any) -> SamplerOptions:
+        return coerce_sampler_options(options)
+
+    def run(
+        self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None, dry_run: bool = False
+    ) -> RuntimeJobV2:
+        """Submit a job; does not wait for it.
+
+        Args:
+            pubs: Circuits, or tuples ``(circuit, parameter_values, shots)``.
+            shots: For PUBs that have none of their own.
+            dry_run: Refused: it asks the service for mock data.
+
+        Returns:
+            The job; its result has, for each PUB, a ``BitArray`` for each classical register.
+
+        Raises:
+            InvalidInputError: If something cannot be run; the message names the PUB.
+            NotISAError: If a circuit is not in the backend's instruction set.
+            UnsupportedOptionError: If an option was set that cannot be honoured.
+            IBMRuntimeError: If the session is closed, or the rules refuse the job.
+        """
+        resolution = self._resolve(dry_run=dry_run)
+        options = resolve_sampler_options(self.options)
+        inputs = coerce_sampler_pubs(
+            pubs, resolution.backend, shots=shots, default_shots=options.default_shots
+        )
+        return self._submit(
+            resolution,
+            options,
+            sampler_steps(inputs, options, resolution.backend),
+            pubs=[each.pub for each in inputs],
+            executions=sum(each.shots * len(each.parameter_values) for each in inputs),
+        )

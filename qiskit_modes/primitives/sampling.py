@@ -1,0 +1,112 @@
+"""A sampler's job as steps: PUBs to a program, and samples to a result."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
+
+from qiskit_modes.primitives.options import ResolvedSamplerOptions
+from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+
+__all__ = ["draw_seed", "sampler_steps"]
+
+
+def sampler_steps(
+    inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions, backend: BackendV2
+) -> Steps:
+    """Return the steps of a sampler's job.
+
+    The result is what Qiskit's `BackendSamplerV2` and the service return: a `PrimitiveResult` of
+    `SamplerPubResult`, one `BitArray` for each classical register, each of its PUB's shape. The
+    metadata has, beside their keys, ``"simulation"``: for the job the seed that reproduces it, for
+    a PUB what noise and method its circuit was simulated with.
+
+    Args:
+        inputs: The PUBs, as `coerce_sampler_pubs` returns them.
+        options: What of the user's options acts.
+        backend: The backend to simulate.
+    """
+    job = _SamplerJob(tuple(inputs), draw_seed(options.seed), backend)
+    return Steps(compile=job.compile, post_process=job.post_process)
+
+
+def draw_seed(seed: int | None) -> int:
+    """Return the user's seed (0 is one), or a new random one."""
+    return secrets.randbits(63) if seed is None else seed
+
+
+class _SamplerJob:
+    """What compilation finds out and post-processing needs."""
+
+    def __init__(self, inputs: tuple[SamplerInput, ...], seed: int, backend: BackendV2) -> None:
+        self._inputs = inputs
+        self._seed = seed
+        self._backend = backend
+        self._simulations: list[dict[str, Any]] = []
+
+    def compile(self) -> Program:
+        circuits = {}
+        runs = []
+        self._simulations = []
+        for each in self._inputs:
+            if not _is_run(each):
+                self._simulations.append({})
+                continue
+            compiled = compile_circuit(each.circuit, self._backend)
+            circuits[compiled.key] = compiled
+            runs.append(Run(compiled.key, each.parameter_values, each.shots))
+            self._simulations.append(dict(compiled.metadata))
+        return Program(circuits, tuple(runs), self._seed)
+
+    def post_process(
+        self, samples: Samples, span: ExecutionSpan
+    ) -> PrimitiveResult[SamplerPubResult]:
+        runs = iter(samples.runs)
+        results = [
+            _pub_result(each, next(runs) if _is_run(each) else None, simulation)
+            for each, simulation in zip(self._inputs, self._simulations, strict=True)
+        ]
+        # The service tells for each span which part of which PUB was measured in it: here all of
+        # everything.
+        parts = {
+            index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
+            for index, each in enumerate(self._inputs)
+            if _is_run(each)
+        }
+        spans = [DoubleSliceSpan(span.start, span.stop, parts)] if parts else []
+        metadata = {
+            "version": 2,
+            "execution": {"execution_spans": ExecutionSpans(spans)},
+            "simulation": {"seed_simulator": self._seed},
+        }
+        return PrimitiveResult(results, metadata)
+
+
+def _is_run(pub: SamplerInput) -> bool:
+    """Return False for a PUB that has nothing to sample: no parameter sets, or no registers."""
+    return pub.pub.size > 0 and bool(pub.circuit.cregs)
+
+
+def _pub_result(
+    pub: SamplerInput, samples: RunSamples | None, simulation: dict[str, Any]
+) -> SamplerPubResult:
+    data = {}
+    for register in pub.circuit.cregs:
+        lead = (*pub.shape, pub.shots, -(-register.size // 8))
+        packed = samples.registers[register.name] if samples else np.zeros(lead, dtype=np.uint8)
+        data[register.name] = BitArray(packed.reshape(lead), register.size)
+    metadata = {
+        "shots": pub.shots,
+        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "simulation": simulation,
+    }
+    return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)

@@ -1,0 +1,154 @@
+"""A machine room: QPUs, their executor and its workers; and the one that everybody shares.
+
+The default runtime starts with the first job and is shut down when the interpreter ends: whatever
+is still under way then is cancelled, with one warning that names it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from typing import Any
+
+from qiskit_modes.exceptions import OutstandingJobsWarning
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.qpu import QPU, QPURegistry
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.session_executor import SessionExecutor
+from qiskit_modes.runtime.shared_ledger import SharedLedger
+from qiskit_modes.runtime.workers import WorkerPool
+
+__all__ = ["LocalRuntime", "default_runtime"]
+
+
+class LocalRuntime:
+    """QPUs with the rules of the service, on this machine.
+
+    All methods may be called from any thread. Usable as a context manager, which shuts it down.
+
+    Args:
+        lanes: How many jobs of one QPU are in progress at once.
+        clock: Whose time counts; None for the machine's.
+        workers: What executes programs; None for one process per core, started when needed.
+    """
+
+    def __init__(
+        self, *, lanes: int = 5, clock: Clock | None = None, workers: WorkerPool | None = None
+    ) -> None:
+        self.ledger = SharedLedger()
+        self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
+        self.executor = SessionExecutor(clock=clock, workers=workers)
+        self._mutex = threading.Lock()
+        """Guards the table of workloads."""
+        self._workloads: dict[str, WorkloadRecord] = {}
+        self._started = False
+        self.process_id = os.getpid()
+
+    def __enter__(self) -> LocalRuntime:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.shut_down()
+
+    @property
+    def clock(self) -> Clock:
+        """Whose time counts."""
+        return self.executor.clock
+
+    def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
+        """Hand a job in; does not wait for it.
+
+        Raises:
+            RefusedError: If the rules do not allow it.
+            RuntimeClosedError: If the runtime was shut down.
+        """
+        self.executor.workers.warm_up()
+        if not self._started:
+            self._started = True
+            _shut_down_at_exit(self)
+        self.executor.submit(job, max_execution_seconds=max_execution_seconds)
+
+    def qpu(self, backend: Any) -> QPU:
+        """Return the QPU that ``backend`` stands for."""
+        return self.registry.qpu(backend)
+
+    def add_workload(self, record: WorkloadRecord) -> None:
+        """Remember a session or batch, so that it can be found by its id."""
+        with self._mutex:
+            self._workloads[record.id] = record
+
+    def workload(self, workload_id: str) -> WorkloadRecord | None:
+        """Return a session or batch by its id, or None if it is not known."""
+        with self._mutex:
+            return self._workloads.get(workload_id)
+
+    def workloads(self) -> list[WorkloadRecord]:
+        """Return every session and batch, in the order in which they were opened."""
+        with self._mutex:
+            return list(self._workloads.values())
+
+    def jobs(self) -> list[JobRecord]:
+        """Return every job that is known, oldest first."""
+        return self.executor.jobs()
+
+    def shut_down(self) -> list[JobRecord]:
+        """End everything: jobs that have not finished are cancelled and returned."""
+        return self.executor.shut_down()
+
+
+_default: LocalRuntime | None = None
+_default_mutex = threading.Lock()
+"""Guards ``_default``."""
+
+
+def default_runtime() -> LocalRuntime:
+    """Return the runtime that everything uses unless told otherwise."""
+    global _default
+    with _default_mutex:
+        if _default is None:
+            _default = LocalRuntime()
+        return _default
+
+
+def _shut_down_at_exit(runtime: LocalRuntime) -> None:
+    """Have ``runtime`` shut down before the interpreter waits for threads and workers.
+
+    The functions registered with `atexit` come too late: before them, the interpreter and loky wait
+    for every program that is under way. Those registered here run first, the latest first; so this
+    is to be called after the first worker was started, when loky has registered its own. The name
+    used is private to the standard library; loky and `concurrent.futures` build on it too.
+    """
+    reference = weakref.ref(runtime)
+
+    def shut_down() -> None:
+        living = reference()
+        if living is not None and living.process_id == os.getpid():
+            _warn_of(living.shut_down())
+
+    threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+
+
+def _warn_of(outstanding: list[JobRecord]) -> None:
+    if not outstanding:
+        return
+    names = ", ".join(f"{job.primitive_id} job {job.id}" for job in outstanding[:5])
+    more = f" and {len(outstanding) - 5} more" if len(outstanding) > 5 else ""
+    warnings.warn(
+        f"The program ended while {len(outstanding)} job(s) had not finished; they were "
+        f"cancelled: {names}{more}. Call result() on a job to wait for it.",
+        OutstandingJobsWarning,
+        stacklevel=2,
+    )
+
+
+def _start_afresh_after_fork() -> None:
+    """Forget what is the parent's: its threads do not exist here, its workers are not ours."""
+    global _default, _default_mutex
+    _default = None
+    _default_mutex = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh_after_fork)

@@ -1,0 +1,129 @@
+"""What the runtime keeps of jobs, sessions and batches: the core's facts, and what they carry."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.scheduling.job import (
+    RAN_TOO_LONG,
+    Cancelled,
+    Completed,
+    Failed,
+    Job,
+    Queued,
+)
+from qiskit_modes.scheduling.workload import Workload
+
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.workers import Ticket
+    from qiskit_modes.simulation.program import Program, Samples
+
+__all__ = ["JobMode", "JobRecord", "JobStatus", "WorkloadRecord"]
+
+JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
+
+
+class JobMode(str):
+    """In which mode a job runs: ``"job"``, ``"batch"`` or ``"session"``; and why in this one.
+
+    Args:
+        mode: The mode.
+        reason: One clause, for the user.
+
+    Example:
+        >>> mode = JobMode(Mode.BATCH, "the batch was passed as mode")
+        >>> mode == "batch", mode.reason
+        (True, 'the batch was passed as mode')
+    """
+
+    __slots__ = ("reason",)
+    reason: str
+
+    def __new__(cls, mode: Mode, reason: str) -> JobMode:  # noqa: D102 - see the class
+        self = super().__new__(cls, mode.value)
+        self.reason = reason
+        return self
+
+
+@dataclass(eq=False)
+class WorkloadRecord:
+    """A session or batch, with the QPU that it is on."""
+
+    core: Workload
+    qpu: QPU
+    backend: Any
+    """The backend that the user passed."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.core.id
+
+
+@dataclass(eq=False)
+class JobRecord:
+    """A job from its submission on: what it is to do, how far it is, and what came of it.
+
+    Its attributes may be read from any thread; they are written by the session executor alone.
+    """
+
+    id: str
+    qpu: QPU
+    steps: Steps | None
+    """What it does; None once it has ended."""
+    backend: Any
+    """The backend whose noise counts."""
+    instance: Instance
+    mode: JobMode
+    workload: WorkloadRecord | None = None
+    primitive_id: str = "sampler"
+    inputs: dict[str, Any] | None = field(default_factory=dict)
+    """What was passed to ``run()``; None once it has been dropped."""
+    tags: list[str] = field(default_factory=list)
+    private: bool = False
+    usage_estimation_seconds: float | None = None
+    core: Job = field(init=False)
+    """The scheduler's facts; set when the scheduler has accepted the job."""
+    program: Program | None = None
+    """What to execute, while that is needed."""
+    samples: Samples | None = None
+    """What came from the QPU, while that is needed."""
+    span: ExecutionSpan | None = None
+    worker_stamps: tuple[float, float] | None = None
+    """When the worker began and ended, on the clock of the machine."""
+    result: Any = None
+    error: BaseException | None = None
+    """Why it failed: the exception of the step that raised it."""
+    ticket: Ticket | None = None
+    """The program's way through the workers, while it is under way."""
+    finished: threading.Event = field(default_factory=threading.Event)
+    """Set when its outcome is decided and what came of it can be read."""
+
+    @property
+    def status(self) -> JobStatus:
+        """The state in the words of the service's client, derived from the scheduler's facts."""
+        match self.core.outcome:
+            case None:
+                return "QUEUED" if isinstance(self.core.state, Queued) else "RUNNING"
+            case Completed():
+                return "DONE"
+            case Cancelled(code=RAN_TOO_LONG.code):
+                return "ERROR"
+            case Cancelled():
+                return "CANCELLED"
+            case Failed():
+                return "ERROR"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it has no result, with the service's code if there is one."""
+        match self.core.outcome:
+            case Failed(reason=reason, code=code) | Cancelled(reason=reason, code=code):
+                return reason if code is None else f"Error code {code}; {reason}"
+            case _:
+                return None

@@ -1,0 +1,348 @@
+"""The session executor: the shell around the rules, and the only place with threads.
+
+Whichever thread has an event takes the mutex of the QPU, asks the scheduler what to do, and carries
+it out after giving the mutex back::
+
+    user thread ── JobSubmitted ──┐                    ┌── Compile, PostProcess ──▶ lane threads
+    lane thread ── JobCompiled ───┤   QPU.mutex        ├── Execute ────────────────▶ worker process
+    worker ─────── JobExecuted ───┼─▶ Scheduler ───────┼── Abandon ────────────────▶ worker: stop
+    timer ──────── TimePassed ────┘   .handle()        └── Finish ─────────────────▶ result() wakes
+
+Guarantees:
+
+* Instructions are carried out in the order in which the scheduler gave them, one at a time for each
+  QPU, whoever carries them out.
+* Every step is answered exactly once, whatever happens in it.
+* What a job came to is complete before anyone who waits for it wakes up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import assert_never
+
+from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
+from qiskit_modes.runtime.clock import Clock, SystemClock
+from qiskit_modes.runtime.notices import describe_wait
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.steps import ExecutionSpan
+from qiskit_modes.runtime.timer import Timer
+from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
+from qiskit_modes.scheduling.events import (
+    CancelRequested,
+    Event,
+    JobCompiled,
+    JobExecuted,
+    JobFailed,
+    JobPostProcessed,
+    JobSubmitted,
+    TimePassed,
+    WorkloadCancelled,
+    WorkloadClosed,
+    WorkloadOpened,
+)
+from qiskit_modes.scheduling.instructions import (
+    Abandon,
+    Announce,
+    Compile,
+    Execute,
+    Finish,
+    Instruction,
+    PostProcess,
+    Refuse,
+)
+from qiskit_modes.scheduling.job import Fault
+from qiskit_modes.scheduling.workload import Workload
+
+__all__ = ["SessionExecutor"]
+
+logger = logging.getLogger("qiskit_modes")
+
+_LANE_THREADS = 16
+"""Threads for the light classical steps of all QPUs; more would contend for one interpreter."""
+
+_KEPT_JOBS = 1_000
+"""Finished jobs that are remembered although nobody holds them."""
+
+_KEPT_INPUTS = 100
+"""Of those, the ones whose inputs are kept too: circuits are the heavy part."""
+
+
+class SessionExecutor:
+    """Runs jobs on QPUs by the rules.
+
+    All methods may be called from any thread; none waits for a job.
+
+    Args:
+        clock: Whose time counts.
+        workers: The processes that execute programs.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, workers: WorkerPool | None = None) -> None:
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.workers = WorkerPool() if workers is None else workers
+        self._timer = Timer(self.clock)
+        self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
+        self._mutex = threading.Lock()
+        """Guards the two tables of jobs. Taken inside a QPU's mutex, never around it."""
+        self._unfinished: dict[str, JobRecord] = {}
+        self._finished: OrderedDict[str, JobRecord] = OrderedDict()
+        self._with_inputs: deque[JobRecord] = deque()
+        self._held = weakref.WeakValueDictionary[str, JobRecord]()
+        self._closed = False
+
+    # -- what users do -----------------------------------------------------------------------
+
+    def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
+        """Hand a job in.
+
+        Raises:
+            RefusedError: If the rules do not allow it.
+            RuntimeClosedError: If the runtime was shut down.
+        """
+        if self._closed:
+            raise RuntimeClosedError("the local runtime has been shut down")
+        workload_id = None if job.workload is None else job.workload.id
+        event = JobSubmitted(job.id, job.instance, workload_id, max_execution_seconds)
+        self._post(job.qpu, event, accepted=partial(self._link, job))
+
+    def cancel(self, job: JobRecord) -> None:
+        """End a job before its time: stop it wherever it is.
+
+        Raises:
+            RefusedError: If it has already ended.
+        """
+        if job.core.outcome is not None:
+            raise RefusedError(f"job {job.id} has already ended")
+        self._post(job.qpu, CancelRequested(job.id))
+
+    def open_workload(self, event: WorkloadOpened, qpu: QPU) -> Workload:
+        """Open a session or a batch.
+
+        Raises:
+            RefusedError: If the plan does not allow it.
+            RuntimeClosedError: If the runtime was shut down.
+        """
+        if self._closed:
+            raise RuntimeClosedError("the local runtime has been shut down")
+        self._post(qpu, event)
+        return qpu.scheduler.workloads[event.workload_id]
+
+    def close_workload(self, workload: WorkloadRecord) -> None:
+        """Let a session or batch accept nothing more; what it has still runs."""
+        self._post(workload.qpu, WorkloadClosed(workload.id))
+
+    def cancel_workload(self, workload: WorkloadRecord) -> None:
+        """Let a session or batch accept nothing more, and drop what has not started."""
+        self._post(workload.qpu, WorkloadCancelled(workload.id))
+
+    def jobs(self) -> list[JobRecord]:
+        """Return every job that is known, oldest first."""
+        with self._mutex:
+            known = {**self._held, **self._finished, **self._unfinished}
+        return sorted(known.values(), key=lambda job: job.core.submitted_at)
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job by its id, or None if it is not known."""
+        with self._mutex:
+            return self._held.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job that has ended; whoever holds it keeps it."""
+        with self._mutex:
+            self._finished.pop(job_id, None)
+            self._held.pop(job_id, None)
+
+    def shut_down(self) -> list[JobRecord]:
+        """Cancel what has not finished, stop all workers, and end all threads.
+
+        Waits for the ends of the workers and of steps in lanes; after it nothing can be submitted.
+
+        Returns:
+            The jobs that had not finished.
+        """
+        self._closed = True
+        with self._mutex:
+            outstanding = list(self._unfinished.values())
+        for job in outstanding:
+            try:
+                self.cancel(job)
+            except RefusedError:
+                continue  # it ended by itself meanwhile
+        self.workers.close()
+        self._lanes.shutdown(wait=True)
+        self._timer.close()
+        return outstanding
+
+    # -- events in, instructions out -----------------------------------------------------------
+
+    def _post(
+        self, qpu: QPU, event: Event, *, accepted: Callable[[], object] = lambda: None
+    ) -> None:
+        """Tell the scheduler that something happened, and see to what it wants done.
+
+        Args:
+            qpu: Whose scheduler.
+            event: What happened.
+            accepted: Called before anything is carried out, unless the event was refused.
+
+        Raises:
+            RefusedError: If the event was a request that the rules do not allow.
+        """
+        with qpu.mutex:
+            instructions = qpu.scheduler.handle(event, self.clock.now())
+            refused = [i for i in instructions if isinstance(i, Refuse)]
+            if not refused:
+                accepted()
+            qpu.outbox.extend(i for i in instructions if not isinstance(i, Refuse))
+            self._retire(qpu, event, instructions)
+            deadline = qpu.scheduler.next_deadline()
+            self._timer.set(qpu, deadline, partial(self._post, qpu, TimePassed()))
+        self._carry_out(qpu)
+        if refused:
+            raise RefusedError(refused[0].message)
+
+    def _carry_out(self, qpu: QPU) -> None:
+        # The race being closed: another thread adds to the outbox after this one found it empty and
+        # before it let go. That thread finds the lock taken and leaves; so this one looks again.
+        while qpu.outbox and qpu.carrying.acquire(blocking=False):
+            try:
+                while qpu.outbox:
+                    self._carry_out_one(qpu.outbox.popleft())
+            finally:
+                qpu.carrying.release()
+
+    def _carry_out_one(self, instruction: Instruction) -> None:
+        match instruction:
+            case Compile(job_id):
+                self._in_lane(self._compile, self._record(job_id))
+            case Execute(job_id):
+                self._execute(self._record(job_id))
+            case PostProcess(job_id):
+                self._in_lane(self._post_process, self._record(job_id))
+            case Abandon(job_id):
+                ticket = self._record(job_id).ticket
+                if ticket is not None:
+                    self.workers.abandon(ticket)
+            case Finish(job_id):
+                self._finish(self._record(job_id))
+            case Announce(wait):
+                # In a lane: whoever reads the log may be slow, and others wait for this thread.
+                job = self._record(wait.job_id)
+                self._in_lane(lambda job: logger.warning(describe_wait(job, wait)), job)
+            case Refuse():
+                raise AssertionError("a refusal is for the one who asked")
+            case _:
+                assert_never(instruction)
+
+    def _record(self, job_id: str) -> JobRecord:
+        with self._mutex:
+            return self._unfinished[job_id]
+
+    # -- the steps of a job --------------------------------------------------------------------
+
+    def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
+        try:
+            self._lanes.submit(step, job)
+        except RuntimeError:  # the lanes were shut down
+            self._fail(job, RuntimeClosedError("the local runtime has been shut down"))
+
+    def _compile(self, job: JobRecord) -> None:
+        steps = job.steps
+        try:
+            if steps is not None:  # otherwise it has ended while it waited for a thread
+                job.program = steps.compile()
+        except BaseException as error:  # whatever it is, the lane must be given back
+            self._fail(job, error)
+        else:
+            self._post(job.qpu, JobCompiled(job.id))
+
+    def _execute(self, job: JobRecord) -> None:
+        assert job.program is not None, "a job is executed after it was compiled"
+        try:
+            job.ticket = self.workers.submit(job.program, partial(self._executed, job))
+        except RuntimeClosedError as error:
+            self._fail(job, error)
+
+    def _executed(self, job: JobRecord, answer: Answer) -> None:
+        job.ticket = job.program = None
+        if isinstance(answer, BaseException):
+            self._fail(job, answer, worker=True)
+            return
+        job.samples = answer.samples
+        job.worker_stamps = (answer.started, answer.stopped)
+        self._post(job.qpu, JobExecuted(job.id))
+
+    def _post_process(self, job: JobRecord) -> None:
+        steps, samples = job.steps, job.samples
+        try:
+            if steps is not None and samples is not None:  # otherwise it has ended meanwhile
+                job.span = self._span(job)
+                job.result = steps.post_process(samples, job.span)
+        except BaseException as error:  # whatever it is, the lane must be given back
+            self._fail(job, error)
+        else:
+            self._post(job.qpu, JobPostProcessed(job.id))
+
+    def _span(self, job: JobRecord) -> ExecutionSpan:
+        started, stopped = job.worker_stamps or (0.0, 0.0)
+        first, last = job.core.executing_at, job.core.released_at
+        assert first is not None
+        assert last is not None
+        # Clocks of two processes may differ by their resolution: the lock's interval decides.
+        start = min(max(started, first), last)
+        stop = min(max(stopped, start), last)
+        return ExecutionSpan(self.clock.utc(start), self.clock.utc(stop))
+
+    def _fail(self, job: JobRecord, error: BaseException, *, worker: bool = False) -> None:
+        """Report that a step has ended without success."""
+        from concurrent.futures import BrokenExecutor
+
+        if worker and isinstance(error, BrokenExecutor):
+            cause = error
+            error = WorkerDiedError(
+                f"the worker process that executed job {job.id} died before it answered "
+                f"({type(cause).__name__}); the job can be submitted again"
+            )
+            error.__cause__ = cause
+        system = isinstance(error, WorkerDiedError | RuntimeClosedError | ProgramAbandoned)
+        if job.core.outcome is None:
+            job.error = error
+        message = getattr(error, "message", None) or str(error)
+        reason = f"{type(error).__name__}: {message}"
+        self._post(job.qpu, JobFailed(job.id, Fault.SYSTEM if system else Fault.USER, reason))
+
+    # -- what is kept --------------------------------------------------------------------------
+
+    def _link(self, job: JobRecord) -> None:
+        job.core = job.qpu.scheduler.jobs[job.id]
+        with self._mutex:
+            self._unfinished[job.id] = self._held[job.id] = job
+
+    def _finish(self, job: JobRecord) -> None:
+        job.steps = job.samples = None
+        with self._mutex:
+            del self._unfinished[job.id]
+            self._finished[job.id] = job
+            self._with_inputs.append(job)
+            if len(self._with_inputs) > _KEPT_INPUTS:
+                self._with_inputs.popleft().inputs = None
+            if len(self._finished) > _KEPT_JOBS:
+                self._finished.popitem(last=False)
+        job.finished.set()
+
+    def _retire(self, qpu: QPU, event: Event, instructions: Iterable[Instruction]) -> None:
+        """Let the scheduler forget the jobs that this event has ended; their records go on."""
+        ended = {i.job_id for i in instructions if isinstance(i, Finish)}
+        if isinstance(event, JobCompiled | JobExecuted | JobPostProcessed | JobFailed):
+            ended.add(event.job_id)
+        for job_id in ended:
+            if qpu.scheduler.jobs[job_id].final:
+                qpu.scheduler.forget_job(job_id)

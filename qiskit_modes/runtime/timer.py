@@ -1,0 +1,79 @@
+"""One thread that wakes whoever's deadline has come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+
+from qiskit_modes.runtime.clock import Clock
+
+__all__ = ["Timer"]
+
+
+class Timer:
+    """Calls back when deadlines pass; sleeps until the earliest of them.
+
+    The thread starts with the first deadline. Callbacks run on it, one after the other, and with
+    nothing locked; they are expected to set the next deadline themselves.
+
+    Args:
+        clock: Whose time counts.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._condition = threading.Condition()
+        """Guards everything below; nothing else is taken while it is held."""
+        self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._sleeps_until: float | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+        """Replace the deadline of ``key``; None takes it away. Does not block."""
+        with self._condition:
+            if deadline is None:
+                self._deadlines.pop(key, None)
+                return
+            if self._closed:
+                return
+            self._deadlines[key] = (deadline, callback)
+            if self._thread is None:
+                # A daemon: it must not keep the interpreter from shutting down what it serves.
+                self._thread = threading.Thread(
+                    target=self._run, name="qiskit_modes-timer", daemon=True
+                )
+                self._thread.start()
+            elif self._sleeps_until is None or deadline < self._sleeps_until:
+                self._condition.notify()
+
+    def close(self) -> None:
+        """Forget all deadlines and end the thread; returns when it has ended."""
+        with self._condition:
+            self._closed = True
+            self._deadlines.clear()
+            self._condition.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                due = self._take_due()
+                while not due and not self._closed:
+                    self._sleeps_until = min(
+                        (at for at, _ in self._deadlines.values()), default=None
+                    )
+                    self._clock.wait(self._condition, self._sleeps_until)
+                    due = self._take_due()
+                if self._closed:
+                    return
+                # Awake: a new deadline is seen when this thread looks again, without a notify.
+                self._sleeps_until = float("-inf")
+            for callback in due:
+                callback()
+
+    def _take_due(self) -> list[Callable[[], None]]:
+        now = self._clock.now()
+        due = [key for key, (at, _) in self._deadlines.items() if at <= now]
+        return [self._deadlines.pop(key)[1] for key in due]

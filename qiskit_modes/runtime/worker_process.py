@@ -1,0 +1,73 @@
+"""What happens inside a worker process: run programs, and remember their circuits.
+
+Only numpy and the simulation's own data are needed here. Qiskit is imported if a circuit asks for
+it, which few do, so that a worker is ready soon after it was started.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qiskit_modes.simulation.compiled import CompiledCircuit
+    from qiskit_modes.simulation.program import Program, Samples
+
+__all__ = ["CACHED_CIRCUITS", "Execution", "UnknownCircuits", "prepare", "run"]
+
+CACHED_CIRCUITS = 512
+"""Circuits that a worker remembers; a compiled circuit takes a few kB to a few MB."""
+
+_circuits: OrderedDict[str, CompiledCircuit] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a worker answers."""
+
+    samples: Samples
+    started: float
+    """Monotonic seconds, stamped here and not by whoever holds the lock."""
+    stopped: float
+
+
+@dataclass(frozen=True)
+class UnknownCircuits:
+    """The worker does not know some circuits: they must be sent again, with the program."""
+
+    keys: tuple[str, ...]
+
+
+def prepare() -> None:
+    """Get ready: import the simulation, and leave Ctrl-C to the process that the user talks to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import qiskit_modes.simulation.execution  # noqa: F401 - imported for later
+
+
+def run(program: Program, keys: tuple[str, ...]) -> Execution | UnknownCircuits:
+    """Run a program whose circuits may have been sent before.
+
+    Args:
+        program: With only those circuits that this worker is not believed to know.
+        keys: Of all circuits that it needs.
+    """
+    from qiskit_modes.simulation.execution import execute
+
+    _circuits.update(program.circuits)
+    unknown = tuple(key for key in keys if key not in _circuits)
+    if unknown:
+        return UnknownCircuits(unknown)
+    needed: Mapping[str, CompiledCircuit] = {key: _circuits[key] for key in keys}
+    started = time.monotonic()
+    samples = execute(replace(program, circuits=needed))
+    stopped = time.monotonic()
+    for key in keys:
+        _circuits.move_to_end(key)
+    while len(_circuits) > CACHED_CIRCUITS:
+        _circuits.popitem(last=False)
+    return Execution(samples, started, stopped)

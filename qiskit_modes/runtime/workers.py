@@ -1,0 +1,256 @@
+"""The worker processes: a small set that executes the programs of all QPUs.
+
+A simulation holds the interpreter lock for as long as it runs, so it runs elsewhere, as a real QPU
+is another machine. Each worker is an executor with one process, so that the death of one is an
+error of the one program that it was running.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qiskit_modes.exceptions import RuntimeClosedError
+from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.program import Program
+
+__all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"]
+
+
+class ProgramAbandoned(Exception):  # noqa: N818 - named for what happened
+    """A program was given up before a worker had run it."""
+
+
+Answer = Execution | BaseException
+"""What comes of a program."""
+
+_ENVIRONMENT = {
+    # One thread per worker: workers share the cores, and a result must not depend on how many.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def loky_executor() -> Executor:
+    """Return an executor with one process of its own, started when it is first used."""
+    import loky
+
+    return loky.ProcessPoolExecutor(
+        max_workers=1, initializer=worker_process.prepare, env=_ENVIRONMENT
+    )
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One program on its way: waiting for a worker, in one, or answered."""
+
+    program: Program
+    on_done: Callable[[Answer], None]
+    worker: _Worker | None = None
+    abandoned: bool = False
+
+    def __post_init__(self) -> None:
+        self.keys = tuple(self.program.circuits)
+
+
+class _Worker:
+    """One executor, the program it has, and what it is believed to know."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.ticket: Ticket | None = None
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def can_be_killed(self) -> bool:
+        """Whether it is a process of ours; a foreign executor can only be waited for."""
+        return type(self.executor).__module__.startswith("loky.")
+
+    def knows(self, ticket: Ticket) -> bool:
+        """Whether the circuits of a program need not be sent to it."""
+        return all(key in self._known for key in ticket.keys)
+
+    def forget_all(self) -> None:
+        """Send every circuit again."""
+        self._known.clear()
+
+    def send(self, ticket: Ticket) -> Future[Execution | UnknownCircuits]:
+        """Hand it a program, without the circuits that it knows."""
+        new = {k: c for k, c in ticket.program.circuits.items() if k not in self._known}
+        for key in ticket.keys:
+            self._known[key] = None
+            self._known.move_to_end(key)
+        while len(self._known) > worker_process.CACHED_CIRCUITS:
+            self._known.popitem(last=False)
+        lean = replace(ticket.program, circuits=new)
+        return self.executor.submit(worker_process.run, lean, ticket.keys)
+
+    def stop(self, *, wait: bool) -> None:
+        """End it: at once if it can be killed, otherwise when it has done what it is doing."""
+        if self.can_be_killed:
+            self.executor.shutdown(wait=wait, kill_workers=True)  # type: ignore[call-arg]
+        else:
+            self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+class WorkerPool:
+    """Executes programs, one per worker at a time, first come first served.
+
+    A program goes to an idle worker that knows its circuits if there is one. Workers start when
+    they are first needed; one that died or was killed is replaced when the next program comes.
+    All methods may be called from any thread, and none waits for a program.
+
+    Args:
+        size: Most workers at a time; None for one per core.
+        new_executor: Makes the executor of one worker. Anything with the interface of
+            `concurrent.futures.Executor` will do; one that is not loky's cannot be killed, so its
+            programs are waited for even when their jobs were cancelled.
+    """
+
+    def __init__(
+        self, size: int | None = None, new_executor: Callable[[], Executor] = loky_executor
+    ) -> None:
+        self.size = size or os.cpu_count() or 1
+        self._new_executor = new_executor
+        self._mutex = threading.Lock()
+        """Guards everything below, and which ticket a worker has. Nothing is sent and nobody is
+        called back while it is held."""
+        self._workers: list[_Worker] = []
+        self._waiting: deque[Ticket] = deque()
+        self._closed = False
+
+    def warm_up(self) -> None:
+        """Start a first worker if there is none, without waiting for it."""
+        with self._mutex:
+            if self._workers or self._closed:
+                return
+            worker = _Worker(self._new_executor())
+            self._workers.append(worker)
+        # Any call starts the process and its imports, while the first job is being compiled.
+        worker.executor.submit(os.getpid)
+
+    def submit(self, program: Program, on_done: Callable[[Answer], None]) -> Ticket:
+        """Have ``program`` executed.
+
+        Args:
+            program: What to run.
+            on_done: Called exactly once, with what came of it or with the error, on any thread.
+
+        Raises:
+            RuntimeClosedError: If the pool was closed.
+        """
+        ticket = Ticket(program, on_done)
+        with self._mutex:
+            if self._closed:
+                raise RuntimeClosedError("the local runtime has been shut down")
+            self._waiting.append(ticket)
+            assigned = self._assign()
+        self._send(assigned)
+        return ticket
+
+    def abandon(self, ticket: Ticket) -> None:
+        """Stop a program if that is possible; it is answered all the same, sooner or later."""
+        with self._mutex:
+            ticket.abandoned = True
+            never_sent = ticket in self._waiting
+            if never_sent:
+                self._waiting.remove(ticket)
+            worker = ticket.worker
+            kill = worker is not None and worker.ticket is ticket and worker.can_be_killed
+            if kill and worker in self._workers:
+                # From here on it gets no other program, so that none dies with this one.
+                self._workers.remove(worker)
+        if never_sent:
+            ticket.on_done(ProgramAbandoned())
+        elif kill and worker is not None:
+            # Not waited for: this may be the very thread that serves the worker's answers.
+            worker.stop(wait=False)
+
+    def close(self) -> None:
+        """Stop all workers; what they were doing ends with an error. Waits for their end."""
+        with self._mutex:
+            self._closed = True
+            workers, self._workers = self._workers, []
+            waiting, self._waiting = self._waiting, deque()
+        for ticket in waiting:
+            ticket.on_done(ProgramAbandoned())
+        for worker in workers:
+            worker.stop(wait=True)
+
+    def _assign(self) -> list[tuple[_Worker, Ticket]]:
+        """Give waiting programs to idle workers; the caller sends them without the mutex."""
+        assigned = []
+        while self._waiting:
+            worker = self._idle_worker(self._waiting[0])
+            if worker is None:
+                break
+            ticket = self._waiting.popleft()
+            worker.ticket, ticket.worker = ticket, worker
+            assigned.append((worker, ticket))
+        return assigned
+
+    def _idle_worker(self, ticket: Ticket) -> _Worker | None:
+        idle = [worker for worker in self._workers if worker.ticket is None]
+        for worker in idle:
+            if worker.knows(ticket):
+                return worker
+        if idle:
+            return idle[0]
+        if len(self._workers) < self.size and not self._closed:
+            self._workers.append(_Worker(self._new_executor()))
+            return self._workers[-1]
+        return None
+
+    def _send(self, assigned: list[tuple[_Worker, Ticket]]) -> None:
+        for worker, ticket in assigned:
+            try:
+                future = worker.send(ticket)
+            except Exception as error:  # whatever an executor raises, the program has not run
+                self._answered(worker, ticket, error, broken=True)
+            else:
+                future.add_done_callback(partial(self._done, worker, ticket))
+
+    def _done(
+        self, worker: _Worker, ticket: Ticket, future: Future[Execution | UnknownCircuits]
+    ) -> None:
+        if future.cancelled():
+            self._answered(worker, ticket, ProgramAbandoned())
+        else:
+            answer = future.exception() or future.result()
+            self._answered(worker, ticket, answer, broken=isinstance(answer, BrokenExecutor))
+
+    def _answered(
+        self,
+        worker: _Worker,
+        ticket: Ticket,
+        answer: Answer | UnknownCircuits,
+        *,
+        broken: bool = False,
+    ) -> None:
+        with self._mutex:
+            worker.ticket = None
+            if isinstance(answer, UnknownCircuits):
+                # The process was replaced, or its memory was full: send everything.
+                worker.forget_all()
+                if ticket.abandoned or self._closed:
+                    answer = ProgramAbandoned()
+                else:
+                    self._waiting.appendleft(ticket)
+            if broken and worker in self._workers:
+                self._workers.remove(worker)
+            assigned = self._assign()
+        if broken:
+            worker.stop(wait=False)
+        self._send(assigned)
+        if not isinstance(answer, UnknownCircuits):
+            ticket.on_done(answer)

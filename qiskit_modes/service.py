@@ -1,0 +1,317 @@
+"""The facade that people query: backends, jobs and usage, on this machine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit.providers.providerutils import filter_backends
+from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNotFound
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.runtime.clock import iso
+from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.scheduling import Instance
+from qiskit_modes.scheduling.ledger import WINDOW_SECONDS
+
+__all__ = ["LocalService", "QiskitRuntimeService"]
+
+
+class LocalService:
+    """Backends, jobs and usage of the local runtime. Opens no connection and needs no account.
+
+    All services of a process that were made without ``runtime`` see the same jobs. All methods may
+    be called from any thread, and none waits for a job.
+
+    Args:
+        instance: The tenant whose usage `usage` reports; None for the one that everything is
+            charged to unless told otherwise.
+        runtime: Which runtime to look at; None for the one that is shared by all of the process.
+
+    Example:
+        >>> service = LocalService()
+        >>> service.backend("ibm_torino").num_qubits
+        133
+    """
+
+    is_local = True
+
+    def __init__(
+        self, *, instance: Instance | None = None, runtime: LocalRuntime | None = None
+    ) -> None:
+        self.runtime = runtime or default_runtime()
+        self.instance = instance or Instance()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of instance {self.instance.id!r}>"
+
+    # -- backends --------------------------------------------------------------------------------
+
+    def backend(
+        self,
+        name: str,
+        instance: str | None = None,  # noqa: ARG002 - the service's signature
+        use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
+        calibration_id: str | None = None,  # noqa: ARG002 - the service's signature
+    ) -> BackendV2:
+        """Return a backend by its name.
+
+        Args:
+            name: Of a fake (``"fake_torino"``), of the machine that it stands for
+                (``"ibm_torino"``), or ``"aer_simulator"`` for an ideal simulator.
+            instance: Ignored, every instance has all backends.
+            use_fractional_gates: Ignored, a fake backend has the gates that it has.
+            calibration_id: Ignored, a fake backend has one calibration.
+
+        Raises:
+            QiskitBackendNotFoundError: If there is none of this name.
+        """
+        if name == "aer_simulator":
+            from qiskit_aer import AerSimulator
+
+            return AerSimulator()
+        by_name = _fakes()
+        found = by_name.get(name) or by_name.get(name.replace("ibm_", "fake_", 1))
+        if found is None:
+            raise QiskitBackendNotFoundError(
+                f"No backend matches the name {name!r}; LocalService().backends() lists them all"
+            )
+        return found
+
+    def backends(
+        self,
+        name: str | None = None,
+        min_num_qubits: int | None = None,
+        instance: str | None = None,  # noqa: ARG002 - the service's signature
+        dynamic_circuits: bool | None = None,
+        filters: Callable[[BackendV2], bool] | None = None,
+        **kwargs: Any,
+    ) -> list[BackendV2]:
+        """Return all backends that match, in the order of their names.
+
+        Args:
+            name: Only the one of this name, see `backend`.
+            min_num_qubits: Only those with at least so many qubits.
+            instance: Ignored, every instance has all backends.
+            dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
+            filters: Only those for which it returns True.
+            **kwargs: Only those whose attributes or configuration have these values.
+        """
+        found = [self.backend(name)] if name else list(_fakes().values())
+        if min_num_qubits:
+            found = [backend for backend in found if backend.num_qubits >= min_num_qubits]
+        if dynamic_circuits is not None:
+            found = [b for b in found if ("if_else" in b.operation_names) is dynamic_circuits]
+        return filter_backends(found, filters=filters, **kwargs)
+
+    def least_busy(
+        self,
+        min_num_qubits: int | None = None,
+        instance: str | None = None,
+        filters: Callable[[BackendV2], bool] | None = None,
+        **kwargs: Any,
+    ) -> BackendV2:
+        """Return the backend on whose QPU the fewest jobs are unfinished; of several, the smallest.
+
+        Args:
+            min_num_qubits: See `backends`.
+            instance: See `backends`.
+            filters: See `backends`.
+            **kwargs: See `backends`; ``operational`` and ``simulator`` are understood too.
+
+        Raises:
+            QiskitBackendNotFoundError: If none matches.
+        """
+        if kwargs.pop("operational", True) is False or kwargs.pop("simulator", False) is True:
+            raise QiskitBackendNotFoundError(
+                "No backend matches the criteria: all of them are operational, none is a simulator"
+            )
+        found = self.backends(None, min_num_qubits, instance, filters=filters, **kwargs)
+        if not found:
+            raise QiskitBackendNotFoundError("No backend matches the criteria.")
+        busy = [self.runtime.qpu(backend).unfinished_jobs() for backend in found]
+        return min(zip(busy, found, strict=True), key=lambda pair: (pair[0], pair[1].num_qubits))[1]
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> RuntimeJobV2:
+        """Return a job by its id.
+
+        Raises:
+            RuntimeJobNotFound: If it is not known; of the jobs that have ended and that nobody
+                holds, the latest 1,000 are.
+        """
+        record = self.runtime.executor.job(job_id)
+        if record is None:
+            raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
+        return RuntimeJobV2(record, self.runtime)
+
+    def jobs(
+        self,
+        limit: int | None = 10,
+        skip: int = 0,
+        backend_name: str | None = None,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        instance: str | None = None,
+        job_tags: list[str] | None = None,
+        session_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        descending: bool = True,
+    ) -> list[RuntimeJobV2]:
+        """Return the jobs that match, the newest first.
+
+        Args:
+            limit: Most jobs to return; None for all.
+            skip: How many of the matching ones to leave out at the start.
+            backend_name: Only those on the backend of this name.
+            pending: True for those that have not ended, False for those that have.
+            program_id: Only those of this primitive, ``"sampler"`` or ``"estimator"``.
+            instance: Only those charged to the instance with this id.
+            job_tags: Only those that have all of these tags.
+            session_id: Only those of this session or batch.
+            created_after: Only those submitted at or after this time; local if it is naive.
+            created_before: Only those submitted at or before this time.
+            descending: False for the oldest first.
+        """
+        clock = self.runtime.clock
+
+        def matches(job: JobRecord) -> bool:
+            created = clock.utc(job.core.submitted_at)
+            return all(
+                (
+                    backend_name in (None, job.qpu.name),
+                    pending is None or pending == (job.core.outcome is None),
+                    program_id in (None, job.primitive_id),
+                    instance in (None, job.instance.id),
+                    job_tags is None or set(job_tags) <= set(job.tags),
+                    session_id is None
+                    or (job.workload is not None and job.workload.id == session_id),
+                    created_after is None or created >= created_after.astimezone(UTC),
+                    created_before is None or created <= created_before.astimezone(UTC),
+                )
+            )
+
+        found = [job for job in self.runtime.jobs() if matches(job)]
+        if descending:
+            found.reverse()
+        end = None if limit is None else skip + limit
+        return [RuntimeJobV2(job, self.runtime) for job in found[skip:end]]
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job that has ended.
+
+        Raises:
+            RuntimeJobNotFound: If it is not known.
+            RuntimeInvalidStateError: If it has not ended.
+        """
+        job = self.job(job_id)
+        if not job.in_final_state():
+            raise RuntimeInvalidStateError(
+                f"Job {job_id} cannot be deleted: it is {job.status()}; cancel it first"
+            )
+        self.runtime.executor.forget(job_id)
+
+    # -- usage -----------------------------------------------------------------------------------
+
+    def instances(self) -> list[dict[str, Any]]:
+        """Return the one instance that this service is for."""
+        return [
+            {"crn": self.instance.id, "plan": self.instance.plan.name, "name": self.instance.id}
+        ]
+
+    def active_instance(self) -> str:
+        """Return the id of the instance that this service is for."""
+        return self.instance.id
+
+    def usage(self) -> dict[str, Any]:
+        """Return what the instance was charged within the last 28 days.
+
+        Returns:
+            ``instance_id``, ``plan_id``, ``usage_consumed_seconds`` and ``usage_period`` with its
+            ``start_time`` and ``end_time``; for an instance with an allocation also
+            ``usage_allocation_seconds`` and ``usage_remaining_seconds``.
+        """
+        clock = self.runtime.clock
+        now = clock.now()
+        end = clock.utc(now)
+        consumed = self.runtime.ledger.used(self.instance, now)
+        answer = {
+            "instance_id": self.instance.id,
+            "plan_id": self.instance.plan.name,
+            "usage_consumed_seconds": consumed,
+            "usage_period": {
+                "start_time": iso(end - timedelta(seconds=WINDOW_SECONDS)),
+                "end_time": iso(end),
+            },
+        }
+        allocation = self.instance.allocation_seconds
+        if allocation is not None:
+            answer["usage_allocation_seconds"] = allocation
+            answer["usage_remaining_seconds"] = max(allocation - consumed, 0.0)
+        return answer
+
+
+class QiskitRuntimeService(LocalService):
+    """`LocalService` with the arguments of the service's client, so that only an import changes.
+
+    Args:
+        channel: Ignored, like everything that says how to reach the service: nothing is reached.
+        token: Ignored.
+        url: Ignored.
+        filename: Ignored.
+        name: Ignored.
+        instance: Ignored if it is text; an `Instance` says whose usage is reported.
+        proxies: Ignored.
+        verify: Ignored.
+        private_endpoint: Ignored.
+        url_resolver: Ignored.
+        region: Ignored.
+        plans_preference: Ignored.
+        tags: Ignored.
+
+    Example:
+        >>> QiskitRuntimeService(channel="ibm_quantum_platform", token="...").is_local
+        True
+    """
+
+    def __init__(
+        self,
+        channel: str | None = None,  # noqa: ARG002 - ignored on purpose
+        token: str | None = None,  # noqa: ARG002 - ignored on purpose
+        url: str | None = None,  # noqa: ARG002 - ignored on purpose
+        filename: str | None = None,  # noqa: ARG002 - ignored on purpose
+        name: str | None = None,  # noqa: ARG002 - ignored on purpose
+        instance: str | Instance | None = None,
+        proxies: dict[str, Any] | None = None,  # noqa: ARG002 - ignored on purpose
+        verify: bool | None = None,  # noqa: ARG002 - ignored on purpose
+        private_endpoint: bool | None = None,  # noqa: ARG002 - ignored on purpose
+        url_resolver: Callable[..., str] | None = None,  # noqa: ARG002 - ignored on purpose
+        region: str | None = None,  # noqa: ARG002 - ignored on purpose
+        plans_preference: list[str] | None = None,  # noqa: ARG002 - ignored on purpose
+        tags: list[str] | None = None,  # noqa: ARG002 - ignored on purpose
+    ) -> None:
+        if instance is not None and not isinstance(instance, str | Instance):
+            raise InvalidInputError(
+                f"instance must be text or an Instance, not {type(instance).__name__}"
+            )
+        super().__init__(instance=instance if isinstance(instance, Instance) else None)
+
+
+@lru_cache(maxsize=1)
+def _fakes() -> dict[str, BackendV2]:
+    """Return every fake backend by its name; made once, because reading one takes a while."""
+    from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
+
+    with warnings.catch_warnings():
+        # One fake warns when it is made that its noise is not typical; nobody has asked for it.
+        warnings.simplefilter("ignore")
+        return {backend.name: backend for backend in FakeProviderForBackendV2().backends()}

@@ -1,0 +1,129 @@
+"""Backends, and jobs run inline: compile, execute and post-process in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from qiskit.primitives.containers import PrimitiveResult
+from qiskit.providers import BackendV2
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeTorino
+
+from qiskit_modes.primitives.estimation import estimator_steps
+from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
+from qiskit_modes.primitives.pubs import (
+    EstimatorInput,
+    SamplerInput,
+    coerce_estimator_pubs,
+    coerce_sampler_pubs,
+)
+from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Samples, execute
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SPAN = ExecutionSpan(START, START + timedelta(seconds=2))
+
+
+@pytest.fixture(scope="session")
+def manila() -> BackendV2:
+    return FakeManilaV2()
+
+
+@pytest.fixture(scope="session")
+def torino() -> BackendV2:
+    return FakeTorino()
+
+
+@pytest.fixture(scope="session")
+def ideal() -> BackendV2:
+    return AerSimulator()
+
+
+@pytest.fixture
+def span() -> ExecutionSpan:
+    return SPAN
+
+
+@pytest.fixture
+def sampler_inputs() -> Callable[..., tuple[SamplerInput, ...]]:
+    def coerce(
+        pubs: Any, backend: BackendV2, *, shots: int | None = None, default_shots: int = 4096
+    ) -> tuple[SamplerInput, ...]:
+        return coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=default_shots)
+
+    return coerce
+
+
+@pytest.fixture
+def estimator_inputs() -> Callable[..., tuple[EstimatorInput, ...]]:
+    def coerce(
+        pubs: Any,
+        backend: BackendV2,
+        *,
+        precision: float | None = None,
+        default_precision: float = 0.015625,
+        default_shots: int | None = None,
+    ) -> tuple[EstimatorInput, ...]:
+        return coerce_estimator_pubs(
+            pubs,
+            backend,
+            precision=precision,
+            default_precision=default_precision,
+            default_shots=default_shots,
+        )
+
+    return coerce
+
+
+def _run(steps: Steps, programs: list[Program] | None) -> PrimitiveResult:
+    program = steps.compile()
+    if programs is not None:
+        programs.append(program)
+    samples = execute(program) if program.runs else Samples(())
+    return steps.post_process(samples, SPAN)
+
+
+@pytest.fixture
+def sample() -> Callable[..., PrimitiveResult]:
+    def run(
+        backend: BackendV2,
+        pubs: Any,
+        *,
+        shots: int | None = None,
+        options: Any = None,
+        programs: list[Program] | None = None,
+    ) -> PrimitiveResult:
+        resolved = resolve_sampler_options(options)
+        inputs = coerce_sampler_pubs(
+            pubs, backend, shots=shots, default_shots=resolved.default_shots
+        )
+        return _run(sampler_steps(inputs, resolved, backend), programs)
+
+    return run
+
+
+@pytest.fixture
+def estimate() -> Callable[..., PrimitiveResult]:
+    def run(
+        backend: BackendV2,
+        pubs: Any,
+        *,
+        precision: float | None = None,
+        options: Any = None,
+        programs: list[Program] | None = None,
+    ) -> PrimitiveResult:
+        resolved = resolve_estimator_options(options)
+        inputs = coerce_estimator_pubs(
+            pubs,
+            backend,
+            precision=precision,
+            default_precision=resolved.default_precision,
+            default_shots=resolved.default_shots,
+        )
+        return _run(estimator_steps(inputs, resolved, backend), programs)
+
+    return run

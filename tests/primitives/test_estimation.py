@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit.circuit import ClassicalRegister, ParameterVector, QuantumCircuit
+from qiskit.primitives import BackendEstimatorV2, StatevectorEstimator
+from qiskit.primitives.containers import PrimitiveResult
+from qiskit.providers import BackendV2
+from qiskit.quantum_info import SparsePauliOp
+from qiskit.transpiler import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+
+from qiskit_modes.primitives.estimation import estimator_steps
+from qiskit_modes.primitives.isa import instruction_set_of
+from qiskit_modes.primitives.options import resolve_estimator_options
+
+Estimate = Callable[..., PrimitiveResult]
+
+
+def ansatz() -> QuantumCircuit:
+    angles = ParameterVector("v", 3)
+    circuit = QuantumCircuit(3, metadata={"name": "ansatz"})
+    for qubit, angle in enumerate(angles):
+        circuit.ry(angle, qubit)
+    circuit.cx(0, 1)
+    circuit.cx(1, 2)
+    circuit.s(1)
+    return circuit
+
+
+VALUES = np.random.default_rng(5).uniform(-3, 3, (4, 3))
+OPERATOR = SparsePauliOp(["ZZI", "IXX", "YIY", "IIZ", "III"], [0.5, -1.0, 2.0, 0.25, 3.0])
+
+# Observables and parameter values; the circuit has three parameters.
+BROADCASTS = {
+    "one and one": (OPERATOR, VALUES[0]),
+    "one and many": (OPERATOR, VALUES),
+    "many and one": (["ZZZ", "XXX", OPERATOR], VALUES[0]),
+    "zipped": (["ZZI", "XXX", "IYI", OPERATOR], VALUES),
+    "product": ([["ZZI"], [OPERATOR]], VALUES),
+    "two axes": ([["ZZI", "XII", "III", "IYY"]], VALUES.reshape(1, 4, 3)),
+    "grid": ([["ZZI"], ["XXI"]], VALUES.reshape(2, 2, 3)),
+}
+
+
+@pytest.mark.parametrize("case", BROADCASTS)
+def test_values_shapes_and_types_are_those_of_qiskit(case: str, ideal, estimate: Estimate):
+    observables, values = BROADCASTS[case]
+    pub = (ansatz(), observables, values)
+    options = {"simulator": {"seed_simulator": 1}}
+    ours = estimate(ideal, [pub], precision=0.01, options=options)[0]
+    exact = StatevectorEstimator().run([pub]).result()[0]
+    reference = BackendEstimatorV2(backend=AerSimulator(), options={"seed_simulator": 2})
+    theirs = reference.run([pub], precision=0.01).result()[0]
+    for name in ("evs", "stds"):
+        assert type(ours.data[name]) is type(theirs.data[name])
+        for other in (exact, theirs):
+            assert ours.data[name].shape == other.data[name].shape
+            assert ours.data[name].dtype == other.data[name].dtype
+    assert ours.data.shape == exact.data.shape
+    assert isinstance(ours, type(theirs))
+    assert {**theirs.metadata, "target_precision": 0.01, "shots": 10_000} == {
+        key: ours.metadata[key] for key in theirs.metadata
+    }
+    error = np.abs(ours.data.evs - exact.data.evs)
+    assert np.all(error <= 5 * ours.data.stds + 1e-12)
+    np.testing.assert_allclose(ours.data.stds, theirs.data.stds, rtol=0.2, atol=2e-3)
+    np.testing.assert_array_equal(ours.data.stds, ours.data.ensemble_standard_error)
+
+
+def test_several_pubs_with_their_own_precision(ideal, estimate: Estimate):
+    pubs = [(ansatz(), "ZZZ", VALUES[0], 0.1), (ansatz(), ["XII", "IXI"], VALUES[1])]
+    result = estimate(ideal, pubs, precision=0.05)
+    assert [each.metadata["shots"] for each in result] == [100, 400]
+    assert [each.metadata["target_precision"] for each in result] == [0.1, 0.05]
+    assert [each.data.shape for each in result] == [(), (2,)]
+
+
+def test_default_shots_replace_the_default_precision(ideal, estimate: Estimate):
+    options = {"default_shots": 123, "default_precision": 0.5}
+    result = estimate(ideal, [(ansatz(), "ZZZ", VALUES[0])], options=options)
+    assert result[0].metadata["shots"] == 123
+    assert result[0].metadata["target_precision"] == pytest.approx(123**-0.5)
+    result = estimate(ideal, [(ansatz(), "ZZZ", VALUES[0])], options=options, precision=0.5)
+    assert result[0].metadata["shots"] == 4
+
+
+def test_the_metadata_says_that_nothing_was_mitigated(ideal, estimate: Estimate):
+    options = {"simulator": {"seed_simulator": 0}}
+    result = estimate(ideal, [(ansatz(), OPERATOR, VALUES[0])], options=options)
+    assert result.metadata == {
+        "version": 2,
+        "resilience_level": 0,
+        "resilience": {
+            "measure_mitigation": False,
+            "zne_mitigation": False,
+            "pec_mitigation": False,
+        },
+        "twirling": {"enable_gates": False, "enable_measure": False},
+        "dynamical_decoupling": {"enable": False},
+        "simulation": {"seed_simulator": 0},
+    }
+    simulation = result[0].metadata["simulation"]
+    assert simulation["num_bases"] == 3
+    assert {"noise", "method"} <= set(simulation)
+    assert result[0].metadata["circuit_metadata"] == {"name": "ansatz"}
+
+
+def test_identities_are_exact_and_cost_nothing(ideal, estimate: Estimate):
+    programs: list[Any] = []
+    pub = (ansatz(), ["III", {"III": -2.5}], VALUES[0])
+    result = estimate(ideal, [pub], programs=programs)
+    assert programs[0].runs == ()
+    assert result[0].data.evs.tolist() == [1.0, -2.5]
+    assert result[0].data.stds.tolist() == [0.0, 0.0]
+
+
+def test_no_parameter_sets_give_an_empty_result(ideal, estimate: Estimate):
+    result = estimate(ideal, [(ansatz(), "ZZZ", np.zeros((0, 3)))])
+    assert result[0].data.evs.shape == result[0].data.shape == (0,)
+
+
+def test_each_basis_is_sent_once_for_all_sets_that_need_it(ideal, estimate: Estimate):
+    programs: list[Any] = []
+    estimate(ideal, [(ansatz(), [["ZZI"], ["IZZ"], ["XXX"]], VALUES)], programs=programs)
+    (program,) = programs
+    assert len(program.circuits) == 2
+    assert [run.parameter_values.shape for run in program.runs] == [(4, 3), (4, 3)]
+
+
+def test_an_optimizers_iterations_reuse_the_measured_circuits(torino, estimator_inputs):
+    circuit = generate_preset_pass_manager(backend=torino, optimization_level=1).run(ansatz())
+    operator = OPERATOR.apply_layout(circuit.layout)
+    known = instruction_set_of(torino).measured_circuits
+    sizes = []
+    for values in VALUES[:3]:
+        inputs = estimator_inputs([(circuit.copy(), operator, values)], torino)
+        estimator_steps(inputs, resolve_estimator_options(None), torino).compile()
+        sizes.append(len(known))
+    assert sizes[0] == sizes[1] == sizes[2] >= 3
+
+
+def test_measurements_of_the_circuit_stay(ideal, estimate: Estimate):
+    circuit = QuantumCircuit(2, name="measured")
+    circuit.add_register(ClassicalRegister(1, "basis"))
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure(0, 0)
+    result = estimate(ideal, [(circuit, ["ZZ", "XX", "ZI"])], precision=0.01)
+    np.testing.assert_allclose(result[0].data.evs, [1, 0, 0], atol=0.06)
+
+
+@pytest.mark.parametrize("simulator", [False, True])
+def test_noisy_values_agree_with_the_full_noise_model(
+    simulator: bool, manila: BackendV2, estimate: Estimate
+):
+    circuit = generate_preset_pass_manager(
+        backend=manila, optimization_level=1, initial_layout=[1, 2, 3]
+    ).run(ansatz())
+    operator = OPERATOR.apply_layout(circuit.layout)
+    pub = (circuit, operator, VALUES[:2])
+    backend = AerSimulator.from_backend(manila) if simulator else manila
+    seed = {"simulator": {"seed_simulator": 3}}
+    ours = estimate(backend, [pub], precision=0.01, options=seed)[0].data
+    reference = BackendEstimatorV2(
+        backend=AerSimulator.from_backend(manila), options={"seed_simulator": 4}
+    )
+    theirs = reference.run([pub], precision=0.01).result()[0].data
+    sigma = np.hypot(ours.stds, theirs.stds)
+    assert np.all(np.abs(ours.evs - theirs.evs) < 5 * sigma)
