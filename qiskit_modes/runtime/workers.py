@@ -95,10 +95,14 @@ class _Worker:
         lean = replace(ticket.program, circuits=new)
         return self.executor.submit(worker_process.run, lean, ticket.keys)
 
-    def stop(self, *, wait: bool) -> None:
-        """End it: at once if it can be killed, otherwise when it has done what it is doing."""
+    def stop(self) -> None:
+        """End it: at once if it can be killed, otherwise when it has done what it is doing.
+
+        Waits for the end of a process of ours, a matter of milliseconds; not to be called on the
+        thread that serves its answers.
+        """
         if self.can_be_killed:
-            self.executor.shutdown(wait=wait, kill_workers=True)  # type: ignore[call-arg]
+            self.executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
         else:
             self.executor.shutdown(wait=False, cancel_futures=True)
 
@@ -127,6 +131,7 @@ class WorkerPool:
         called back while it is held."""
         self._workers: list[_Worker] = []
         self._waiting: deque[Ticket] = deque()
+        self._stoppers: list[threading.Thread] = []
         self._closed = False
 
     def warm_up(self) -> None:
@@ -173,8 +178,7 @@ class WorkerPool:
         if never_sent:
             ticket.on_done(ProgramAbandoned())
         elif kill and worker is not None:
-            # Not waited for: this may be the very thread that serves the worker's answers.
-            worker.stop(wait=False)
+            self._stop_aside(worker)
 
     def close(self) -> None:
         """Stop all workers; what they were doing ends with an error. Waits for their end."""
@@ -182,10 +186,13 @@ class WorkerPool:
             self._closed = True
             workers, self._workers = self._workers, []
             waiting, self._waiting = self._waiting, deque()
+            stoppers, self._stoppers = self._stoppers, []
         for ticket in waiting:
             ticket.on_done(ProgramAbandoned())
         for worker in workers:
-            worker.stop(wait=True)
+            worker.stop()
+        for stopper in stoppers:
+            stopper.join()
 
     def _assign(self) -> list[tuple[_Worker, Ticket]]:
         """Give waiting programs to idle workers; the caller sends them without the mutex."""
@@ -198,6 +205,14 @@ class WorkerPool:
             worker.ticket, ticket.worker = ticket, worker
             assigned.append((worker, ticket))
         return assigned
+
+    def _stop_aside(self, worker: _Worker) -> None:
+        """Stop a worker on a thread of its own: this one may be needed for it to end."""
+        stopper = threading.Thread(target=worker.stop, name="qiskit_modes-stopper")
+        stopper.start()
+        with self._mutex:
+            self._stoppers = [s for s in self._stoppers if s.is_alive()]
+            self._stoppers.append(stopper)
 
     def _idle_worker(self, ticket: Ticket) -> _Worker | None:
         idle = [worker for worker in self._workers if worker.ticket is None]
@@ -250,7 +265,7 @@ class WorkerPool:
                 self._workers.remove(worker)
             assigned = self._assign()
         if broken:
-            worker.stop(wait=False)
+            self._stop_aside(worker)
         self._send(assigned)
         if not isinstance(answer, UnknownCircuits):
             ticket.on_done(answer)

@@ -1,0 +1,101 @@
+"""A runtime whose programs do what a test says, when the test says it."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
+from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.simulation.program import Program
+
+DEADLINE = 30.0
+"""Seconds after which a wait in a test has failed."""
+
+
+class Backend:
+    """Stands for a machine; nothing is asked of it but its name."""
+
+    name = "stand-in"
+
+
+class Gate:
+    """A step that can be held back."""
+
+    def __init__(self):
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, *_):
+        self.entered.set()
+        assert self.opened.wait(DEADLINE)
+
+
+def program(seed=0):
+    """A program without any circuit."""
+    return Program({}, (), seed)
+
+
+class Machine:
+    """A runtime, its one QPU, and short ways to submit."""
+
+    def __init__(self, runtime):
+        self.runtime = runtime
+        self.backend = Backend()
+        self.qpu = runtime.qpu(self.backend)
+
+    def job(self, *, compile=program, post_process=lambda *_: "result", workload=None):
+        mode = Mode.JOB if workload is None else workload.core.mode
+        return JobRecord(
+            id=str(uuid.uuid4()),
+            qpu=self.qpu,
+            steps=Steps(compile, post_process),
+            backend=self.backend,
+            instance=Instance(),
+            mode=JobMode(mode, "the test says so"),
+            workload=workload,
+        )
+
+    def submit(self, job=None, **more):
+        job = job or self.job(**more)
+        self.runtime.submit(job)
+        return job
+
+    def open(self, mode=Mode.SESSION, **more):
+        event = WorkloadOpened(str(uuid.uuid4()), mode, Instance(), **more)
+        core = self.runtime.executor.open_workload(event, self.qpu)
+        return WorkloadRecord(core, self.qpu, self.backend)
+
+
+@pytest.fixture
+def machine():
+    """A machine with real worker processes."""
+    with LocalRuntime(workers=WorkerPool(1)) as runtime:
+        yield Machine(runtime)
+    runtime_is_gone()
+
+
+@pytest.fixture
+def threaded():
+    """A machine whose programs run in a thread: quick to start, and impossible to kill."""
+    pool = WorkerPool(1, new_executor=lambda: ThreadPoolExecutor(1, "staged-worker"))
+    with LocalRuntime(workers=pool) as runtime:
+        yield Machine(runtime)
+    runtime_is_gone()
+
+
+def runtime_is_gone():
+    """No thread of ours is left; the daemons among them end by themselves, so they are joined."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(("qiskit_modes", "staged-worker", "ExecutorManager")):
+            thread.join(DEADLINE)
+            assert not thread.is_alive(), f"{thread.name} was left behind"
+
+
+def finished(*jobs):
+    for job in jobs:
+        assert job.finished.wait(DEADLINE), f"job is {job.core.state}"
+    return [job.status for job in jobs]

@@ -1,0 +1,141 @@
+"""The pool of workers: circuits travel once, and nothing is lost when a worker is."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from qiskit_modes.exceptions import RuntimeClosedError
+from qiskit_modes.runtime import WorkerPool, worker_process
+from qiskit_modes.runtime.workers import ProgramAbandoned
+from qiskit_modes.simulation.program import Program
+from tests.runtime.conftest import DEADLINE, Gate
+
+
+class Answers:
+    """Collects what a pool answers."""
+
+    def __init__(self):
+        self.arrived = threading.Event()
+        self.answer = None
+
+    def __call__(self, answer):
+        assert not self.arrived.is_set(), "a program is answered once"
+        self.answer = answer
+        self.arrived.set()
+
+    def get(self):
+        assert self.arrived.wait(DEADLINE)
+        return self.answer
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What reaches the workers: for each call, the keys of the circuits that travelled."""
+    calls = []
+    original = worker_process.run
+
+    def run(program, keys):
+        calls.append(tuple(program.circuits))
+        return original(program, keys)
+
+    monkeypatch.setattr(worker_process, "run", run)
+    worker_process._circuits.clear()
+    yield calls
+    worker_process._circuits.clear()
+
+
+@pytest.fixture
+def pool():
+    pool = WorkerPool(1, new_executor=lambda: ThreadPoolExecutor(1))
+    yield pool
+    pool.close()
+
+
+def submit(pool, *keys):
+    answers = Answers()
+    ticket = pool.submit(Program(dict.fromkeys(keys, "circuit"), (), 0), answers)
+    return ticket, answers
+
+
+def test_circuits_travel_once(pool, sent):
+    submit(pool, "a", "b")[1].get()
+    submit(pool, "b", "c")[1].get()
+    submit(pool, "a")[1].get()
+    assert sent == [("a", "b"), ("c",), ()]
+
+
+def test_a_worker_that_has_forgotten_is_sent_everything_again(pool, sent):
+    submit(pool, "a", "b")[1].get()
+    worker_process._circuits.clear()
+    answer = submit(pool, "a", "b")[1].get()
+    assert isinstance(answer, worker_process.Execution)
+    assert sent == [("a", "b"), (), ("a", "b")]
+
+
+def test_a_worker_remembers_only_so_many_circuits(pool, sent, monkeypatch):
+    monkeypatch.setattr(worker_process, "CACHED_CIRCUITS", 2)
+    for key in ("a", "b", "c", "a"):
+        submit(pool, key)[1].get()
+    assert sent == [("a",), ("b",), ("c",), ("a",)]
+    assert list(worker_process._circuits) == ["c", "a"]
+
+
+def test_a_program_goes_to_the_worker_that_knows_its_circuits(monkeypatch):
+    gate = Gate()
+    original = worker_process.run
+    monkeypatch.setattr(
+        worker_process, "run", lambda p, keys: (keys == ("long",) and gate()) or original(p, keys)
+    )
+    pool = WorkerPool(2, new_executor=lambda: ThreadPoolExecutor(1))
+    _, long = submit(pool, "long")
+    assert gate.entered.wait(DEADLINE)
+    beside, answers = submit(pool, "short")
+    answers.get()
+    worker = beside.worker
+    gate.opened.set()
+    long.get()
+    for _ in range(3):
+        ticket, answers = submit(pool, "short")
+        answers.get()
+        assert ticket.worker is worker
+    pool.close()
+
+
+def test_a_waiting_program_that_is_abandoned_is_answered_without_being_run(pool, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(worker_process, "run", lambda *_: gate())
+    submit(pool)
+    assert gate.entered.wait(DEADLINE)
+    ticket, answers = submit(pool)
+    pool.abandon(ticket)
+    assert isinstance(answers.get(), ProgramAbandoned)
+    gate.opened.set()
+
+
+def test_closing_answers_what_waits_and_refuses_what_comes(pool, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(worker_process, "run", lambda *_: gate())
+    submit(pool)
+    assert gate.entered.wait(DEADLINE)
+    _, waiting = submit(pool)
+    pool.close()
+    assert isinstance(waiting.get(), ProgramAbandoned)
+    with pytest.raises(RuntimeClosedError):
+        submit(pool)
+    gate.opened.set()
+
+
+def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
+    made = []
+
+    def new_executor():
+        made.append(ThreadPoolExecutor(1))
+        if len(made) == 1:
+            made[0].shutdown()
+        return made[-1]
+
+    pool = WorkerPool(1, new_executor=new_executor)
+    assert isinstance(submit(pool)[1].get(), RuntimeError)
+    assert isinstance(submit(pool)[1].get(), worker_process.Execution)
+    pool.close()
