@@ -1,5 +1,6 @@
 """The shell: steps in lanes, programs in workers, and everything that can go wrong between."""
 
+import itertools
 import os
 import signal
 import threading
@@ -58,12 +59,12 @@ def test_the_qpu_is_locked_neither_for_compilation_nor_for_post_processing(threa
 def test_jobs_compile_beside_each_other_and_execute_one_after_the_other(threaded):
     together = threading.Barrier(5)
     jobs = [
-        threaded.submit(compile=lambda: together.wait(DEADLINE) and None or program())
+        threaded.submit(compile=lambda: (together.wait(DEADLINE), program())[1])
         for _ in range(5)
     ]
     assert finished(*jobs) == ["DONE"] * 5
     holds = sorted((job.core.executing_at, job.core.released_at) for job in jobs)
-    assert all(end <= start for (_, end), (start, _) in zip(holds, holds[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(holds))
 
 
 @pytest.mark.parametrize("step", ["compile", "post_process"])
