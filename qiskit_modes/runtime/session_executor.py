@@ -259,6 +259,7 @@ class SessionExecutor:
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program = steps.compile()
+                self.workers.wait_until_warm()
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -133,6 +133,7 @@ class WorkerPool:
         self._waiting: deque[Ticket] = deque()
         self._stoppers: list[threading.Thread] = []
         self._closed = False
+        self._warm: Future[int] | None = None
 
     def warm_up(self) -> None:
         """Start a first worker if there is none, without waiting for it."""
@@ -142,7 +143,12 @@ class WorkerPool:
             worker = _Worker(self._new_executor())
             self._workers.append(worker)
         # Any call starts the process and its imports, while the first job is being compiled.
-        worker.executor.submit(os.getpid)
+        self._warm = worker.executor.submit(os.getpid)
+
+    def wait_until_warm(self) -> None:
+        """Wait for the first worker's start, however it ends: a QPU is not held for that."""
+        if self._warm is not None:
+            wait([self._warm])
 
     def submit(self, program: Program, on_done: Callable[[Answer], None]) -> Ticket:
         """Have ``program`` executed.

@@ -1,0 +1,12 @@
+"""The benchmark's rows run; nothing is said about time here."""
+
+import pytest
+
+from tests.benchmarks import rows
+
+
+@pytest.mark.parametrize("name", ["P4", "P7"])
+def test_a_light_row_measures_something(name):
+    for row in rows.quiet(rows.ROWS[name]):
+        assert row.id == name
+        assert any(digit in row.measured for digit in "123456789")

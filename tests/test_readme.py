@@ -1,0 +1,23 @@
+"""What the README shows works, as it stands there."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_examples_run_one_after_the_other(capsys):
+    names = {}
+    for example in EXAMPLES:
+        exec(compile(example, "README.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "DONE job" in printed
+    assert "Closed" in printed
+    assert names["best"].fun < -0.8
+    assert names["session"].status() == "Closed"
+
+
+def test_the_examples_are_short():
+    assert len(EXAMPLES) >= 3
+    assert all(len(example.splitlines()) < 15 for example in EXAMPLES)
