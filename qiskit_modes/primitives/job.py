@@ -210,7 +210,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
                 UserWarning,
                 stacklevel=2,
             )
-        if not self._record.finished.wait(timeout):
+        if not self._clock.wait(self._record.finished, timeout):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."
             )

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "iso"]
+from qiskit_modes.runtime.timer import ThreadTimer
+
+__all__ = ["Clock", "SystemClock", "Timer", "iso"]
+
+
+class Timer(Protocol):
+    """Calls back when deadlines pass."""
+
+    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+        """Replace the deadline of ``key``; None takes it away. Does not block."""
+
+    def close(self) -> None:
+        """Forget all deadlines; after it, nothing is called back any more."""
 
 
 class Clock(Protocol):
@@ -19,8 +32,23 @@ class Clock(Protocol):
     def utc(self, at: float) -> datetime:
         """Return the calendar time, aware and in UTC, of a time on this clock's scale."""
 
-    def wait(self, condition: threading.Condition, until: float | None) -> None:
-        """Wait on a condition that the caller holds, at most until a time; may wake up early."""
+    def new_timer(self) -> Timer:
+        """Return a timer that goes by this clock."""
+
+    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+        """Wait for an event, at most ``timeout`` seconds of this clock; return whether it is set.
+
+        Whoever sets such an event calls `changed` afterwards.
+        """
+
+    def changed(self) -> None:
+        """Take note that something happened that somebody may be waiting for."""
+
+    def work_begins(self) -> None:
+        """Take note that a step is under way which takes its own time, not this clock's."""
+
+    def work_ends(self) -> None:
+        """Take note that such a step has ended, and all that followed from it at once."""
 
 
 class SystemClock:
@@ -41,9 +69,22 @@ class SystemClock:
         """Return the calendar time of a monotonic time."""
         return self._epoch + timedelta(seconds=at)
 
-    def wait(self, condition: threading.Condition, until: float | None) -> None:
-        """Wait until notified, or until the monotonic time ``until``."""
-        condition.wait(None if until is None else max(until - self.now(), 0.0))
+    def new_timer(self) -> ThreadTimer:
+        """Return a timer with a thread of its own."""
+        return ThreadTimer(self.now)
+
+    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+        """Wait for an event, at most ``timeout`` seconds."""
+        return event.wait(timeout)
+
+    def changed(self) -> None:
+        """Do nothing: those who wait for an event are woken by it."""
+
+    def work_begins(self) -> None:
+        """Do nothing: real time passes by itself."""
+
+    def work_ends(self) -> None:
+        """Do nothing: real time passes by itself."""
 
 
 def iso(moment: datetime) -> str:

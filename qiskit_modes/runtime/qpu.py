@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from qiskit_modes.scheduling import Ledger, Scheduler
@@ -46,10 +47,12 @@ class _Identity(weakref.ReferenceType[Any]):
     """A weak key that is equal only to a key of the very same, living object."""
 
     __slots__ = ("_hash",)
+    _hash: int
 
-    def __init__(self, thing: Any, callback: Any = None) -> None:
-        super().__init__(thing, callback)
+    def __new__(cls, thing: Any, callback: Callable[[Any], None] | None = None) -> _Identity:
+        self = super().__new__(cls, thing, callback)
         self._hash = id(thing)
+        return self
 
     def __hash__(self) -> int:
         return self._hash

@@ -33,7 +33,6 @@ from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.steps import ExecutionSpan
-from qiskit_modes.runtime.timer import Timer
 from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
 from qiskit_modes.scheduling.events import (
     CancelRequested,
@@ -88,7 +87,7 @@ class SessionExecutor:
     def __init__(self, *, clock: Clock | None = None, workers: WorkerPool | None = None) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.workers = WorkerPool() if workers is None else workers
-        self._timer = Timer(self.clock)
+        self._timer = self.clock.new_timer()
         self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
         self._mutex = threading.Lock()
         """Guards the two tables of jobs. Taken inside a QPU's mutex, never around it."""
@@ -249,10 +248,18 @@ class SessionExecutor:
     # -- the steps of a job --------------------------------------------------------------------
 
     def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
+        self.clock.work_begins()
         try:
-            self._lanes.submit(step, job)
+            self._lanes.submit(self._work, step, job)
         except RuntimeError:  # the lanes were shut down
             self._fail(job, RuntimeClosedError("the local runtime has been shut down"))
+            self.clock.work_ends()
+
+    def _work(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
+        try:
+            step(job)
+        finally:
+            self.clock.work_ends()
 
     def _compile(self, job: JobRecord) -> None:
         steps = job.steps
@@ -267,19 +274,23 @@ class SessionExecutor:
 
     def _execute(self, job: JobRecord) -> None:
         assert job.program is not None, "a job is executed after it was compiled"
+        self.clock.work_begins()
         try:
             job.ticket = self.workers.submit(job.program, partial(self._executed, job))
         except RuntimeClosedError as error:
-            self._fail(job, error)
+            self._executed(job, error)
 
     def _executed(self, job: JobRecord, answer: Answer) -> None:
         job.ticket = job.program = None
-        if isinstance(answer, BaseException):
-            self._fail(job, answer, worker=True)
-            return
-        job.samples = answer.samples
-        job.worker_stamps = (answer.started, answer.stopped)
-        self._post(job.qpu, JobExecuted(job.id))
+        try:
+            if isinstance(answer, BaseException):
+                self._fail(job, answer, worker=True)
+            else:
+                job.samples = answer.samples
+                job.worker_stamps = (answer.started, answer.stopped)
+                self._post(job.qpu, JobExecuted(job.id))
+        finally:
+            self.clock.work_ends()
 
     def _post_process(self, job: JobRecord) -> None:
         steps, samples = job.steps, job.samples
@@ -328,7 +339,7 @@ class SessionExecutor:
             self._unfinished[job.id] = self._held[job.id] = job
 
     def _finish(self, job: JobRecord) -> None:
-        job.steps = job.samples = None
+        job.steps = job.samples = job.program = job.ticket = None
         with self._mutex:
             del self._unfinished[job.id]
             self._finished[job.id] = job
@@ -338,6 +349,7 @@ class SessionExecutor:
             if len(self._finished) > _KEPT_JOBS:
                 self._finished.popitem(last=False)
         job.finished.set()
+        self.clock.changed()
 
     def _retire(self, qpu: QPU, event: Event, instructions: Iterable[Instruction]) -> None:
         """Let the scheduler forget the jobs that this event has ended; their records go on."""

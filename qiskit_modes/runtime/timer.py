@@ -5,23 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from qiskit_modes.runtime.clock import Clock
-
-__all__ = ["Timer"]
+__all__ = ["ThreadTimer"]
 
 
-class Timer:
+class ThreadTimer:
     """Calls back when deadlines pass; sleeps until the earliest of them.
 
     The thread starts with the first deadline. Callbacks run on it, one after the other, and with
     nothing locked; they are expected to set the next deadline themselves.
 
     Args:
-        clock: Whose time counts.
+        now: Returns the time, in seconds on a scale that never goes back.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._condition = threading.Condition()
         """Guards everything below; nothing else is taken while it is held."""
         self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
@@ -61,10 +59,9 @@ class Timer:
             with self._condition:
                 due = self._take_due()
                 while not due and not self._closed:
-                    self._sleeps_until = min(
-                        (at for at, _ in self._deadlines.values()), default=None
-                    )
-                    self._clock.wait(self._condition, self._sleeps_until)
+                    earliest = min((at for at, _ in self._deadlines.values()), default=None)
+                    self._sleeps_until = earliest
+                    self._condition.wait(None if earliest is None else earliest - self._now())
                     due = self._take_due()
                 if self._closed:
                     return
@@ -74,6 +71,6 @@ class Timer:
                 callback()
 
     def _take_due(self) -> list[Callable[[], None]]:
-        now = self._clock.now()
+        now = self._now()
         due = [key for key, (at, _) in self._deadlines.items() if at <= now]
         return [self._deadlines.pop(key)[1] for key in due]

@@ -3,7 +3,7 @@
 import threading
 
 from qiskit_modes.runtime.clock import SystemClock
-from qiskit_modes.runtime.timer import Timer
+from qiskit_modes.runtime.timer import ThreadTimer
 from tests.runtime.conftest import DEADLINE
 
 
@@ -25,7 +25,7 @@ class Recorder:
 
 def test_deadlines_come_in_their_order_and_an_earlier_one_wakes_the_sleeper():
     clock, recorder = SystemClock(), Recorder(2)
-    timer = Timer(clock)
+    timer = ThreadTimer(clock.now)
     now = clock.now()
     timer.set("late", now + 0.05, lambda: recorder("late"))
     timer.set("never", now + 3600, lambda: recorder("never"))
@@ -36,7 +36,7 @@ def test_deadlines_come_in_their_order_and_an_earlier_one_wakes_the_sleeper():
 
 def test_a_deadline_can_be_replaced_and_taken_away():
     clock, recorder = SystemClock(), Recorder(1)
-    timer = Timer(clock)
+    timer = ThreadTimer(clock.now)
     timer.set("a", clock.now() + 3600, lambda: recorder("old"))
     timer.set("b", clock.now() + 0.02, lambda: recorder("taken away"))
     timer.set("b", None, lambda: None)
@@ -47,7 +47,7 @@ def test_a_deadline_can_be_replaced_and_taken_away():
 
 def test_closing_forgets_all_deadlines_and_ends_the_thread():
     clock = SystemClock()
-    timer = Timer(clock)
+    timer = ThreadTimer(clock.now)
     timer.set("a", clock.now() + 3600, lambda: None)
     timer.close()
     timer.set("b", clock.now(), lambda: None)
