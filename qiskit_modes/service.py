@@ -148,7 +148,7 @@ class LocalService:
             RuntimeJobNotFound: If it is not known; of the jobs that have ended and that nobody
                 holds, the latest 1,000 are.
         """
-        record = self.runtime.executor.job(job_id)
+        record = self.runtime.jobs.get(job_id)
         if record is None:
             raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
         return RuntimeJobV2(record, self.runtime)
@@ -200,7 +200,7 @@ class LocalService:
                 )
             )
 
-        found = [job for job in self.runtime.jobs() if matches(job)]
+        found = [job for job in self.runtime.jobs.all() if matches(job)]
         if descending:
             found.reverse()
         end = None if limit is None else skip + limit
@@ -218,7 +218,7 @@ class LocalService:
             raise RuntimeInvalidStateError(
                 f"Job {job_id} cannot be deleted: it is {job.status()}; cancel it first"
             )
-        self.runtime.executor.forget(job_id)
+        self.runtime.jobs.forget(job_id)
 
     # -- usage -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.modes.context import Entered, enter, leave
-from qiskit_modes.modes.max_time import seconds_of
+from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import WorkloadRecord
@@ -77,7 +77,7 @@ class Session:
             workload_id=str(uuid.uuid4()),
             mode=self._mode,
             instance=instance or Instance(),
-            max_ttl_seconds=seconds_of(max_time),
+            max_ttl_seconds=max_time_seconds(max_time),
         )
         qpu = self._runtime.qpu(backend)
         core = self._runtime.executor.open_workload(event, qpu)

@@ -10,17 +10,21 @@ import os
 import threading
 import warnings
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
+from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.runtime.workers import WorkerPool
 
-__all__ = ["LocalRuntime", "default_runtime"]
+__all__ = ["LocalRuntime", "default_runtime", "use_runtime"]
 
 
 class LocalRuntime:
@@ -32,10 +36,17 @@ class LocalRuntime:
         lanes: How many jobs of one QPU are in progress at once.
         clock: Whose time counts; None for the machine's.
         workers: What executes programs; None for one process per core, started when needed.
+        simulate: For each job that is submitted, how long its steps last on the clock instead of
+            being executed, or None to execute them; for tests.
     """
 
     def __init__(
-        self, *, lanes: int = 5, clock: Clock | None = None, workers: WorkerPool | None = None
+        self,
+        *,
+        lanes: int = 5,
+        clock: Clock | None = None,
+        workers: WorkerPool | None = None,
+        simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
     ) -> None:
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
@@ -43,6 +54,7 @@ class LocalRuntime:
         self._mutex = threading.Lock()
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
+        self._simulate = simulate
         self._started = False
         self.process_id = os.getpid()
 
@@ -64,7 +76,9 @@ class LocalRuntime:
             RefusedError: If the rules do not allow it.
             RuntimeClosedError: If the runtime was shut down.
         """
-        self.executor.workers.warm_up()
+        job.simulated = self._simulate(job)
+        if job.simulated is None:
+            self.executor.workers.warm_up()
         if not self._started:
             self._started = True
             _shut_down_at_exit(self)
@@ -89,9 +103,10 @@ class LocalRuntime:
         with self._mutex:
             return list(self._workloads.values())
 
-    def jobs(self) -> list[JobRecord]:
-        """Return every job that is known, oldest first."""
-        return self.executor.jobs()
+    @property
+    def jobs(self) -> JobTable:
+        """The jobs that are known."""
+        return self.executor.jobs
 
     def shut_down(self) -> list[JobRecord]:
         """End everything: jobs that have not finished are cancelled and returned."""
@@ -110,6 +125,23 @@ def default_runtime() -> LocalRuntime:
         if _default is None:
             _default = LocalRuntime()
         return _default
+
+
+@contextmanager
+def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
+    """Make ``runtime`` the default one of the whole process for a while, as tests do.
+
+    Args:
+        runtime: What `default_runtime` returns meanwhile, in all threads.
+    """
+    global _default
+    with _default_mutex:
+        before, _default = _default, runtime
+    try:
+        yield runtime
+    finally:
+        with _default_mutex:
+            _default = before
 
 
 def _shut_down_at_exit(runtime: LocalRuntime) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, Steps
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
     RAN_TOO_LONG,
@@ -99,6 +99,10 @@ class JobRecord:
     result: Any = None
     error: BaseException | None = None
     """Why it failed: the exception of the step that raised it."""
+    simulated: SimulatedSteps | None = None
+    """If its steps last what somebody says, instead of being executed."""
+    simulated_step_ends: bool = False
+    """Whether such a step is under way, so that its end has to be called off with the job."""
     ticket: Ticket | None = None
     """The program's way through the workers, while it is under way."""
     finished: threading.Event = field(default_factory=threading.Event)

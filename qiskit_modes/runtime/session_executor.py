@@ -19,20 +19,19 @@ Guarantees:
 from __future__ import annotations
 
 import logging
-import threading
-import weakref
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
 from qiskit_modes.runtime.clock import Clock, SystemClock
+from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.runtime.steps import ExecutionSpan
+from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
+from qiskit_modes.runtime.worker_process import Execution
 from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
 from qiskit_modes.scheduling.events import (
     CancelRequested,
@@ -60,18 +59,15 @@ from qiskit_modes.scheduling.instructions import (
 from qiskit_modes.scheduling.job import Fault
 from qiskit_modes.scheduling.workload import Workload
 
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.program import Program
+
 __all__ = ["SessionExecutor"]
 
 logger = logging.getLogger("qiskit_modes")
 
 _LANE_THREADS = 16
 """Threads for the light classical steps of all QPUs; more would contend for one interpreter."""
-
-_KEPT_JOBS = 1_000
-"""Finished jobs that are remembered although nobody holds them."""
-
-_KEPT_INPUTS = 100
-"""Of those, the ones whose inputs are kept too: circuits are the heavy part."""
 
 
 class SessionExecutor:
@@ -89,12 +85,7 @@ class SessionExecutor:
         self.workers = WorkerPool() if workers is None else workers
         self._timer = self.clock.new_timer()
         self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
-        self._mutex = threading.Lock()
-        """Guards the two tables of jobs. Taken inside a QPU's mutex, never around it."""
-        self._unfinished: dict[str, JobRecord] = {}
-        self._finished: OrderedDict[str, JobRecord] = OrderedDict()
-        self._with_inputs: deque[JobRecord] = deque()
-        self._held = weakref.WeakValueDictionary[str, JobRecord]()
+        self.jobs = JobTable()
         self._closed = False
 
     # -- what users do -----------------------------------------------------------------------
@@ -142,23 +133,6 @@ class SessionExecutor:
         """Let a session or batch accept nothing more, and drop what has not started."""
         self._post(workload.qpu, WorkloadCancelled(workload.id))
 
-    def jobs(self) -> list[JobRecord]:
-        """Return every job that is known, oldest first."""
-        with self._mutex:
-            known = {**self._held, **self._finished, **self._unfinished}
-        return sorted(known.values(), key=lambda job: job.core.submitted_at)
-
-    def job(self, job_id: str) -> JobRecord | None:
-        """Return a job by its id, or None if it is not known."""
-        with self._mutex:
-            return self._held.get(job_id)
-
-    def forget(self, job_id: str) -> None:
-        """Drop a job that has ended; whoever holds it keeps it."""
-        with self._mutex:
-            self._finished.pop(job_id, None)
-            self._held.pop(job_id, None)
-
     def shut_down(self) -> list[JobRecord]:
         """Cancel what has not finished, stop all workers, and end all threads.
 
@@ -168,8 +142,7 @@ class SessionExecutor:
             The jobs that had not finished.
         """
         self._closed = True
-        with self._mutex:
-            outstanding = list(self._unfinished.values())
+        outstanding = self.jobs.unfinished()
         for job in outstanding:
             try:
                 self.cancel(job)
@@ -195,18 +168,26 @@ class SessionExecutor:
         Raises:
             RefusedError: If the event was a request that the rules do not allow.
         """
+        self.clock.work_begins()
+        try:
+            refused = self._handle(qpu, event, accepted)
+            self._carry_out(qpu)
+        finally:
+            self.clock.work_ends()
+        if refused is not None:
+            raise RefusedError(refused.message)
+
+    def _handle(self, qpu: QPU, event: Event, accepted: Callable[[], object]) -> Refuse | None:
         with qpu.mutex:
             instructions = qpu.scheduler.handle(event, self.clock.now())
-            refused = [i for i in instructions if isinstance(i, Refuse)]
-            if not refused:
+            refused = next((i for i in instructions if isinstance(i, Refuse)), None)
+            if refused is None:
                 accepted()
             qpu.outbox.extend(i for i in instructions if not isinstance(i, Refuse))
             self._retire(qpu, event, instructions)
             deadline = qpu.scheduler.next_deadline()
             self._timer.set(qpu, deadline, partial(self._post, qpu, TimePassed()))
-        self._carry_out(qpu)
-        if refused:
-            raise RefusedError(refused[0].message)
+            return refused
 
     def _carry_out(self, qpu: QPU) -> None:
         # The race being closed: another thread adds to the outbox after this one found it empty and
@@ -221,15 +202,13 @@ class SessionExecutor:
     def _carry_out_one(self, instruction: Instruction) -> None:
         match instruction:
             case Compile(job_id):
-                self._in_lane(self._compile, self._record(job_id))
+                self._begin("compile", self._record(job_id))
             case Execute(job_id):
-                self._execute(self._record(job_id))
+                self._begin("execute", self._record(job_id))
             case PostProcess(job_id):
-                self._in_lane(self._post_process, self._record(job_id))
+                self._begin("post_process", self._record(job_id))
             case Abandon(job_id):
-                ticket = self._record(job_id).ticket
-                if ticket is not None:
-                    self.workers.abandon(ticket)
+                self._abandon(self._record(job_id))
             case Finish(job_id):
                 self._finish(self._record(job_id))
             case Announce(wait):
@@ -242,10 +221,45 @@ class SessionExecutor:
                 assert_never(instruction)
 
     def _record(self, job_id: str) -> JobRecord:
-        with self._mutex:
-            return self._unfinished[job_id]
+        job = self.jobs.get(job_id)
+        assert job is not None, "a job is known until it has ended"
+        return job
 
     # -- the steps of a job --------------------------------------------------------------------
+
+    def _begin(self, step: StepName, job: JobRecord) -> None:
+        if job.simulated is None:
+            self._do(step, job)
+        else:
+            job.simulated_step_ends = True
+            ends_at = self.clock.now() + job.simulated.seconds(step)
+            self._timer.set(job.id, ends_at, partial(self._end_simulated, step, job))
+
+    def _do(self, step: StepName, job: JobRecord) -> None:
+        match step:
+            case "compile":
+                self._in_lane(self._compile, job)
+            case "execute":
+                self._execute(job)
+            case "post_process":
+                self._in_lane(self._post_process, job)
+
+    def _end_simulated(self, step: StepName, job: JobRecord) -> None:
+        simulated = job.simulated
+        assert simulated is not None
+        job.simulated_step_ends = False
+        if simulated.fails_in == step:
+            self._fail(job, simulated.error or RuntimeError("the test says so"))
+        else:
+            self._do(step, job)
+
+    def _abandon(self, job: JobRecord) -> None:
+        if job.ticket is not None:
+            self.workers.abandon(job.ticket)
+        elif job.simulated_step_ends:
+            job.simulated_step_ends = False
+            self._timer.set(job.id, None, lambda: None)
+            self._fail(job, ProgramAbandoned())
 
     def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
         self.clock.work_begins()
@@ -275,6 +289,9 @@ class SessionExecutor:
     def _execute(self, job: JobRecord) -> None:
         assert job.program is not None, "a job is executed after it was compiled"
         self.clock.work_begins()
+        if job.simulated is not None:
+            self._executed(job, self._simulated_execution(job.simulated, job.program))
+            return
         try:
             job.ticket = self.workers.submit(job.program, partial(self._executed, job))
         except RuntimeClosedError as error:
@@ -291,6 +308,14 @@ class SessionExecutor:
                 self._post(job.qpu, JobExecuted(job.id))
         finally:
             self.clock.work_ends()
+
+    def _simulated_execution(self, simulated: SimulatedSteps, program: Program) -> Answer:
+        now = self.clock.now()
+        try:
+            samples = simulated.samples(program)
+        except Exception as error:  # a test's own function
+            return error
+        return Execution(samples, now - simulated.quantum_seconds, now)
 
     def _post_process(self, job: JobRecord) -> None:
         steps, samples = job.steps, job.samples
@@ -335,19 +360,11 @@ class SessionExecutor:
 
     def _link(self, job: JobRecord) -> None:
         job.core = job.qpu.scheduler.jobs[job.id]
-        with self._mutex:
-            self._unfinished[job.id] = self._held[job.id] = job
+        self.jobs.add(job)
 
     def _finish(self, job: JobRecord) -> None:
         job.steps = job.samples = job.program = job.ticket = None
-        with self._mutex:
-            del self._unfinished[job.id]
-            self._finished[job.id] = job
-            self._with_inputs.append(job)
-            if len(self._with_inputs) > _KEPT_INPUTS:
-                self._with_inputs.popleft().inputs = None
-            if len(self._finished) > _KEPT_JOBS:
-                self._finished.popitem(last=False)
+        self.jobs.finish(job)
         job.finished.set()
         self.clock.changed()
 

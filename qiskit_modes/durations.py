@@ -1,0 +1,43 @@
+"""Durations as users write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["seconds_of"]
+
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_PIECE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([dhms])", re.IGNORECASE)
+
+
+def seconds_of(duration: float | str) -> float:
+    """Return a duration in seconds.
+
+    Args:
+        duration: Seconds, or text made of pieces such as ``"1d"``, ``"2h"``, ``"30m"`` and
+            ``"40s"``, in any order.
+
+    Raises:
+        ValueError: If it is neither, or negative.
+
+    Example:
+        >>> seconds_of("2h 30m 40s")
+        9040.0
+    """
+    if isinstance(duration, str):
+        pieces = _PIECE.findall(duration)
+        if not pieces or _PIECE.sub("", duration).strip():
+            raise ValueError(
+                f"{duration!r} is not made of pieces such as '1d', '2h', '30m' and '40s'; "
+                "write for example '2h 30m'"
+            )
+        return sum(float(number) * _UNITS[unit.lower()] for number, unit in pieces)
+    if isinstance(duration, bool) or not isinstance(duration, int | float):
+        raise ValueError(
+            f"expected seconds or text such as '2h 30m', found {duration!r} of type "
+            f"{type(duration).__name__}"
+        )
+    if duration < 0 or not math.isfinite(duration):
+        raise ValueError(f"expected a finite number of seconds from 0, found {duration}")
+    return float(duration)

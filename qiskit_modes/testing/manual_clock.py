@@ -1,0 +1,217 @@
+"""A clock that tests move: an eight-hour limit is reached in a millisecond."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from qiskit_modes.durations import seconds_of
+
+__all__ = ["Deadlock", "ManualClock"]
+
+_PATIENCE_SECONDS = 60.0
+"""Real seconds for which a real step may keep time from moving before that is an error."""
+
+
+class Deadlock(RuntimeError):  # noqa: N818 - named for what happened
+    """Somebody waits for what cannot happen: nothing runs, and no deadline is left."""
+
+
+@dataclass(frozen=True)
+class _Deadline:
+    at: float
+    order: int
+    """Of two deadlines at the same time, the one that was set first comes first."""
+    key: tuple[int, Hashable]
+    callback: Callable[[], None]
+
+
+class ManualClock:
+    """A clock whose time passes when a test says so.
+
+    Steps that take real time, such as a simulation, take none of this clock's; `advance` waits for
+    them, so that after it everything that became due has been acted on. May be used from any
+    thread; one at a time moves the time, the others wait.
+
+    Args:
+        autojump: Whether time jumps to the next deadline by itself when somebody waits and nothing
+            runs, so that ``result(timeout=5)`` in a test's only thread ends at once. A wait that
+            nothing can end raises `Deadlock` then, instead of hanging.
+        start: The calendar time at the start, aware.
+
+    Example:
+        >>> clock = ManualClock()
+        >>> clock.advance("1h 30m")
+        >>> clock.now()
+        5400.0
+    """
+
+    def __init__(
+        self, *, autojump: bool = False, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    ) -> None:
+        self.autojump = autojump
+        self._start = start
+        self._moving = threading.RLock()
+        """Held by the thread that moves the time, while it does; taken before ``_condition``."""
+        self._condition = threading.Condition()
+        """Guards everything below; nothing else is taken, and nobody called, while it is held."""
+        self._now = 0.0
+        self._working = 0
+        self._deadlines: dict[tuple[int, Hashable], _Deadline] = {}
+        self._waits: dict[int, float] = {}
+        self._orders = count()
+        self._timers = count()
+
+    # -- what tests do -------------------------------------------------------------------------
+
+    def advance(self, duration: float | str) -> None:
+        """Let time pass, and return when everything that became due has been acted on.
+
+        Args:
+            duration: Seconds, or text such as ``"8h"`` or ``"1m 30s"``.
+
+        Raises:
+            ValueError: If it is negative, or no duration.
+            TimeoutError: If a real step does not end within a minute of real time.
+        """
+        seconds = seconds_of(duration)
+        with self._moving:
+            self.settle()
+            self._move_to(self._now + seconds)
+
+    def settle(self) -> None:
+        """Wait until no real step is under way; time does not move.
+
+        Raises:
+            TimeoutError: If one does not end within a minute of real time.
+        """
+        with self._condition:
+            if not self._condition.wait_for(lambda: self._working == 0, _PATIENCE_SECONDS):
+                raise TimeoutError(
+                    f"{self._working} real step(s) are under way and do not end; the time cannot "
+                    "move before they have"
+                )
+
+    def next_deadline(self) -> float | None:
+        """Return when something will happen next by itself, or None."""
+        with self._condition:
+            return min((deadline.at for deadline in self._deadlines.values()), default=None)
+
+    # -- what the runtime does -----------------------------------------------------------------
+
+    def now(self) -> float:
+        """Return the seconds since the start."""
+        return self._now
+
+    def utc(self, at: float) -> datetime:
+        """Return the calendar time of a time of this clock."""
+        return self._start + timedelta(seconds=at)
+
+    def new_timer(self) -> _ManualTimer:
+        """Return a timer whose callbacks run on the thread that moves the time."""
+        return _ManualTimer(self, next(self._timers))
+
+    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+        """Wait for an event, at most ``timeout`` seconds of this clock.
+
+        Raises:
+            Deadlock: If time jumps by itself, and nothing can end the wait.
+        """
+        until = None if timeout is None else self._now + timeout
+        me = next(self._orders)
+        try:
+            while True:
+                with self._condition:
+                    if event.is_set():
+                        return True
+                    if until is not None and self._now >= until:
+                        return False
+                    if until is not None:
+                        self._waits[me] = until
+                    if not self.autojump or self._working:
+                        self._condition.wait()
+                        continue
+                self._jump(event)
+        finally:
+            with self._condition:
+                self._waits.pop(me, None)
+
+    def changed(self) -> None:
+        """Let those who wait look again."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def work_begins(self) -> None:
+        """Count a step that takes real time."""
+        with self._condition:
+            self._working += 1
+
+    def work_ends(self) -> None:
+        """Count it out, and let those who wait look again."""
+        with self._condition:
+            self._working -= 1
+            self._condition.notify_all()
+
+    # -- how time moves ------------------------------------------------------------------------
+
+    def _jump(self, event: threading.Event) -> None:
+        """Move to the next deadline, unless something happened meanwhile."""
+        with self._moving:
+            with self._condition:
+                if self._working or event.is_set():
+                    return
+                deadlines = [deadline.at for deadline in self._deadlines.values()]
+                to = min([*deadlines, *self._waits.values()], default=None)
+            if to is None:
+                raise Deadlock(
+                    "nothing runs and no deadline is left, so this wait would never end; is a gate "
+                    "closed, or a session open that has no timer?"
+                )
+            self._move_to(max(to, self._now))
+
+    def _move_to(self, target: float) -> None:
+        while (deadline := self._take_due(target)) is not None:
+            self._now = max(self._now, deadline.at)
+            deadline.callback()
+            self.settle()
+        self._now = target
+        self.changed()
+
+    def _take_due(self, target: float) -> _Deadline | None:
+        with self._condition:
+            due = [deadline for deadline in self._deadlines.values() if deadline.at <= target]
+            if not due:
+                return None
+            first = min(due, key=lambda deadline: (deadline.at, deadline.order))
+            return self._deadlines.pop(first.key)
+
+    def _set(
+        self, key: tuple[int, Hashable], at: float | None, callback: Callable[[], None]
+    ) -> None:
+        with self._condition:
+            self._deadlines.pop(key, None)
+            if at is not None:
+                self._deadlines[key] = _Deadline(at, next(self._orders), key, callback)
+            self._condition.notify_all()
+
+
+class _ManualTimer:
+    """One timer of a `ManualClock`."""
+
+    def __init__(self, clock: ManualClock, number: int) -> None:
+        self._clock = clock
+        self._number = number
+        self._keys: set[Hashable] = set()
+
+    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+        """See `qiskit_modes.runtime.clock.Timer`."""
+        self._keys.add(key)
+        self._clock._set((self._number, key), deadline, callback)  # noqa: SLF001 - its own clock
+
+    def close(self) -> None:
+        """See `qiskit_modes.runtime.clock.Timer`."""
+        for key in self._keys:
+            self._clock._set((self._number, key), None, lambda: None)  # noqa: SLF001
