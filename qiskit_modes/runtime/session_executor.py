@@ -34,6 +34,7 @@ from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
 from qiskit_modes.runtime.worker_process import Execution
 from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
 from qiskit_modes.scheduling.events import (
+    CalibrationDue,
     CancelRequested,
     Event,
     JobCompiled,
@@ -132,6 +133,10 @@ class SessionExecutor:
     def cancel_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more, and drop what has not started."""
         self._post(workload.qpu, WorkloadCancelled(workload.id))
+
+    def calibrate(self, qpu: QPU, seconds: float) -> None:
+        """Let a calibration become due; it takes the QPU between two jobs, never in a session."""
+        self._post(qpu, CalibrationDue(seconds))
 
     def shut_down(self) -> list[JobRecord]:
         """Cancel what has not finished, stop all workers, and end all threads.
@@ -280,18 +285,19 @@ class SessionExecutor:
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program = steps.compile()
-                self.workers.wait_until_warm()
+                if job.simulated is None:
+                    self.workers.wait_until_warm()
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
             self._post(job.qpu, JobCompiled(job.id))
 
     def _execute(self, job: JobRecord) -> None:
-        assert job.program is not None, "a job is executed after it was compiled"
         self.clock.work_begins()
         if job.simulated is not None:
             self._executed(job, self._simulated_execution(job.simulated, job.program))
             return
+        assert job.program is not None, "a job is executed after it was compiled"
         try:
             job.ticket = self.workers.submit(job.program, partial(self._executed, job))
         except RuntimeClosedError as error:
@@ -309,20 +315,20 @@ class SessionExecutor:
         finally:
             self.clock.work_ends()
 
-    def _simulated_execution(self, simulated: SimulatedSteps, program: Program) -> Answer:
+    def _simulated_execution(self, simulated: SimulatedSteps, program: Program | None) -> Answer:
         now = self.clock.now()
         try:
             samples = simulated.samples(program)
         except Exception as error:  # a test's own function
             return error
-        return Execution(samples, now - simulated.quantum_seconds, now)
+        return Execution(samples, now - simulated.durations.execute, now)
 
     def _post_process(self, job: JobRecord) -> None:
         steps, samples = job.steps, job.samples
         try:
-            if steps is not None and samples is not None:  # otherwise it has ended meanwhile
+            if steps is not None and job.core.released_at is not None:  # else it has ended
                 job.span = self._span(job)
-                job.result = steps.post_process(samples, job.span)
+                job.result = steps.post_process(samples, job.span)  # type: ignore[arg-type]
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:

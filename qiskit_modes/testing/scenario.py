@@ -1,0 +1,171 @@
+"""A runtime whose jobs last what a test says, with other tenants, faults and calibrations."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import count
+from typing import Any, Self
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.durations import seconds_of
+from qiskit_modes.exceptions import WorkerDiedError
+from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.testing.manual_clock import ManualClock
+from qiskit_modes.testing.tenant import Duration, Tenant, durations_of
+from qiskit_modes.testing.zero_samples import zero_samples
+
+__all__ = ["Scenario"]
+
+
+class Scenario:
+    """A runtime on a manual clock, for tests of code that uses sessions, batches and jobs.
+
+    Inside its ``with`` block everything that is opened and submitted, in all threads, goes to it.
+    The steps of jobs take the time that the scenario says, on its clock; circuits are checked and
+    compiled, but not executed: every bit of every shot is 0. Jobs are counted from 1, in the order
+    in which they are submitted by the code under test.
+
+    Args:
+        lanes: How many jobs are in progress at once.
+        autojump: See `ManualClock`; on by default, so that waiting for a result moves the time.
+        compile_time: How long the classical step before the QPU lasts.
+        quantum_time: How long a job has the QPU.
+        post_process_time: How long the classical step after it lasts.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit_aer import AerSimulator
+        >>> from qiskit_modes import SamplerV2, Session
+        >>> circuit = QuantumCircuit(1, 1)
+        >>> _ = circuit.measure(0, 0)
+        >>> with Scenario(quantum_time=3) as scenario, Session(AerSimulator()) as session:
+        ...     job = SamplerV2().run([circuit])
+        ...     print(job.result()[0].data.c.num_shots, job.usage())
+        ...     scenario.clock.advance("61s")
+        ...     print(session.details()["state"], session.usage())
+        4096 3.0
+        inactive 63.0
+    """
+
+    def __init__(
+        self,
+        *,
+        lanes: int = 5,
+        autojump: bool = True,
+        compile_time: Duration = 0.0,
+        quantum_time: Duration = 1.0,
+        post_process_time: Duration = 0.0,
+    ) -> None:
+        self.clock = ManualClock(autojump=autojump)
+        self.runtime = LocalRuntime(lanes=lanes, clock=self.clock, simulate=self._simulate)
+        durations = durations_of(compile_time, quantum_time, post_process_time)
+        self._usual = SimulatedSteps(durations, samples=zero_samples)
+        self._next: deque[SimulatedSteps] = deque()
+        self._special: dict[int, Callable[[JobRecord, SimulatedSteps], SimulatedSteps]] = {}
+        self._numbers = count(1)
+        self._timer = self.clock.new_timer()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(use_runtime(self.runtime))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+        self._timer.close()
+        self.runtime.shut_down()
+
+    # -- how long jobs last ----------------------------------------------------------------------
+
+    def jobs_last(
+        self,
+        *,
+        compile_time: Duration = 0.0,
+        quantum_time: Duration = 1.0,
+        post_process_time: Duration = 0.0,
+    ) -> None:
+        """Say how long the steps last of all jobs that are submitted from now on."""
+        durations = durations_of(compile_time, quantum_time, post_process_time)
+        self._usual = replace(self._usual, durations=durations)
+
+    def next_job_lasts(
+        self,
+        *,
+        compile_time: Duration = 0.0,
+        quantum_time: Duration = 1.0,
+        post_process_time: Duration = 0.0,
+    ) -> None:
+        """Say how long the steps last of the next job only; of the one after it, if said again."""
+        durations = durations_of(compile_time, quantum_time, post_process_time)
+        self._next.append(replace(self._usual, durations=durations))
+
+    # -- what goes wrong -------------------------------------------------------------------------
+
+    def job_fails(
+        self, number: int, *, step: StepName = "execute", error: BaseException | None = None
+    ) -> None:
+        """Let job ``number`` fail at the end of a step.
+
+        Args:
+            number: Of the job, counted from 1.
+            step: ``"compile"``, ``"execute"`` or ``"post_process"``.
+            error: What it fails with; by default a RuntimeError that says so.
+        """
+        error = error or RuntimeError(f"the scenario lets job {number} fail")
+        self._special[number] = lambda _, steps: replace(steps, fails_in=step, error=error)
+
+    def worker_dies(self, number: int) -> None:
+        """Let the worker die that executes job ``number``; the system's fault, so not charged."""
+        error = WorkerDiedError(f"the worker died that executed job {number}")
+        self.job_fails(number, error=error)
+
+    def session_expires(self, *, before_job: int) -> None:
+        """Let the session of job ``before_job`` be over when that job is submitted.
+
+        What the job's ``run()`` raises is what it raises when a maximum TTL has run out.
+        """
+
+        def expire(job: JobRecord, steps: SimulatedSteps) -> SimulatedSteps:
+            if job.workload is not None:
+                with job.qpu.mutex:
+                    core = job.workload.core
+                    started_at = self.clock.now() if core.started_at is None else core.started_at
+                    core.max_ttl_seconds = self.clock.now() - started_at
+            return steps
+
+        self._special[before_job] = expire
+
+    # -- who else is there -----------------------------------------------------------------------
+
+    def tenant(self, name: str, backend: BackendV2, **instance: Any) -> Tenant:
+        """Return another tenant of a backend's QPU, whose jobs, batches and sessions can be set.
+
+        Args:
+            name: Of its instance.
+            backend: Whose QPU it uses.
+            **instance: Further fields of its `Instance`: ``plan``, ``allocation_seconds``.
+        """
+        return Tenant(self.runtime, self._timer, name, backend, instance)
+
+    def calibration(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
+        """Let a calibration become due at a time; it takes the QPU between two jobs."""
+        event = self.runtime.executor.calibrate
+        self._timer.set(
+            uuid.uuid4(),
+            seconds_of(at),
+            lambda: event(self.runtime.qpu(backend), seconds_of(lasts)),
+        )
+
+    def _simulate(self, job: JobRecord) -> SimulatedSteps:
+        if job.simulated is not None:  # another tenant's
+            return job.simulated
+        steps = self._next.popleft() if self._next else self._usual
+        special = self._special.pop(next(self._numbers), None)
+        return steps if special is None else special(job, steps)
