@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qiskit_modes.modes.session import Session
 
-__all__ = ["Entered", "current_session", "enter", "leave"]
+__all__ = ["Block", "current_session", "enter", "leave"]
 
-_current: ContextVar[Session | None] = ContextVar("qiskit_modes_current_session", default=None)
 
-Entered = tuple[Token["Session | None"], "Session | None"]
-"""What is needed to leave: the token, and what was there before."""
+@dataclass(eq=False)
+class Block:
+    """One ``with`` block that was entered, inside those that were entered before it.
+
+    It may be left in another thread or task than it was entered in. The context variable of the
+    one cannot be changed from the other, so that leaving is a mark on the block itself, and
+    whoever still has it looks at the blocks around it.
+    """
+
+    session: Session
+    around: Block | None
+    left: bool = False
+
+
+_innermost: ContextVar[Block | None] = ContextVar("qiskit_modes_innermost_block", default=None)
 
 
 def current_session() -> Session | None:
-    """Return the innermost open session or batch of this context, or None.
+    """Return the session or batch of the innermost block of this context, or None.
 
     New threads start without one, asyncio tasks inherit it: those are the rules of `contextvars`.
     """
-    return _current.get()
+    block = _not_left(_innermost.get())
+    return None if block is None else block.session
 
 
-def enter(session: Session) -> Entered:
-    """Make ``session`` the current one."""
-    before = _current.get()
-    return _current.set(session), before
+def enter(session: Session) -> Block:
+    """Enter a block."""
+    block = Block(session, _not_left(_innermost.get()))
+    _innermost.set(block)
+    return block
 
 
-def leave(session: Session, entered: Entered) -> None:
-    """Restore what was current before, also in another thread or task than the one that entered."""
-    token, before = entered
-    try:
-        _current.reset(token)
-    except ValueError:  # another context: it cannot be reset there, only replaced
-        if _current.get() is session:
-            _current.set(before)
+def leave(block: Block) -> None:
+    """Leave a block; what was current around it is current again, wherever this is called."""
+    block.left = True
+    _innermost.set(_not_left(_innermost.get()))
+
+
+def _not_left(block: Block | None) -> Block | None:
+    while block is not None and block.left:
+        block = block.around
+    return block

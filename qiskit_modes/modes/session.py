@@ -9,7 +9,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.modes.backends import check_backend
-from qiskit_modes.modes.context import Entered, enter, leave
+from qiskit_modes.modes.context import Block, enter, leave
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
@@ -84,7 +84,7 @@ class Session:
         self._record = WorkloadRecord(core, qpu, backend)
         self._runtime.add_workload(self._record)
         self._closed_here = False
-        self._entered: list[Entered] = []
+        self._blocks: list[Block] = []
 
     @classmethod
     def from_id(
@@ -117,19 +117,19 @@ class Session:
         self._runtime = service.runtime
         self._record = record
         self._closed_here = record.core.state is WorkloadState.CLOSED
-        self._entered = []
+        self._blocks = []
         return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.session_id} on {self.backend()}: {self.status()}>"
 
     def __enter__(self) -> Self:
-        self._entered.append(enter(self))
+        self._blocks.append(enter(self))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._entered:
-            leave(self, self._entered.pop())
+        if self._blocks:
+            leave(self._blocks.pop())
         self.close()
 
     @property

@@ -1,0 +1,84 @@
+"""Components that Aer simulates: too large for a density matrix, or because the user said so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit import QuantumCircuit
+
+from qiskit_modes.exceptions import QiskitModesError
+from qiskit_modes.simulation.pauli_basis import RealArray
+
+__all__ = ["AerComponent"]
+
+
+@dataclass(frozen=True, eq=False)
+class AerComponent:
+    """Joined qubits whose shots Aer draws, one trajectory each unless the circuit is ideal."""
+
+    circuit: QuantumCircuit
+    """The component with its errors, see `cut_circuit`; its parameters are open."""
+    columns: tuple[int, ...]
+    """Where the values of its parameters stand among those of the whole circuit."""
+    clbits: tuple[int, ...]
+    """Which bits are recorded."""
+    readout: Mapping[int, RealArray]
+    """Readout errors of the component's qubits: ``[recorded, true]``."""
+    options: Mapping[str, Any]
+    """For the `AerSimulator`; the method is always among them."""
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+        return f"Aer's {self.options['method'].replace('_', ' ')}"
+
+    @property
+    def peak(self) -> int:
+        """Nothing of ours is held."""
+        return 1
+
+    def sample(
+        self, values: RealArray, shots: int, generator: np.random.Generator
+    ) -> npt.NDArray[np.bool_]:
+        """Draw shots for one parameter set.
+
+        Args:
+            values: Shape (num_parameters,), of the whole circuit.
+            shots: How many.
+            generator: Where Aer's seed comes from.
+
+        Returns:
+            Shape (shots, bits).
+
+        Raises:
+            QiskitModesError: If Aer fails; the message is Aer's.
+        """
+        from qiskit_aer import AerSimulator
+
+        bound = self.circuit.assign_parameters(values[list(self.columns)])
+        # 31 bits are what Aer takes on every platform.
+        seed = int(generator.integers(1 << 31))
+        simulator = AerSimulator(noise_model=self._readout_model(), **self.options)
+        result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()
+        if not result.success:
+            raise QiskitModesError(
+                f"Aer failed on {self.circuit.num_qubits} joined qubits with the method "
+                f"{self.options['method']!r}: {result.status}"
+            )
+        memories = [int(memory, 16) for memory in result.results[0].data.memory]
+        bits = np.array([[memory >> bit & 1 for bit in self.clbits] for memory in memories])
+        # Aer may sort the shots of an ideal circuit; shots of components are paired at random.
+        return generator.permutation(bits.astype(np.bool_))
+
+    def _readout_model(self) -> Any:
+        """Return a noise model that has nothing but the readout errors."""
+        from qiskit_aer.noise import NoiseModel, ReadoutError
+
+        model = NoiseModel()
+        for qubit, confusion in self.readout.items():
+            model.add_readout_error(ReadoutError(confusion.T), [qubit])
+        return model

@@ -1,0 +1,218 @@
+"""From the operations of a component to the component as it will be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from qiskit import QuantumCircuit
+
+from qiskit_modes.simulation.aer_circuit import cut_circuit
+from qiskit_modes.simulation.aer_component import AerComponent
+from qiskit_modes.simulation.component_kinds import (
+    Component,
+    FeedForwardComponent,
+    StaticComponent,
+)
+from qiskit_modes.simulation.feed_forward import BranchNode, LoopNode, Node
+from qiskit_modes.simulation.merge import Group, merge
+from qiskit_modes.simulation.methods import (
+    SimulatorChoice,
+    available_bytes,
+    check_memory,
+    choose_aer_method,
+    density_fits,
+    is_ideal,
+)
+from qiskit_modes.simulation.noise import NO_CONFUSION, NoiseSource
+from qiskit_modes.simulation.operations import (
+    Block,
+    Branch,
+    Channel,
+    Loop,
+    Measure,
+    Operation,
+    Rotation,
+    Store,
+    is_static,
+    touched,
+)
+from qiskit_modes.simulation.plan import Plan, build_plan
+from qiskit_modes.simulation.products import ProductPool
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["ComponentBuilder"]
+
+
+class ComponentBuilder:
+    """Chooses for each component of a circuit how to simulate it, and prepares that.
+
+    Args:
+        circuit: The whole circuit.
+        noise: Its noise.
+        choice: What the user chose.
+        pool: Collects the products that depend on angles.
+        settings: Which optimisations are on.
+    """
+
+    def __init__(
+        self,
+        circuit: QuantumCircuit,
+        noise: NoiseSource,
+        choice: SimulatorChoice,
+        pool: ProductPool,
+        settings: Settings,
+    ) -> None:
+        self._circuit = circuit
+        self._noise = noise
+        self._choice = choice
+        self._pool = pool
+        self._settings = settings
+        self._available = available_bytes(choice, settings)
+
+    def build(self, block: Block) -> Component:
+        """Return a component ready to run.
+
+        Raises:
+            SimulationTooLargeError: If no method that fits the component has enough memory.
+        """
+        if self._choice.method and block.qubits:
+            return self._aer(block)
+        before, finals = _final_measurements(block)
+        if is_static(block):
+            return self._static(block, before, finals) or self._aer(block)
+        return self._feed_forward(block, before, finals) or self._aer(block)
+
+    def _static(
+        self, block: Block, before: Sequence[Operation], finals: Sequence[Measure]
+    ) -> StaticComponent | None:
+        """Return a density matrix that follows a plan; None if something else is better."""
+        many = len(block.qubits) >= self._settings.ideal_vector_from_qubits
+        if many and is_ideal(Block(tuple(before))):
+            return None
+        used = self._pool.mark()
+        groups = self._groups(before, len(block.qubits))
+        plan = build_plan(groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits)
+        if not density_fits(plan.peak, self._available, self._settings):
+            self._pool.forget_since(used)
+            return None
+        return StaticComponent(plan, tuple(number for _, number in plan.axes))
+
+    def _feed_forward(
+        self, block: Block, operations: Sequence[Operation], finals: Sequence[Measure]
+    ) -> FeedForwardComponent | None:
+        """Return a density matrix for each branch; None if trajectories are better."""
+        settings, size = self._settings, 4 ** len(block.qubits)
+        written = frozenset[int]().union(*map(_written, operations))
+        # Every written bit may double the branches.
+        peak = size << min(len(written), 48)
+        exact = len(written) <= settings.max_branch_bits and peak <= settings.max_branch_elements
+        if not exact and len(block.qubits) > settings.divide_up_to_qubits:
+            return None
+        qubits = tuple(sorted(block.qubits))
+        count = next(i for i, op in enumerate(operations) if not _is_quantum(op))
+        groups = self._groups(operations[:count], len(qubits))
+        begin = build_plan(groups, self._pool, staying=qubits)
+        overwritten = {measure.clbit for measure in finals}
+        num_clbits = self._circuit.num_clbits  # from this number on, bits belong to variables
+        return FeedForwardComponent(
+            qubits=qubits,
+            nodes=(begin, *self._nodes(operations[count:], qubits)),
+            final=build_plan([], self._pool, present=qubits, finals=finals),
+            remembered=tuple(b for b in sorted(written - overwritten) if b < num_clbits),
+            max_loop_rounds=settings.max_loop_rounds,
+            peak=peak,
+            shots_at_once=None if exact else max(1, settings.max_branch_elements // size),
+        )
+
+    def _aer(self, block: Block) -> AerComponent:
+        """Return a component that Aer simulates."""
+        method = choose_aer_method(block, self._choice)
+        check_memory(method, len(block.qubits), self._available)
+        cut = cut_circuit(self._circuit, block.qubits, self._noise)
+        columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
+        readout = {
+            place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))
+        }
+        recorded = sorted(bit for bit in block.clbits if bit < self._circuit.num_clbits)
+        return AerComponent(
+            circuit=cut,
+            columns=tuple(columns[parameter] for parameter in cut.parameters),
+            clbits=tuple(recorded),
+            readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
+            options={"method": method, "max_parallel_threads": self._settings.aer_threads},
+        )
+
+    def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:
+        """Return the linear maps of a stretch without feed-forward."""
+        return merge(
+            operations,
+            enabled=self._settings.merge,
+            fold_rotations=num_qubits >= self._settings.fold_from_qubits,
+        )
+
+    def _nodes(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Iterator[Node]:
+        for quantum, run in groupby(operations, key=_is_quantum):
+            if quantum:
+                yield self._stretch(list(run), qubits)
+            else:
+                for operation in run:
+                    yield self._node(operation, qubits)
+
+    def _stretch(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Plan:
+        groups = self._groups(operations, len(qubits))
+        return build_plan(groups, self._pool, present=qubits, staying=qubits)
+
+    def _node(self, operation: Operation, qubits: Sequence[int]) -> Node:
+        match operation:
+            case Branch(arms):
+                return BranchNode(
+                    tuple(
+                        (condition, tuple(self._nodes(block.operations, qubits)))
+                        for condition, block in arms
+                    )
+                )
+            case Loop(condition, body):
+                return LoopNode(condition, tuple(self._nodes(body.operations, qubits)))
+            case Channel() | Rotation():
+                raise AssertionError(f"{operation} belongs into a stretch")
+        return operation
+
+
+def _final_measurements(block: Block) -> tuple[list[Operation], list[Measure]]:
+    """Separate the measurements after which nothing happens to their qubits and bits."""
+    kept: list[Operation] = []
+    finals: list[Measure] = []
+    qubits: set[int] = set()
+    clbits: set[int] = set()
+    for operation in reversed(block.operations):
+        on, recorded = touched(operation)
+        if isinstance(operation, Measure) and qubits.isdisjoint(on) and clbits.isdisjoint(recorded):
+            finals.append(operation)
+        else:
+            kept.append(operation)
+        qubits |= on
+        clbits |= recorded
+    return kept[::-1], finals[::-1]
+
+
+def _is_quantum(operation: Operation) -> bool:
+    return isinstance(operation, Channel | Rotation)
+
+
+def _written(operation: Operation) -> frozenset[int]:
+    """Return the classical bits that an operation may write."""
+    match operation:
+        case Measure(_, clbit):
+            return frozenset([clbit])
+        case Store(clbits):
+            return frozenset(clbits)
+        case Branch(arms):
+            return frozenset().union(*(_written_in(block) for _, block in arms))
+        case Loop(_, body):
+            return _written_in(body)
+    return frozenset()
+
+
+def _written_in(block: Block) -> frozenset[int]:
+    return frozenset().union(*map(_written, block.operations))

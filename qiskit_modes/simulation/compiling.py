@@ -1,0 +1,83 @@
+"""From a circuit and a backend to a compiled circuit."""
+
+from __future__ import annotations
+
+import hashlib
+
+from qiskit import QuantumCircuit
+from qiskit.providers import BackendV2
+
+from qiskit_modes.simulation.building import ComponentBuilder
+from qiskit_modes.simulation.compiled import CompiledCircuit
+from qiskit_modes.simulation.components import prune, split
+from qiskit_modes.simulation.device_noise import DeviceNoise
+from qiskit_modes.simulation.methods import SimulatorChoice
+from qiskit_modes.simulation.model_noise import ModelNoise
+from qiskit_modes.simulation.noise import (
+    IdealNoise,
+    NoiseSource,
+    is_aer_simulator,
+    simulator_option,
+)
+from qiskit_modes.simulation.operations import Block, Measure
+from qiskit_modes.simulation.packing import Layout
+from qiskit_modes.simulation.products import ProductPool
+from qiskit_modes.simulation.reading import read_circuit
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["compile_with_noise", "noise_source"]
+
+
+def noise_source(backend: BackendV2) -> NoiseSource:
+    """Return where the noise of a backend is to be read."""
+    if not is_aer_simulator(backend):
+        return DeviceNoise(backend)
+    model = simulator_option(backend, "noise_model")
+    return IdealNoise() if model is None else ModelNoise(model)
+
+
+def compile_with_noise(
+    circuit: QuantumCircuit,
+    noise: NoiseSource,
+    choice: SimulatorChoice,
+    fingerprint: bytes,
+    settings: Settings,
+) -> CompiledCircuit:
+    """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards."""
+    block, angles = read_circuit(circuit, noise)
+    index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
+    registers = tuple(
+        (register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs
+    )
+    if settings.prune:
+        block = prune(block, range(circuit.num_clbits))
+    blocks = split(block) if settings.split_components else [block] if block.clbits else []
+    pool = ProductPool()
+    builder = ComponentBuilder(circuit, noise, choice, pool, settings)
+    components = tuple(map(builder.build, blocks))
+    key = hashlib.blake2b(fingerprint + _digest_of_noise(block), digest_size=16).hexdigest()
+    return CompiledCircuit(
+        key=key,
+        num_parameters=circuit.num_parameters,
+        num_clbits=circuit.num_clbits,
+        layout=Layout(registers),
+        angles=angles,
+        products=pool.finish(),
+        components=components,
+        batch_elements=settings.batch_elements,
+        metadata={
+            "noise": noise.description,
+            "methods": sorted({component.method for component in components}),
+            "largest_component_qubits": max((len(part.qubits) for part in blocks), default=0),
+        },
+    )
+
+
+def _digest_of_noise(block: Block) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for operation in block.operations:
+        if hasattr(operation, "matrix"):
+            digest.update(operation.matrix.tobytes())
+        elif isinstance(operation, Measure):
+            digest.update(operation.confusion.tobytes())
+    return digest.digest()

@@ -1,0 +1,121 @@
+"""The kinds of components of a compiled circuit, by how they are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from qiskit_modes.simulation.aer_component import AerComponent
+from qiskit_modes.simulation.branches import Branches
+from qiskit_modes.simulation.density import apply_plan
+from qiskit_modes.simulation.feed_forward import Node, Walk
+from qiskit_modes.simulation.outcomes import Outcomes
+from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.plan import Plan
+from qiskit_modes.simulation.sampling import draw_rows
+
+__all__ = ["Component", "FeedForwardComponent", "StaticComponent"]
+
+Bits = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class StaticComponent:
+    """Joined qubits whose operations do not depend on measured values."""
+
+    plan: Plan
+    clbits: tuple[int, ...]
+    """Bits of an outcome, most significant first."""
+    method: ClassVar[str] = "density matrix"
+    shots_at_once: ClassVar[None] = None
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        return self.plan.peak
+
+    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+        """Return the exact distribution for every parameter set."""
+        begin = np.ones((num_sets, 1, 1))
+        weights = apply_plan(self.plan, begin, products).reshape(num_sets, -1)
+        return Outcomes(weights, self.clbits)
+
+
+@dataclass(frozen=True, eq=False)
+class FeedForwardComponent:
+    """Joined qubits with operations that depend on measured values."""
+
+    qubits: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    final: Plan
+    """What happens after the last operation that depends on a measured value."""
+    remembered: tuple[int, ...]
+    """Bits that are recorded in the classical memory on the way."""
+    max_loop_rounds: int
+    peak: int
+    """Estimate of the float64 numbers held for one parameter set if every branch is followed."""
+    shots_at_once: int | None
+    """With a number, shots are divided among branches, so many at a time."""
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+        return "density matrix, " + ("all branches" if self.shots_at_once is None else "by shots")
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Return the bits of an outcome: those on the way, then those measured at the end."""
+        return (*self.remembered, *(number for _, number in self.final.axes))
+
+    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+        """Return the exact distribution for every parameter set, following every branch."""
+        branches = self._walk(products, Branches((0,), np.ones((num_sets, 1, 1))))
+        weights = apply_plan(self.final, branches.state, products)
+        patterns = self._patterns(
+            branches, *np.divmod(np.arange(weights[0].size), weights.shape[2])
+        )
+        return Outcomes(weights.reshape(num_sets, -1), self.clbits, patterns)
+
+    def sample(
+        self, products: Sequence[RealArray], shots: int, generator: np.random.Generator
+    ) -> Bits:
+        """Draw shots for one parameter set, dividing them among the branches.
+
+        Returns:
+            Shape (shots, bits), in random order.
+        """
+        assert self.shots_at_once is not None
+        drawn = []
+        for start in range(0, shots, self.shots_at_once):
+            count = np.array([min(self.shots_at_once, shots - start)])
+            begin = Branches((0,), np.ones((1, 1, 1)), count, generator)
+            branches = self._walk(products, begin)
+            assert branches.shots is not None
+            weights = apply_plan(self.final, branches.state, products)[0]
+            rows = np.repeat(np.arange(len(branches)), branches.shots)
+            drawn.append(self._patterns(branches, rows, draw_rows(weights, rows, generator)))
+        return generator.permutation(np.concatenate(drawn))
+
+    def _walk(self, products: Sequence[RealArray], branches: Branches) -> Branches:
+        walk = Walk(self.qubits, products, self.max_loop_rounds)
+        branches, leaving = walk.run(self.nodes, branches)
+        assert not leaving, "a jump without a loop around it"
+        return branches
+
+    def _patterns(
+        self, branches: Branches, rows: npt.NDArray[np.intp], finals: npt.NDArray[np.intp]
+    ) -> Bits:
+        """Return the recorded bits for branches and outcomes of the final measurements."""
+        on_the_way = np.array(
+            [[memory >> bit & 1 for bit in self.remembered] for memory in branches.memories],
+            dtype=np.bool_,
+        ).reshape(len(branches), len(self.remembered))
+        digits = np.arange(len(self.final.axes))[::-1]
+        return np.hstack([on_the_way[rows], (finals[:, None] >> digits & 1).astype(np.bool_)])
+
+
+Component = StaticComponent | FeedForwardComponent | AerComponent

@@ -1,0 +1,158 @@
+"""Folding neighbouring gates and errors into few linear maps.
+
+A *group* is a run of operations on the same one, two or three qubits with nothing of other qubits
+in between; it will be applied to the state as one matrix. A group without parameters is a number
+matrix; with parameters it is a product of factors, of which some depend on an angle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from qiskit_modes.simulation.operations import Channel, Measure, Operation, Rotation
+from qiskit_modes.simulation.pauli_basis import RealArray, rotation, tensor
+
+__all__ = ["Factor", "Group", "merge"]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A matrix, or with an angle a trigonometric polynomial of matrices."""
+
+    matrix: RealArray
+    """Shape (rows, columns); with an angle (3, rows, columns), to be weighted by 1, cos, sin."""
+    angle: int | None = None
+
+
+@dataclass(eq=False)
+class Group:
+    """Operations that become one linear map."""
+
+    qubits: tuple[int, ...]
+    factors: list[Factor] = field(default_factory=list)
+    """In order of application; no two neighbours are both constant."""
+    measured: Measure | None = None
+    """A measurement of the group's only qubit in the midst of a circuit; then it is all there
+    is in the group."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Tell whether no factor depends on an angle."""
+        return all(factor.angle is None for factor in self.factors)
+
+    def append(self, factor: Factor) -> None:
+        """Apply one more factor, given on this group's qubits in their order."""
+        if factor.angle is None and self.factors:
+            # A constant is multiplied into whatever stands before it, at compile time.
+            before = self.factors[-1]
+            self.factors[-1] = Factor(factor.matrix @ before.matrix, before.angle)
+        elif self.factors and self.factors[-1].angle is None:
+            constant = self.factors.pop().matrix
+            self.factors.append(Factor(factor.matrix @ constant, factor.angle))
+        else:
+            self.factors.append(factor)
+
+
+def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: bool) -> list[Group]:
+    """Return the groups of static operations, in an order in which they may be applied.
+
+    Args:
+        operations: Channels, rotations and measurements.
+        enabled: With False, every operation is a group of its own.
+        fold_rotations: Whether single-qubit rotations become part of larger groups; constant
+            single-qubit matrices always do.
+    """
+    groups: list[Group] = []
+    last: dict[int, Group] = {}
+    for operation in operations:
+        match operation:
+            case Measure(qubit):
+                group = Group((qubit,), measured=operation)
+            case Channel(qubits, matrix):
+                group = Group(qubits, [Factor(matrix)])
+            case Rotation(qubits, paulis, angle):
+                group = Group(qubits, [Factor(rotation(paulis), angle)])
+            case _:
+                raise AssertionError(f"{operation} depends on measured values")
+        if enabled and group.measured is None:
+            before = last.get(group.qubits[0])
+            if before and before.measured is None and _continues(group, before, last):
+                _extend(before, group)
+                continue
+            for absorbed in _absorbable(group, last, fold_rotations):
+                groups.remove(absorbed)
+                group = _joined(absorbed, group)
+        groups.append(group)
+        last.update(dict.fromkeys(group.qubits, group))
+    return _fold_back(groups) if enabled else groups
+
+
+def _continues(group: Group, before: Group, last: dict[int, Group]) -> bool:
+    """Tell whether a group acts on exactly the qubits on which another was the last to act."""
+    return set(group.qubits) == set(before.qubits) and all(
+        last.get(qubit) is before for qubit in group.qubits
+    )
+
+
+def _absorbable(group: Group, last: dict[int, Group], fold_rotations: bool) -> list[Group]:
+    """Return the single-qubit groups right before a larger one that become part of it."""
+    if len(group.qubits) == 1:
+        return []
+    neighbours = [last[qubit] for qubit in group.qubits if qubit in last]
+    return [
+        neighbour
+        for neighbour in neighbours
+        if len(neighbour.qubits) == 1
+        and neighbour.measured is None
+        and (fold_rotations or neighbour.is_constant)
+    ]
+
+
+def _extend(group: Group, later: Group) -> None:
+    for factor in later.factors:
+        group.append(Factor(embed(factor.matrix, later.qubits, group.qubits), factor.angle))
+
+
+def _joined(earlier: Group, later: Group) -> Group:
+    """Return one group on the later one's qubits that does both."""
+    joined = Group(later.qubits)
+    _extend(joined, earlier)
+    _extend(joined, later)
+    return joined
+
+
+def _fold_back(groups: list[Group]) -> list[Group]:
+    """Fold constant single-qubit groups into the larger group before them, if there is one."""
+    kept: list[Group] = []
+    last: dict[int, Group] = {}
+    for group in groups:
+        before = last.get(group.qubits[0])
+        foldable = len(group.qubits) == 1 and group.is_constant and group.measured is None
+        if foldable and before and before.measured is None:
+            _extend(before, group)
+            continue
+        kept.append(group)
+        last.update(dict.fromkeys(group.qubits, group))
+    return kept
+
+
+def embed(matrix: RealArray, qubits: Sequence[int], onto: Sequence[int]) -> RealArray:
+    """Return a matrix on some qubits as one on more qubits, or on the same in another order.
+
+    Args:
+        matrix: Shape (4^n, 4^n), or (3, 4^n, 4^n) for the terms of a rotation.
+        qubits: The n qubits of the matrix.
+        onto: The qubits of the result, among them all of ``qubits``.
+    """
+    if tuple(qubits) == tuple(onto):
+        return matrix
+    if matrix.ndim == 3:
+        return np.stack([embed(term, qubits, onto) for term in matrix])
+    others = [qubit for qubit in onto if qubit not in qubits]
+    wide = tensor(matrix, np.eye(4 ** len(others)))
+    order = [[*qubits, *others].index(qubit) for qubit in onto]
+    axes = [*order, *(place + len(onto) for place in order)]
+    return wide.reshape((4,) * (2 * len(onto))).transpose(axes).reshape(wide.shape)

@@ -1,0 +1,128 @@
+"""Which method simulates a component, and whether there is memory for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from qiskit.providers import BackendV2
+
+from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
+from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Rotation
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["SimulatorChoice", "available_bytes", "check_memory", "choose_aer_method"]
+
+OURS = frozenset({"automatic", "density_matrix"})
+"""Methods of an `AerSimulator` for which the density matrices of this package stand in."""
+
+COPIES = 3
+"""A step holds the state before, its rearranged copy and the result."""
+
+
+@dataclass(frozen=True)
+class SimulatorChoice:
+    """What the options of an `AerSimulator` say about how to simulate."""
+
+    method: str | None = None
+    """A method of Aer's that the user named, unless it is one for which ours stands in."""
+    max_memory_mb: int | None = None
+
+    @classmethod
+    def of(cls, backend: BackendV2) -> SimulatorChoice:
+        """Read the options of a backend; one that is not Aer's leaves the choice to us."""
+        if not is_aer_simulator(backend):
+            return cls()
+        method = simulator_option(backend, "method")
+        limit = simulator_option(backend, "max_memory_mb")
+        return cls(None if method in OURS else method, limit or None)
+
+
+def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:
+    """Return how much memory one simulation may take."""
+    if choice.max_memory_mb:
+        return choice.max_memory_mb << 20
+    if settings.max_memory_bytes:
+        return settings.max_memory_bytes
+    try:
+        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on this platform
+        physical = 8 << 30
+    return physical // 2
+
+
+def density_fits(elements: int, available: int, settings: Settings) -> bool:
+    """Tell whether a state of so many float64 numbers is kept as a density matrix."""
+    return elements <= settings.max_density_elements and COPIES * 8 * elements <= available
+
+
+def choose_aer_method(block: Block, choice: SimulatorChoice) -> str:
+    """Return Aer's method for a component that is not kept as a density matrix."""
+    return choice.method or ("stabilizer" if is_clifford(block) else "statevector")
+
+
+def check_memory(method: str, num_qubits: int, available: int) -> None:
+    """Refuse what would not fit.
+
+    Raises:
+        SimulationTooLargeError: With the memory needed and the ways out.
+    """
+    if method not in {"statevector", "density_matrix"}:
+        return  # these grow with what the circuit does, not with its size alone
+    needed = 16 << num_qubits * (1 if method == "statevector" else 2)
+    if needed <= available:
+        return
+    raise SimulationTooLargeError(
+        f"The circuit joins {num_qubits} qubits into one state; simulating it by {method!r} needs "
+        f"{_readable(needed)} and {_readable(available)} may be used. Use fewer qubits that are "
+        "joined by gates or conditions, or a method whose memory does not grow so: pass "
+        "AerSimulator(method='matrix_product_state', ...) as the backend for weakly entangled "
+        "circuits, or use Clifford gates and Pauli noise only.",
+        num_qubits=num_qubits,
+        needed_bytes=needed,
+        available_bytes=available,
+    )
+
+
+def is_clifford(block: Block) -> bool:
+    """Tell whether a stabilizer simulation is exact: Clifford gates and Pauli errors only."""
+    for operation in block.operations:
+        match operation:
+            case Rotation():
+                return False
+            case Channel(matrix=matrix, forgets=forgets) if not forgets:
+                signs = np.abs(matrix)
+                clifford = np.allclose(signs, np.round(signs)) and np.allclose(signs.sum(axis=1), 1)
+                pauli = np.allclose(matrix, np.diag(np.diagonal(matrix)))
+                if not clifford and not pauli:
+                    return False
+            case Branch(arms):
+                if not all(is_clifford(inner) for _, inner in arms):
+                    return False
+            case Loop(_, body):
+                if not is_clifford(body):
+                    return False
+    return True
+
+
+def is_ideal(block: Block) -> bool:
+    """Tell whether a block is unitary up to its measurements."""
+    return all(
+        isinstance(operation, Channel) and not operation.forgets and _is_orthogonal(operation)
+        for operation in block.operations
+        if not isinstance(operation, Rotation)
+    )
+
+
+def _is_orthogonal(channel: Channel) -> bool:
+    return np.allclose(channel.matrix @ channel.matrix.T, np.eye(len(channel.matrix)))
+
+
+def _readable(size: int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1024:
+            return f"{size} {unit}"
+        size //= 1024
+    return f"{size} EB"

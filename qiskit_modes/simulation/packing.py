@@ -1,0 +1,93 @@
+"""Where the bits of a component's outcomes stand in the packed samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Layout"]
+
+Bytes = npt.NDArray[np.uint8]
+
+LARGEST_TABLE_BITS = 12
+"""Up to so many bits, the bytes of every outcome are tabulated: 4096 rows."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All registers of a circuit side by side in one row of bytes.
+
+    Each register takes whole bytes, big-endian, bit 0 the lowest bit of its last byte, as in
+    Qiskit's ``BitArray``. A classical bit may be in several registers, or in none.
+    """
+
+    registers: tuple[tuple[str, tuple[int, ...]], ...]
+    """Name and classical bits, bit 0 first."""
+    slices: dict[str, slice] = field(init=False, compare=False)
+    places: dict[int, list[int]] = field(init=False, compare=False)
+    """Positions of a classical bit in the row, counted in bits from its beginning."""
+    row_bytes: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        slices: dict[str, slice] = {}
+        places: dict[int, list[int]] = {}
+        start = 0
+        for name, clbits in self.registers:
+            stop = start + -(-len(clbits) // 8)
+            slices[name] = slice(start, stop)
+            for index, clbit in enumerate(clbits):
+                places.setdefault(clbit, []).append(8 * stop - 1 - index)
+            start = stop
+        object.__setattr__(self, "slices", slices)
+        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "row_bytes", start)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Layout, (self.registers,)
+
+    def pack(self, clbits: Sequence[int], outcomes: npt.NDArray[np.intp]) -> Bytes:
+        """Return outcomes as rows of bytes.
+
+        Args:
+            clbits: The bits of an outcome, most significant first.
+            outcomes: Shape (shots,).
+
+        Returns:
+            Shape (shots, row_bytes); bits of other components are 0.
+        """
+        if len(clbits) <= LARGEST_TABLE_BITS:
+            return _table(self.registers, tuple(clbits))[outcomes]
+        digits = np.arange(len(clbits))[::-1]
+        return self.pack_bits(clbits, (outcomes[:, None] >> digits & 1).astype(np.bool_))
+
+    def pack_bits(self, clbits: Sequence[int], values: npt.NDArray[np.bool_]) -> Bytes:
+        """Return bits as rows of bytes.
+
+        Args:
+            clbits: Which bits.
+            values: Shape (shots, len(clbits)).
+
+        Returns:
+            Shape (shots, row_bytes).
+        """
+        row = np.zeros((len(values), 8 * self.row_bytes), dtype=np.bool_)
+        columns, sources = [], []
+        for source, clbit in enumerate(clbits):
+            for place in self.places.get(clbit, ()):
+                columns.append(place)
+                sources.append(source)
+        row[:, columns] = values[:, sources]
+        return np.packbits(row, axis=1)
+
+
+@lru_cache(maxsize=256)
+def _table(registers: tuple[tuple[str, tuple[int, ...]], ...], clbits: tuple[int, ...]) -> Bytes:
+    """Return the packed row of every outcome of some bits."""
+    outcomes = np.arange(1 << len(clbits))
+    digits = np.arange(len(clbits))[::-1]
+    bits = (outcomes[:, None] >> digits & 1).astype(np.bool_)
+    return Layout(registers).pack_bits(clbits, bits)

@@ -1,0 +1,210 @@
+"""From a Qiskit circuit and a noise source to plain operations, noise at the places Aer has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import (
+    CircuitError,
+    CircuitInstruction,
+    Delay,
+    Gate,
+    Instruction,
+    ParameterExpression,
+    QuantumCircuit,
+)
+from qiskit.circuit.library import XGate
+
+from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation import control_flow
+from qiskit_modes.simulation.angles import Angles, AngleTable, number
+from qiskit_modes.simulation.control_flow import Scope
+from qiskit_modes.simulation.gates import as_rotations, constant_matrix, rotation_matrix
+from qiskit_modes.simulation.model_noise import error_matrix
+from qiskit_modes.simulation.noise import NoiseSource
+from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
+from qiskit_modes.simulation.operations import Block, Channel, Measure, Operation, Rotation
+from qiskit_modes.simulation.pauli_basis import (
+    RESET,
+    RealArray,
+    from_kraus,
+    from_superoperator,
+    prepared,
+)
+
+__all__ = ["CircuitReader", "noise_label", "read_circuit"]
+
+LARGEST_MATRIX_QUBITS = 3
+"""A gate on more qubits is taken apart by its definition if it has one: its channel's matrix
+would have 16^n entries."""
+
+
+def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles]:
+    """Return a circuit's operations, errors included, and the angles of its rotations.
+
+    Args:
+        circuit: The circuit; its qubits are the device's.
+        noise: Where errors are looked up.
+
+    Raises:
+        UnsupportedCircuitError: If the circuit has an instruction that cannot be simulated; the
+            message names it.
+    """
+    reader = CircuitReader(circuit, noise)
+    scope = Scope(
+        qubits={qubit: index for index, qubit in enumerate(circuit.qubits)},
+        clbits={clbit: index for index, clbit in enumerate(circuit.clbits)},
+        loop_values={},
+    )
+    block = reader.block(circuit.data, scope)
+    return block, reader.angles.finish()
+
+
+def noise_label(operation: Instruction) -> str:
+    """Return the name by which Aer looks up the error of an instruction."""
+    if operation.name == "pauli":
+        return str(operation.params[0])  # Aer takes the letters for the name
+    return operation.label or operation.name
+
+
+class CircuitReader:
+    """Reads one circuit. The angles of rotations and the bits of variables add up while reading."""
+
+    def __init__(self, circuit: QuantumCircuit, noise: NoiseSource) -> None:
+        self.noise = noise
+        self.angles = AngleTable(list(circuit.parameters))
+        self.variables = control_flow.Variables(first_bit=circuit.num_clbits)
+        self._passes = passes_for(circuit, noise)
+
+    def block(self, instructions: Sequence[CircuitInstruction], scope: Scope) -> Block:
+        """Read instructions in order."""
+        operations: list[Operation] = []
+        for instruction in instructions:
+            qubits = tuple(scope.qubits[qubit] for qubit in instruction.qubits)
+            clbits = tuple(scope.clbits[clbit] for clbit in instruction.clbits)
+            if instruction.is_control_flow() or instruction.name in control_flow.JUMPS:
+                operations.extend(control_flow.read(self, instruction, scope))
+            elif self._passes and scope.noisy:
+                steps = noise_of_passes(self._passes, instruction.operation, qubits)
+                for operation, positions in steps:
+                    on = tuple(qubits[position] for position in positions)
+                    operations.extend(self._read(operation, on, clbits, scope))
+            else:
+                operations.extend(self._read(instruction.operation, qubits, clbits, scope))
+        return Block(tuple(operations))
+
+    def _read(
+        self, operation: Instruction, qubits: tuple[int, ...], clbits: tuple[int, ...], scope: Scope
+    ) -> Iterator[Operation]:
+        match operation.name:
+            case "barrier":
+                pass
+            case "measure":
+                yield from self._error(self.noise.before_measure(qubits[0]), qubits)
+                yield Measure(qubits[0], clbits[0], self.noise.confusion(qubits[0]))
+            case "reset":
+                for qubit in qubits:
+                    yield Channel((qubit,), RESET, forgets=True)
+                    yield from self._after("reset", (qubit,), scope)
+            case "delay":
+                yield from self._delay(operation, qubits, scope)
+            case "store":
+                yield control_flow.read_store(operation, scope, self.variables)
+            case "initialize":
+                yield from self._initialize(operation, qubits, scope)
+            case "kraus":
+                yield Channel(qubits, from_kraus(operation.params))
+            case "superop":
+                yield Channel(qubits, from_superoperator(np.asarray(operation.params[0])))
+            case _ if hasattr(operation, "_quantum_error"):  # a QuantumError put into a circuit
+                yield Channel(qubits, error_matrix(operation._quantum_error))  # noqa: SLF001
+            case _ if isinstance(operation, Gate):
+                yield from self._gate(operation, qubits, scope)
+            case _:
+                raise UnsupportedCircuitError(
+                    f"The circuit contains the instruction {operation.name!r} on qubits "
+                    f"{list(qubits)}, which cannot be simulated. Expected gates, measure, reset, "
+                    "delay, initialize, store and control flow; remove it or decompose it first."
+                )
+
+    def _error(self, matrix: RealArray | None, qubits: tuple[int, ...]) -> Iterator[Channel]:
+        if matrix is not None:
+            yield Channel(qubits, matrix)
+
+    def _after(self, label: str, qubits: tuple[int, ...], scope: Scope) -> Iterator[Channel]:
+        if scope.noisy:
+            yield from self._error(self.noise.after(label, qubits), qubits)
+
+    def _delay(
+        self, operation: Delay, qubits: tuple[int, ...], scope: Scope
+    ) -> Iterator[Operation]:
+        yield from self._after(noise_label(operation), qubits, scope)
+        for qubit in qubits:
+            yield from self._error(self.noise.relaxation_during(operation, qubit), (qubit,))
+
+    def _initialize(
+        self, operation: Instruction, qubits: tuple[int, ...], scope: Scope
+    ) -> Iterator[Operation]:
+        if isinstance(operation.params[0], complex) and len(operation.params) > 1:
+            yield Channel(qubits, prepared(operation.params), forgets=True)
+            yield from self._after("initialize", qubits, scope)
+        else:  # a label or a number: Aer runs the gates of the definition, with their noise
+            yield from self._inline(operation.definition.decompose(), qubits, scope).operations
+
+    def _gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
+        """Read a gate and the error after it."""
+        controls = getattr(gate, "num_ctrl_qubits", 0)
+        state = getattr(gate, "ctrl_state", 0)
+        if controls and state != (1 << controls) - 1:
+            # Controlled on zero: Aer writes noisy X gates before and after the common gate.
+            opened = [qubits[k] for k in range(controls) if not state >> k & 1]
+            closed = gate.to_mutable()
+            closed.ctrl_state = None
+            for flipped in [opened, None, opened]:
+                if flipped is None:
+                    yield from self._gate(closed, qubits, scope)
+                for qubit in flipped or ():
+                    yield from self._gate(XGate(label=gate.label), (qubit,), scope)
+            return
+        yield from self._ideal_gate(gate, qubits, scope)
+        yield from self._after(noise_label(gate), qubits, scope)
+
+    def _ideal_gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
+        """Read a gate without its error, as rotations, as a matrix or by its definition."""
+        parameters = [self._parameter(value, gate, scope) for value in gate.params]
+        rotations = as_rotations(gate.name, parameters)
+        is_open = any(isinstance(value, ParameterExpression) for value in parameters)
+        if rotations is not None:
+            for paulis, positions, angle in rotations:
+                on = tuple(qubits[position] for position in positions)
+                if isinstance(angle, ParameterExpression):
+                    yield Rotation(on, paulis, self.angles.add(angle))
+                else:
+                    yield Channel(on, rotation_matrix(paulis, angle))
+            return
+        if any(isinstance(value, ParameterExpression) for value in gate.params):
+            gate = gate.to_mutable()
+            gate.params = parameters  # the loops around have given some of them a value
+        if not is_open and len(qubits) <= LARGEST_MATRIX_QUBITS:
+            with suppress(CircuitError):  # it has no matrix; perhaps it has a definition
+                yield Channel(qubits, constant_matrix(gate))
+                return
+        if gate.definition is None:
+            raise UnsupportedCircuitError(
+                f"Gate {gate.name!r} on qubits {list(qubits)} has neither a matrix nor a "
+                "definition, so it cannot be simulated. Decompose it into gates that have one."
+            )
+        yield from self._inline(gate.definition, qubits, replace(scope, noisy=False)).operations
+
+    def _parameter(self, value: Any, gate: Gate, scope: Scope) -> Any:
+        if isinstance(value, float) or not isinstance(value, ParameterExpression | int):
+            return value  # a number as a rule; a matrix or a label for special gates
+        return number(value, f"Gate {gate.name!r}", scope.loop_values)
+
+    def _inline(self, circuit: QuantumCircuit, qubits: tuple[int, ...], scope: Scope) -> Block:
+        inner = dict(zip(circuit.qubits, qubits, strict=True))
+        return self.block(circuit.data, replace(scope, qubits=inner))

@@ -1,0 +1,77 @@
+"""Drawing shots from exact distributions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from qiskit_modes.simulation.pauli_basis import RealArray
+
+__all__ = ["draw", "draw_bits", "draw_rows", "stream"]
+
+
+def stream(seed: int, run: int, parameter_set: int, component: int) -> np.random.Generator:
+    """Return the random numbers of one component of one parameter set of one run.
+
+    Streams of different arguments are independent, and none depends on how a job was divided.
+    """
+    spawned = np.random.SeedSequence(seed, spawn_key=(run, parameter_set, component))
+    return np.random.Generator(np.random.PCG64(spawned))
+
+
+def draw(weights: RealArray, shots: int, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Draw outcomes, each shot independently of the others.
+
+    Args:
+        weights: Shape (outcomes,); need not be normalised. Rounding may have left values of
+            -1e-17, which count as 0.
+        shots: How many.
+        generator: Where the random numbers come from.
+
+    Returns:
+        Indices of outcomes, shape (shots,).
+    """
+    cumulative = np.cumsum(np.maximum(weights, 0.0))
+    points = generator.random(shots) * cumulative[-1]
+    # side="right" so that an outcome of weight 0 is never drawn, not even by a point at 0.
+    outcomes = cumulative.searchsorted(points, side="right")
+    return np.minimum(outcomes, len(weights) - 1)
+
+
+def draw_bits(
+    weights: RealArray, shots: int, generator: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Draw many independent bits for each shot.
+
+    Args:
+        weights: Shape (bits, 2), the weights of 0 and 1.
+        shots: How many.
+        generator: Where the random numbers come from.
+
+    Returns:
+        Shape (shots, bits).
+    """
+    positive = np.maximum(weights, 0.0)
+    ones = positive[:, 1] / positive.sum(axis=1)
+    return generator.random((shots, len(weights))) < ones
+
+
+def draw_rows(
+    weights: RealArray, rows: npt.NDArray[np.intp], generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Draw one outcome from each of many distributions.
+
+    Args:
+        weights: Shape (distributions, outcomes).
+        rows: Shape (shots,): from which distribution each shot is drawn, in ascending order.
+        generator: Where the random numbers come from.
+
+    Returns:
+        Indices of outcomes, shape (shots,).
+    """
+    cumulative = np.cumsum(np.maximum(weights, 0.0), axis=1)
+    # One long staircase: each distribution is scaled to 1 and stands on top of the one before.
+    stairs = (cumulative / cumulative[:, -1:] + np.arange(len(weights))[:, None]).reshape(-1)
+    points = rows + generator.random(len(rows))
+    outcomes = stairs.searchsorted(points, side="right") - rows * weights.shape[1]
+    return np.clip(outcomes, 0, weights.shape[1] - 1)

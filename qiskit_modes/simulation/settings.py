@@ -1,0 +1,53 @@
+"""Which optimisations are on, and where the engine changes its method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_SETTINGS", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Switches and bounds of the simulation; no setting changes an outcome distribution.
+
+    They exist so that tests can compare each optimisation with its absence, and so that every
+    bound stands in one place. All of them act when a circuit is compiled.
+    """
+
+    prune: bool = True
+    """Drop instructions that no measurement depends on."""
+    split_components: bool = True
+    """Simulate qubits that nothing joins apart from each other."""
+    merge: bool = True
+    """Fold neighbouring gates and their noise into one linear map."""
+    lazy_qubits: bool = True
+    """Let a qubit enter the state at its first instruction and leave it after its last."""
+    fold_from_qubits: int = 6
+    """From this many joined qubits on, single-qubit gates with parameters are folded into the
+    two-qubit maps beside them: fewer passes over a large state for more work when binding."""
+    batch_elements: int = 1 << 18
+    """Parameter sets are simulated together up to this many float64 numbers of state: 2 MB, so
+    that the working set stays within a core's cache."""
+    max_density_elements: int = 1 << 26
+    """Largest state, in float64 numbers, that is kept as a density matrix: 512 MB, reached by
+    13 qubits that are all in use at once."""
+    max_branch_bits: int = 12
+    """With feed-forward, every branch is followed exactly while so many bits are written on the
+    way: 4096 branches. Beyond, the shots are divided among the branches."""
+    max_branch_elements: int = 1 << 22
+    """... and while all branches together take so many float64 numbers: 32 MB."""
+    divide_up_to_qubits: int = 6
+    """Dividing shots keeps a density matrix for each branch; with more qubits than this, one
+    state vector for each shot costs less."""
+    ideal_vector_from_qubits: int = 10
+    """Without noise, a component of so many qubits is simulated as one state vector."""
+    max_memory_bytes: int | None = None
+    """How much one simulation may take; by default half of the machine's memory."""
+    aer_threads: int = 1
+    """Threads of each of Aer's simulations: one, as every worker process has a core."""
+    max_loop_rounds: int = 10_000
+    """A ``while_loop`` that still runs after so many rounds is an error and not a hang."""
+
+
+DEFAULT_SETTINGS = Settings()

@@ -1,0 +1,58 @@
+"""Circuits without feed-forward have exactly the distribution that Aer gives the whole device."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit.library import efficient_su2
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from tests.simulation.aer_oracle import aer_distribution
+from tests.simulation.comparing import assert_same
+from tests.simulation.devices import device, noise_model
+from tests.simulation.strategies import static_circuits, static_devices
+
+
+@given(data=st.data(), name=static_devices)
+def test_as_aer_on_small_devices(data, name):
+    circuit = data.draw(static_circuits(name))
+    values = data.draw(
+        st.lists(st.floats(-7, 7), min_size=circuit.num_parameters, max_size=circuit.num_parameters)
+    )
+    backend = device(name)
+    found = outcome_probabilities(compile_circuit(circuit, backend), values)
+    bound = circuit.assign_parameters(dict(zip(circuit.parameters, values, strict=True)))
+    assert_same(found, aer_distribution(bound, noise_model(backend)), circuit)
+
+
+def test_as_aer_on_a_large_device():
+    backend = device("torino")
+    ansatz = efficient_su2(4, reps=2)
+    ansatz.measure_all()
+    circuit = transpile(ansatz, backend, optimization_level=1, seed_transpiler=1)
+    values = np.random.default_rng(5).uniform(-np.pi, np.pi, circuit.num_parameters)
+    found = outcome_probabilities(compile_circuit(circuit, backend), values)
+    bound = circuit.assign_parameters(values)
+    assert_same(found, aer_distribution(bound, noise_model(backend)), circuit)
+
+
+@given(num_qubits=st.integers(8, 10), seed=st.integers(0, 1000))
+def test_eight_to_ten_qubits_with_depolarizing_noise_only(num_qubits, seed):
+    rng = np.random.default_rng(seed)
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.01, 1), ["sx", "rz"])
+    model.add_all_qubit_quantum_error(depolarizing_error(0.05, 2), ["cx"])
+    model.add_all_qubit_readout_error(ReadoutError([[0.98, 0.02], [0.05, 0.95]]))
+    circuit = QuantumCircuit(num_qubits, num_qubits)
+    for _ in range(2):
+        for qubit in range(num_qubits):
+            circuit.rz(rng.uniform(-3, 3), qubit)
+            circuit.sx(qubit)
+        for qubit in rng.permutation(num_qubits - 1).tolist():
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure(range(num_qubits), range(num_qubits))
+    backend = AerSimulator(noise_model=model)
+    found = outcome_probabilities(compile_circuit(circuit, backend))
+    assert_same(found, aer_distribution(circuit, model), circuit)

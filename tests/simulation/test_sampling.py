@@ -1,0 +1,171 @@
+"""Shots: their distribution, their independence, their order, their packing, their seeds."""
+
+import pickle
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
+from qiskit.circuit import Clbit, ParameterVector
+from qiskit.circuit.library import efficient_su2
+from qiskit.primitives.containers import BitArray
+
+from qiskit_modes.simulation import (
+    Program,
+    Run,
+    compile_circuit,
+    execute,
+    join,
+    outcome_probabilities,
+    split,
+)
+from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
+from tests.simulation.devices import device
+
+
+def entangled_pairs() -> QuantumCircuit:
+    """Two components of two qubits, one lone qubit, two registers crossing the components."""
+    circuit = QuantumCircuit(5)
+    circuit.add_register(ClassicalRegister(3, "a"), ClassicalRegister(2, "b"))
+    for first, second in ((0, 1), (3, 4)):
+        circuit.sx(first)
+        circuit.cx(first, second)
+    circuit.sx(2)
+    circuit.measure([0, 3, 2, 1, 4], range(5))
+    return circuit
+
+
+def test_joint_distribution_over_components_and_registers():
+    circuit, backend = entangled_pairs(), device("manila")
+    compiled = compile_circuit(circuit, backend)
+    assert len(compiled.components) == 3
+    counts = memory_counts(circuit, sample(circuit, backend, shots=50_000, seed=3))
+    assert_drawn_from(counts, outcome_probabilities(compiled))
+
+
+def test_equal_components_are_not_correlated():
+    circuit = QuantumCircuit(5, 5)
+    circuit.sx(range(5))
+    circuit.measure(range(5), range(5))
+    counts = memory_counts(circuit, sample(circuit, device("manila"), shots=50_000))
+    compiled = compile_circuit(circuit, device("manila"))
+    assert_drawn_from(counts, outcome_probabilities(compiled))
+
+
+def test_shots_are_in_random_order():
+    circuit = entangled_pairs()
+    bits = sample(circuit, device("manila"), shots=20_000, seed=9)["a"][0, :, 0] & 1
+    # Neighbours are independent: each bit equals the one before in about half of the shots.
+    equal = (bits[1:] == bits[:-1]).mean()
+    assert abs(equal - 0.5) < 0.02
+    assert abs(bits[:10_000].mean() - bits[10_000:].mean()) < 0.03
+
+
+def test_zero_is_a_seed_and_seeds_differ():
+    circuit, backend = entangled_pairs(), device("manila")
+    draws = [sample(circuit, backend, seed=seed)["a"] for seed in (0, 0, 1)]
+    assert (draws[0] == draws[1]).all()
+    assert (draws[0] != draws[2]).any()
+
+
+def test_runs_and_parameter_sets_have_streams_of_their_own():
+    compiled = compile_circuit(entangled_pairs(), device("manila"))
+    run = Run(compiled.key, np.zeros((2, 0)), shots=200)
+    samples = execute(Program({compiled.key: compiled}, (run, run), seed=1))
+    drawn = [samples.runs[r].registers["a"][s].tobytes() for r in (0, 1) for s in (0, 1)]
+    assert len(set(drawn)) == 4
+
+
+@pytest.mark.parametrize("num_bits", [1, 5, 8, 9, 17])
+def test_packing_is_that_of_bit_array(num_bits):
+    backend = device("torino")
+    circuit = QuantumCircuit(backend.num_qubits, num_bits)
+    ones = list(range(0, num_bits, 3))
+    circuit.x(ones)
+    circuit.measure(range(num_bits), range(num_bits))
+    ideal = transpile(circuit, basis_gates=["x"], optimization_level=0)
+    from qiskit_aer import AerSimulator
+
+    packed = sample(ideal, AerSimulator(), shots=7)["c"][0]
+    row = [bit in ones for bit in range(num_bits)]
+    expected = BitArray.from_bool_array(np.array([row] * 7), order="little")
+    assert packed.dtype == np.uint8
+    assert (packed == expected.array).all()
+
+
+def test_a_bit_may_be_in_two_registers_or_in_none():
+    shared, loose = Clbit(), Clbit()
+    circuit = QuantumCircuit(QuantumRegister(5, "q"), [shared, loose])
+    circuit.add_register(ClassicalRegister(name="a", bits=[shared]))
+    circuit.add_register(ClassicalRegister(name="b", bits=[circuit.cregs[0][0]]))
+    circuit.sx(0)
+    circuit.measure(0, shared)
+    circuit.measure(1, loose)
+    registers = sample(circuit, device("manila"))
+    assert set(registers) == {"a", "b"}
+    assert (registers["a"] == registers["b"]).all()
+
+
+def test_bits_that_are_never_written_are_zero():
+    circuit = QuantumCircuit(5, 3)
+    circuit.x(0)
+    circuit.measure(0, 1)
+    registers = sample(circuit, device("manila"))
+    assert not (registers["c"] & 0b101).any()
+
+
+def test_a_circuit_without_measurements_records_zeros():
+    circuit = QuantumCircuit(5, 2)
+    circuit.x(0)
+    assert not sample(circuit, device("manila"))["c"].any()
+
+
+def test_no_parameter_sets_and_one_shot():
+    compiled = compile_circuit(entangled_pairs(), device("manila"))
+    for num_sets, shots in ((0, 10), (1, 1)):
+        run = Run(compiled.key, np.zeros((num_sets, 0)), shots)
+        samples = execute(Program({compiled.key: compiled}, (run,), seed=1))
+        assert samples.runs[0].registers["a"].shape == (num_sets, shots, 1)
+
+
+def many_sets() -> Program:
+    angles = ParameterVector("t", 1)
+    parametric = QuantumCircuit(5, 2)
+    parametric.sx(0)
+    parametric.rz(angles[0], 0)
+    parametric.sx(0)
+    parametric.cx(0, 1)
+    parametric.measure([0, 1], [0, 1])
+    backend = device("manila")
+    circuits = [compile_circuit(parametric, backend), compile_circuit(entangled_pairs(), backend)]
+    runs = (
+        Run(circuits[0].key, np.linspace(0, 3, 3000)[:, None], 20),
+        Run(circuits[1].key, np.zeros((1, 0)), 100),
+        Run(circuits[0].key, np.linspace(0, 1, 2000)[:, None], 20),
+    )
+    return Program({circuit.key: circuit for circuit in circuits}, runs, seed=5)
+
+
+def test_a_divided_program_gives_the_same_bits():
+    program = many_sets()
+    pieces = split(program)
+    assert len(pieces) > 2
+    results = [execute(pickle.loads(pickle.dumps(piece))) for piece in reversed(pieces)]
+    joined, whole = join(results), execute(program)
+    assert len(joined.runs) == len(whole.runs)
+    for found, expected in zip(joined.runs, whole.runs, strict=True):
+        for name, array in expected.registers.items():
+            assert (found.registers[name] == array).all()
+
+
+def test_a_small_program_is_one_piece():
+    compiled = compile_circuit(entangled_pairs(), device("manila"))
+    program = Program({compiled.key: compiled}, (Run(compiled.key, np.zeros((1, 0)), 9),), seed=5)
+    assert len(split(program)) == 1
+    assert len(split(Program({}, (), seed=5))) == 1
+
+
+def test_a_compiled_circuit_is_small():
+    ansatz = efficient_su2(4, reps=2)
+    ansatz.measure_all()
+    circuit = transpile(ansatz, device("torino"), optimization_level=1, seed_transpiler=1)
+    assert len(pickle.dumps(compile_circuit(circuit, device("torino")))) < 32_000
