@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
 
 from qiskit_modes.demo.claims import examine
@@ -37,9 +33,7 @@ def run_demo(settings: Settings, console: Console, *, plain: bool, quiet: bool) 
         KeyboardInterrupt: At Ctrl-C, when everything has been stopped.
     """
     with LocalRuntime() as runtime, use_runtime(runtime):
-        with _interrupts_held_back():
-            # A worker process starts and imports while circuits are transpiled here.
-            runtime.executor.workers.warm_up()
+        runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
         if quiet:
             scene.play(lambda: None)
@@ -50,19 +44,3 @@ def run_demo(settings: Settings, console: Console, *, plain: bool, quiet: bool) 
         claims = examine(scene)
         print_report(scene, claims, console)
         return all(claim.held for claim in claims)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment, and for good from processes that are started meanwhile.
-
-    A terminal sends it to all of them, and one that is still importing would end with a traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

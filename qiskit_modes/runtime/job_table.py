@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 
+from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 
 __all__ = ["JobTable"]
@@ -24,6 +25,7 @@ class JobTable:
         self._mutex = threading.Lock()
         """Guards everything below. Taken inside a QPU's mutex, never around it."""
         self._unfinished: dict[str, JobRecord] = {}
+        self._per_qpu: Counter[QPU] = Counter()
         self._finished: OrderedDict[str, JobRecord] = OrderedDict()
         self._with_inputs: deque[JobRecord] = deque()
         self._held = weakref.WeakValueDictionary[str, JobRecord]()
@@ -32,11 +34,15 @@ class JobTable:
         """Take in a job that was accepted."""
         with self._mutex:
             self._unfinished[job.id] = self._held[job.id] = job
+            self._per_qpu[job.qpu] += 1
 
     def finish(self, job: JobRecord) -> None:
         """Take note that a job has ended; older ones may be forgotten, their inputs first."""
         with self._mutex:
             del self._unfinished[job.id]
+            self._per_qpu[job.qpu] -= 1
+            if not self._per_qpu[job.qpu]:
+                del self._per_qpu[job.qpu]
             self._finished[job.id] = job
             self._with_inputs.append(job)
             if len(self._with_inputs) > _KEPT_INPUTS:
@@ -55,6 +61,11 @@ class JobTable:
         with self._mutex:
             return self._held.get(job_id)
 
+    def busy_qpus(self) -> int:
+        """Return how many QPUs have jobs that have not ended."""
+        with self._mutex:
+            return len(self._per_qpu)
+
     def unfinished(self) -> list[JobRecord]:
         """Return the jobs that have not ended, oldest first."""
         with self._mutex:
@@ -63,5 +74,5 @@ class JobTable:
     def all(self) -> list[JobRecord]:
         """Return every job that is known, oldest first."""
         with self._mutex:
-            known = dict(self._held)
+            known = dict(self._held.items())
         return sorted(known.values(), key=lambda job: job.core.submitted_at)

@@ -69,6 +69,13 @@ class LocalRuntime:
         """Whose time counts."""
         return self.executor.clock
 
+    def warm_up(self) -> None:
+        """Start a worker, without waiting for it, so that the first job finds it ready."""
+        self.executor.workers.warm_up()
+        if not self._started:
+            self._started = True
+            _shut_down_at_exit(self)
+
     def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
         """Hand a job in; does not wait for it.
 
@@ -78,10 +85,7 @@ class LocalRuntime:
         """
         job.simulated = self._simulate(job)
         if job.simulated is None:
-            self.executor.workers.warm_up()
-        if not self._started:
-            self._started = True
-            _shut_down_at_exit(self)
+            self.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
 
     def qpu(self, backend: Any) -> QPU:

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
@@ -147,16 +148,20 @@ class SessionExecutor:
             The jobs that had not finished.
         """
         self._closed = True
-        outstanding = self.jobs.unfinished()
-        for job in outstanding:
-            try:
-                self.cancel(job)
-            except RefusedError:
-                continue  # it ended by itself meanwhile
+        outstanding = self._cancel_all()
         self.workers.close()
         self._lanes.shutdown(wait=True)
+        # What was submitted while the door was being closed.
+        outstanding += self._cancel_all()
         self._timer.close()
         return outstanding
+
+    def _cancel_all(self) -> list[JobRecord]:
+        unfinished = self.jobs.unfinished()
+        for job in unfinished:
+            with suppress(RefusedError):  # it may end by itself meanwhile
+                self.cancel(job)
+        return unfinished
 
     # -- events in, instructions out -----------------------------------------------------------
 
@@ -216,10 +221,11 @@ class SessionExecutor:
                 self._abandon(self._record(job_id))
             case Finish(job_id):
                 self._finish(self._record(job_id))
-            case Announce(wait):
+            case Announce(notice):
                 # In a lane: whoever reads the log may be slow, and others wait for this thread.
-                job = self._record(wait.job_id)
-                self._in_lane(lambda job: logger.warning(describe_wait(job, wait)), job)
+                with suppress(RuntimeError):  # unless the lanes were shut down
+                    job = self._record(notice.job_id)
+                    self._lanes.submit(lambda: logger.warning(describe_wait(job, notice)))
             case Refuse():
                 raise AssertionError("a refusal is for the one who asked")
             case _:
@@ -286,7 +292,8 @@ class SessionExecutor:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program = steps.compile()
                 if job.simulated is None:
-                    self.workers.wait_until_warm()
+                    # The start of a worker is not the QPU's time: it is over before the lock.
+                    wait(self.workers.warm_up(self.jobs.busy_qpus()))
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:

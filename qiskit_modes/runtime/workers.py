@@ -7,11 +7,14 @@ error of the one program that it was running.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,7 +41,22 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    # loky replaces a worker that has grown by 300 MB; a large state is not a leak.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e12",
 }
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment, and from processes that are started meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such thing
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def loky_executor() -> Executor:
@@ -69,6 +87,8 @@ class _Worker:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.ticket: Ticket | None = None
+        self.started: Future[int] | None = None
+        """Done when its process is up and has imported what it needs; None before it is begun."""
         self._known: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -83,6 +103,13 @@ class _Worker:
     def forget_all(self) -> None:
         """Send every circuit again."""
         self._known.clear()
+
+    def start(self) -> None:
+        """Begin to start its process; returns before that is up."""
+        # A terminal sends Ctrl-C to all processes of a program: one that is still importing would
+        # end with a traceback, so it starts with the signal held back, and ignores it later.
+        with _interrupts_held_back():
+            self.started = self.executor.submit(os.getpid)
 
     def send(self, ticket: Ticket) -> Future[Execution | UnknownCircuits]:
         """Hand it a program, without the circuits that it knows."""
@@ -133,22 +160,24 @@ class WorkerPool:
         self._waiting: deque[Ticket] = deque()
         self._stoppers: list[threading.Thread] = []
         self._closed = False
-        self._warm: Future[int] | None = None
 
-    def warm_up(self) -> None:
-        """Start a first worker if there is none, without waiting for it."""
+    def warm_up(self, count: int = 1) -> list[Future[int]]:
+        """Start workers, without waiting for them, until there are ``count``.
+
+        Args:
+            count: How many programs may be executed at the same time; the pool's size limits it.
+
+        Returns:
+            For each worker a future that is done when it is up, however that ends.
+        """
         with self._mutex:
-            if self._workers or self._closed:
-                return
-            worker = _Worker(self._new_executor())
-            self._workers.append(worker)
-        # Any call starts the process and its imports, while the first job is being compiled.
-        self._warm = worker.executor.submit(os.getpid)
-
-    def wait_until_warm(self) -> None:
-        """Wait for the first worker's start, however it ends: a QPU is not held for that."""
-        if self._warm is not None:
-            wait([self._warm])
+            missing = 0 if self._closed else min(count, self.size) - len(self._workers)
+            new = [_Worker(self._new_executor()) for _ in range(missing)]
+            self._workers += new
+            workers = list(self._workers)
+        for worker in new:
+            self._start(worker)
+        return [worker.started for worker in workers if worker.started is not None]
 
     def submit(self, program: Program, on_done: Callable[[Answer], None]) -> Ticket:
         """Have ``program`` executed.
@@ -232,8 +261,15 @@ class WorkerPool:
             return self._workers[-1]
         return None
 
+    def _start(self, worker: _Worker) -> None:
+        # An executor that cannot even be started fails the first program that it gets.
+        with contextlib.suppress(Exception):
+            worker.start()
+
     def _send(self, assigned: list[tuple[_Worker, Ticket]]) -> None:
         for worker, ticket in assigned:
+            if worker.started is None:
+                self._start(worker)
             try:
                 future = worker.send(ticket)
             except Exception as error:  # whatever an executor raises, the program has not run

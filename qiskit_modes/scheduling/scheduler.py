@@ -240,7 +240,7 @@ class Scheduler:
             case JobFailed(job_id, fault, reason, code):
                 self._finish(self.jobs[job_id], Failed(fault, reason, code), now)
             case CancelRequested(job_id):
-                self._cancel(self.jobs[job_id], now)
+                self._cancel(job_id, now)
             case CalibrationDue(duration_seconds):
                 self.calibrations.append(duration_seconds)
             case TimePassed():
@@ -307,13 +307,13 @@ class Scheduler:
             case state:
                 raise IllegalTransition(f"job {job.id}", state, f"after {expected}", job.story)
 
-    def _cancel(self, job: Job, now: float) -> None:
-        match job.state:
-            case Abandoning() | Finished():
-                message = f"job {job.id} has already ended"
-                self._instructions.append(Refuse(job.id, Refusal.ALREADY_FINAL, message))
-            case _:
-                self._settle_early(job, Cancelled("it was cancelled by its user"), now)
+    def _cancel(self, job_id: str, now: float) -> None:
+        job = self.jobs.get(job_id)
+        if job is None or job.outcome is not None:  # one that is not known was forgotten
+            message = f"job {job_id} has already ended"
+            self._instructions.append(Refuse(job_id, Refusal.ALREADY_FINAL, message))
+        else:
+            self._settle_early(job, Cancelled("it was cancelled by its user"), now)
 
     def _settle_early(self, job: Job, outcome: Outcome, now: float) -> None:
         """End a job from outside, whatever it is doing."""

@@ -73,26 +73,27 @@ class Machine:
 @pytest.fixture
 def machine():
     """A machine with real worker processes."""
+    before = set(threading.enumerate())
     with LocalRuntime(workers=WorkerPool(1)) as runtime:
         yield Machine(runtime)
-    runtime_is_gone()
+    runtime_is_gone(before)
 
 
 @pytest.fixture
 def threaded():
     """A machine whose programs run in a thread: quick to start, and impossible to kill."""
+    before = set(threading.enumerate())
     pool = WorkerPool(1, new_executor=lambda: ThreadPoolExecutor(1, "staged-worker"))
     with LocalRuntime(workers=pool) as runtime:
         yield Machine(runtime)
-    runtime_is_gone()
+    runtime_is_gone(before)
 
 
-def runtime_is_gone():
-    """No thread of ours is left; the daemons among them end by themselves, so they are joined."""
-    for thread in threading.enumerate():
-        if thread.name.startswith(("qiskit_modes", "staged-worker", "ExecutorManager")):
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), f"{thread.name} was left behind"
+def runtime_is_gone(before):
+    """No thread is left that was not there before; those that end by themselves are joined."""
+    for thread in set(threading.enumerate()) - before:
+        thread.join(DEADLINE)
+        assert not thread.is_alive(), f"{thread.name} was left behind"
 
 
 def finished(*jobs):

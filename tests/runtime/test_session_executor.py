@@ -59,8 +59,7 @@ def test_the_qpu_is_locked_neither_for_compilation_nor_for_post_processing(threa
 def test_jobs_compile_beside_each_other_and_execute_one_after_the_other(threaded):
     together = threading.Barrier(5)
     jobs = [
-        threaded.submit(compile=lambda: (together.wait(DEADLINE), program())[1])
-        for _ in range(5)
+        threaded.submit(compile=lambda: (together.wait(DEADLINE), program())[1]) for _ in range(5)
     ]
     assert finished(*jobs) == ["DONE"] * 5
     holds = sorted((job.core.executing_at, job.core.released_at) for job in jobs)
