@@ -15,6 +15,7 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNo
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.options import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
@@ -77,8 +78,7 @@ class LocalService:
             from qiskit_aer import AerSimulator
 
             return AerSimulator()
-        by_name = _fakes()
-        found = by_name.get(name) or by_name.get(name.replace("ibm_", "fake_", 1))
+        found = _fakes().get(_fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
                 f"No backend matches the name {name!r}; LocalService().backends() lists them all"
@@ -92,6 +92,10 @@ class LocalService:
         instance: str | None = None,  # noqa: ARG002 - the service's signature
         dynamic_circuits: bool | None = None,
         filters: Callable[[BackendV2], bool] | None = None,
+        *,
+        use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
+        calibration_id: str | None = None,  # noqa: ARG002 - the service's signature
+        include_mocks: bool = False,  # noqa: ARG002 - the service's signature
         **kwargs: Any,
     ) -> list[BackendV2]:
         """Return all backends that match, in the order of their names.
@@ -102,9 +106,17 @@ class LocalService:
             instance: Ignored, every instance has all backends.
             dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
             filters: Only those for which it returns True.
+            use_fractional_gates: Ignored, see `backend`.
+            calibration_id: Ignored, see `backend`.
+            include_mocks: Ignored, there are none.
             **kwargs: Only those whose attributes or configuration have these values.
         """
-        found = [self.backend(name)] if name else list(_fakes().values())
+        found = list(_fakes().values())
+        if name is not None:
+            try:
+                found = [self.backend(name)]
+            except QiskitBackendNotFoundError:
+                return []
         if min_num_qubits:
             found = [backend for backend in found if backend.num_qubits >= min_num_qubits]
         if dynamic_circuits is not None:
@@ -116,6 +128,7 @@ class LocalService:
         min_num_qubits: int | None = None,
         instance: str | None = None,
         filters: Callable[[BackendV2], bool] | None = None,
+        use_fractional_gates: bool | None = False,
         **kwargs: Any,
     ) -> BackendV2:
         """Return the backend on whose QPU the fewest jobs are unfinished; of several, the smallest.
@@ -124,6 +137,7 @@ class LocalService:
             min_num_qubits: See `backends`.
             instance: See `backends`.
             filters: See `backends`.
+            use_fractional_gates: See `backends`.
             **kwargs: See `backends`; ``operational`` and ``simulator`` are understood too.
 
         Raises:
@@ -133,7 +147,14 @@ class LocalService:
             raise QiskitBackendNotFoundError(
                 "No backend matches the criteria: all of them are operational, none is a simulator"
             )
-        found = self.backends(None, min_num_qubits, instance, filters=filters, **kwargs)
+        found = self.backends(
+            None,
+            min_num_qubits,
+            instance,
+            filters=filters,
+            use_fractional_gates=use_fractional_gates,
+            **kwargs,
+        )
         if not found:
             raise QiskitBackendNotFoundError("No backend matches the criteria.")
         busy = [self.runtime.qpu(backend).unfinished_jobs() for backend in found]
@@ -166,6 +187,7 @@ class LocalService:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         descending: bool = True,
+        include_mocks: bool = False,  # noqa: ARG002 - the service's signature
     ) -> list[RuntimeJobV2]:
         """Return the jobs that match, the newest first.
 
@@ -181,18 +203,24 @@ class LocalService:
             created_after: Only those submitted at or after this time; local if it is naive.
             created_before: Only those submitted at or before this time.
             descending: False for the oldest first.
+            include_mocks: Ignored, there are none.
+
+        Raises:
+            InvalidInputError: If ``job_tags`` is not a list of strings.
         """
+        tags = None if job_tags is None else set(check_tags(job_tags))
+        qpu_name = None if backend_name is None else _fake_name(backend_name)
         clock = self.runtime.clock
 
         def matches(job: JobRecord) -> bool:
             created = clock.utc(job.core.submitted_at)
             return all(
                 (
-                    backend_name in (None, job.qpu.name),
+                    qpu_name in (None, job.qpu.name),
                     pending is None or pending == (job.core.outcome is None),
                     program_id in (None, job.primitive_id),
                     instance in (None, job.instance.id),
-                    job_tags is None or set(job_tags) <= set(job.tags),
+                    tags is None or tags <= set(job.tags),
                     session_id is None
                     or (job.workload is not None and job.workload.id == session_id),
                     created_after is None or created >= created_after.astimezone(UTC),
@@ -264,7 +292,7 @@ class QiskitRuntimeService(LocalService):
     """`LocalService` with the arguments of the service's client, so that only an import changes.
 
     Args:
-        channel: Ignored, like everything that says how to reach the service: nothing is reached.
+        channel: Without effect, like all that says how to reach the service: nothing is reached.
         token: Ignored.
         url: Ignored.
         filename: Ignored.
@@ -285,7 +313,7 @@ class QiskitRuntimeService(LocalService):
 
     def __init__(
         self,
-        channel: str | None = None,  # noqa: ARG002 - ignored on purpose
+        channel: str | None = None,
         token: str | None = None,  # noqa: ARG002 - ignored on purpose
         url: str | None = None,  # noqa: ARG002 - ignored on purpose
         filename: str | None = None,  # noqa: ARG002 - ignored on purpose
@@ -304,6 +332,30 @@ class QiskitRuntimeService(LocalService):
                 f"instance must be text or an Instance, not {type(instance).__name__}"
             )
         super().__init__(instance=instance if isinstance(instance, Instance) else None)
+        self._channel = channel or "local"
+
+    @property
+    def channel(self) -> str:
+        """What was passed as ``channel``; it has no effect."""
+        return self._channel
+
+    def active_account(self) -> dict[str, Any]:
+        """Return an account without a secret: there is none."""
+        return {"channel": self.channel, "instance": self.instance.id}
+
+    @staticmethod
+    def save_account(*args: Any, **kwargs: Any) -> None:
+        """Do nothing: no account is needed here, and none is written to the disk."""
+
+    @staticmethod
+    def saved_accounts(*args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG004 - ignored
+        """Return an empty dictionary: no account is looked up."""
+        return {}
+
+    @staticmethod
+    def delete_account(*args: Any, **kwargs: Any) -> bool:  # noqa: ARG004 - ignored
+        """Return False: there is nothing to delete, and nothing is deleted from the disk."""
+        return False
 
 
 @lru_cache(maxsize=1)
@@ -314,4 +366,10 @@ def _fakes() -> dict[str, BackendV2]:
     with warnings.catch_warnings():
         # One fake warns when it is made that its noise is not typical; nobody has asked for it.
         warnings.simplefilter("ignore")
-        return {backend.name: backend for backend in FakeProviderForBackendV2().backends()}
+        backends = FakeProviderForBackendV2().backends()
+    return {b.name: b for b in sorted(backends, key=lambda backend: backend.name)}
+
+
+def _fake_name(name: str) -> str:
+    """Return the name of the fake that stands for a machine."""
+    return name.replace("ibm_", "fake_", 1) if name.startswith("ibm_") else name

@@ -29,6 +29,12 @@ def max_time_seconds(max_time: int | str | None) -> int | None:
             f"{max_time!r}"
         )
     try:
-        return int(seconds_of(max_time)) or None
+        seconds = seconds_of(max_time)
     except ValueError as error:
         raise InvalidInputError(f"Invalid max_time value: {error}") from None
+    if isinstance(max_time, str) and "." in max_time:
+        raise InvalidInputError(
+            f"Invalid max_time value: the service knows no fractions such as {max_time!r}; write "
+            f"{seconds:.0f} or text such as '1h 30m'"
+        )
+    return int(seconds) or None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.modes.context import Block, enter, leave
 from qiskit_modes.modes.max_time import max_time_seconds
@@ -105,7 +106,13 @@ class Session:
         Raises:
             IBMInputValueError: If there is none with this id, or it is of the other mode.
         """
-        record = service.runtime.workload(session_id)
+        runtime = getattr(service, "runtime", None)
+        if not isinstance(runtime, LocalRuntime):
+            raise InvalidInputError(
+                f"{cls.__name__}.from_id needs the service that knows the session: pass a "
+                f"qiskit_modes.LocalService, not {type(service).__name__}"
+            )
+        record = runtime.workload(session_id)
         if record is None:
             raise IBMInputValueError(f"Session not found: no session or batch has id {session_id}")
         if record.core.mode is not cls._mode:
@@ -114,7 +121,7 @@ class Session:
                 f"of {_API_MODE[cls._mode]}."
             )
         self = cls.__new__(cls)
-        self._runtime = service.runtime
+        self._runtime = runtime
         self._record = record
         self._closed_here = record.core.state is WorkloadState.CLOSED
         self._blocks = []

@@ -11,7 +11,11 @@ from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 from qiskit_modes.exceptions import RefusedError, UnsupportedOptionError
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
+from qiskit_modes.primitives.options import (
+    ResolvedEstimatorOptions,
+    ResolvedSamplerOptions,
+    options_as_dict,
+)
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
 
@@ -38,7 +42,7 @@ class Primitive:
 
     def __init__(self, mode: Any = None, options: Any = None) -> None:
         self._mode_argument = mode
-        self._resolution = resolve_mode(mode, stacklevel=4)
+        self._resolution = resolve_mode(mode)
         self.options = options
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -104,7 +108,7 @@ class Primitive:
             mode=resolution.mode,
             workload=resolution.workload,
             primitive_id=self._primitive_id,
-            inputs={"pubs": pubs, "options": self.options.model_dump(exclude_unset=True)},
+            inputs={"pubs": pubs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
             usage_estimation_seconds=_OVERHEAD_SECONDS + _SECONDS_PER_EXECUTION * executions,
         )

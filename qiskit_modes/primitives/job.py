@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import qiskit
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import (
@@ -18,6 +19,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.primitives.options import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
@@ -92,7 +94,9 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     @property
     def inputs(self) -> dict[str, Any]:
         """What was passed to ``run()``: ``pubs`` and ``options``. Empty for a private job."""
-        return {} if self._record.private or self._inputs is None else dict(self._inputs)
+        if self._record.private or self._inputs is None:
+            return {}
+        return {**self._inputs, "pubs": list(self._inputs["pubs"])}
 
     @property
     def tags(self) -> list[str]:
@@ -111,9 +115,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         Raises:
             InvalidInputError: If they are not a list of strings.
         """
-        if isinstance(new_tags, str) or not all(isinstance(tag, str) for tag in new_tags):
-            raise InvalidInputError(f"job tags must be a list of strings, found {new_tags!r}")
-        self._record.tags = list(dict.fromkeys(new_tags))
+        self._record.tags = list(dict.fromkeys(check_tags(new_tags)))
         return self.tags
 
     @property
@@ -286,7 +288,8 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             ``timestamps`` with ``created`` and, once they exist, ``running`` and ``finished``, as
             ISO times in UTC; ``usage`` with ``qpu_charge_time_seconds`` and ``status``
             (``"pending"`` until the job is out of the QPU, then ``"complete"``); and
-            ``circuits_execution_time_ns``, the time that its circuits really took.
+            ``circuits_execution_time_ns``, the time that its circuits really took; and
+            ``qiskit_version``.
         """
         core = self._record.core
         times = {
@@ -305,6 +308,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
                 "status": "complete" if core.final else "pending",
             },
             "circuits_execution_time_ns": round(executed * 1e9),
+            "qiskit_version": qiskit.__version__,
         }
 
     def usage(self, partial: bool = False) -> float:

@@ -8,6 +8,7 @@ copy. Which options act, and why the others are refused, stands in `option_rules
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
@@ -18,14 +19,16 @@ from pydantic import BaseModel, ValidationError
 from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.option_rules import refusals
+from qiskit_modes.primitives.option_rules import refusals, set_options
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
 
 __all__ = [
     "ResolvedEstimatorOptions",
     "ResolvedSamplerOptions",
+    "check_tags",
     "coerce_estimator_options",
     "coerce_sampler_options",
+    "options_as_dict",
     "resolve_estimator_options",
     "resolve_sampler_options",
 ]
@@ -167,7 +170,7 @@ def _resolve_common(model: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
         raise UnsupportedOptionError(count + " ".join(refused))
     return {
         "seed": _seed(model.simulator.seed_simulator),
-        "job_tags": _tags(model.environment.job_tags),
+        "job_tags": check_tags(model.environment.job_tags, "The option environment.job_tags"),
         "max_execution_time_seconds": _max_execution_time(model),
     }
 
@@ -180,13 +183,27 @@ def _seed(seed: Any) -> int | None:
     return seed
 
 
-def _tags(tags: Any) -> tuple[str, ...]:
-    # Appending to the list goes past the model's own check.
+def check_tags(tags: Any, what: str = "job tags") -> tuple[str, ...]:
+    """Return tags as they were passed.
+
+    Raises:
+        InvalidInputError: If they are not a list of strings.
+    """
     if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidInputError(
-            f"The option environment.job_tags must be a list of strings, not {tags!r}."
-        )
+        raise InvalidInputError(f"{what} must be a list of strings, not {tags!r}.")
     return tuple(tags)
+
+
+def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
+    """Return what was set of some options, however it was set, in the form of a dictionary."""
+    tree: dict[str, Any] = {}
+    for option in set_options(options):
+        *parents, name = option.path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = copy.deepcopy(option.value)
+    return tree
 
 
 def _max_execution_time(model: SamplerOptions | EstimatorOptions) -> int | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import keyword
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 
-from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
 from qiskit_modes.primitives.observables import PauliSums, coerce_observables, flatten
 from qiskit_modes.primitives.parameters import read_parameter_values
@@ -41,7 +40,6 @@ __all__ = [
 ]
 
 _RESERVED_NAMES = frozenset(dir(DataBin)) | {"shape"}  # attributes of the result's container
-_WARN_AT_CALLER_OF_RUN = 4  # warn <- _check_registers <- coerce_sampler_pubs <- run <- user
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,6 @@ def coerce_sampler_pubs(
     Raises:
         InvalidInputError: If something cannot be run; the message names the PUB.
         NotISAError: If a circuit is not in the backend's instruction set.
-
-    Warns:
-        QiskitModesWarning: If a circuit has no classical register.
     """
     run_shots = default_shots if shots is None else validate_shots(shots, "The argument 'shots'")
     inputs = []
@@ -281,13 +276,11 @@ def _checked_snapshot(
 
 
 def _check_registers(circuit: QuantumCircuit, where: str) -> None:
-    """Refuse registers whose names cannot be attributes of the result; warn if there are none."""
+    """Refuse registers whose names cannot be attributes of the result, and having none."""
     if not circuit.cregs:
-        warnings.warn(
-            f"{where}: the circuit has no classical registers, so its result will be empty. Did "
-            "you mean to add measurements, for example with circuit.measure_all()?",
-            QiskitModesWarning,
-            stacklevel=_WARN_AT_CALLER_OF_RUN,
+        raise InvalidInputError(
+            f"{where}: the circuit has no classical registers, so its result would be empty. Add "
+            "measurements, for example with circuit.measure_all()."
         )
     for register in circuit.cregs:
         name = register.name

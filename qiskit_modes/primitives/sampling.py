@@ -92,8 +92,8 @@ class _SamplerJob:
 
 
 def _is_run(pub: SamplerInput) -> bool:
-    """Return False for a PUB that has nothing to sample: no parameter sets, or no registers."""
-    return pub.pub.size > 0 and bool(pub.circuit.cregs)
+    """Return False for a PUB that has nothing to sample: no parameter sets."""
+    return pub.pub.size > 0
 
 
 def _pub_result(

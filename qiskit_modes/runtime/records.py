@@ -49,6 +49,9 @@ class JobMode(str):
         self.reason = reason
         return self
 
+    def __getnewargs__(self) -> tuple[Mode, str]:  # type: ignore[override]  # copies, pickles
+        return Mode(str(self)), self.reason
+
 
 @dataclass(eq=False)
 class WorkloadRecord:

@@ -140,7 +140,13 @@ class ComponentBuilder:
             columns=tuple(columns[parameter] for parameter in cut.parameters),
             clbits=tuple(recorded),
             readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
-            options={"method": method, "max_parallel_threads": self._settings.aer_threads},
+            options={
+                "method": method,
+                "max_parallel_threads": self._settings.aer_threads,
+                # Aer would cut off what follows the last measurement, and with it the end of a
+                # loop that the measurement is in. Here nothing needs to be cut off any more.
+                "enable_truncation": False,
+            },
         )
 
     def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:

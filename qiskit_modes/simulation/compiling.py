@@ -49,8 +49,7 @@ def compile_with_noise(
     registers = tuple(
         (register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs
     )
-    if settings.prune:
-        block = prune(block, range(circuit.num_clbits))
+    block = prune(block, range(circuit.num_clbits), drop=settings.prune)
     blocks = split(block) if settings.split_components else [block] if block.clbits else []
     pool = ProductPool()
     builder = ComponentBuilder(circuit, noise, choice, pool, settings)

@@ -21,15 +21,18 @@ DEPHASE = np.diag([1.0, 0.0, 0.0, 1.0])
 """What a measurement does to a qubit when nobody will ever read the outcome."""
 
 
-def prune(block: Block, recorded: Iterable[int]) -> Block:
+def prune(block: Block, recorded: Iterable[int], *, drop: bool = True) -> Block:
     """Drop operations that do not change the joint distribution of the recorded bits.
 
     Walks backwards. A channel on qubits that no later measurement depends on does nothing that
-    could be seen, because channels preserve the trace.
+    could be seen, because channels preserve the trace. A measurement whose bit is written again
+    before it is read records nothing and becomes a channel; without feed-forward no bit is
+    written twice after that.
 
     Args:
         block: A whole circuit.
         recorded: The classical bits that are read at the end.
+        drop: With False, only such measurements are replaced.
     """
     kept: list[Operation] = []
     qubits: set[int] = set()
@@ -40,19 +43,19 @@ def prune(block: Block, recorded: Iterable[int]) -> Block:
                 if clbit in clbits:
                     clbits.discard(clbit)  # whatever was recorded before is overwritten
                     qubits.add(qubit)
-                elif qubit in qubits:
-                    operation = Channel((qubit,), DEPHASE)
-                else:
+                elif drop and qubit not in qubits:
                     continue
+                else:
+                    operation = Channel((qubit,), DEPHASE)
             case Channel(on, forgets=forgets):
-                if qubits.isdisjoint(on):
+                if drop and qubits.isdisjoint(on):
                     continue
                 if forgets:
                     qubits.difference_update(on)
                 else:
                     qubits.update(on)
             case Rotation(on):
-                if qubits.isdisjoint(on):
+                if drop and qubits.isdisjoint(on):
                     continue
                 qubits.update(on)
             case _:

@@ -105,7 +105,7 @@ def test_the_metadata_says_that_nothing_was_mitigated(ideal, estimate: Estimate)
     }
     simulation = result[0].metadata["simulation"]
     assert simulation["num_bases"] == 3
-    assert {"noise", "method"} <= set(simulation)
+    assert {"noise", "methods"} <= set(simulation)
     assert result[0].metadata["circuit_metadata"] == {"name": "ansatz"}
 
 

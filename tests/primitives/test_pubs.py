@@ -13,7 +13,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import Pauli, SparseObservable, SparsePauliOp
 
-from qiskit_modes.exceptions import InvalidInputError, NotISAError, QiskitModesWarning
+from qiskit_modes.exceptions import InvalidInputError, NotISAError
 
 
 def rotated(num_parameters: int = 3, *, measure: bool = True) -> QuantumCircuit:
@@ -210,8 +210,8 @@ def test_precision_of_a_pub_comes_before_the_argument_before_the_options(
     assert pub.pub.precision == precision
 
 
-def test_a_circuit_without_registers_is_a_warning(ideal, sampler_inputs):
-    with pytest.warns(QiskitModesWarning, match=r"PUB 1: the circuit has no classical registers"):
+def test_a_circuit_without_registers_is_refused(ideal, sampler_inputs):
+    with pytest.raises(InvalidInputError, match=r"PUB 1: the circuit has no classical registers"):
         sampler_inputs([CIRCUIT, STATE], ideal)
 
 
