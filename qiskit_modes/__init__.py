@@ -3,11 +3,12 @@
 The floors of the house; each imports only from those below it:
 
 ===  ==============================  ================================================
-5    ``cli``                         the doors
+5    ``cli``, ``demo``, ``testing``  the doors, and what tests of users' code need
 4    ``service``                     the facade that people query
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
 2    ``runtime``                     threads, worker processes, QPUs, records of jobs
 1    ``scheduling``, ``simulation``  the rules, and the physics: pure
+0    ``exceptions``, ``durations``   words that all floors share
 ===  ==============================  ================================================
 
 Names are imported when they are first used; ``import qiskit_modes`` alone imports no Qiskit.

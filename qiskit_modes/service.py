@@ -14,13 +14,14 @@ from qiskit.providers.providerutils import filter_backends
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNotFound
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.modes import Batch, Session
+from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.scheduling import Instance
-from qiskit_modes.scheduling.ledger import WINDOW_SECONDS
+from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 
 __all__ = ["LocalService", "QiskitRuntimeService"]
 
@@ -32,8 +33,8 @@ class LocalService:
     be called from any thread, and none waits for a job.
 
     Args:
-        instance: The tenant whose usage `usage` reports; None for the one that everything is
-            charged to unless told otherwise.
+        instance: To whom the use of this service's backends is charged, and whose plan counts;
+            None for the runtime's own, which has no limits.
         runtime: Which runtime to look at; None for the one that is shared by all of the process.
 
     Example:
@@ -48,7 +49,7 @@ class LocalService:
         self, *, instance: Instance | None = None, runtime: LocalRuntime | None = None
     ) -> None:
         self.runtime = runtime or default_runtime()
-        self.instance = instance or Instance()
+        self.instance = instance or self.runtime.instance
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of instance {self.instance.id!r}>"
@@ -77,13 +78,13 @@ class LocalService:
         if name == "aer_simulator":
             from qiskit_aer import AerSimulator
 
-            return AerSimulator()
+            return self._mine(AerSimulator())
         found = _fakes().get(_fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
                 f"No backend matches the name {name!r}; LocalService().backends() lists them all"
             )
-        return found
+        return self._mine(found)
 
     def backends(
         self,
@@ -111,7 +112,7 @@ class LocalService:
             include_mocks: Ignored, there are none.
             **kwargs: Only those whose attributes or configuration have these values.
         """
-        found = list(_fakes().values())
+        found = [self._mine(backend) for backend in _fakes().values()]
         if name is not None:
             try:
                 found = [self.backend(name)]
@@ -122,6 +123,12 @@ class LocalService:
         if dynamic_circuits is not None:
             found = [b for b in found if ("if_else" in b.operation_names) is dynamic_circuits]
         return filter_backends(found, filters=filters, **kwargs)
+
+    def _mine(self, backend: BackendV2) -> BackendV2:
+        """Return a backend whose use is charged to the instance of this service."""
+        if self.instance == self.runtime.instance:
+            return backend
+        return charge_to(backend, self.instance)
 
     def least_busy(
         self,
@@ -261,31 +268,56 @@ class LocalService:
         return self.instance.id
 
     def usage(self) -> dict[str, Any]:
-        """Return what the instance was charged within the last 28 days.
+        """Return what the instance was charged within the window of its plan.
 
         Returns:
             ``instance_id``, ``plan_id``, ``usage_consumed_seconds`` and ``usage_period`` with its
-            ``start_time`` and ``end_time``; for an instance with an allocation also
-            ``usage_allocation_seconds`` and ``usage_remaining_seconds``.
+            ``start_time`` (None for a plan without a window) and ``end_time``; for an instance with
+            an allocation or a limit also ``usage_allocation_seconds``, ``usage_limit_seconds`` and
+            ``usage_limit_reached``, and ``usage_remaining_seconds``.
         """
-        clock = self.runtime.clock
+        clock, instance = self.runtime.clock, self.instance
         now = clock.now()
-        end = clock.utc(now)
-        consumed = self.runtime.ledger.used(self.instance, now)
+        end, window = clock.utc(now), instance.plan.window_seconds
+        consumed = self.runtime.ledger.used(instance, now)
+        start = None if window is None else iso(end - timedelta(seconds=window))
         answer = {
-            "instance_id": self.instance.id,
-            "plan_id": self.instance.plan.name,
+            "instance_id": instance.id,
+            "plan_id": instance.plan.name,
             "usage_consumed_seconds": consumed,
-            "usage_period": {
-                "start_time": iso(end - timedelta(seconds=WINDOW_SECONDS)),
-                "end_time": iso(end),
-            },
+            "usage_period": {"start_time": start, "end_time": iso(end)},
         }
-        allocation = self.instance.allocation_seconds
-        if allocation is not None:
-            answer["usage_allocation_seconds"] = allocation
-            answer["usage_remaining_seconds"] = max(allocation - consumed, 0.0)
+        if instance.allocation is not None:
+            answer["usage_allocation_seconds"] = instance.allocation
+        if instance.limit_seconds is not None:
+            answer["usage_limit_seconds"] = instance.limit_seconds
+            answer["usage_limit_reached"] = consumed >= instance.limit_seconds
+        most = instance.allocation if instance.limit_seconds is None else instance.limit_seconds
+        if most is not None:
+            answer["usage_remaining_seconds"] = max(most - consumed, 0.0)
         return answer
+
+    # -- sessions and batches --------------------------------------------------------------------
+
+    def workloads(self) -> list[Session]:
+        """Return the sessions and batches that are not closed, in the order of their opening."""
+        kinds: dict[Mode, type[Session]] = {Mode.SESSION: Session, Mode.BATCH: Batch}
+        return [
+            kinds[record.core.mode].from_id(record.id, self)
+            for record in self.runtime.workloads()
+            if record.core.state is not WorkloadState.CLOSED
+        ]
+
+    def close_all(self) -> list[Session]:
+        """Close every session and batch that was left open, and return them.
+
+        Jobs that were submitted still run. For the time after a Ctrl-C, when a session that nobody
+        closed keeps the QPU for another minute.
+        """
+        left_open = self.workloads()
+        for workload in left_open:
+            workload.close()
+        return left_open
 
 
 class QiskitRuntimeService(LocalService):

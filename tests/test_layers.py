@@ -15,6 +15,7 @@ ROOT = Path(qiskit_modes.__file__).parent
 
 FLOORS = [
     {"_lazy", "durations", "exceptions"},
+    {"warn"},
     {"scheduling", "simulation"},
     {"runtime"},
     {"primitives", "modes"},

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime import IBMBackend
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.scheduling import Instance
 
-__all__ = ["check_backend"]
+__all__ = ["charge_to", "check_backend", "instance_of"]
+
+_ATTRIBUTE = "qiskit_modes_instance"
+
+
+def charge_to(backend: BackendV2, instance: Instance) -> BackendV2:
+    """Return a copy of a backend whose use is charged to ``instance``; it is the same QPU."""
+    mine = copy.copy(backend)
+    setattr(mine, _ATTRIBUTE, instance)
+    return mine
+
+
+def instance_of(backend: BackendV2, default: Instance) -> Instance:
+    """Return to whom the use of a backend is charged."""
+    instance: Instance = getattr(backend, _ATTRIBUTE, default)
+    return instance
 
 
 def check_backend(backend: Any) -> None:

@@ -31,9 +31,10 @@ class Batch(Session):
 
     Example:
         >>> from qiskit_ibm_runtime.fake_provider import FakeManilaV2
-        >>> with Batch(FakeManilaV2()) as batch:
-        ...     print(batch.details()["mode"])
-        batch
+        >>> batch = Batch(FakeManilaV2())
+        >>> batch.details()["mode"]
+        'batch'
+        >>> batch.close()
     """
 
     _mode: ClassVar[Mode] = Mode.BATCH

@@ -13,7 +13,6 @@ that was made outside and is run inside joins what it is run in.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +20,13 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import check_backend
+from qiskit_modes.modes.backends import check_backend, instance_of
 from qiskit_modes.modes.context import current_session
 from qiskit_modes.modes.session import Session
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobMode, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.warn import warn
 
 __all__ = ["Resolution", "resolve_mode"]
 
@@ -92,8 +92,9 @@ def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
     if around is None:
         runtime = default_runtime()
         reason = "a backend was passed, and no session or batch is open here"
-        return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, Instance())
-    warnings.warn(_JOINS, ModeWarning, stacklevel=stacklevel)
+        instance = instance_of(mode, runtime.instance)
+        return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, instance)
+    warn(_JOINS, ModeWarning, stacklevel=stacklevel)
     if around.runtime.qpu(mode) is not around.record.qpu:
         raise IBMInputValueError(_DIFFERENT)
     joined = _in_session(around, "a backend was passed, but inside a `with` block it joins that")

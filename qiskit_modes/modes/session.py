@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
-from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.modes.backends import check_backend
+from qiskit_modes.exceptions import InvalidInputError, ModeWarning
+from qiskit_modes.modes.backends import check_backend, instance_of
 from qiskit_modes.modes.context import Block, enter, leave
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
@@ -17,6 +17,7 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.warn import warn
 
 if TYPE_CHECKING:
     from qiskit_modes.service import LocalService
@@ -40,7 +41,8 @@ class Session:
         max_time: The longest time from the start of its first job to its end, in seconds or as
             text such as ``"2h 30m"``. None for the plan's maximum, 8 h.
         create_new: For compatibility; `from_id` is the way to an existing session.
-        instance: To whom usage is charged, and whose plan counts.
+        instance: To whom usage is charged, and whose plan counts; None for that of the service
+            that gave the backend.
         runtime: Where it runs; None for the runtime that is shared by all of the process.
 
     Raises:
@@ -49,9 +51,10 @@ class Session:
 
     Example:
         >>> from qiskit_ibm_runtime.fake_provider import FakeManilaV2
-        >>> with Session(FakeManilaV2(), max_time="10m") as session:
-        ...     print(session.status())
-        Pending
+        >>> session = Session(FakeManilaV2(), max_time="10m")
+        >>> session.status()
+        'Pending'
+        >>> session.close()
         >>> session.status()
         'Closed'
     """
@@ -77,7 +80,7 @@ class Session:
         event = WorkloadOpened(
             workload_id=str(uuid.uuid4()),
             mode=self._mode,
-            instance=instance or Instance(),
+            instance=instance or instance_of(backend, self._runtime.instance),
             max_ttl_seconds=max_time_seconds(max_time),
         )
         qpu = self._runtime.qpu(backend)
@@ -134,10 +137,18 @@ class Session:
         self._blocks.append(enter(self))
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, error_type: type[BaseException] | None, *exc_info: object) -> None:
         if self._blocks:
             leave(self._blocks.pop())
         self.close()
+        if error_type is None and not self._record.core.jobs_submitted:
+            kind = self._record.core.mode
+            warn(
+                f"No job was submitted to this {kind} before its `with` block ended. A primitive "
+                f"runs in it if it is made in the block, or with mode={kind}.",
+                ModeWarning,
+                stacklevel=2,
+            )
 
     @property
     def record(self) -> WorkloadRecord:

@@ -23,6 +23,10 @@ from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.runtime.workers import WorkerPool
+from qiskit_modes.scheduling import Instance, WorkloadState
+
+_KEPT_WORKLOADS = 100
+"""Closed sessions and batches that can still be asked about by their ids."""
 
 __all__ = ["LocalRuntime", "default_runtime", "use_runtime"]
 
@@ -36,6 +40,7 @@ class LocalRuntime:
         lanes: How many jobs of one QPU are in progress at once.
         clock: Whose time counts; None for the machine's.
         workers: What executes programs; None for one process per core, started when needed.
+        instance: To whom usage is charged unless a session or backend says otherwise.
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
     """
@@ -46,8 +51,10 @@ class LocalRuntime:
         lanes: int = 5,
         clock: Clock | None = None,
         workers: WorkerPool | None = None,
+        instance: Instance | None = None,
         simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
     ) -> None:
+        self.instance = instance or Instance()
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         self.executor = SessionExecutor(clock=clock, workers=workers)
@@ -93,9 +100,20 @@ class LocalRuntime:
         return self.registry.qpu(backend)
 
     def add_workload(self, record: WorkloadRecord) -> None:
-        """Remember a session or batch, so that it can be found by its id."""
+        """Remember a session or batch, so that it can be found by its id.
+
+        Of those that are closed the latest are kept; the others go, and their backends with them.
+        """
         with self._mutex:
             self._workloads[record.id] = record
+            closed = [
+                workload
+                for workload in self._workloads.values()
+                if workload.core.state is WorkloadState.CLOSED
+            ]
+            for workload in closed[:-_KEPT_WORKLOADS]:
+                del self._workloads[workload.id]
+                workload.forget()
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""

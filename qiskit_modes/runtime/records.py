@@ -67,6 +67,11 @@ class WorkloadRecord:
         """Its id."""
         return self.core.id
 
+    def forget(self) -> None:
+        """Let the scheduler forget it; it must be closed."""
+        with self.qpu.mutex:
+            self.qpu.scheduler.forget_workload(self.id)
+
 
 @dataclass(eq=False)
 class JobRecord:

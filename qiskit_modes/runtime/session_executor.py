@@ -59,7 +59,8 @@ from qiskit_modes.scheduling.instructions import (
     Refuse,
 )
 from qiskit_modes.scheduling.job import Fault
-from qiskit_modes.scheduling.workload import Workload
+from qiskit_modes.scheduling.refusals import refuse_job
+from qiskit_modes.scheduling.workload import Workload, WorkloadState
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program
@@ -101,8 +102,14 @@ class SessionExecutor:
         """
         if self._closed:
             raise RuntimeClosedError("the local runtime has been shut down")
-        workload_id = None if job.workload is None else job.workload.id
+        workload = None if job.workload is None else job.workload.core
+        workload_id = None if workload is None else workload.id
         event = JobSubmitted(job.id, job.instance, workload_id, max_execution_seconds)
+        if workload is not None and workload.state is WorkloadState.CLOSED:
+            # For good, and the scheduler may have forgotten it.
+            refused = refuse_job(event, workload, 0, 0)
+            assert refused is not None, "a closed workload takes no jobs"
+            raise RefusedError(refused.message)
         self._post(job.qpu, event, accepted=partial(self._link, job))
 
     def cancel(self, job: JobRecord) -> None:
@@ -129,11 +136,13 @@ class SessionExecutor:
 
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
-        self._post(workload.qpu, WorkloadClosed(workload.id))
+        if workload.core.state is not WorkloadState.CLOSED:
+            self._post(workload.qpu, WorkloadClosed(workload.id))
 
     def cancel_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more, and drop what has not started."""
-        self._post(workload.qpu, WorkloadCancelled(workload.id))
+        if workload.core.state is not WorkloadState.CLOSED:
+            self._post(workload.qpu, WorkloadCancelled(workload.id))
 
     def calibrate(self, qpu: QPU, seconds: float) -> None:
         """Let a calibration become due; it takes the QPU between two jobs, never in a session."""

@@ -26,3 +26,8 @@ class SharedLedger(Ledger):
         """See `Ledger.used`."""
         with self._mutex:
             return super().used(instance, now)
+
+    def next_relief(self, instance: Instance) -> float | None:
+        """See `Ledger.next_relief`."""
+        with self._mutex:
+            return super().next_relief(instance)

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 
 from qiskit_modes.scheduling.plan import Instance
 
-__all__ = ["WINDOW_SECONDS", "Ledger"]
-
-WINDOW_SECONDS = 28 * 24 * 3600.0
-"""Usage older than 28 days no longer counts against an instance's share."""
+__all__ = ["Ledger"]
 
 
 @dataclass
@@ -20,7 +17,7 @@ class _Account:
 
 
 class Ledger:
-    """The charged seconds of every instance, in a rolling window.
+    """The charged seconds of every instance, in the window of its plan.
 
     One ledger is shared by the schedulers of all QPUs, because a fair share is one over all of
     them. Like everything in this package it is not thread safe by itself.
@@ -40,7 +37,8 @@ class Ledger:
         account = self._accounts.get(instance.id)
         if account is None:
             return 0.0
-        while account.entries and account.entries[0][0] <= now - WINDOW_SECONDS:
+        window = instance.plan.window_seconds
+        while window is not None and account.entries and account.entries[0][0] <= now - window:
             account.total_seconds -= account.entries.popleft()[1]
         if not account.entries:
             # Subtracting what was added leaves rounding errors behind; an empty account has none.
@@ -49,6 +47,18 @@ class Ledger:
 
     def share(self, instance: Instance, now: float) -> float:
         """Return which part of its allocation ``instance`` has used: the order of the queue."""
-        if not instance.allocation_seconds:
+        if not instance.allocation:
             return 0.0
-        return self.used(instance, now) / instance.allocation_seconds
+        return self.used(instance, now) / instance.allocation
+
+    def is_limited(self, instance: Instance, now: float) -> bool:
+        """Return whether ``instance`` has used all that it may, so that nothing of it starts."""
+        limit = instance.limit_seconds
+        return limit is not None and self.used(instance, now) >= limit
+
+    def next_relief(self, instance: Instance) -> float | None:
+        """Return when the oldest usage of ``instance`` leaves the window; None if none will."""
+        account, window = self._accounts.get(instance.id), instance.plan.window_seconds
+        if account is None or not account.entries or window is None:
+            return None
+        return account.entries[0][0] + window

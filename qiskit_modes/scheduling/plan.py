@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Instance", "Plan"]
+__all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PREMIUM", "Instance", "Plan"]
 
 _HOUR = 3600.0
+_DAY = 24 * _HOUR
 
 
 @dataclass(frozen=True)
 class Plan:
     """The limits under which an instance uses the QPUs.
 
-    The defaults are those of IBM's paid plans. Where the service's documentation is silent or
-    contradicts itself, the choice made here is a field, so that it can be made differently.
+    The defaults have the time limits of IBM's paid plans and nothing else. Where the service's
+    documentation is silent or contradicts itself, the choice made here is a field, so that it can
+    be made differently.
     """
 
     name: str = "local"
@@ -24,7 +26,8 @@ class Plan:
     """Whether dedicated sessions may be opened; IBM's Open plan refuses them."""
 
     max_ttl_seconds: float = 8 * _HOUR
-    """Longest life of a session or batch, from the start of its first job; never pauses."""
+    """Longest life of a session or batch, from the start of its first job; never pauses. A longer
+    one is refused, not cut."""
 
     session_interactive_ttl_seconds: float = 60.0
     """How long an active session may have nothing to do before it is deactivated."""
@@ -33,13 +36,46 @@ class Plan:
     """The same for a batch. The service's text says a minute, its output says 1 s."""
 
     unused_ttl_seconds: float = _HOUR / 2
-    """An open session or batch without a job is closed after this time."""
+    """An open session or batch without a job is closed after this time. Documented for sessions."""
 
     max_execution_seconds: float = 3 * _HOUR
     """Longest time that one job may hold the QPU, whatever its own limit says."""
 
+    queued_fail_at_ttl: bool = True
+    """Whether jobs that wait when a maximum TTL runs out end as failed; otherwise as cancelled.
+    Four pages of the documentation say the one, two the other."""
+
     max_pending_jobs: int | None = None
     """Most jobs of an instance that may be unfinished on one QPU at a time; None for no limit."""
+
+    max_submissions_per_minute: int | None = None
+    """Most jobs that an instance may submit to one QPU within a minute; None for no limit. The
+    service's interface speaks of five, its guides submit more."""
+
+    allocation_seconds: float | None = None
+    """Share of QPU time of an instance that does not say its own; None counts as unlimited."""
+
+    window_seconds: float | None = 28 * _DAY
+    """Usage counts against the allocation for this long; None for ever, as in a contract."""
+
+
+PREMIUM = Plan("premium")
+"""The service's Premium plan: sessions, a share in a rolling window of 28 days."""
+
+PAY_AS_YOU_GO = Plan("pay-as-you-go")
+"""The service's Pay-As-You-Go plan: sessions, no allocation."""
+
+FLEX = Plan("flex", window_seconds=None)
+"""The service's Flex plan: sessions, a share of the whole contract."""
+
+OPEN = Plan(
+    "open",
+    sessions_allowed=False,
+    max_ttl_seconds=600.0,
+    max_pending_jobs=3,
+    allocation_seconds=600.0,
+)
+"""The service's free Open plan: no sessions, ten minutes in 28 days, three jobs at a time."""
 
 
 @dataclass(frozen=True)
@@ -53,5 +89,15 @@ class Instance:
     """The limits of this instance."""
 
     allocation_seconds: float | None = None
-    """Its share of QPU time in the accounting window; None counts as unlimited, which is always
-    first in line among the instances with the same waiting time."""
+    """Its share of QPU time in the plan's window; None for the plan's. One without any is first in
+    line among those that have waited as long."""
+
+    limit_seconds: float | None = None
+    """When it has used this much within the window, nothing more of it starts until usage leaves
+    the window; what is active goes on. None for no limit: it is only served later."""
+
+    @property
+    def allocation(self) -> float | None:
+        """Its own allocation, or that of its plan; in seconds."""
+        own = self.allocation_seconds
+        return self.plan.allocation_seconds if own is None else own

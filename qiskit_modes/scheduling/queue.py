@@ -73,13 +73,23 @@ class Queue:
         """Return what is to start next.
 
         It is the oldest entry of the instance that has used the smallest part of its allocation;
-        between instances that have used the same part, the older entry.
+        between instances that have used the same part, the older entry. Nothing starts of an
+        instance that has reached its limit.
         """
         return min(
-            self.entries(workloads),
+            (e for e in self.entries(workloads) if not self._ledger.is_limited(e.instance, now)),
             key=lambda entry: (self._ledger.share(entry.instance, now), entry.place),
             default=None,
         )
+
+    def next_relief(self, workloads: Mapping[str, Workload], now: float) -> float | None:
+        """Return when an instance that has reached its limit may have something started again."""
+        reliefs = [
+            self._ledger.next_relief(entry.instance)
+            for entry in self.entries(workloads)
+            if self._ledger.is_limited(entry.instance, now)
+        ]
+        return min((relief for relief in reliefs if relief is not None), default=None)
 
     def _line(self, job: Job, workload: Workload | None) -> OrderedDict[str, int]:
         if workload is not None:

@@ -30,13 +30,16 @@ def refuse_workload(event: WorkloadOpened) -> Refuse | None:
     return None
 
 
-def refuse_job(event: JobSubmitted, workload: Workload | None, unfinished: int) -> Refuse | None:
+def refuse_job(
+    event: JobSubmitted, workload: Workload | None, unfinished: int, last_minute: int
+) -> Refuse | None:
     """Return why this job is not accepted, or None if it is.
 
     Args:
         event: The submission.
         workload: The session or batch it is meant for; None for job mode.
         unfinished: How many jobs of its instance have not ended on this QPU.
+        last_minute: How many jobs its instance has submitted within the last minute.
     """
     plan = event.instance.plan
     if workload is not None and not workload.accepting_jobs:
@@ -60,5 +63,13 @@ def refuse_job(event: JobSubmitted, workload: Workload | None, unfinished: int) 
             Refusal.LIMIT,
             f"instance {event.instance.id!r} has {unfinished} unfinished jobs, and the "
             f"{plan.name} plan allows {plan.max_pending_jobs}; wait for one of them to end",
+        )
+    rate = plan.max_submissions_per_minute
+    if rate is not None and last_minute >= rate:
+        return Refuse(
+            event.job_id,
+            Refusal.LIMIT,
+            f"instance {event.instance.id!r} has submitted {last_minute} jobs within a minute, and "
+            f"the {plan.name} plan allows {rate}; wait, or put more PUBs into one job",
         )
     return None

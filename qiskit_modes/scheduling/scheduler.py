@@ -64,6 +64,7 @@ from qiskit_modes.scheduling.job import (
 )
 from qiskit_modes.scheduling.ledger import Ledger
 from qiskit_modes.scheduling.locks import LockManager
+from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.queue import Queue
 from qiskit_modes.scheduling.refusals import refuse_job, refuse_workload
 from qiskit_modes.scheduling.validation import validate
@@ -74,6 +75,8 @@ __all__ = ["Scheduler"]
 
 _NOTICE_SECONDS = 2.0
 """A job that has waited this long for somebody else says so, once."""
+
+_MINUTE = 60.0
 
 _SESSION_ENDED = "its session or batch ended before the job could start"
 
@@ -105,7 +108,9 @@ class Scheduler:
         self.calibration_ends_at: float | None = None
         self.unfinished: dict[str, int] = {}
         """How many jobs of each instance have not ended."""
-        self._now = float("-inf")
+        self._submissions: dict[str, deque[float]] = {}
+        self.now = float("-inf")
+        """When it was last told something."""
         self._executing: Job | None = None
         self._announced: dict[str, str] = {}
         self._instructions: list[Instruction] = []
@@ -147,6 +152,16 @@ class Scheduler:
             raise ValueError(f"job {job_id} has not ended, so it cannot be forgotten")
         del self.jobs[job_id]
 
+    def forget_workload(self, workload_id: str) -> None:
+        """Drop the record of a session or batch that is closed.
+
+        Raises:
+            ValueError: If it is not closed.
+        """
+        if workload_id in self.open_workloads:
+            raise ValueError(f"{workload_id} is not closed, so it cannot be forgotten")
+        self.workloads.pop(workload_id, None)
+
     def validate(self) -> None:
         """Check every invariant.
 
@@ -168,26 +183,29 @@ class Scheduler:
             if timer is not None:
                 at, which = timer
                 yield at, partial(self._run_out, workload, which)
+        relief = self.queue.next_relief(self.open_workloads, self.now)
+        if relief is not None:
+            yield relief, lambda _: None  # what can start then is started after every deadline
         for entry in self.queue.entries(self.open_workloads):
             job = self.jobs[entry.job_id]
-            at = max(job.submitted_at + _NOTICE_SECONDS, self._now)
+            at = max(job.submitted_at + _NOTICE_SECONDS, self.now)
             wait = explain_wait(self, job, at)
             # Not every job of a long line repeats what the first of them has said.
             if wait is not None and self._announced.get(self._line(job)) != wait.blocker_id:
                 yield at, partial(self._announce, job, wait)
 
     def _advance(self, now: float) -> None:
-        if now < self._now:
-            raise ValueError(f"time runs backwards: {now} after {self._now}")
+        if now < self.now:
+            raise ValueError(f"time runs backwards: {now} after {self.now}")
         while True:
             due = min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
             if due is None or due[0] > now:
                 break
             at, act = due
-            self._now = max(self._now, at)
-            act(self._now)
-            self._pump(self._now)
-        self._now = now
+            self.now = max(self.now, at)
+            act(self.now)
+            self._pump(self.now)
+        self.now = now
 
     def _stop_executing(self, at: float) -> None:
         assert self._executing is not None
@@ -202,8 +220,10 @@ class Scheduler:
             case Timer.INTERACTIVE:
                 self._leave_active(workload, WorkloadState.INACTIVE, at)
             case Timer.UNUSED | Timer.MAX_TTL:
-                outcome = Failed(Fault.USER, f"{_SESSION_ENDED}: {timer.value}")
-                self._stop_accepting(workload, timer.value, at, drop_queued=outcome)
+                reason = f"{_SESSION_ENDED}: {timer.value}"
+                fails = workload.instance.plan.queued_fail_at_ttl
+                outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
+                self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
             case _:
                 assert_never(timer)
 
@@ -221,10 +241,10 @@ class Scheduler:
             case WorkloadOpened():
                 self._open(event, now)
             case WorkloadClosed(workload_id):
-                self._stop_accepting(self.workloads[workload_id], "it was closed", now)
+                self._stop_accepting(workload_id, "it was closed", now)
             case WorkloadCancelled(workload_id):
                 self._stop_accepting(
-                    self.workloads[workload_id],
+                    workload_id,
                     "it was cancelled",
                     now,
                     drop_queued=Cancelled("its session or batch was cancelled"),
@@ -271,7 +291,8 @@ class Scheduler:
     def _submit(self, event: JobSubmitted, now: float) -> None:
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
-        refusal = refuse_job(event, workload, unfinished)
+        recent = self._recent_submissions(event.instance, now)
+        refusal = refuse_job(event, workload, unfinished, len(recent))
         if refusal is not None:
             self._instructions.append(refusal)
             return
@@ -286,9 +307,18 @@ class Scheduler:
         job.story.append((now, "Queued"))
         self.jobs[job.id] = job
         self.unfinished[job.instance.id] = unfinished + 1
+        if job.instance.plan.max_submissions_per_minute is not None:
+            recent.append(now)
         self.queue.add(job, workload)
         if workload is not None:
             workload.jobs_submitted += 1
+
+    def _recent_submissions(self, instance: Instance, now: float) -> deque[float]:
+        """Return when an instance whose plan counts them has submitted jobs, for a minute."""
+        recent = self._submissions.setdefault(instance.id, deque())
+        while recent and recent[0] <= now - _MINUTE:
+            recent.popleft()
+        return recent
 
     def _advance_job(self, job: Job, expected: type[JobState], now: float) -> None:
         """Move a job on whose step has succeeded; one that was abandoned ends instead."""
@@ -362,10 +392,11 @@ class Scheduler:
     # -- sessions and batches ----------------------------------------------------------------
 
     def _stop_accepting(
-        self, workload: Workload, why: str, now: float, *, drop_queued: Outcome | None = None
+        self, workload_id: str, why: str, now: float, *, drop_queued: Outcome | None = None
     ) -> None:
         """Close a workload to submissions, and for good as soon as it has no job left."""
-        if workload.state is WorkloadState.CLOSED:
+        workload = self.open_workloads.get(workload_id)
+        if workload is None:  # closed before, and perhaps forgotten
             return
         workload.accepting_jobs = False
         workload.closed_because = workload.closed_because or why

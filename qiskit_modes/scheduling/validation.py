@@ -132,8 +132,8 @@ def _nobody_waits_in_vain(scheduler: Scheduler) -> None:
             session = scheduler.workloads[locks.reservation.holders[0]]
             _require(not session.queued, f"lanes are free and {session.id} has queued jobs")
         elif scheduler.draining_for is None:
-            waiting = [e.job_id for e in scheduler.queue.entries(scheduler.open_workloads)]
-            _require(not waiting, f"lanes are free and {waiting} wait")
+            entry = scheduler.queue.first(scheduler.open_workloads, scheduler.now)
+            _require(entry is None, f"lanes are free and {entry} waits")
     if scheduler.draining_for is not None:
         busy = not (locks.lanes.idle and locks.qpu.idle)
         _require(busy, f"nothing is in progress and {scheduler.draining_for.id} does not start")

@@ -11,6 +11,9 @@ from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.modes import current_session
 from tests.modes.staging import flipped
 
+# What is tested here needs no job, and a block without one warns.
+pytestmark = pytest.mark.filterwarnings("ignore:No job was submitted")
+
 
 def in_a_thread(function, *args):
     with ThreadPoolExecutor(1) as pool:

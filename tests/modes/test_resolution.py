@@ -11,6 +11,9 @@ from qiskit_modes import Batch, EstimatorV2, ModeWarning, SamplerV2, Session
 from qiskit_modes.exceptions import InvalidInputError
 from tests.modes.staging import flipped
 
+# What is tested here needs no job, and a block without one warns.
+pytestmark = pytest.mark.filterwarnings("ignore:No job was submitted")
+
 JOINS = (
     "A backend was passed in as the mode but a session context manager is open so this job will "
     "run inside this session/batch instead of in job mode."

@@ -9,8 +9,11 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes import Batch, Instance, LocalService, Plan, SamplerV2, Session
-from qiskit_modes.exceptions import RefusedError
+from qiskit_modes.exceptions import ModeWarning, RefusedError
 from tests.modes.staging import flipped
+
+# What is tested here needs no job, and a block without one warns.
+pytestmark = pytest.mark.filterwarnings("ignore:No job was submitted")
 
 ACCEPTING = "In progress, accepting new jobs"
 NOT_ACCEPTING = "In progress, not accepting new jobs"
@@ -333,3 +336,21 @@ def test_a_second_session_waits_for_the_first(manila, timed):
 def test_repr_tells_what_it_is(manila, timed):
     session = Session(manila)
     assert repr(session) == f"<Session {session.session_id} on fake_manila: Pending>"
+
+
+@pytest.mark.filterwarnings("error:No job was submitted")
+def test_a_block_without_a_job_warns(manila, timed):
+    with pytest.warns(ModeWarning, match="No job was submitted to this session"), Session(manila):
+        pass
+
+
+def test_no_warning_on_top_of_an_error(manila, timed, recwarn):
+    with pytest.raises(ZeroDivisionError), Session(manila):
+        raise ZeroDivisionError
+    assert not [w for w in recwarn if w.category is ModeWarning]
+
+
+def test_strict_turns_warnings_into_errors(manila, timed, monkeypatch):
+    monkeypatch.setenv("QISKIT_MODES_STRICT", "1")
+    with pytest.raises(ModeWarning, match="No job was submitted"), Session(manila):
+        pass

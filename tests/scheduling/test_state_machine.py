@@ -40,6 +40,7 @@ INSTANCES = [
     Instance("a", allocation_seconds=100),
     Instance("b", allocation_seconds=200),
     Instance("c", Plan("small", max_pending_jobs=3)),
+    Instance("d", Plan("metered", max_submissions_per_minute=4), limit_seconds=20),
 ]
 DURATIONS = st.sampled_from([0.0, 0.25, 1.0, 3.0, 59.0, 61.0, 1800.0, 11_000.0])
 

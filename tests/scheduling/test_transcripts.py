@@ -462,6 +462,46 @@ def test_the_instance_that_used_the_smaller_part_of_its_allocation_comes_first()
     assert turns.count("big") == 2 * turns.count("small")
 
 
+def test_nothing_starts_of_an_instance_at_its_limit_until_usage_leaves_the_window(driver):
+    carol = Instance("carol", limit_seconds=3)
+    driver.submit("a", 0, instance=carol)
+    driver.run_through("a", 0, 3, 3)
+    assert driver.submit("b", 4, instance=carol) == []
+    assert driver.submit("c", 4) == [Compile("c")]
+    relief = 3 + carol.plan.window_seconds
+    assert driver.scheduler.next_deadline() <= relief
+    driver.run_through("c", 5, 6, 7)
+    assert driver(TimePassed(), relief) == [Compile("b")]
+
+
+def test_what_is_active_goes_on_beyond_the_limit(driver):
+    carol = Instance("carol", limit_seconds=3)
+    driver.open("s", Mode.SESSION, instance=carol)
+    driver.submit("a", 0, "s", instance=carol)
+    driver.run_through("a", 0, 10, 10)
+    assert driver.submit("b", 11, "s", instance=carol) == [Compile("b")]
+
+
+def test_submissions_may_be_limited_by_the_minute(driver):
+    carol = Instance("carol", Plan("slow", max_submissions_per_minute=5))
+    for n in range(5):
+        driver.submit(f"j{n}", n, instance=carol)
+    (refused,) = driver.submit("j5", 59, instance=carol)
+    assert refused.refusal is Refusal.LIMIT
+    assert driver.scheduler.handle(TimePassed(), 60) == []
+    assert not any(isinstance(i, Refuse) for i in driver.submit("j6", 60, instance=carol))
+
+
+def test_queued_jobs_may_end_as_cancelled_at_the_maximum_ttl():
+    driver = Driver(lanes=1)
+    carol = Instance("carol", Plan("mild", queued_fail_at_ttl=False))
+    driver.open("s", Mode.SESSION, instance=carol, max_ttl_seconds=5)
+    for name in "ab":
+        driver.submit(name, 0, "s", instance=carol)
+    driver(TimePassed(), 5)
+    assert isinstance(driver.outcome("b"), Cancelled)
+
+
 def test_a_calibration_takes_the_qpu_between_jobs(driver):
     driver.submit("a", 0)
     driver.submit("b", 0)
