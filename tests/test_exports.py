@@ -9,8 +9,13 @@ import qiskit_ibm_runtime
 
 import qiskit_modes
 
-LAZY = ["qiskit_modes", "qiskit_modes.runtime", "qiskit_modes.primitives"]
-EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.simulation"]
+LAZY = [
+    "qiskit_modes",
+    "qiskit_modes.runtime",
+    "qiskit_modes.primitives",
+    "qiskit_modes.simulation",
+]
+EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling"]
 
 SCRIPTS_IMPORT = [
     "Batch",

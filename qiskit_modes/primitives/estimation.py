@@ -24,7 +24,7 @@ from qiskit_modes.primitives.parities import expectation_values
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 
 __all__ = ["count_executions", "estimator_steps"]
 
@@ -97,8 +97,8 @@ class _EstimatorJob:
             plan = _plan_of(each)
             per_basis = []
             for basis, sets in zip(plan.bases, plan.sets, strict=True):
-                measured = _measured_circuit(each, basis, instructions)
-                compiled = compile_circuit(measured, self._backend)
+                measured, content = _measured_circuit(each, basis, instructions)
+                compiled = compile_circuit(measured, self._backend, content=content)
                 circuits[compiled.key] = compiled
                 runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
                 per_basis.append(compiled.metadata)
@@ -142,11 +142,13 @@ def _plan_of(pub: EstimatorInput) -> MeasurementPlan:
 
 def _measured_circuit(
     pub: EstimatorInput, basis: PauliTerm, instructions: InstructionSet
-) -> QuantumCircuit:
+) -> tuple[QuantumCircuit, bytes]:
+    """Return a circuit that ends with the measurement of a basis, and its content key."""
     key = (pub.fingerprint, basis)
     measured = instructions.measured_circuits.get(key)
     if measured is None:
-        measured = measured_in(pub.circuit, basis, instructions)
+        circuit = measured_in(pub.circuit, basis, instructions)
+        measured = circuit, fingerprint(circuit)
         instructions.measured_circuits.put(key, measured)
     return measured
 

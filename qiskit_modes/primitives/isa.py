@@ -60,7 +60,8 @@ class InstructionSet:
     """What one backend can execute, and what was already worked out for circuits made of it.
 
     It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
-    estimation makes of a circuit (by its content key) and a basis in the gates of this backend.
+    estimation makes of a circuit (by its content key) and a basis in the gates of this backend, and
+    the content key of that.
 
     Args:
         name: The backend's name, for messages.
@@ -77,9 +78,9 @@ class InstructionSet:
         self.num_qubits = num_qubits
         self.names_only = names_only
         self._names = frozenset(target.operation_names) | _ALWAYS_SUPPORTED
-        self.measured_circuits: BoundedCache[tuple[bytes, Hashable], QuantumCircuit] = BoundedCache(
-            _MEASURED_CIRCUITS
-        )
+        self.measured_circuits: BoundedCache[
+            tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
+        ] = BoundedCache(_MEASURED_CIRCUITS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:

@@ -61,7 +61,7 @@ class _SamplerJob:
             if not _is_run(each):
                 self._simulations.append({})
                 continue
-            compiled = compile_circuit(each.circuit, self._backend)
+            compiled = compile_circuit(each.circuit, self._backend, content=each.fingerprint)
             circuits[compiled.key] = compiled
             runs.append(Run(compiled.key, each.parameter_values, each.shots))
             self._simulations.append(dict(compiled.metadata))

@@ -20,7 +20,7 @@ from qiskit_modes.scheduling.job import (
 from qiskit_modes.scheduling.workload import Workload
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.workers import Ticket
+    from qiskit_modes.runtime.gathering import Gathering
     from qiskit_modes.simulation.program import Program, Samples
 
 __all__ = ["JobMode", "JobRecord", "JobStatus", "WorkloadRecord"]
@@ -111,8 +111,10 @@ class JobRecord:
     """If its steps last what somebody says, instead of being executed."""
     simulated_step_ends: bool = False
     """Whether such a step is under way, so that its end has to be called off with the job."""
-    ticket: Ticket | None = None
-    """The program's way through the workers, while it is under way."""
+    pieces: list[Program] = field(default_factory=list)
+    """The program as it is divided among workers, while that is needed."""
+    gathering: Gathering | None = None
+    """The pieces' way through the workers, while they are under way."""
     finished: threading.Event = field(default_factory=threading.Event)
     """Set when its outcome is decided and what came of it can be read."""
 

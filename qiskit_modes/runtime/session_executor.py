@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
 from qiskit_modes.runtime.clock import Clock, SystemClock
+from qiskit_modes.runtime.gathering import Gathering
 from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
@@ -274,8 +275,8 @@ class SessionExecutor:
             self._do(step, job)
 
     def _abandon(self, job: JobRecord) -> None:
-        if job.ticket is not None:
-            self.workers.abandon(job.ticket)
+        if job.gathering is not None:
+            job.gathering.abandon()
         elif job.simulated_step_ends:
             job.simulated_step_ends = False
             self._timer.set(job.id, None, lambda: None)
@@ -301,6 +302,7 @@ class SessionExecutor:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program = steps.compile()
                 if job.simulated is None:
+                    job.pieces = self._divide(job.program)
                     # The start of a worker is not the QPU's time: it is over before the lock.
                     wait(self.workers.warm_up(self.jobs.busy_qpus()))
         except BaseException as error:  # whatever it is, the lane must be given back
@@ -308,19 +310,27 @@ class SessionExecutor:
         else:
             self._post(job.qpu, JobCompiled(job.id))
 
+    def _divide(self, program: Program) -> list[Program]:
+        """Return the pieces in which several workers can share a program."""
+        from qiskit_modes.simulation.division import split
+
+        return [program] if self.workers.size == 1 else split(program)
+
     def _execute(self, job: JobRecord) -> None:
         self.clock.work_begins()
         if job.simulated is not None:
             self._executed(job, self._simulated_execution(job.simulated, job.program))
             return
-        assert job.program is not None, "a job is executed after it was compiled"
         try:
-            job.ticket = self.workers.submit(job.program, partial(self._executed, job))
-        except RuntimeClosedError as error:
+            assert job.pieces, "a job is executed after it was compiled"
+            job.gathering = Gathering(self.workers, job.pieces, partial(self._executed, job))
+            job.gathering.start()
+        except Exception as error:  # whatever it is, the QPU must be given back
             self._executed(job, error)
 
     def _executed(self, job: JobRecord, answer: Answer) -> None:
-        job.ticket = job.program = None
+        job.gathering = job.program = None
+        job.pieces = []
         try:
             if isinstance(answer, BaseException):
                 self._fail(job, answer, worker=True)
@@ -374,8 +384,7 @@ class SessionExecutor:
         system = isinstance(error, WorkerDiedError | RuntimeClosedError | ProgramAbandoned)
         if job.core.outcome is None:
             job.error = error
-        message = getattr(error, "message", None) or str(error)
-        reason = f"{type(error).__name__}: {message}"
+        reason = f"{type(error).__name__}: {_words(error)}"
         self._post(job.qpu, JobFailed(job.id, Fault.SYSTEM if system else Fault.USER, reason))
 
     # -- what is kept --------------------------------------------------------------------------
@@ -385,7 +394,7 @@ class SessionExecutor:
         self.jobs.add(job)
 
     def _finish(self, job: JobRecord) -> None:
-        job.steps = job.samples = job.program = job.ticket = None
+        job.steps = job.samples = job.program = job.gathering = None
         self.jobs.finish(job)
         job.finished.set()
         self.clock.changed()
@@ -398,3 +407,10 @@ class SessionExecutor:
         for job_id in ended:
             if qpu.scheduler.jobs[job_id].final:
                 qpu.scheduler.forget_job(job_id)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(getattr(error, "message", None) or error)
+    except Exception:  # a user's own class: whatever it raises, the lane must be given back
+        return "(its message cannot be read)"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Hashable
 
 __all__ = ["ThreadTimer"]
+
+logger = logging.getLogger("qiskit_modes")
 
 
 class ThreadTimer:
@@ -61,14 +64,23 @@ class ThreadTimer:
                 while not due and not self._closed:
                     earliest = min((at for at, _ in self._deadlines.values()), default=None)
                     self._sleeps_until = earliest
-                    self._condition.wait(None if earliest is None else earliest - self._now())
+                    self._condition.wait(self._seconds_until(earliest))
                     due = self._take_due()
                 if self._closed:
                     return
                 # Awake: a new deadline is seen when this thread looks again, without a notify.
                 self._sleeps_until = float("-inf")
             for callback in due:
-                callback()
+                try:
+                    callback()
+                except Exception:  # a bug, but of one QPU: the deadlines of the others still count
+                    logger.exception("a deadline could not be acted on")
+
+    def _seconds_until(self, deadline: float | None) -> float | None:
+        if deadline is None:
+            return None
+        # A plan without limits has deadlines at infinity, for which no thread can sleep.
+        return min(max(deadline - self._now(), 0.0), threading.TIMEOUT_MAX)
 
     def _take_due(self) -> list[Callable[[], None]]:
         now = self._now()

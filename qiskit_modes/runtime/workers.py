@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import worker_process
@@ -81,6 +81,17 @@ class Ticket:
         self.keys = tuple(self.program.circuits)
 
 
+class _Unusable(Executor):
+    """Stands for an executor that could not be made: fails the first program that it gets."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Raise what was raised when the executor should have been made."""
+        raise self._error
+
+
 class _Worker:
     """One executor, the program it has, and what it is believed to know."""
 
@@ -129,7 +140,13 @@ class _Worker:
         thread that serves its answers.
         """
         if self.can_be_killed:
+            # A program larger than the pipe's buffer may be half sent. Nobody will read the rest,
+            # and loky's thread would wait for that for ever: without a reader it ends.
+            queue = getattr(self.executor, "_call_queue", None)
             self.executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+            reader = getattr(queue, "_reader", None)
+            if reader is not None:
+                reader.close()
         else:
             self.executor.shutdown(wait=False, cancel_futures=True)
 
@@ -172,7 +189,7 @@ class WorkerPool:
         """
         with self._mutex:
             missing = 0 if self._closed else min(count, self.size) - len(self._workers)
-            new = [_Worker(self._new_executor()) for _ in range(missing)]
+            new = [self._new_worker() for _ in range(missing)]
             self._workers += new
             workers = list(self._workers)
         for worker in new:
@@ -257,9 +274,15 @@ class WorkerPool:
         if idle:
             return idle[0]
         if len(self._workers) < self.size and not self._closed:
-            self._workers.append(_Worker(self._new_executor()))
+            self._workers.append(self._new_worker())
             return self._workers[-1]
         return None
+
+    def _new_worker(self) -> _Worker:
+        try:
+            return _Worker(self._new_executor())
+        except Exception as error:  # no processes or semaphores left, a cluster is gone
+            return _Worker(_Unusable(error))
 
     def _start(self, worker: _Worker) -> None:
         # An executor that cannot even be started fails the first program that it gets.

@@ -38,7 +38,8 @@ class Ledger:
         if account is None:
             return 0.0
         window = instance.plan.window_seconds
-        while window is not None and account.entries and account.entries[0][0] <= now - window:
+        # The same expression as in next_relief: rounded otherwise, usage would never be relieved.
+        while window is not None and account.entries and account.entries[0][0] + window <= now:
             account.total_seconds -= account.entries.popleft()[1]
         if not account.entries:
             # Subtracting what was added leaves rounding errors behind; an empty account has none.

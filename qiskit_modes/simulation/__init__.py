@@ -2,17 +2,20 @@
 
 Knows nothing of jobs, threads or processes; plain data goes in and out. `compile_circuit` turns a
 circuit and the noise of its backend into a `CompiledCircuit`, once; `execute` runs programs of
-such circuits with any number of parameter sets.
+such circuits with any number of parameter sets, and needs no Qiskit for it.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from qiskit_modes.simulation.cache import compile_circuit
-from qiskit_modes.simulation.compiled import CompiledCircuit
-from qiskit_modes.simulation.division import join, split
-from qiskit_modes.simulation.execution import execute, outcome_probabilities
-from qiskit_modes.simulation.fingerprint import fingerprint
-from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
+from qiskit_modes._lazy import lazy
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.cache import compile_circuit
+    from qiskit_modes.simulation.compiled import CompiledCircuit
+    from qiskit_modes.simulation.division import join, split
+    from qiskit_modes.simulation.execution import execute, outcome_probabilities
+    from qiskit_modes.simulation.content import fingerprint
+    from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 
 __all__ = [
     "CompiledCircuit",
@@ -27,3 +30,20 @@ __all__ = [
     "outcome_probabilities",
     "split",
 ]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "CompiledCircuit": "qiskit_modes.simulation.compiled",
+        "Program": "qiskit_modes.simulation.program",
+        "Run": "qiskit_modes.simulation.program",
+        "RunSamples": "qiskit_modes.simulation.program",
+        "Samples": "qiskit_modes.simulation.program",
+        "compile_circuit": "qiskit_modes.simulation.cache",
+        "execute": "qiskit_modes.simulation.execution",
+        "fingerprint": "qiskit_modes.simulation.content",
+        "join": "qiskit_modes.simulation.division",
+        "outcome_probabilities": "qiskit_modes.simulation.execution",
+        "split": "qiskit_modes.simulation.division",
+    },
+)

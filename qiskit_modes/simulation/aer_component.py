@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit import QuantumCircuit
 
-from qiskit_modes.exceptions import QiskitModesError
 from qiskit_modes.simulation.pauli_basis import RealArray
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 __all__ = ["AerComponent"]
 
@@ -65,11 +66,15 @@ class AerComponent:
         simulator = AerSimulator(noise_model=self._readout_model(), **self.options)
         result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()
         if not result.success:
+            from qiskit_modes.exceptions import QiskitModesError
+
             raise QiskitModesError(
                 f"Aer failed on {self.circuit.num_qubits} joined qubits with the method "
                 f"{self.options['method']!r}: {result.status}"
             )
-        memories = [int(memory, 16) for memory in result.results[0].data.memory]
+        # Where no shot came to a measurement, Aer says nothing of the memory.
+        recorded = getattr(result.results[0].data, "memory", ["0x0"] * shots)
+        memories = [int(memory, 16) for memory in recorded]
         bits = np.array([[memory >> bit & 1 for bit in self.clbits] for memory in memories])
         # Aer may sort the shots of an ideal circuit; shots of components are paired at random.
         return generator.permutation(bits.astype(np.bool_))

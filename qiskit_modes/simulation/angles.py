@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import Parameter, ParameterExpression
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.pauli_basis import RealArray
+
+if TYPE_CHECKING:
+    from qiskit.circuit import Parameter, ParameterExpression
 
 __all__ = ["AngleTable", "Angles", "number"]
 
@@ -107,6 +108,9 @@ def number(value: Any, where: str, loop_values: Mapping[Parameter, float]) -> An
     Raises:
         UnsupportedCircuitError: If the value is neither real nor an expression.
     """
+    # Here and not above: a worker that runs programs needs no Qiskit.
+    from qiskit.circuit import ParameterExpression
+
     if isinstance(value, ParameterExpression):
         known = {p: loop_values[p] for p in value.parameters if p in loop_values}
         bound = value.bind(known) if known else value
@@ -118,6 +122,8 @@ def number(value: Any, where: str, loop_values: Mapping[Parameter, float]) -> An
     except TypeError:
         plain = complex("nan")
     if plain.imag or math.isnan(plain.real):
+        from qiskit_modes.exceptions import UnsupportedCircuitError
+
         raise UnsupportedCircuitError(
             f"{where}: expected a real number or an expression of parameters as its parameter, "
             f"found {value!r}."

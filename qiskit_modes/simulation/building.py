@@ -20,8 +20,8 @@ from qiskit_modes.simulation.methods import (
     SimulatorChoice,
     available_bytes,
     check_memory,
-    choose_aer_method,
     density_fits,
+    is_clifford,
     is_ideal,
 )
 from qiskit_modes.simulation.noise import NO_CONFUSION, NoiseSource
@@ -39,6 +39,7 @@ from qiskit_modes.simulation.operations import (
 )
 from qiskit_modes.simulation.plan import Plan, build_plan
 from qiskit_modes.simulation.products import ProductPool
+from qiskit_modes.simulation.reading import Extent
 from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["ComponentBuilder"]
@@ -49,6 +50,7 @@ class ComponentBuilder:
 
     Args:
         circuit: The whole circuit.
+        extents: What each of its instructions touches.
         noise: Its noise.
         choice: What the user chose.
         pool: Collects the products that depend on angles.
@@ -58,12 +60,14 @@ class ComponentBuilder:
     def __init__(
         self,
         circuit: QuantumCircuit,
+        extents: Sequence[Extent],
         noise: NoiseSource,
         choice: SimulatorChoice,
         pool: ProductPool,
         settings: Settings,
     ) -> None:
         self._circuit = circuit
+        self._extents = extents
         self._noise = noise
         self._choice = choice
         self._pool = pool
@@ -127,9 +131,9 @@ class ComponentBuilder:
 
     def _aer(self, block: Block) -> AerComponent:
         """Return a component that Aer simulates."""
-        method = choose_aer_method(block, self._choice)
+        cut = cut_circuit(self._circuit, self._extents, block, self._noise)
+        method = self._choice.method or ("stabilizer" if is_clifford(cut) else "statevector")
         check_memory(method, len(block.qubits), self._available)
-        cut = cut_circuit(self._circuit, block.qubits, self._noise)
         columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
         readout = {
             place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))

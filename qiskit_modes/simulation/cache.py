@@ -14,14 +14,14 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.compiling import compile_with_noise, noise_source
-from qiskit_modes.simulation.fingerprint import fingerprint
+from qiskit_modes.simulation.content import fingerprint
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.noise import Fact, NoiseSource
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
 
 __all__ = ["compile_circuit"]
 
-CIRCUITS_PER_BACKEND = 256
+CIRCUITS_PER_BACKEND = 1024
 """Compiled circuits that are kept for each living backend object, some 20 kB each."""
 
 
@@ -49,7 +49,11 @@ _caches: dict[int, _BackendCache] = {}
 
 
 def compile_circuit(
-    circuit: QuantumCircuit, backend: BackendV2, settings: Settings = DEFAULT_SETTINGS
+    circuit: QuantumCircuit,
+    backend: BackendV2,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    content: bytes | None = None,
 ) -> CompiledCircuit:
     """Return a circuit with a backend's noise, ready to run.
 
@@ -61,13 +65,15 @@ def compile_circuit(
         backend: Where the noise is read: an `AerSimulator` has that of its noise model, any
             other backend the one that ``AerSimulator.from_backend`` would give it.
         settings: Switches for tests.
+        content: The circuit's `fingerprint`, where the caller has it and the circuit has not been
+            changed since.
 
     Raises:
         UnsupportedCircuitError: If the circuit has a construct that cannot be simulated.
         SimulationTooLargeError: If it needs more memory than there is.
     """
     noise, choice = noise_source(backend), SimulatorChoice.of(backend)
-    content = fingerprint(circuit)
+    content = fingerprint(circuit) if content is None else content
     key = (content, type(noise), choice, settings)
     entry = _find(backend, key)
     if entry is None or not entry.holds(noise):

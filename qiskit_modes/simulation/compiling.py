@@ -44,7 +44,7 @@ def compile_with_noise(
     settings: Settings,
 ) -> CompiledCircuit:
     """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards."""
-    block, angles = read_circuit(circuit, noise)
+    block, angles, extents = read_circuit(circuit, noise)
     index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
     registers = tuple(
         (register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs
@@ -52,7 +52,7 @@ def compile_with_noise(
     block = prune(block, range(circuit.num_clbits), drop=settings.prune)
     blocks = split(block) if settings.split_components else [block] if block.clbits else []
     pool = ProductPool()
-    builder = ComponentBuilder(circuit, noise, choice, pool, settings)
+    builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings)
     components = tuple(map(builder.build, blocks))
     key = hashlib.blake2b(fingerprint + _digest_of_noise(block), digest_size=16).hexdigest()
     return CompiledCircuit(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.packing import Bytes
@@ -105,6 +104,9 @@ def outcome_probabilities(
     joint = {0: 1.0}
     for component in compiled.components:
         if isinstance(component, AerComponent):
+            # Here and not above: a worker that runs programs needs no Qiskit.
+            from qiskit_modes.exceptions import UnsupportedCircuitError
+
             raise UnsupportedCircuitError(
                 f"{component.circuit.num_qubits} joined qubits of the circuit are simulated by "
                 f"{component.method}, which draws shots and knows no exact probabilities."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qiskit_modes.exceptions import QiskitModesError
 from qiskit_modes.simulation.branches import Branches, concatenate
 from qiskit_modes.simulation.classical import Expression, write
 from qiskit_modes.simulation.density import apply_plan
@@ -116,6 +115,9 @@ class Walk:
         """End a loop: silently if what still runs is too improbable to be seen."""
         running = branches.weight()
         if running > IMPROBABLE:
+            # Here and not above: a worker that runs programs needs no Qiskit.
+            from qiskit_modes.exceptions import QiskitModesError
+
             raise QiskitModesError(
                 f"A while_loop still runs after {self.max_loop_rounds} rounds with the "
                 f"probability {running:.2g}. Let its condition become false."

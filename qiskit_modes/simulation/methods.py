@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
 import numpy as np
+from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
-from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Rotation
+from qiskit_modes.simulation.operations import Block, Channel, Rotation
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["SimulatorChoice", "available_bytes", "check_memory", "choose_aer_method"]
+__all__ = [
+    "SimulatorChoice",
+    "available_bytes",
+    "check_memory",
+    "density_fits",
+    "is_clifford",
+    "is_ideal",
+]
 
 OURS = frozenset({"automatic", "density_matrix"})
 """Methods of an `AerSimulator` for which the density matrices of this package stand in."""
@@ -58,11 +67,6 @@ def density_fits(elements: int, available: int, settings: Settings) -> bool:
     return elements <= settings.max_density_elements and COPIES * 8 * elements <= available
 
 
-def choose_aer_method(block: Block, choice: SimulatorChoice) -> str:
-    """Return Aer's method for a component that is not kept as a density matrix."""
-    return choice.method or ("stabilizer" if is_clifford(block) else "statevector")
-
-
 def check_memory(method: str, num_qubits: int, available: int) -> None:
     """Refuse what would not fit.
 
@@ -86,25 +90,33 @@ def check_memory(method: str, num_qubits: int, available: int) -> None:
     )
 
 
-def is_clifford(block: Block) -> bool:
-    """Tell whether a stabilizer simulation is exact: Clifford gates and Pauli errors only."""
-    for operation in block.operations:
-        match operation:
-            case Rotation():
-                return False
-            case Channel(matrix=matrix, forgets=forgets) if not forgets:
-                signs = np.abs(matrix)
-                clifford = np.allclose(signs, np.round(signs)) and np.allclose(signs.sum(axis=1), 1)
-                pauli = np.allclose(matrix, np.diag(np.diagonal(matrix)))
-                if not clifford and not pauli:
-                    return False
-            case Branch(arms):
-                if not all(is_clifford(inner) for _, inner in arms):
-                    return False
-            case Loop(_, body):
-                if not is_clifford(body):
-                    return False
-    return True
+def is_clifford(circuit: QuantumCircuit) -> bool:
+    """Tell whether Aer's stabilizer method simulates a circuit, its errors included, exactly."""
+    return all(_is_clifford_step(step) for step in circuit.data)
+
+
+def _is_clifford_step(step: CircuitInstruction) -> bool:
+    operation = step.operation
+    if step.name == "rz":
+        angle = operation.params[0]
+        if isinstance(angle, ParameterExpression):
+            return False
+        return math.isclose(math.remainder(angle, math.pi / 2), 0.0, abs_tol=1e-12)
+    blocks = getattr(operation, "blocks", ())
+    if blocks:
+        return all(map(is_clifford, blocks))
+    error = getattr(operation, "_quantum_error", None)
+    if error is not None:
+        return all(inner.name in _PAULI_NAMES for term in error.circuits for inner in term.data)
+    return step.name in _CLIFFORD_NAMES
+
+
+_PAULI_NAMES = frozenset({"id", "x", "y", "z", "pauli", "reset"})
+_CLIFFORD_NAMES = (
+    _PAULI_NAMES
+    | {"h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "ecr", "swap"}
+    | {"measure", "delay", "store", "break_loop", "continue_loop"}
+)
 
 
 def is_ideal(block: Block) -> bool:

@@ -36,15 +36,19 @@ from qiskit_modes.simulation.pauli_basis import (
     prepared,
 )
 
-__all__ = ["CircuitReader", "noise_label", "read_circuit"]
+__all__ = ["CircuitReader", "Extent", "noise_label", "read_circuit"]
 
 LARGEST_MATRIX_QUBITS = 3
 """A gate on more qubits is taken apart by its definition if it has one: its channel's matrix
 would have 16^n entries."""
 
 
-def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles]:
-    """Return a circuit's operations, errors included, and the angles of its rotations.
+Extent = tuple[frozenset[int], frozenset[int]]
+"""Qubits and classical bits that an instruction touches, not counting barriers inside it."""
+
+
+def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles, list[Extent]]:
+    """Return a circuit's operations, the angles of its rotations, and each instruction's extent.
 
     Args:
         circuit: The circuit; its qubits are the device's.
@@ -60,8 +64,9 @@ def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, An
         clbits={clbit: index for index, clbit in enumerate(circuit.clbits)},
         loop_values={},
     )
-    block = reader.block(circuit.data, scope)
-    return block, reader.angles.finish()
+    blocks = [reader.block([instruction], scope) for instruction in circuit.data]
+    whole = Block(tuple(operation for block in blocks for operation in block.operations))
+    return whole, reader.angles.finish(), [(block.qubits, block.clbits) for block in blocks]
 
 
 def noise_label(operation: Instruction) -> str:

@@ -91,7 +91,7 @@ def _plain_program_seconds(vqe):
     errors = model._local_quantum_errors
     programs = []
     for basis in estimation._plan_of(pub).bases:
-        measured = estimation._measured_circuit(pub, basis, instructions)
+        measured, _ = estimation._measured_circuit(pub, basis, instructions)
         bound = measured.assign_parameters(pub.parameter_values[0])
         active = sorted({bound.find_bit(q).index for i in bound.data for q in i.qubits})
         where = {qubit: position for position, qubit in enumerate(active)}

@@ -97,10 +97,10 @@ def test_one_failure_does_not_touch_the_others(manila, timed, monkeypatch):
 
     compile_circuit = sampling.compile_circuit
 
-    def fail_for_two_qubits(circuit, backend):
+    def fail_for_two_qubits(circuit, backend, **more):
         if circuit.num_qubits == 2:
             raise ArithmeticError("two are too many")
-        return compile_circuit(circuit, backend)
+        return compile_circuit(circuit, backend, **more)
 
     monkeypatch.setattr(sampling, "compile_circuit", fail_for_two_qubits)
     with Batch(manila) as batch:

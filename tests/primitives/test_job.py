@@ -397,7 +397,7 @@ def test_cancel_while_the_job_is_just_ending(submit, timed, on_qpu, stage, manil
 
 @pytest.mark.parametrize("step", ["compile_circuit", "_pub_result"])
 def test_a_step_that_fails(submit, timed, monkeypatch, step):
-    def fail(*_):
+    def fail(*_, **__):
         raise ArithmeticError("the bits fell over")
 
     with monkeypatch.context() as patched:

@@ -1,0 +1,95 @@
+"""One program in several pieces, executed by as many workers as are free."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from qiskit_modes.runtime.worker_process import Execution
+from qiskit_modes.runtime.workers import Answer, Ticket, WorkerPool
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.program import Program
+
+__all__ = ["Gathering"]
+
+
+class Gathering:
+    """Sends the pieces of a program to a pool, and answers once when all of them have ended.
+
+    If a piece fails, the others are abandoned, and the answer is its error; but it comes only when
+    every piece has ended, because until then a worker is busy with the job.
+
+    Args:
+        workers: Where to send them.
+        pieces: What to send; at least one.
+        on_done: Called exactly once, with the joined samples or with the first error.
+    """
+
+    def __init__(
+        self, workers: WorkerPool, pieces: Sequence[Program], on_done: Callable[[Answer], None]
+    ) -> None:
+        self._workers = workers
+        self._pieces = pieces
+        self._on_done = on_done
+        self._mutex = threading.Lock()
+        """Guards everything below; nothing is sent and nobody called while it is held."""
+        self._left = len(pieces)
+        self._executions: list[Execution] = []
+        self._error: BaseException | None = None
+        self._tickets: list[Ticket] = []
+        self._abandoned = False
+
+    def start(self) -> None:
+        """Send all pieces. Does not wait; the answer may come before this returns.
+
+        Raises:
+            RuntimeClosedError: If the pool was closed before anything was sent.
+        """
+        for number, piece in enumerate(self._pieces):
+            try:
+                ticket = self._workers.submit(piece, self._answered)
+            except Exception as error:
+                if number == 0:
+                    raise
+                self._answered(error)
+                continue
+            with self._mutex:
+                self._tickets.append(ticket)
+                abandoned = self._abandoned
+            if abandoned:
+                self._workers.abandon(ticket)
+
+    def abandon(self) -> None:
+        """Stop what can be stopped; the answer comes all the same."""
+        with self._mutex:
+            self._abandoned = True
+            tickets = list(self._tickets)
+        for ticket in tickets:
+            self._workers.abandon(ticket)
+
+    def _answered(self, answer: Answer) -> None:
+        with self._mutex:
+            self._left -= 1
+            last = self._left == 0
+            failed_first = isinstance(answer, BaseException) and self._error is None
+            if isinstance(answer, Execution):
+                self._executions.append(answer)
+            elif self._error is None:
+                self._error = answer
+        if failed_first and not last:
+            self.abandon()
+        if last:
+            self._on_done(self._error or self._joined())
+
+    def _joined(self) -> Execution:
+        from qiskit_modes.simulation.division import join
+
+        if len(self._executions) == 1:
+            return self._executions[0]
+        return Execution(
+            join([execution.samples for execution in self._executions]),
+            min(execution.started for execution in self._executions),
+            max(execution.stopped for execution in self._executions),
+        )
