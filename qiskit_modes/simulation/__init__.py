@@ -12,9 +12,9 @@ from qiskit_modes._lazy import lazy
 if TYPE_CHECKING:
     from qiskit_modes.simulation.cache import compile_circuit
     from qiskit_modes.simulation.compiled import CompiledCircuit
+    from qiskit_modes.simulation.content import fingerprint
     from qiskit_modes.simulation.division import join, split
     from qiskit_modes.simulation.execution import execute, outcome_probabilities
-    from qiskit_modes.simulation.content import fingerprint
     from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 
 __all__ = [

@@ -19,10 +19,16 @@ TOLERANCE = 1e-9
 def assert_same(
     found: Mapping[int, float], expected: Mapping[int, float], circuit: QuantumCircuit
 ) -> None:
-    """Fail unless two distributions over classical memories are the same; show the circuit."""
+    """Fail unless two distributions over classical memories are the same; show the circuit.
+
+    Aer's C++ leaves out improbable terms of errors, so that its states lose some trace: about 1e-9
+    with each two-qubit gate. What is lost is missing somewhere, so that much may be missing here.
+    """
+    lost = 1.0 - sum(expected.values())
+    assert -TOLERANCE < lost < 1e-7, f"what is expected is no distribution: {lost} is missing"
     for memory in found.keys() | expected.keys():
         difference = found.get(memory, 0.0) - expected.get(memory, 0.0)
-        if abs(difference) >= TOLERANCE:
+        if not -TOLERANCE < difference < TOLERANCE + lost:
             raise AssertionError(f"{memory:b}: {found} {expected}\n{_as_text(circuit)}")
 
 

@@ -1,4 +1,7 @@
-"""Circuits without feed-forward have exactly the distribution that Aer gives the whole device."""
+"""Circuits without feed-forward have exactly the distribution that Aer gives the whole device.
+
+Aer's own rounding is about 1e-9; a naive sum over branches, which rounds less, is asked too.
+"""
 
 import numpy as np
 from hypothesis import given
@@ -12,6 +15,7 @@ from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from tests.simulation.aer_oracle import aer_distribution
 from tests.simulation.comparing import assert_same
 from tests.simulation.devices import device, noise_model
+from tests.simulation.reference import reference_distribution
 from tests.simulation.strategies import static_circuits, static_devices
 
 
@@ -25,6 +29,7 @@ def test_as_aer_on_small_devices(data, name):
     found = outcome_probabilities(compile_circuit(circuit, backend), values)
     bound = circuit.assign_parameters(dict(zip(circuit.parameters, values, strict=True)))
     assert_same(found, aer_distribution(bound, noise_model(backend)), circuit)
+    assert_same(found, reference_distribution(bound, backend, noise_model(backend)), circuit)
 
 
 def test_as_aer_on_a_large_device():
