@@ -289,10 +289,10 @@ class LocalService:
         }
         if instance.allocation is not None:
             answer["usage_allocation_seconds"] = instance.allocation
-        if instance.limit_seconds is not None:
-            answer["usage_limit_seconds"] = instance.limit_seconds
-            answer["usage_limit_reached"] = consumed >= instance.limit_seconds
-        most = instance.allocation if instance.limit_seconds is None else instance.limit_seconds
+        if instance.limit is not None:
+            answer["usage_limit_seconds"] = instance.limit
+            answer["usage_limit_reached"] = consumed >= instance.limit
+        most = instance.allocation if instance.limit is None else instance.limit
         if most is not None:
             answer["usage_remaining_seconds"] = max(most - consumed, 0.0)
         return answer

@@ -8,7 +8,12 @@ from typing import Any, ClassVar
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
-from qiskit_modes.exceptions import RefusedError, UnsupportedOptionError
+from qiskit_modes.exceptions import (
+    InvalidInputError,
+    QiskitModesWarning,
+    RefusedError,
+    UnsupportedOptionError,
+)
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options import (
@@ -18,12 +23,15 @@ from qiskit_modes.primitives.options import (
 )
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.warn import warn
 
 __all__ = ["Primitive"]
 
 _OVERHEAD_SECONDS = 2.0
-_SECONDS_PER_EXECUTION = 0.00035
-"""The service's quick formula for usage: 250 us between executions, about 100 us for each."""
+_CIRCUIT_SECONDS = 100e-6
+_REP_DELAY_SECONDS = 250e-6
+"""The service's quick formula for usage: an overhead for each job, and for each execution the time
+of a typical circuit and the usual delay between two of them."""
 
 
 class Primitive:
@@ -98,19 +106,37 @@ class Primitive:
 
         Raises:
             IBMRuntimeError: If the rules refuse it, with the reason.
+
+        Warns:
+            QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
+        instance = resolution.instance
+        most = instance.plan.max_sampler_executions
+        if self._primitive_id == "sampler" and most is not None and executions > most:
+            raise InvalidInputError(
+                f"the job asks for {executions:,} executions of circuits, and the "
+                f"{instance.plan.name} plan allows {most:,} in one job of a sampler; use fewer "
+                "shots or divide the job"
+            )
+        if resolution.runtime.ledger.is_limited(instance, resolution.runtime.clock.now()):
+            warn(
+                f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "
+                "but does not start before usage leaves the window of the plan.",
+                QiskitModesWarning,
+                stacklevel=3,
+            )
         record = JobRecord(
             id=str(uuid.uuid4()),
             qpu=resolution.runtime.qpu(resolution.backend),
             steps=steps,
             backend=resolution.backend,
-            instance=resolution.instance,
+            instance=instance,
             mode=resolution.mode,
             workload=resolution.workload,
             primitive_id=self._primitive_id,
             inputs={"pubs": pubs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
-            usage_estimation_seconds=_OVERHEAD_SECONDS + _SECONDS_PER_EXECUTION * executions,
+            usage_estimation_seconds=_quick_estimate(options, executions),
         )
         try:
             resolution.runtime.submit(
@@ -119,3 +145,10 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
+
+
+def _quick_estimate(
+    options: ResolvedSamplerOptions | ResolvedEstimatorOptions, executions: int
+) -> float:
+    rep_delay = _REP_DELAY_SECONDS if options.rep_delay is None else options.rep_delay
+    return _OVERHEAD_SECONDS + (rep_delay + _CIRCUIT_SECONDS) * executions

@@ -22,11 +22,12 @@ ACTING = frozenset(
         "default_shots",
         "environment.job_tags",
         "environment.max_execution_time",
+        "execution.rep_delay",
         "max_execution_time",
         "simulator.seed_simulator",
     }
 )
-"""The options that act, as dotted paths."""
+"""The options that act, as dotted paths; ``rep_delay`` acts on the estimate of usage."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,6 @@ _OTHERS = {
         "every shot starts in the ground state",
         "Leave it unset or set it to True",
     ),
-    "execution.rep_delay": (_NO_HARDWARE, "Leave it unset"),
     "execution.scheduler_timing": (_NO_HARDWARE, "Leave it unset or set it to False"),
     "execution.stretch_values": (_NO_HARDWARE, "Leave it unset or set it to False"),
     "execution.meas_type": (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -62,6 +63,9 @@ class _Common:
 
     max_execution_time_seconds: int | None
     """``max_execution_time``, or the deprecated one of ``environment``; None: no limit given."""
+
+    rep_delay: float | None
+    """``execution.rep_delay`` in seconds, for the estimate of usage; None for the usual one."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ def _resolve_common(model: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
         "seed": _seed(model.simulator.seed_simulator),
         "job_tags": check_tags(model.environment.job_tags, "The option environment.job_tags"),
         "max_execution_time_seconds": _max_execution_time(model),
+        "rep_delay": _rep_delay(model.execution.rep_delay),
     }
 
 
@@ -181,6 +186,14 @@ def _seed(seed: Any) -> int | None:
             f"The option simulator.seed_simulator must be an integer of at least 0, not {seed!r}."
         )
     return seed
+
+
+def _rep_delay(seconds: Any) -> float | None:
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds < math.inf):
+        raise InvalidInputError(
+            f"The option execution.rep_delay must be a number of seconds from 0, not {seconds!r}."
+        )
+    return seconds
 
 
 def check_tags(tags: Any, what: str = "job tags") -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qiskit_modes.scheduling.instructions import Wait
-from qiskit_modes.scheduling.waiting import CALIBRATION
+from qiskit_modes.scheduling.waiting import CALIBRATION, MAINTENANCE
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
@@ -16,8 +16,8 @@ __all__ = ["describe_wait"]
 def describe_wait(job: JobRecord, wait: Wait) -> str:
     """Return one sentence or two: whom a job waits for, and for how long at most."""
     blocker = job.qpu.scheduler.workloads.get(wait.blocker_id)
-    if wait.blocker_id == CALIBRATION:
-        who = f"the calibration of {job.qpu.name}, which"
+    if wait.blocker_id in (CALIBRATION, MAINTENANCE):
+        who = f"the {wait.blocker_id} of {job.qpu.name}, which"
     elif blocker is not None:
         who = f"{blocker.mode} {blocker.id}, which"
     else:

@@ -44,6 +44,7 @@ from qiskit_modes.scheduling.events import (
     JobFailed,
     JobPostProcessed,
     JobSubmitted,
+    MaintenanceBegan,
     TimePassed,
     WorkloadCancelled,
     WorkloadClosed,
@@ -166,6 +167,10 @@ class SessionExecutor:
         self._timer.close()
         return outstanding
 
+    def maintain(self, qpu: QPU, seconds: float) -> None:
+        """Take a QPU out of service: what is on it ends, nothing more gets it meanwhile."""
+        self._post(qpu, MaintenanceBegan(seconds))
+
     def _cancel_all(self) -> list[JobRecord]:
         unfinished = self.jobs.unfinished()
         for job in unfinished:
@@ -270,7 +275,8 @@ class SessionExecutor:
         assert simulated is not None
         job.simulated_step_ends = False
         if simulated.fails_in == step:
-            self._fail(job, simulated.error or RuntimeError("the test says so"))
+            error = simulated.error or RuntimeError("the test says so")
+            self._fail(job, error, code=simulated.code)
         else:
             self._do(step, job)
 
@@ -370,7 +376,14 @@ class SessionExecutor:
         stop = min(max(stopped, start), last)
         return ExecutionSpan(self.clock.utc(start), self.clock.utc(stop))
 
-    def _fail(self, job: JobRecord, error: BaseException, *, worker: bool = False) -> None:
+    def _fail(
+        self,
+        job: JobRecord,
+        error: BaseException,
+        *,
+        worker: bool = False,
+        code: int | None = None,
+    ) -> None:
         """Report that a step has ended without success."""
         from concurrent.futures import BrokenExecutor
 
@@ -385,7 +398,8 @@ class SessionExecutor:
         if job.core.outcome is None:
             job.error = error
         reason = f"{type(error).__name__}: {_words(error)}"
-        self._post(job.qpu, JobFailed(job.id, Fault.SYSTEM if system else Fault.USER, reason))
+        fault = Fault.SYSTEM if system else Fault.USER
+        self._post(job.qpu, JobFailed(job.id, fault, reason, code))
 
     # -- what is kept --------------------------------------------------------------------------
 

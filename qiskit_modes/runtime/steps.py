@@ -64,6 +64,8 @@ class SimulatedSteps:
     """At the end of which step the job fails; None if it succeeds."""
     error: BaseException | None = None
     """What it fails with."""
+    code: int | None = None
+    """The service's code for the failure, if it should have one."""
 
     def seconds(self, step: StepName) -> float:
         """Return how long a step lasts."""

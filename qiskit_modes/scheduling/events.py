@@ -17,6 +17,7 @@ __all__ = [
     "JobFailed",
     "JobPostProcessed",
     "JobSubmitted",
+    "MaintenanceBegan",
     "TimePassed",
     "WorkloadCancelled",
     "WorkloadClosed",
@@ -107,6 +108,13 @@ class CalibrationDue:
 
 
 @dataclass(frozen=True)
+class MaintenanceBegan:
+    """The QPU is taken out of service: what is on it ends, nothing more gets it meanwhile."""
+
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
 class TimePassed:
     """Nothing happened but time: a deadline may have been reached."""
 
@@ -122,5 +130,6 @@ Event = (
     | JobFailed
     | CancelRequested
     | CalibrationDue
+    | MaintenanceBegan
     | TimePassed
 )

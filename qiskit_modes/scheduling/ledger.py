@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
 from qiskit_modes.scheduling.plan import Instance
 
 __all__ = ["Ledger"]
+
+_ROUNDING_SECONDS = 1e-6
+"""Differences of times on a clock that has run for weeks are no more precise than this."""
 
 
 @dataclass
@@ -54,8 +58,15 @@ class Ledger:
 
     def is_limited(self, instance: Instance, now: float) -> bool:
         """Return whether ``instance`` has used all that it may, so that nothing of it starts."""
-        limit = instance.limit_seconds
-        return limit is not None and self.used(instance, now) >= limit
+        return self.remaining(instance, now) <= 0.0
+
+    def remaining(self, instance: Instance, now: float) -> float:
+        """Return how many seconds ``instance`` may still use; infinity without a limit."""
+        if instance.limit is None:
+            return math.inf
+        left = instance.limit - self.used(instance, now)
+        # What was stopped exactly at the limit may be charged a rounding error less.
+        return left if left > _ROUNDING_SECONDS else 0.0
 
     def next_relief(self, instance: Instance) -> float | None:
         """Return when the oldest usage of ``instance`` leaves the window; None if none will."""

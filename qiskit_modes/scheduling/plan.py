@@ -55,15 +55,26 @@ class Plan:
     allocation_seconds: float | None = None
     """Share of QPU time of an instance that does not say its own; None counts as unlimited."""
 
+    limit_seconds: float | None = None
+    """Usage within the window at which nothing more of an instance starts that does not say its
+    own; None for no limit."""
+
+    stops_at_limit: bool = False
+    """Whether what runs is stopped, and charged, when the limit is reached; otherwise what is
+    active goes on. The service's pages contradict each other; its page on cost says the former."""
+
     window_seconds: float | None = 28 * _DAY
-    """Usage counts against the allocation for this long; None for ever, as in a contract."""
+    """Usage counts against allocation and limit for this long; None for ever."""
+
+    max_sampler_executions: int | None = 10_000_000
+    """Most executions of circuits, shots included, in one job of a sampler; None for no limit."""
 
 
 PREMIUM = Plan("premium")
 """The service's Premium plan: sessions, a share in a rolling window of 28 days."""
 
-PAY_AS_YOU_GO = Plan("pay-as-you-go")
-"""The service's Pay-As-You-Go plan: sessions, no allocation."""
+PAY_AS_YOU_GO = Plan("pay-as-you-go", window_seconds=None, stops_at_limit=True)
+"""The service's Pay-As-You-Go plan: sessions, no allocation, and a limit of cost if one is set."""
 
 FLEX = Plan("flex", window_seconds=None)
 """The service's Flex plan: sessions, a share of the whole contract."""
@@ -74,6 +85,7 @@ OPEN = Plan(
     max_ttl_seconds=600.0,
     max_pending_jobs=3,
     allocation_seconds=600.0,
+    limit_seconds=600.0,
 )
 """The service's free Open plan: no sessions, ten minutes in 28 days, three jobs at a time."""
 
@@ -94,10 +106,15 @@ class Instance:
 
     limit_seconds: float | None = None
     """When it has used this much within the window, nothing more of it starts until usage leaves
-    the window; what is active goes on. None for no limit: it is only served later."""
+    the window. None for the plan's; an instance without any is only served later."""
 
     @property
     def allocation(self) -> float | None:
         """Its own allocation, or that of its plan; in seconds."""
         own = self.allocation_seconds
         return self.plan.allocation_seconds if own is None else own
+
+    @property
+    def limit(self) -> float | None:
+        """Its own limit of usage, or that of its plan; in seconds."""
+        return self.plan.limit_seconds if self.limit_seconds is None else self.limit_seconds

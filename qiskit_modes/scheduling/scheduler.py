@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import assert_never
 
-from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.errors import IllegalTransition, InvariantViolation
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
     CancelRequested,
@@ -28,6 +28,7 @@ from qiskit_modes.scheduling.events import (
     JobFailed,
     JobPostProcessed,
     JobSubmitted,
+    MaintenanceBegan,
     TimePassed,
     WorkloadCancelled,
     WorkloadClosed,
@@ -73,6 +74,11 @@ from qiskit_modes.scheduling.workload import Mode, Timer, Workload, WorkloadStat
 
 __all__ = ["Scheduler"]
 
+
+def _do_nothing(_: float) -> None:
+    """Pass a deadline at which something may start: that is looked at after every deadline."""
+
+
 _NOTICE_SECONDS = 2.0
 """A job that has waited this long for somebody else says so, once."""
 
@@ -106,6 +112,8 @@ class Scheduler:
         self.calibrations: deque[float] = deque()
         """Durations of the calibrations that are due."""
         self.calibration_ends_at: float | None = None
+        self.maintained_until = float("-inf")
+        """Until when nothing gets the QPU."""
         self.unfinished: dict[str, int] = {}
         """How many jobs of each instance have not ended."""
         self._submissions: dict[str, deque[float]] = {}
@@ -176,6 +184,10 @@ class Scheduler:
         """Yield everything that will happen by itself: when, and what to call then."""
         if self._executing is not None and isinstance(self._executing.state, Executing):
             yield self._executing.state.deadline, self._stop_executing
+        if self.maintained_until > self.now:
+            yield self.maintained_until, _do_nothing
+        for at, instance in self._exhaustions():
+            yield at, partial(self._exhaust, instance)
         if self.calibration_ends_at is not None:
             yield self.calibration_ends_at, self._end_calibration
         for workload in self.open_workloads.values():
@@ -185,7 +197,7 @@ class Scheduler:
                 yield at, partial(self._run_out, workload, which)
         relief = self.queue.next_relief(self.open_workloads, self.now)
         if relief is not None:
-            yield relief, lambda _: None  # what can start then is started after every deadline
+            yield relief, _do_nothing
         for entry in self.queue.entries(self.open_workloads):
             job = self.jobs[entry.job_id]
             at = max(job.submitted_at + _NOTICE_SECONDS, self.now)
@@ -197,11 +209,16 @@ class Scheduler:
     def _advance(self, now: float) -> None:
         if now < self.now:
             raise ValueError(f"time runs backwards: {now} after {self.now}")
+        at_this_time = 0
         while True:
             due = min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
             if due is None or due[0] > now:
                 break
             at, act = due
+            at_this_time = at_this_time + 1 if at <= self.now else 0
+            if at_this_time > 100 + 10 * (len(self.jobs) + len(self.open_workloads)):
+                # A bug, but an error is better than a QPU that stands still for ever.
+                raise InvariantViolation(f"the deadline at {at} does not pass: {act}")
             self.now = max(self.now, at)
             act(self.now)
             self._pump(self.now)
@@ -226,6 +243,40 @@ class Scheduler:
                 self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
             case _:
                 assert_never(timer)
+
+    def _exhaustions(self) -> Iterator[tuple[float, Instance]]:
+        """Yield when an instance that is stopped at its limit will have reached it."""
+        job = self._executing
+        if job is not None and isinstance(job.state, Executing):
+            workload = self._workload_of(job)
+            in_session = workload is not None and workload.mode is Mode.SESSION
+            if job.instance.plan.stops_at_limit and not in_session:
+                yield job.state.since + self._remaining(job.instance), job.instance
+        for session_id in self.locks.reservation.holders:
+            session = self.workloads[session_id]
+            if session.instance.plan.stops_at_limit and self._can_be_ended(session):
+                since = session.windows[-1].start
+                yield since + self._remaining(session.instance), session.instance
+
+    def _can_be_ended(self, session: Workload) -> bool:
+        """Whether there is anything left to stop in it."""
+        running = [self.jobs[job_id].state for job_id in session.running]
+        stoppable = any(isinstance(state, Compiling | Ready | Executing) for state in running)
+        return session.accepting_jobs or bool(session.queued) or stoppable
+
+    def _remaining(self, instance: Instance) -> float:
+        return self.ledger.remaining(instance, self.now)
+
+    def _exhaust(self, instance: Instance, at: float) -> None:
+        """End everything of an instance that has used all that it may."""
+        for workload in list(self.open_workloads.values()):
+            if workload.instance.id == instance.id:
+                dropped = Cancelled("the limit of usage was reached")
+                self._stop_accepting(workload.id, dropped.reason, at, drop_queued=dropped)
+        for job_id in self.locks.lanes.holders:
+            job = self.jobs[job_id]
+            if job.instance.id == instance.id and not isinstance(job.state, PostProcessing):
+                self._settle_early(job, RAN_TOO_LONG, at)
 
     def _announce(self, job: Job, wait: Wait, _: float) -> None:
         self._announced[self._line(job)] = wait.blocker_id
@@ -263,6 +314,8 @@ class Scheduler:
                 self._cancel(job_id, now)
             case CalibrationDue(duration_seconds):
                 self.calibrations.append(duration_seconds)
+            case MaintenanceBegan(duration_seconds):
+                self.maintained_until = max(self.maintained_until, now + duration_seconds)
             case TimePassed():
                 pass
             case _:
@@ -471,7 +524,7 @@ class Scheduler:
             for workload in self.open_workloads.values()
             if workload.state is WorkloadState.ACTIVE and workload.queued
         ]
-        for batch in sorted(batches, key=lambda batch: batch.activated_at or now):
+        for batch in sorted(batches, key=lambda batch: batch.windows[-1].start):
             self._start_queued(batch, now)
 
     def _start_queued(self, workload: Workload, now: float) -> None:
@@ -494,10 +547,11 @@ class Scheduler:
     def _feed_qpu(self, now: float) -> None:
         locks = self.locks
         free_for_calibration = locks.reservation.idle and self.draining_for is None
+        free_for_calibration = free_for_calibration and now >= self.maintained_until
         if self.calibrations and locks.qpu.idle and free_for_calibration:
             locks.qpu.acquire_nowait(CALIBRATION, now, ahead=True)
             self.calibration_ends_at = now + self.calibrations.popleft()
-        job_id = locks.qpu.grant(now)
+        job_id = locks.qpu.grant(now) if now >= self.maintained_until else None
         if job_id is not None:
             job = self.jobs[job_id]
             job.move(Executing(now, now + job.max_execution_seconds), now)

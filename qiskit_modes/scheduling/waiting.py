@@ -10,7 +10,10 @@ from qiskit_modes.scheduling.job import Job, Queued, Ready
 if TYPE_CHECKING:
     from qiskit_modes.scheduling.scheduler import Scheduler
 
-__all__ = ["CALIBRATION", "explain_wait"]
+__all__ = ["CALIBRATION", "MAINTENANCE", "explain_wait"]
+
+MAINTENANCE = "maintenance"
+"""What jobs wait for while the QPU is out of service."""
 
 CALIBRATION = "calibration"
 """Who holds the QPU lock while the QPU is calibrated."""
@@ -68,6 +71,9 @@ def _wait_for_session(scheduler: Scheduler, job: Job, session_id: str, now: floa
 def _wait_for_qpu(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
     if CALIBRATION in scheduler.locks.qpu:
         return _wait_for_calibration(scheduler, job, now)
+    if scheduler.locks.qpu.idle:
+        remaining = scheduler.maintained_until - now
+        return Wait(job.id, MAINTENANCE, "is under way", longest_seconds=max(remaining, 0.0))
     holder = scheduler.locks.qpu.holders[0]
     if not _is_stranger(scheduler, job, holder):
         return None

@@ -109,7 +109,12 @@ class Scenario:
     # -- what goes wrong -------------------------------------------------------------------------
 
     def job_fails(
-        self, number: int, *, step: StepName = "execute", error: BaseException | None = None
+        self,
+        number: int,
+        *,
+        step: StepName = "execute",
+        error: BaseException | None = None,
+        code: int | None = None,
     ) -> None:
         """Let job ``number`` fail at the end of a step.
 
@@ -117,9 +122,12 @@ class Scenario:
             number: Of the job, counted from 1.
             step: ``"compile"``, ``"execute"`` or ``"post_process"``.
             error: What it fails with; by default a RuntimeError that says so.
+            code: The service's code for it, as in ``Error code 1234; ...``.
         """
         error = error or RuntimeError(f"the scenario lets job {number} fail")
-        self._special[number] = lambda _, steps: replace(steps, fails_in=step, error=error)
+        self._special[number] = lambda _, steps: replace(
+            steps, fails_in=step, error=error, code=code
+        )
 
     def worker_dies(self, number: int) -> None:
         """Let the worker die that executes job ``number``; the system's fault, so not charged."""
@@ -161,6 +169,15 @@ class Scenario:
             uuid.uuid4(),
             seconds_of(at),
             lambda: event(self.runtime.qpu(backend), seconds_of(lasts)),
+        )
+
+    def maintenance(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
+        """Let a QPU be out of service for a while; what is on it then still ends."""
+        maintain = self.runtime.executor.maintain
+        self._timer.set(
+            uuid.uuid4(),
+            seconds_of(at),
+            lambda: maintain(self.runtime.qpu(backend), seconds_of(lasts)),
         )
 
     def _simulate(self, job: JobRecord) -> SimulatedSteps:

@@ -81,6 +81,7 @@ ACTS = {
     "default_precision": lambda options: options.default_precision == 0.5,
     "default_shots": lambda options: options.default_shots == 17,
     "environment.job_tags": lambda options: options.job_tags == ("a", "b"),
+    "execution.rep_delay": lambda options: options.rep_delay == 1e-4,
     "environment.max_execution_time": lambda options: options.max_execution_time_seconds == 33,
     "max_execution_time": lambda options: options.max_execution_time_seconds == 44,
     "simulator.seed_simulator": lambda options: options.seed == 0,

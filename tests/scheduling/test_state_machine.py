@@ -20,6 +20,7 @@ from qiskit_modes.scheduling.events import (
     JobFailed,
     JobPostProcessed,
     JobSubmitted,
+    MaintenanceBegan,
     TimePassed,
     WorkloadCancelled,
     WorkloadClosed,
@@ -41,6 +42,7 @@ INSTANCES = [
     Instance("b", allocation_seconds=200),
     Instance("c", Plan("small", max_pending_jobs=3)),
     Instance("d", Plan("metered", max_submissions_per_minute=4), limit_seconds=20),
+    Instance("e", Plan("paid", stops_at_limit=True, window_seconds=100.0), limit_seconds=10),
 ]
 DURATIONS = st.sampled_from([0.0, 0.25, 1.0, 3.0, 59.0, 61.0, 1800.0, 11_000.0])
 
@@ -131,6 +133,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 1.0, 600.0]))
     def calibration(self, seconds):
         self.handle(CalibrationDue(seconds))
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 600.0]))
+    def maintenance(self, seconds):
+        self.handle(MaintenanceBegan(seconds))
 
     @rule()
     def time_jumps_to_the_next_deadline(self):

@@ -15,6 +15,7 @@ from qiskit_modes.scheduling.events import (
     JobFailed,
     JobPostProcessed,
     JobSubmitted,
+    MaintenanceBegan,
     TimePassed,
     WorkloadCancelled,
     WorkloadClosed,
@@ -33,6 +34,7 @@ from qiskit_modes.scheduling.instructions import (
 )
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, Failed, Fault
 from qiskit_modes.scheduling.locks import Hold
+from qiskit_modes.scheduling.plan import PAY_AS_YOU_GO
 
 ALICE = Instance("alice")
 BOB = Instance("bob")
@@ -480,6 +482,41 @@ def test_what_is_active_goes_on_beyond_the_limit(driver):
     driver.submit("a", 0, "s", instance=carol)
     driver.run_through("a", 0, 10, 10)
     assert driver.submit("b", 11, "s", instance=carol) == [Compile("b")]
+
+
+def test_a_plan_may_stop_what_runs_at_the_limit(driver):
+    carol = Instance("carol", PAY_AS_YOU_GO, limit_seconds=5)
+    driver.submit("a", 0, instance=carol)
+    driver(JobCompiled("a"), 1)
+    assert driver.scheduler.next_deadline() == 6
+    assert driver(TimePassed(), 6) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    driver(JobFailed("a", Fault.SYSTEM, "killed"), 6)
+    assert driver.scheduler.ledger.used(carol, 7) == 5
+    assert driver.submit("b", 8, instance=carol) == []
+
+
+def test_a_plan_may_end_a_session_at_the_limit(driver):
+    carol = Instance("carol", PAY_AS_YOU_GO, limit_seconds=5)
+    driver = Driver(lanes=1)
+    driver.open("s", Mode.SESSION, instance=carol)
+    driver.submit("a", 10, "s", instance=carol)
+    driver.submit("b", 10, "s", instance=carol)
+    finished = driver(TimePassed(), 15)
+    assert finished[0] == Finish("b", Cancelled("the limit of usage was reached"))
+    assert finished[1:] == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    driver(JobFailed("a", Fault.SYSTEM, "killed"), 15)
+    assert driver.state("s") is WorkloadState.CLOSED
+
+
+def test_nothing_gets_the_qpu_during_maintenance(driver):
+    for name in "ab":
+        driver.submit(name, 0)
+    driver(JobCompiled("a"), 1)
+    driver(JobCompiled("b"), 1)
+    driver(MaintenanceBegan(100), 2)
+    assert driver(JobExecuted("a"), 3) == [PostProcess("a")]
+    assert driver.scheduler.waits_for("b", 4).longest_seconds == 98
+    assert driver(TimePassed(), 102) == [Execute("b")]
 
 
 def test_submissions_may_be_limited_by_the_minute(driver):
