@@ -118,6 +118,13 @@ class JobRecord:
     finished: threading.Event = field(default_factory=threading.Event)
     """Set when its outcome is decided and what came of it can be read."""
 
+    def let_go(self) -> None:
+        """Drop what a job needs no more that has ended; of what it made, only a result stays."""
+        self.steps = self.program = self.samples = self.gathering = None
+        self.pieces = []
+        if not isinstance(self.core.outcome, Completed):
+            self.result = None
+
     @property
     def status(self) -> JobStatus:
         """The state in the words of the service's client, derived from the scheduler's facts."""

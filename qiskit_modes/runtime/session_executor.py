@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
@@ -310,11 +310,14 @@ class SessionExecutor:
                 if job.simulated is None:
                     job.pieces = self._divide(job.program)
                     # The start of a worker is not the QPU's time: it is over before the lock.
-                    wait(self.workers.warm_up(self.jobs.busy_qpus()))
+                    for started in self.workers.warm_up(self.jobs.busy_qpus()):
+                        with suppress(CancelledError):  # the pool was closed meanwhile
+                            started.exception()
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
             self._post(job.qpu, JobCompiled(job.id))
+        self._let_go_if_over(job)
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""
@@ -344,6 +347,7 @@ class SessionExecutor:
                 job.samples = answer.samples
                 job.worker_stamps = (answer.started, answer.stopped)
                 self._post(job.qpu, JobExecuted(job.id))
+            self._let_go_if_over(job)
         finally:
             self.clock.work_ends()
 
@@ -356,15 +360,22 @@ class SessionExecutor:
         return Execution(samples, now - simulated.durations.execute, now)
 
     def _post_process(self, job: JobRecord) -> None:
-        steps, samples = job.steps, job.samples
+        # In this order: what has ended loses its steps before its samples.
+        samples, steps = job.samples, job.steps
         try:
-            if steps is not None and job.core.released_at is not None:  # else it has ended
+            if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.span = self._span(job)
                 job.result = steps.post_process(samples, job.span)  # type: ignore[arg-type]
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
             self._post(job.qpu, JobPostProcessed(job.id))
+        self._let_go_if_over(job)
+
+    def _let_go_if_over(self, job: JobRecord) -> None:
+        """Drop what a step has made of a job that was cancelled meanwhile."""
+        if job.core.outcome is not None:
+            job.let_go()
 
     def _span(self, job: JobRecord) -> ExecutionSpan:
         started, stopped = job.worker_stamps or (0.0, 0.0)
@@ -408,7 +419,7 @@ class SessionExecutor:
         self.jobs.add(job)
 
     def _finish(self, job: JobRecord) -> None:
-        job.steps = job.samples = job.program = job.gathering = None
+        job.let_go()
         self.jobs.finish(job)
         job.finished.set()
         self.clock.changed()

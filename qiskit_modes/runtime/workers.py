@@ -295,10 +295,27 @@ class WorkerPool:
                 self._start(worker)
             try:
                 future = worker.send(ticket)
+            except BrokenExecutor:  # its process died while it was idle: another one gets this
+                self._returned(worker, ticket)
             except Exception as error:  # whatever an executor raises, the program has not run
                 self._answered(worker, ticket, error, broken=True)
             else:
                 future.add_done_callback(partial(self._done, worker, ticket))
+
+    def _returned(self, worker: _Worker, ticket: Ticket) -> None:
+        """Give a program to another worker than the one that could not take it."""
+        with self._mutex:
+            worker.ticket = None
+            if worker in self._workers:
+                self._workers.remove(worker)
+            dropped = self._closed or ticket.abandoned
+            if not dropped:
+                self._waiting.appendleft(ticket)
+            assigned = self._assign()
+        self._stop_aside(worker)
+        if dropped:
+            ticket.on_done(ProgramAbandoned())
+        self._send(assigned)
 
     def _done(
         self, worker: _Worker, ticket: Ticket, future: Future[Execution | UnknownCircuits]
