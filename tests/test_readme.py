@@ -13,6 +13,7 @@ def test_the_examples_run_one_after_the_other(capsys):
         exec(compile(example, "README.md", "exec"), names)
     printed = capsys.readouterr().out
     assert "DONE job" in printed
+    assert "the scenario lets job 2 fail" in printed
     assert "Closed" in printed
     assert names["best"].fun < -0.8
     assert names["session"].status() == "Closed"

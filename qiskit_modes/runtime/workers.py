@@ -68,6 +68,10 @@ def loky_executor() -> Executor:
     )
 
 
+_MOST_REFUSALS = 3
+"""After so many dead workers in a row, the fault is not a worker's."""
+
+
 @dataclass(eq=False)
 class Ticket:
     """One program on its way: waiting for a worker, in one, or answered."""
@@ -76,6 +80,8 @@ class Ticket:
     on_done: Callable[[Answer], None]
     worker: _Worker | None = None
     abandoned: bool = False
+    refused: int = 0
+    """By how many workers that turned out to be dead."""
 
     def __post_init__(self) -> None:
         self.keys = tuple(self.program.circuits)
@@ -295,8 +301,13 @@ class WorkerPool:
                 self._start(worker)
             try:
                 future = worker.send(ticket)
-            except BrokenExecutor:  # its process died while it was idle: another one gets this
-                self._returned(worker, ticket)
+            except BrokenExecutor as error:
+                # Its process died while it was idle: another one gets this, unless all of them do.
+                ticket.refused += 1
+                if ticket.refused < _MOST_REFUSALS:
+                    self._returned(worker, ticket)
+                else:
+                    self._answered(worker, ticket, error, broken=True)
             except Exception as error:  # whatever an executor raises, the program has not run
                 self._answered(worker, ticket, error, broken=True)
             else:
