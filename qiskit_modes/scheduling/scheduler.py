@@ -9,15 +9,17 @@ What happens in `Scheduler.handle`, always in this order:
    was over before a job came refuses it, however late anybody looked at the clock.
 2. The event is applied.
 3. Whatever became possible is started: lanes are filled, and the QPU is given to the next job.
+
+The machine is built in layers, a module each: what it knows (`state`), how things end (`endings`), what
+may start (`dispatch`), what happens by itself (`deadlines`); here, what others tell it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from functools import partial
 from typing import assert_never
 
+from qiskit_modes.scheduling.deadlines import Deadlines
 from qiskit_modes.scheduling.errors import IllegalTransition, InvariantViolation
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
@@ -35,11 +37,6 @@ from qiskit_modes.scheduling.events import (
     WorkloadOpened,
 )
 from qiskit_modes.scheduling.instructions import (
-    Abandon,
-    Announce,
-    Compile,
-    Execute,
-    Finish,
     Instruction,
     PostProcess,
     Refusal,
@@ -47,47 +44,29 @@ from qiskit_modes.scheduling.instructions import (
     Wait,
 )
 from qiskit_modes.scheduling.job import (
-    RAN_TOO_LONG,
     Abandoning,
     Cancelled,
     Compiling,
     Completed,
     Executing,
     Failed,
-    Fault,
-    Finished,
     Job,
     JobState,
-    Outcome,
     PostProcessing,
-    Queued,
     Ready,
 )
-from qiskit_modes.scheduling.ledger import Ledger
-from qiskit_modes.scheduling.locks import LockManager
 from qiskit_modes.scheduling.plan import Instance
-from qiskit_modes.scheduling.queue import Queue
 from qiskit_modes.scheduling.refusals import refuse_job, refuse_workload
 from qiskit_modes.scheduling.validation import validate
-from qiskit_modes.scheduling.waiting import CALIBRATION, explain_wait
-from qiskit_modes.scheduling.workload import Mode, Timer, Workload, WorkloadState
+from qiskit_modes.scheduling.waiting import explain_wait
+from qiskit_modes.scheduling.workload import Mode, Workload
 
 __all__ = ["Scheduler"]
 
-
-def _do_nothing(_: float) -> None:
-    """Pass a deadline at which something may start: that is looked at after every deadline."""
-
-
-_NOTICE_SECONDS = 2.0
-"""A job that has waited this long for somebody else says so, once."""
-
 _MINUTE = 60.0
 
-_SESSION_ENDED = "its session or batch ended before the job could start"
 
-
-class Scheduler:
+class Scheduler(Deadlines):
     """The scheduler of one QPU: decides which job is in a lane, and which one is on the QPU.
 
     Not thread safe: whoever shares it guards it with one mutex.
@@ -96,32 +75,6 @@ class Scheduler:
         lanes: How many jobs are in progress at once; five on most of the service's QPUs.
         ledger: What the instances have used; shared by the schedulers of all QPUs.
     """
-
-    def __init__(self, *, lanes: int = 5, ledger: Ledger | None = None) -> None:
-        self.ledger = Ledger() if ledger is None else ledger
-        self.locks = LockManager(lanes)
-        self.queue = Queue(self.ledger)
-        self.jobs: dict[str, Job] = {}
-        """Every job that has not been forgotten."""
-        self.workloads: dict[str, Workload] = {}
-        """Every session and batch that has not been forgotten."""
-        self.open_workloads: dict[str, Workload] = {}
-        """Those that are not closed."""
-        self.draining_for: Workload | None = None
-        """The session that comes next: nothing else starts until the lanes are empty."""
-        self.calibrations: deque[float] = deque()
-        """Durations of the calibrations that are due."""
-        self.calibration_ends_at: float | None = None
-        self.maintained_until = float("-inf")
-        """Until when nothing gets the QPU."""
-        self.unfinished: dict[str, int] = {}
-        """How many jobs of each instance have not ended."""
-        self._submissions: dict[str, deque[float]] = {}
-        self.now = float("-inf")
-        """When it was last told something."""
-        self._executing: Job | None = None
-        self._announced: dict[str, str] = {}
-        self._instructions: list[Instruction] = []
 
     # -- the interface -----------------------------------------------------------------------
 
@@ -178,33 +131,7 @@ class Scheduler:
         """
         validate(self)
 
-    # -- time --------------------------------------------------------------------------------
-
-    def _deadlines(self) -> Iterator[tuple[float, Callable[[float], None]]]:
-        """Yield everything that will happen by itself: when, and what to call then."""
-        if self._executing is not None and isinstance(self._executing.state, Executing):
-            yield self._executing.state.deadline, self._stop_executing
-        if self.maintained_until > self.now:
-            yield self.maintained_until, _do_nothing
-        for at, instance in self._exhaustions():
-            yield at, partial(self._exhaust, instance)
-        if self.calibration_ends_at is not None:
-            yield self.calibration_ends_at, self._end_calibration
-        for workload in self.open_workloads.values():
-            timer = workload.next_timer()
-            if timer is not None:
-                at, which = timer
-                yield at, partial(self._run_out, workload, which)
-        relief = self.queue.next_relief(self.open_workloads, self.now)
-        if relief is not None:
-            yield relief, _do_nothing
-        for entry in self.queue.entries(self.open_workloads):
-            job = self.jobs[entry.job_id]
-            at = max(job.submitted_at + _NOTICE_SECONDS, self.now)
-            wait = explain_wait(self, job, at)
-            # Not every job of a long line repeats what the first of them has said.
-            if wait is not None and self._announced.get(self._line(job)) != wait.blocker_id:
-                yield at, partial(self._announce, job, wait)
+    # -- inside ------------------------------------------------------------------------------
 
     def _advance(self, now: float) -> None:
         if now < self.now:
@@ -223,69 +150,6 @@ class Scheduler:
             act(self.now)
             self._pump(self.now)
         self.now = now
-
-    def _stop_executing(self, at: float) -> None:
-        assert self._executing is not None
-        self._settle_early(self._executing, RAN_TOO_LONG, at)
-
-    def _end_calibration(self, at: float) -> None:
-        self.locks.qpu.release(CALIBRATION, at)
-        self.calibration_ends_at = None
-
-    def _run_out(self, workload: Workload, timer: Timer, at: float) -> None:
-        match timer:
-            case Timer.INTERACTIVE:
-                self._leave_active(workload, WorkloadState.INACTIVE, at)
-            case Timer.UNUSED | Timer.MAX_TTL:
-                reason = f"{_SESSION_ENDED}: {timer.value}"
-                fails = workload.instance.plan.queued_fail_at_ttl
-                outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
-                self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
-            case _:
-                assert_never(timer)
-
-    def _exhaustions(self) -> Iterator[tuple[float, Instance]]:
-        """Yield when an instance that is stopped at its limit will have reached it."""
-        job = self._executing
-        if job is not None and isinstance(job.state, Executing):
-            workload = self._workload_of(job)
-            in_session = workload is not None and workload.mode is Mode.SESSION
-            if job.instance.plan.stops_at_limit and not in_session:
-                yield job.state.since + self._remaining(job.instance), job.instance
-        for session_id in self.locks.reservation.holders:
-            session = self.workloads[session_id]
-            if session.instance.plan.stops_at_limit and self._can_be_ended(session):
-                since = session.windows[-1].start
-                yield since + self._remaining(session.instance), session.instance
-
-    def _can_be_ended(self, session: Workload) -> bool:
-        """Whether there is anything left to stop in it."""
-        running = [self.jobs[job_id].state for job_id in session.running]
-        stoppable = any(isinstance(state, Compiling | Ready | Executing) for state in running)
-        return session.accepting_jobs or bool(session.queued) or stoppable
-
-    def _remaining(self, instance: Instance) -> float:
-        return self.ledger.remaining(instance, self.now)
-
-    def _exhaust(self, instance: Instance, at: float) -> None:
-        """End everything of an instance that has used all that it may."""
-        for workload in list(self.open_workloads.values()):
-            if workload.instance.id == instance.id:
-                dropped = Cancelled("the limit of usage was reached")
-                self._stop_accepting(workload.id, dropped.reason, at, drop_queued=dropped)
-        for job_id in self.locks.lanes.holders:
-            job = self.jobs[job_id]
-            if job.instance.id == instance.id and not isinstance(job.state, PostProcessing):
-                self._settle_early(job, RAN_TOO_LONG, at)
-
-    def _announce(self, job: Job, wait: Wait, _: float) -> None:
-        self._announced[self._line(job)] = wait.blocker_id
-        self._instructions.append(Announce(wait))
-
-    def _line(self, job: Job) -> str:
-        return job.workload_id or f"job mode of {job.instance.id}"
-
-    # -- events ------------------------------------------------------------------------------
 
     def _apply(self, event: Event, now: float) -> None:
         match event:
@@ -397,164 +261,3 @@ class Scheduler:
             self._instructions.append(Refuse(job_id, Refusal.ALREADY_FINAL, message))
         else:
             self._settle_early(job, Cancelled("it was cancelled by its user"), now)
-
-    def _settle_early(self, job: Job, outcome: Outcome, now: float) -> None:
-        """End a job from outside, whatever it is doing."""
-        match job.state:
-            case Queued() | Ready():
-                self._finish(job, outcome, now)
-            case Compiling() | Executing() | PostProcessing():
-                job.move(Abandoning(outcome), now)
-                job.settled_at = now
-                self._instructions += [Abandon(job.id), Finish(job.id, outcome)]
-            case Abandoning() | Finished():
-                pass
-            case _:
-                assert_never(job.state)
-
-    def _finish(self, job: Job, outcome: Outcome, now: float) -> None:
-        """Take a job out of everything it is in; the one way in which jobs end."""
-        workload = self._workload_of(job)
-        if isinstance(job.state, Queued):
-            self.queue.remove(job, workload)
-        if isinstance(job.state, Abandoning):
-            job.move(Finished(job.state.outcome), now)
-        else:
-            job.move(Finished(outcome), now)
-            job.settled_at = now
-            self._instructions.append(Finish(job.id, outcome))
-        if job.id in self.locks.qpu:
-            self._release_qpu(job, now)
-        self.locks.release_all(job.id, now)
-        self.unfinished[job.instance.id] -= 1
-        charged = job.charged_seconds(now)
-        if charged and (workload is None or workload.mode is not Mode.SESSION):
-            self.ledger.charge(job.instance, charged, now)
-        if workload is not None:
-            workload.job_seconds += charged
-            if job.id in workload.running:
-                workload.running.remove(job.id)
-                workload.last_job_completed = now
-            self._rest(workload, now)
-
-    def _release_qpu(self, job: Job, now: float) -> None:
-        self.locks.qpu.release(job.id, now)
-        job.released_at = now
-        self._executing = None
-
-    # -- sessions and batches ----------------------------------------------------------------
-
-    def _stop_accepting(
-        self, workload_id: str, why: str, now: float, *, drop_queued: Outcome | None = None
-    ) -> None:
-        """Close a workload to submissions, and for good as soon as it has no job left."""
-        workload = self.open_workloads.get(workload_id)
-        if workload is None:  # closed before, and perhaps forgotten
-            return
-        workload.accepting_jobs = False
-        workload.closed_because = workload.closed_because or why
-        if drop_queued is not None:
-            for job_id in list(workload.queued):
-                self._finish(self.jobs[job_id], drop_queued, now)
-        self._rest(workload, now)
-
-    def _rest(self, workload: Workload, now: float) -> None:
-        """See whether a workload has nothing to do: it begins to idle, or is closed."""
-        if workload.has_jobs or workload.state is WorkloadState.CLOSED:
-            return
-        if workload.accepting_jobs:
-            workload.idle_since = now
-            return
-        self._leave_active(workload, WorkloadState.CLOSED, now)
-        del self.open_workloads[workload.id]
-        self._announced.pop(workload.id, None)
-
-    def _activate(self, workload: Workload, now: float) -> None:
-        workload.move(WorkloadState.ACTIVE, now)
-        if workload.mode is Mode.SESSION:
-            granted = self.locks.reservation.acquire_nowait(workload.id, now)
-            assert granted, "a session was activated while another one is active"
-
-    def _leave_active(self, workload: Workload, state: WorkloadState, now: float) -> None:
-        """Move to a state without priority; a session that was active is charged its window."""
-        workload.move(state, now)
-        if workload.id in self.locks.reservation:
-            hold = self.locks.reservation.release(workload.id, now)
-            self.ledger.charge(workload.instance, hold.end - hold.start, now)
-
-    def _workload_of(self, job: Job) -> Workload | None:
-        return None if job.workload_id is None else self.workloads[job.workload_id]
-
-    # -- starting what can start -------------------------------------------------------------
-
-    def _pump(self, now: float) -> None:
-        self._fill_lanes(now)
-        self._feed_qpu(now)
-
-    def _fill_lanes(self, now: float) -> None:
-        locks = self.locks
-        if not locks.reservation.idle:
-            self._start_queued(self.workloads[locks.reservation.holders[0]], now)
-            return
-        while locks.lanes.free:
-            if self.draining_for is not None and not self.draining_for.queued:
-                self.draining_for = None  # its jobs were cancelled meanwhile
-            if self.draining_for is None:
-                self._start_active_batches(now)
-                entry = self.queue.first(self.open_workloads, now) if locks.lanes.free else None
-                if entry is None:
-                    return
-                if entry.workload is None:
-                    self._start(self.jobs[entry.job_id], now)
-                    continue
-                if entry.workload.mode is Mode.BATCH:
-                    self._activate(entry.workload, now)
-                    continue
-                self.draining_for = entry.workload
-            if locks.lanes.idle and locks.qpu.idle:
-                session, self.draining_for = self.draining_for, None
-                self._activate(session, now)
-                self._start_queued(session, now)
-            return
-
-    def _start_active_batches(self, now: float) -> None:
-        """Let the jobs of active batches into free lanes, the longest active batch first."""
-        batches = [
-            workload
-            for workload in self.open_workloads.values()
-            if workload.state is WorkloadState.ACTIVE and workload.queued
-        ]
-        for batch in sorted(batches, key=lambda batch: batch.windows[-1].start):
-            self._start_queued(batch, now)
-
-    def _start_queued(self, workload: Workload, now: float) -> None:
-        while workload.queued and self.locks.lanes.free:
-            self._start(self.jobs[next(iter(workload.queued))], now)
-
-    def _start(self, job: Job, now: float) -> None:
-        workload = self._workload_of(job)
-        self.queue.remove(job, workload)
-        granted = self.locks.lanes.acquire_nowait(job.id, now)
-        assert granted, "a job was started without a free lane"
-        job.move(Compiling(), now)
-        job.running_at = now
-        if workload is not None:
-            workload.running.add(job.id)
-            workload.last_job_started = now
-        self._announced.pop(self._line(job), None)
-        self._instructions.append(Compile(job.id))
-
-    def _feed_qpu(self, now: float) -> None:
-        locks = self.locks
-        free_for_calibration = locks.reservation.idle and self.draining_for is None
-        free_for_calibration = free_for_calibration and now >= self.maintained_until
-        if self.calibrations and locks.qpu.idle and free_for_calibration:
-            locks.qpu.acquire_nowait(CALIBRATION, now, ahead=True)
-            self.calibration_ends_at = now + self.calibrations.popleft()
-        job_id = locks.qpu.grant(now) if now >= self.maintained_until else None
-        if job_id is not None:
-            job = self.jobs[job_id]
-            job.move(Executing(now, now + job.max_execution_seconds), now)
-            job.executing_at = now
-            self._executing = job
-            self._instructions.append(Execute(job.id))

@@ -18,14 +18,14 @@ from qiskit_modes.scheduling.waiting import CALIBRATION
 from qiskit_modes.scheduling.workload import Mode, WorkloadState
 
 if TYPE_CHECKING:
-    from qiskit_modes.scheduling.scheduler import Scheduler
+    from qiskit_modes.scheduling.state import SchedulerState
 
 __all__ = ["validate"]
 
 _IN_LANE = (Compiling, Ready, Executing, PostProcessing, Abandoning)
 
 
-def validate(scheduler: Scheduler) -> None:
+def validate(scheduler: SchedulerState) -> None:
     """Check everything that must hold between two events.
 
     Raises:
@@ -43,7 +43,7 @@ def _require(holds: bool, what: str) -> None:
         raise InvariantViolation(what)
 
 
-def _jobs_are_in_one_place(scheduler: Scheduler) -> None:
+def _jobs_are_in_one_place(scheduler: SchedulerState) -> None:
     for job in scheduler.jobs.values():
         workload = scheduler.workloads[job.workload_id] if job.workload_id else None
         queued = scheduler.queue.holds(job, workload)
@@ -63,7 +63,7 @@ def _jobs_are_in_one_place(scheduler: Scheduler) -> None:
         _require(lane in scheduler.jobs, f"{lane} holds a lane and is not known")
 
 
-def _qpu_has_one_user(scheduler: Scheduler) -> None:
+def _qpu_has_one_user(scheduler: SchedulerState) -> None:
     holders = scheduler.locks.qpu.holders
     _require(len(holders) <= 1, f"the QPU lock is held by {holders}")
     executing = {j.id for j in scheduler.jobs.values() if isinstance(j.state, Executing)}
@@ -85,7 +85,7 @@ def _qpu_has_one_user(scheduler: Scheduler) -> None:
     _require(not overlaps, f"intervals of the QPU lock overlap at {overlaps}")
 
 
-def _sessions_exclude(scheduler: Scheduler) -> None:
+def _sessions_exclude(scheduler: SchedulerState) -> None:
     active = [
         w.id
         for w in scheduler.workloads.values()
@@ -100,7 +100,7 @@ def _sessions_exclude(scheduler: Scheduler) -> None:
         _require(not strangers, f"{strangers} run within {session_id}")
 
 
-def _workloads_are_consistent(scheduler: Scheduler) -> None:
+def _workloads_are_consistent(scheduler: SchedulerState) -> None:
     for workload in scheduler.workloads.values():
         closed = workload.state is WorkloadState.CLOSED
         _require(closed != (workload.id in scheduler.open_workloads), f"{workload.id} is mislaid")
@@ -124,7 +124,7 @@ def _workloads_are_consistent(scheduler: Scheduler) -> None:
             _require(abs(usage - held) < 1e-6, f"{workload.id}: charged {usage}, held {held}")
 
 
-def _nobody_waits_in_vain(scheduler: Scheduler) -> None:
+def _nobody_waits_in_vain(scheduler: SchedulerState) -> None:
     locks = scheduler.locks
     in_service = scheduler.now >= scheduler.maintained_until
     waiting = locks.qpu.idle and bool(locks.qpu.waiting)

@@ -8,7 +8,7 @@ from qiskit_modes.scheduling.instructions import Wait
 from qiskit_modes.scheduling.job import Job, Queued, Ready
 
 if TYPE_CHECKING:
-    from qiskit_modes.scheduling.scheduler import Scheduler
+    from qiskit_modes.scheduling.state import SchedulerState
 
 __all__ = ["CALIBRATION", "MAINTENANCE", "explain_wait"]
 
@@ -19,7 +19,7 @@ CALIBRATION = "calibration"
 """Who holds the QPU lock while the QPU is calibrated."""
 
 
-def explain_wait(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
+def explain_wait(scheduler: SchedulerState, job: Job, now: float) -> Wait | None:
     """Return whom ``job`` waits for; None if it does not wait, or only for its own workload."""
     match job.state:
         case Queued():
@@ -30,7 +30,7 @@ def explain_wait(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
             return None
 
 
-def _wait_for_lane(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
+def _wait_for_lane(scheduler: SchedulerState, job: Job, now: float) -> Wait | None:
     reserved_for = scheduler.locks.reservation.holders
     if reserved_for:
         return _wait_for_session(scheduler, job, reserved_for[0], now)
@@ -52,7 +52,9 @@ def _wait_for_lane(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
     return None
 
 
-def _wait_for_session(scheduler: Scheduler, job: Job, session_id: str, now: float) -> Wait | None:
+def _wait_for_session(
+    scheduler: SchedulerState, job: Job, session_id: str, now: float
+) -> Wait | None:
     if session_id == job.workload_id:
         return None
     session = scheduler.workloads[session_id]
@@ -68,7 +70,7 @@ def _wait_for_session(scheduler: Scheduler, job: Job, session_id: str, now: floa
     )
 
 
-def _wait_for_qpu(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
+def _wait_for_qpu(scheduler: SchedulerState, job: Job, now: float) -> Wait | None:
     if CALIBRATION in scheduler.locks.qpu:
         return _wait_for_calibration(scheduler, job, now)
     if scheduler.locks.qpu.idle:
@@ -80,13 +82,13 @@ def _wait_for_qpu(scheduler: Scheduler, job: Job, now: float) -> Wait | None:
     return Wait(job.id, holder, "is on the QPU", longest_seconds=None)
 
 
-def _wait_for_calibration(scheduler: Scheduler, job: Job, now: float) -> Wait:
+def _wait_for_calibration(scheduler: SchedulerState, job: Job, now: float) -> Wait:
     assert scheduler.calibration_ends_at is not None
     remaining = max(scheduler.calibration_ends_at - now, 0.0)
     return Wait(job.id, CALIBRATION, "is under way", longest_seconds=remaining)
 
 
-def _is_stranger(scheduler: Scheduler, job: Job, other_id: str) -> bool:
+def _is_stranger(scheduler: SchedulerState, job: Job, other_id: str) -> bool:
     """Whether another job belongs to another workload; one instance's job mode counts as one."""
     other = scheduler.jobs[other_id]
     if job.workload_id is None and other.workload_id is None:

@@ -1,0 +1,102 @@
+"""How things end: jobs in every way in which they can, and sessions and batches with them."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from qiskit_modes.scheduling.instructions import Abandon, Finish
+from qiskit_modes.scheduling.job import (
+    Abandoning,
+    Compiling,
+    Executing,
+    Finished,
+    Job,
+    Outcome,
+    PostProcessing,
+    Queued,
+    Ready,
+)
+from qiskit_modes.scheduling.state import SchedulerState
+from qiskit_modes.scheduling.workload import Mode, Workload, WorkloadState
+
+__all__ = ["Endings"]
+
+
+class Endings(SchedulerState):
+    """The part of a scheduler that takes jobs out, and closes what has no more of them."""
+
+    def _settle_early(self, job: Job, outcome: Outcome, now: float) -> None:
+        """End a job from outside, whatever it is doing."""
+        match job.state:
+            case Queued() | Ready():
+                self._finish(job, outcome, now)
+            case Compiling() | Executing() | PostProcessing():
+                job.move(Abandoning(outcome), now)
+                job.settled_at = now
+                self._instructions += [Abandon(job.id), Finish(job.id, outcome)]
+            case Abandoning() | Finished():
+                pass
+            case _:
+                assert_never(job.state)
+
+    def _finish(self, job: Job, outcome: Outcome, now: float) -> None:
+        """Take a job out of everything it is in; the one way in which jobs end."""
+        workload = self._workload_of(job)
+        if isinstance(job.state, Queued):
+            self.queue.remove(job, workload)
+        if isinstance(job.state, Abandoning):
+            job.move(Finished(job.state.outcome), now)
+        else:
+            job.move(Finished(outcome), now)
+            job.settled_at = now
+            self._instructions.append(Finish(job.id, outcome))
+        if job.id in self.locks.qpu:
+            self._release_qpu(job, now)
+        self.locks.release_all(job.id, now)
+        self.unfinished[job.instance.id] -= 1
+        charged = job.charged_seconds(now)
+        if charged and (workload is None or workload.mode is not Mode.SESSION):
+            self.ledger.charge(job.instance, charged, now)
+        if workload is not None:
+            workload.job_seconds += charged
+            if job.id in workload.running:
+                workload.running.remove(job.id)
+                workload.last_job_completed = now
+            self._rest(workload, now)
+
+    def _release_qpu(self, job: Job, now: float) -> None:
+        self.locks.qpu.release(job.id, now)
+        job.released_at = now
+        self._executing = None
+
+    def _stop_accepting(
+        self, workload_id: str, why: str, now: float, *, drop_queued: Outcome | None = None
+    ) -> None:
+        """Close a workload to submissions, and for good as soon as it has no job left."""
+        workload = self.open_workloads.get(workload_id)
+        if workload is None:  # closed before, and perhaps forgotten
+            return
+        workload.accepting_jobs = False
+        workload.closed_because = workload.closed_because or why
+        if drop_queued is not None:
+            for job_id in list(workload.queued):
+                self._finish(self.jobs[job_id], drop_queued, now)
+        self._rest(workload, now)
+
+    def _rest(self, workload: Workload, now: float) -> None:
+        """See whether a workload has nothing to do: it begins to idle, or is closed."""
+        if workload.has_jobs or workload.state is WorkloadState.CLOSED:
+            return
+        if workload.accepting_jobs:
+            workload.idle_since = now
+            return
+        self._leave_active(workload, WorkloadState.CLOSED, now)
+        del self.open_workloads[workload.id]
+        self._announced.pop(workload.id, None)
+
+    def _leave_active(self, workload: Workload, state: WorkloadState, now: float) -> None:
+        """Move to a state without priority; a session that was active is charged its window."""
+        workload.move(state, now)
+        if workload.id in self.locks.reservation:
+            hold = self.locks.reservation.release(workload.id, now)
+            self.ledger.charge(workload.instance, hold.end - hold.start, now)
