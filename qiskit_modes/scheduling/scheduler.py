@@ -10,8 +10,8 @@ What happens in `Scheduler.handle`, always in this order:
 2. The event is applied.
 3. Whatever became possible is started: lanes are filled, and the QPU is given to the next job.
 
-The machine is built in layers, a module each: what it knows (`state`), how things end (`endings`), what
-may start (`dispatch`), what happens by itself (`deadlines`); here, what others tell it.
+The machine is built in layers, a module each: what it knows (`state`), how things end (`endings`),
+what may start (`dispatch`), what happens by itself (`deadlines`); here, what others tell it.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class ReferenceModel:
         active = [w for w in self.workloads if w.state == "active" and w.mode == "session"]
         return next(iter(active), None)
 
-    # -- time: whatever comes first; at the same time the QPU first, then the older workload --------
+    # -- time: whatever comes first; at the same time the QPU first, then the older workload ---
 
     def next_timer(self):
         return min(self.timers(), key=lambda timer: timer[0], default=None)
@@ -66,9 +66,9 @@ class ReferenceModel:
             yield self.calibration_ends, partial(setattr, self, "calibration_ends", None)
         for w in self.workloads:
             plan, starts = w.instance.plan, [at for state, at in w.story if state == "active"]
-            if w.state != "closed" and starts:
-                if w.accepts or self.those("queued", workload=w):
-                    yield starts[0] + w.ttl, partial(self.stop, w, CUT_OFF)
+            to_cut_off = w.state != "closed" and (w.accepts or self.those("queued", workload=w))
+            if starts and to_cut_off:
+                yield starts[0] + w.ttl, partial(self.stop, w, CUT_OFF)
             if not self.those(*UNFINISHED, workload=w):
                 if w.state == "active":
                     session = w.mode == "session"
@@ -83,7 +83,7 @@ class ReferenceModel:
             if self.is_limited(job.instance) and not going_on:
                 yield charges[0][1] + job.instance.plan.window_seconds, lambda: None
 
-    # -- usage: what was charged within the window --------------------------------------------------
+    # -- usage: what was charged within the window ---------------------------------------------
 
     def charged(self, instance):
         window = instance.plan.window_seconds
@@ -98,7 +98,7 @@ class ReferenceModel:
     def share(self, instance):
         return self.used(instance) / instance.allocation if instance.allocation else 0.0
 
-    # -- who is next ----------------------------------------------------------------------------
+    # -- who is next ---------------------------------------------------------------------------
 
     def start_what_can_start(self):
         while job := self.next_job():
@@ -140,7 +140,7 @@ class ReferenceModel:
         self.enter(session, "active")
         return self.those("queued", workload=session)[0]
 
-    # -- how things end ---------------------------------------------------------------------------
+    # -- how things end ------------------------------------------------------------------------
 
     def enter(self, w, state):
         w.state = state
@@ -197,7 +197,7 @@ class ReferenceModel:
             assert job.state == state, f"{job_id} is {job.state}"
             then(job)
 
-    # -- what happens, by the names of the events -----------------------------------------------------
+    # -- what happens, by the names of the events ----------------------------------------------
 
     def WorkloadOpened(self, workload_id, mode, instance, max_ttl_seconds):  # noqa: N802
         plan = instance.plan

@@ -109,6 +109,9 @@ class BothWays(RuleBasedStateMachine):
             assert self.scheduler.ledger.used(instance, self.now) == self.model.used(instance)
         assert len(self.scheduler.jobs) == len(self.model.jobs)
         assert len(self.scheduler.workloads) == len(self.model.workloads)
+        assert self.scheduler.calibration_ends_at == self.model.calibration_ends
+        coming, draining = self.scheduler.draining_for, self.model.draining
+        assert (coming and coming.id) == (draining and draining.id)
         deadline, timer = self.scheduler.next_deadline(), self.model.next_timer()
         # The scheduler has one kind of deadline more: when it has something to announce.
         assert timer is None or (deadline is not None and deadline <= timer[0])
@@ -120,10 +123,26 @@ class BothWays(RuleBasedStateMachine):
     @rule(
         mode=st.sampled_from([Mode.SESSION, Mode.BATCH]),
         instance=st.sampled_from(INSTANCES),
-        max_ttl=st.sampled_from([None, 1, 100, 28_801]),
+        max_ttl=st.sampled_from([None, None, 1, 100, 28_801]),
     )
     def open(self, mode, instance, max_ttl):
         self.handle(WorkloadOpened(self.name(mode), mode, instance, max_ttl))
+
+    @rule(
+        modes=st.lists(st.sampled_from([Mode.SESSION, Mode.BATCH]), min_size=1, max_size=3),
+        times=st.integers(1, 4),
+        then=st.sampled_from([None, WorkloadClosed, WorkloadCancelled]),
+    )
+    def several_arrive_with_jobs(self, modes, times, then):
+        names = [self.name(mode) for mode in modes]
+        for name, mode in zip(names, modes, strict=True):
+            self.handle(WorkloadOpened(name, mode, INSTANCES[0]))
+        for _ in range(times):
+            for name in names:
+                self.handle(JobSubmitted(self.name("job"), INSTANCES[0], name))
+            self.now += 0.25
+        if then is not None:
+            self.handle(then(names[-1]))
 
     @rule(data=st.data(), limit=st.sampled_from([None, 2, 50]), times=st.integers(1, 3))
     def submit(self, data, limit, times):
