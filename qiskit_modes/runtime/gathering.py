@@ -81,9 +81,15 @@ class Gathering:
         if failed_first and not last:
             self.abandon()
         if last:
-            self._on_done(self._error or self._joined())
+            self._on_done(self._joined() if self._error is None else self._error)
 
-    def _joined(self) -> Execution:
+    def _joined(self) -> Answer:
+        try:
+            return self._join()
+        except Exception as error:  # whatever it is, the QPU must be given back
+            return error
+
+    def _join(self) -> Execution:
         from qiskit_modes.simulation.division import join
 
         if len(self._executions) == 1:

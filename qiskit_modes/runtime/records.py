@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, Steps
+from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName, Steps
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
     RAN_TOO_LONG,
@@ -109,8 +109,8 @@ class JobRecord:
     """Why it failed: the exception of the step that raised it."""
     simulated: SimulatedSteps | None = None
     """If its steps last what somebody says, instead of being executed."""
-    simulated_step_ends: bool = False
-    """Whether such a step is under way, so that its end has to be called off with the job."""
+    simulated_step: set[StepName] = field(default_factory=set)
+    """Such a step, while it is under way: whoever takes it away answers for it."""
     pieces: list[Program] = field(default_factory=list)
     """The program as it is divided among workers, while that is needed."""
     gathering: Gathering | None = None
@@ -118,9 +118,23 @@ class JobRecord:
     finished: threading.Event = field(default_factory=threading.Event)
     """Set when its outcome is decided and what came of it can be read."""
 
+    def take_simulated_step(self) -> bool:
+        """Take away the simulated step that is under way; return whether there was one.
+
+        Its end and its cancellation may come at once, from two threads: one of them gets it.
+        """
+        try:
+            self.simulated_step.pop()
+        except KeyError:
+            return False
+        return True
+
     def let_go(self) -> None:
-        """Drop what a job needs no more that has ended; of what it made, only a result stays."""
-        self.steps = self.program = self.samples = self.gathering = None
+        """Drop what a job needs no more that has ended; of what it made, only a result stays.
+
+        What is under way in the workers is left to whoever answers for it.
+        """
+        self.steps = self.program = self.samples = None
         self.pieces = []
         if not isinstance(self.core.outcome, Completed):
             self.result = None

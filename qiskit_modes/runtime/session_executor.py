@@ -113,6 +113,10 @@ class SessionExecutor:
             assert refused is not None, "a closed workload takes no jobs"
             raise RefusedError(refused.message)
         self._post(job.qpu, event, accepted=partial(self._link, job))
+        if self._closed:
+            # The race being closed: whoever shut down meanwhile may not have seen this job.
+            with suppress(RefusedError):
+                self.cancel(job)
 
     def cancel(self, job: JobRecord) -> None:
         """End a job before its time: stop it wherever it is.
@@ -257,7 +261,7 @@ class SessionExecutor:
         if job.simulated is None:
             self._do(step, job)
         else:
-            job.simulated_step_ends = True
+            job.simulated_step = {step}
             ends_at = self.clock.now() + job.simulated.seconds(step)
             self._timer.set(job.id, ends_at, partial(self._end_simulated, step, job))
 
@@ -273,7 +277,8 @@ class SessionExecutor:
     def _end_simulated(self, step: StepName, job: JobRecord) -> None:
         simulated = job.simulated
         assert simulated is not None
-        job.simulated_step_ends = False
+        if not job.take_simulated_step():
+            return
         if simulated.fails_in == step:
             error = simulated.error or RuntimeError("the test says so")
             self._fail(job, error, code=simulated.code)
@@ -283,8 +288,7 @@ class SessionExecutor:
     def _abandon(self, job: JobRecord) -> None:
         if job.gathering is not None:
             job.gathering.abandon()
-        elif job.simulated_step_ends:
-            job.simulated_step_ends = False
+        elif job.take_simulated_step():
             self._timer.set(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())
 
