@@ -68,6 +68,9 @@ def loky_executor() -> Executor:
     )
 
 
+_FEEDER_SECONDS = 1.0
+"""What a thread needs to close a pipe, many times over."""
+
 _MOST_REFUSALS = 3
 """After so many dead workers in a row, the fault is not a worker's."""
 
@@ -146,15 +149,28 @@ class _Worker:
         thread that serves its answers.
         """
         if self.can_be_killed:
-            # A program larger than the pipe's buffer may be half sent. Nobody will read the rest,
-            # and loky's thread would wait for that for ever: without a reader it ends.
             queue = getattr(self.executor, "_call_queue", None)
             self.executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
-            reader = getattr(queue, "_reader", None)
-            if reader is not None:
-                reader.close()
+            _end_feeder(queue)
         else:
             self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_feeder(queue: Any) -> None:
+    """End the thread with which loky sends programs to a process that is dead now.
+
+    As a rule it ends by itself, and closes the pipe. But a program larger than the pipe's buffer
+    may be half sent: nobody will read the rest, and the thread would wait for that for ever. Once
+    nobody can read it any more, it ends with an error that loky ignores. The names are loky's own;
+    where they have changed, the thread stays, which costs a thread and no more.
+    """
+    feeder = getattr(queue, "_thread", None)
+    if feeder is None:
+        return
+    feeder.join(_FEEDER_SECONDS)
+    if feeder.is_alive():
+        with contextlib.suppress(OSError, AttributeError):
+            queue._reader.close()  # noqa: SLF001 - see above
 
 
 class WorkerPool:
