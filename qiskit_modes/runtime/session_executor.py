@@ -224,7 +224,11 @@ class SessionExecutor:
         while qpu.outbox and qpu.carrying.acquire(blocking=False):
             try:
                 while qpu.outbox:
-                    self._carry_out_one(qpu.outbox.popleft())
+                    instruction = qpu.outbox.popleft()
+                    try:
+                        self._carry_out_one(instruction)
+                    except Exception:  # a bug, but of one job: the others are still served
+                        logger.exception("%s could not be carried out", instruction)
             finally:
                 qpu.carrying.release()
 
@@ -286,8 +290,9 @@ class SessionExecutor:
             self._do(step, job)
 
     def _abandon(self, job: JobRecord) -> None:
-        if job.gathering is not None:
-            job.gathering.abandon()
+        gathering = job.gathering  # once: the workers' answer takes it away
+        if gathering is not None:
+            gathering.abandon()
         elif job.take_simulated_step():
             self._timer.set(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())

@@ -333,13 +333,15 @@ class WorkerPool:
         """Give a program to another worker than the one that could not take it."""
         with self._mutex:
             worker.ticket = None
-            if worker in self._workers:
+            stop = worker in self._workers
+            if stop:
                 self._workers.remove(worker)
             dropped = self._closed or ticket.abandoned
             if not dropped:
                 self._waiting.appendleft(ticket)
             assigned = self._assign()
-        self._stop_aside(worker)
+        if stop:
+            self._stop_aside(worker)
         if dropped:
             ticket.on_done(ProgramAbandoned())
         self._send(assigned)
@@ -370,10 +372,12 @@ class WorkerPool:
                     answer = ProgramAbandoned()
                 else:
                     self._waiting.appendleft(ticket)
-            if broken and worker in self._workers:
+            # Who takes it out of the list stops it: loky cannot be stopped by two at once.
+            stop = broken and worker in self._workers
+            if stop:
                 self._workers.remove(worker)
             assigned = self._assign()
-        if broken:
+        if stop:
             self._stop_aside(worker)
         self._send(assigned)
         if not isinstance(answer, UnknownCircuits):

@@ -81,6 +81,8 @@ class _Reader:
             return ("expression", str(value))
         if isinstance(value, QuantumCircuit):
             return self.content(value, clbits)
+        if isinstance(value, expr.Expr):
+            return self._value(value, clbits)
         if isinstance(value, np.ndarray):
             return (str(value.dtype), value.shape, value.tobytes())
         return repr(value)
