@@ -20,6 +20,11 @@ ANGLES = st.sampled_from([0.0, 0.3, -1.1, math.pi / 2, math.pi, 2.5])
 static_devices = st.sampled_from(NAMES)
 
 
+STEPS = [Parameter(f"step{depth}") for depth in range(4)]
+"""What loops count with: the same for all at one depth, since older releases of Qiskit refuse two
+parameters of one name in a circuit even where they are bound to different loops."""
+
+
 class Writer:
     """Draws instructions that the device has and writes them into circuits.
 
@@ -113,7 +118,7 @@ class Writer:
                     circuit.measure(qubit, bit)
 
     def for_loop(self, circuit: QuantumCircuit, qubits: list[int], depth: int, bit: Any) -> None:
-        step = Parameter(f"step{depth}")
+        step = STEPS[depth]
         with circuit.for_loop((0, 2, 3), step):
             self.dynamic_part(circuit, qubits, depth - 1)
             circuit.rz(0.3 * step + 0.1, self.draw(st.sampled_from(qubits)))

@@ -121,7 +121,7 @@ def test_refused_by_name():
     circuit = QuantumCircuit(1, 1)
     circuit.delay(circuit.add_stretch("idle"), 0)
     circuit.measure(0, 0)
-    with pytest.raises(UnsupportedCircuitError, match=r"delay|stretch"):
+    with pytest.raises(UnsupportedCircuitError, match=r"delay|stretch|Duration"):
         compile_circuit(circuit, device("manila"))
 
     circuit = QuantumCircuit(1, 1)
