@@ -162,16 +162,15 @@ def mode_layer():
 def status_while_simulating():
     """P5: asking for the status while a long simulation runs."""
     backend = AerSimulator()
-    job = SamplerV2(backend).run([heavy(10, 600)], shots=1)
+    job = SamplerV2(backend).run([heavy(18, 600)], shots=1)
     while not job.on_qpu() and not job.in_final_state():
         job._record.finished.wait(0.01)
     asked = []
     while not job.in_final_state() and len(asked) < 2000:
         asked.append(timed(job.status))
         job._record.finished.wait(0.001)
-    running = job.status()
-    seconds = sum(asked) if running != "RUNNING" else None
-    if running == "RUNNING":
+    still_running = not job.in_final_state()
+    if still_running:
         job.cancel()
     p99 = percentile_ms(asked, 99)
     yield Row(
@@ -179,8 +178,8 @@ def status_while_simulating():
         "job.status() during a long simulation, p99",
         f"{p99:.3f} ms",
         "<= 5 ms",
-        p99 <= 5 and len(asked) > 500,
-        f"asked {len(asked)} times" + ("" if seconds is None else ", the job ended meanwhile"),
+        p99 <= 5 and still_running,
+        f"asked {len(asked)} times",
     )
 
 
@@ -254,9 +253,9 @@ def first_result():
     common = """
         from qiskit import QuantumCircuit
         from qiskit_ibm_runtime.fake_provider import FakeTorino
-        circuit = QuantumCircuit(133)
+        circuit = QuantumCircuit(133, 2)
         circuit.sx(0); circuit.sx(1); circuit.cz(0, 1)
-        circuit.measure_all()
+        circuit.measure([0, 1], [0, 1])
         backend = FakeTorino()
     """
     theirs = (

@@ -6,6 +6,7 @@ step: no queues, no locks, nothing that is remembered beside the facts. Announce
 
 from functools import partial
 from itertools import count
+from math import inf
 from types import SimpleNamespace
 
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, Failed, Fault
@@ -24,7 +25,8 @@ class ReferenceModel:
     def __init__(self, lanes):
         self.lanes, self.jobs, self.workloads, self.charges = lanes, [], [], []
         self.calibrations, self.calibration_ends, self.draining = [], None, None
-        self.asked, self.order = [], count()
+        self.maintained_until = 0.0
+        self.asked, self.order, self.now = [], count(), 0.0
 
     def handle(self, event, now):
         while (due := self.next_timer()) and due[0] <= now:
@@ -62,6 +64,17 @@ class ReferenceModel:
     def timers(self):
         for job in self.those("executing"):
             yield job.got_qpu + job.limit, partial(self.end_early, job, RAN_TOO_LONG)
+        if self.maintained_until > self.now:
+            yield self.maintained_until, lambda: None
+        for job in self.those("executing"):
+            in_session = job.workload is not None and job.workload.mode == "session"
+            if job.instance.plan.stops_at_limit and not in_session:
+                yield job.got_qpu + self.left(job.instance), partial(self.exhaust, job.instance)
+        if (session := self.active_session()) and session.instance.plan.stops_at_limit:
+            doing = self.those("queued", "compiling", "ready", "executing", workload=session)
+            if session.accepts or doing:
+                end = session.story[-1][1] + self.left(session.instance)
+                yield end, partial(self.exhaust, session.instance)
         if self.calibration_ends is not None:
             yield self.calibration_ends, partial(setattr, self, "calibration_ends", None)
         for w in self.workloads:
@@ -92,8 +105,11 @@ class ReferenceModel:
     def used(self, instance):
         return sum(seconds for _, _, seconds in self.charged(instance))
 
+    def left(self, instance):
+        return inf if instance.limit is None else max(instance.limit - self.used(instance), 0.0)
+
     def is_limited(self, instance):
-        return instance.limit_seconds is not None and self.used(instance) >= instance.limit_seconds
+        return self.left(instance) == 0.0
 
     def share(self, instance):
         return self.used(instance) / instance.allocation if instance.allocation else 0.0
@@ -102,11 +118,12 @@ class ReferenceModel:
 
     def start_what_can_start(self):
         while job := self.next_job():
-            job.state, job.got_lane = "compiling", self.now
+            job.state, job.got_lane, job.lane = "compiling", self.now, next(self.order)
             if job.workload:
                 job.workload.started = self.now
             self.asked.append(("Compile", job.id))
         qpu_is_free = not self.on_qpu() and self.calibration_ends is None
+        qpu_is_free = qpu_is_free and self.now >= self.maintained_until
         if qpu_is_free and self.calibrations and not self.active_session() and not self.draining:
             self.calibration_ends = self.now + self.calibrations.pop(0)
         elif qpu_is_free and (ready := self.those("ready")):
@@ -156,6 +173,15 @@ class ReferenceModel:
         for job in self.those("queued", workload=w) if drop else []:
             self.end(job, drop)
         self.rest(w)
+
+    def exhaust(self, instance):
+        for w in self.workloads:
+            if w.instance.id == instance.id:
+                self.stop(w, CANCELLED)
+        going_on = self.those("compiling", "ready", "executing")
+        for job in sorted(going_on, key=lambda job: job.lane):
+            if job.instance.id == instance.id:
+                self.end_early(job, RAN_TOO_LONG)
 
     def rest(self, w):
         if w.state != "closed" and not self.those(*UNFINISHED, workload=w):
@@ -272,6 +298,9 @@ class ReferenceModel:
 
     def CalibrationDue(self, duration_seconds):  # noqa: N802
         self.calibrations.append(duration_seconds)
+
+    def MaintenanceBegan(self, duration_seconds):  # noqa: N802
+        self.maintained_until = max(self.maintained_until, self.now + duration_seconds)
 
     def TimePassed(self):  # noqa: N802
         pass

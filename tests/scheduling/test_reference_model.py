@@ -13,6 +13,7 @@ from qiskit_modes.scheduling.events import (
     JobFailed,
     JobPostProcessed,
     JobSubmitted,
+    MaintenanceBegan,
     TimePassed,
     WorkloadCancelled,
     WorkloadClosed,
@@ -30,6 +31,7 @@ INSTANCES = [
     Instance("few", Plan(max_pending_jobs=2)),
     Instance("slow", Plan(max_submissions_per_minute=2, sessions_allowed=False)),
     Instance("poor", Plan(window_seconds=600.0), limit_seconds=4.0),
+    Instance("stopped", Plan(window_seconds=600.0, stops_at_limit=True), limit_seconds=4.0),
 ]
 # Binary fractions: sums of them are exact, so that both may add them up in any order.
 SECONDS = st.sampled_from([0.0, 0.25, 1.0, 3.0, 60.0, 90.0, 540.0, 1800.0, 11_000.0, 20 * DAY])
@@ -131,12 +133,13 @@ class BothWays(RuleBasedStateMachine):
     @rule(
         modes=st.lists(st.sampled_from([Mode.SESSION, Mode.BATCH]), min_size=1, max_size=3),
         times=st.integers(1, 4),
-        then=st.sampled_from([None, WorkloadClosed, WorkloadCancelled]),
+        max_ttl=st.sampled_from([None, 100]),
+        then=st.sampled_from([None, None, WorkloadClosed, WorkloadCancelled]),
     )
-    def several_arrive_with_jobs(self, modes, times, then):
+    def several_arrive_with_jobs(self, modes, times, max_ttl, then):
         names = [self.name(mode) for mode in modes]
         for name, mode in zip(names, modes, strict=True):
-            self.handle(WorkloadOpened(name, mode, INSTANCES[0]))
+            self.handle(WorkloadOpened(name, mode, INSTANCES[0], max_ttl))
         for _ in range(times):
             for name in names:
                 self.handle(JobSubmitted(self.name("job"), INSTANCES[0], name))
@@ -152,6 +155,14 @@ class BothWays(RuleBasedStateMachine):
             workload_id = None if workload is None else workload.id
             self.handle(JobSubmitted(self.name("job"), instance, workload_id, limit))
 
+    @precondition(lambda self: self.model.workloads)
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def every_workload_gets_more_jobs(self, data, times):
+        workloads = [w for w in self.model.workloads if w.accepts][:3]
+        for workload in data.draw(st.permutations(workloads)):
+            for _ in range(times):
+                self.handle(JobSubmitted(self.name("job"), workload.instance, workload.id))
+
     @precondition(lambda self: self.steps)
     @rule(data=st.data())
     def step_succeeds(self, data):
@@ -164,6 +175,14 @@ class BothWays(RuleBasedStateMachine):
         for job_id in list(self.steps):
             self.now += seconds
             self.handle(SUCCESS[self.steps.pop(job_id)](job_id))
+
+    @precondition(lambda self: self.steps)
+    @rule(seconds=st.sampled_from([1.0, 60.0]))
+    def everything_ends_and_rests(self, seconds):
+        while self.steps:
+            job_id, step = self.steps.popitem()
+            self.handle(SUCCESS[step](job_id))
+        self._pass(seconds)
 
     @precondition(lambda self: self.steps)
     @rule(data=st.data(), fault=st.sampled_from(Fault))
@@ -184,12 +203,19 @@ class BothWays(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds):
+        self._pass(seconds)
+
+    def _pass(self, seconds):
         self.now += seconds
         self.handle(TimePassed())
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 600.0]))
     def calibration(self, seconds):
         self.handle(CalibrationDue(seconds))
+
+    @rule(seconds=st.sampled_from([1.0, 600.0]))
+    def maintenance(self, seconds):
+        self.handle(MaintenanceBegan(seconds))
 
     @rule()
     def time_jumps_to_the_next_deadline(self):
