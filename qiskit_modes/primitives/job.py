@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -345,8 +344,3 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     def _ran_too_long(self) -> bool:
         outcome = self._record.core.outcome
         return isinstance(outcome, Cancelled) and outcome.code == RAN_TOO_LONG.code
-
-
-def as_jobs(records: Iterable[JobRecord], runtime: LocalRuntime) -> list[RuntimeJobV2]:
-    """Return what users hold for each of some records."""
-    return [RuntimeJobV2(record, runtime) for record in records]
