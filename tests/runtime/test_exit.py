@@ -7,8 +7,10 @@ import textwrap
 
 import pytest
 
+# A shell that starts a test run in the background has its children ignore Ctrl-C.
 PROGRAM = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
     from qiskit_aer import AerSimulator
@@ -30,19 +32,17 @@ PROGRAM = """
 
 def run(ending, *, interrupt=False):
     """Run a program with six jobs, one of them on the QPU; return its exit code and stderr."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM) + ending],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "on the QPU\n", process.stderr.read()
-    if interrupt:
-        process.send_signal(signal.SIGINT)
-    try:
-        _, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    program = textwrap.dedent(PROGRAM) + ending
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout.readline() == "on the QPU\n", process.stderr.read()
+            if interrupt:
+                process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return process.returncode, errors
 
 
