@@ -7,6 +7,7 @@ import hashlib
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.building import ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.components import prune, split
@@ -19,7 +20,7 @@ from qiskit_modes.simulation.noise import (
     is_aer_simulator,
     simulator_option,
 )
-from qiskit_modes.simulation.operations import Block, Measure
+from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Measure
 from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import read_circuit
@@ -54,9 +55,8 @@ def compile_with_noise(
     pool = ProductPool()
     builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings)
     components = tuple(map(builder.build, blocks))
-    key = hashlib.blake2b(fingerprint + _digest_of_noise(block), digest_size=16).hexdigest()
     return CompiledCircuit(
-        key=key,
+        key=_key(fingerprint, block, angles, choice, settings),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
         layout=Layout(registers),
@@ -72,11 +72,30 @@ def compile_with_noise(
     )
 
 
-def _digest_of_noise(block: Block) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
+def _key(
+    fingerprint: bytes, block: Block, angles: Angles, choice: SimulatorChoice, settings: Settings
+) -> str:
+    """Return a digest of all that decides what the circuit records, the way it is simulated too.
+
+    Workers keep circuits by this key, and with another method the same seed gives other shots.
+    """
+    digest = hashlib.blake2b(fingerprint, digest_size=16)
+    digest.update(repr((choice, settings)).encode())
+    # Rotations that noise passes have added are told apart by their angles.
+    digest.update(angles.offsets.tobytes() + angles.coefficients.tobytes())
+    _digest_noise(block, digest)
+    return digest.hexdigest()
+
+
+def _digest_noise(block: Block, digest: hashlib.blake2b) -> None:
     for operation in block.operations:
-        if hasattr(operation, "matrix"):
-            digest.update(operation.matrix.tobytes())
-        elif isinstance(operation, Measure):
-            digest.update(operation.confusion.tobytes())
-    return digest.digest()
+        match operation:
+            case Channel(qubits, matrix):
+                digest.update(repr(qubits).encode() + matrix.tobytes())
+            case Measure(confusion=confusion):
+                digest.update(confusion.tobytes())
+            case Branch(arms):
+                for _, inner in arms:
+                    _digest_noise(inner, digest)
+            case Loop(body=inner):
+                _digest_noise(inner, digest)
