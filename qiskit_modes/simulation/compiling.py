@@ -12,16 +12,18 @@ from qiskit_modes.simulation.building import ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.components import prune, split
 from qiskit_modes.simulation.device_noise import DeviceNoise
+from qiskit_modes.simulation.full_model import compile_whole
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.model_noise import ModelNoise
 from qiskit_modes.simulation.noise import (
     IdealNoise,
     NoiseSource,
+    NotCuttableError,
     is_aer_simulator,
     simulator_option,
 )
 from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Measure
-from qiskit_modes.simulation.packing import Layout
+from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import read_circuit
 from qiskit_modes.simulation.settings import Settings
@@ -45,11 +47,20 @@ def compile_with_noise(
     settings: Settings,
 ) -> CompiledCircuit:
     """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards."""
+    try:
+        return _compile_in_parts(circuit, noise, choice, fingerprint, settings)
+    except NotCuttableError as reason:
+        return compile_whole(circuit, noise, choice, fingerprint, settings, reason)
+
+
+def _compile_in_parts(
+    circuit: QuantumCircuit,
+    noise: NoiseSource,
+    choice: SimulatorChoice,
+    fingerprint: bytes,
+    settings: Settings,
+) -> CompiledCircuit:
     block, angles, extents = read_circuit(circuit, noise)
-    index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
-    registers = tuple(
-        (register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs
-    )
     block = prune(block, range(circuit.num_clbits), drop=settings.prune)
     blocks = split(block) if settings.split_components else [block] if block.clbits else []
     pool = ProductPool()
@@ -59,7 +70,7 @@ def compile_with_noise(
         key=_key(fingerprint, block, angles, choice, settings),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
-        layout=Layout(registers),
+        layout=registers_of(circuit),
         angles=angles,
         products=pool.finish(),
         components=components,
