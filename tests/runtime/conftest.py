@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
-from qiskit_modes.runtime.records import WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program
@@ -66,8 +65,7 @@ class Machine:
 
     def open(self, mode=Mode.SESSION, **more):
         event = WorkloadOpened(str(uuid.uuid4()), mode, Instance(), **more)
-        core = self.runtime.executor.open_workload(event, self.qpu)
-        return WorkloadRecord(core, self.qpu, self.backend)
+        return self.runtime.open_workload(event, self.backend)
 
 
 @pytest.fixture
@@ -92,6 +90,8 @@ def threaded():
 def runtime_is_gone(before):
     """No thread is left that was not there before; those that end by themselves are joined."""
     for thread in set(threading.enumerate()) - before:
+        if thread.ident is None:
+            continue  # interrupted before it began: Python lists it for ever
         thread.join(DEADLINE)
         assert not thread.is_alive(), f"{thread.name} was left behind"
 
