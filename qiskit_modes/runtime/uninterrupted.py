@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -87,6 +88,8 @@ class Uninterrupted:
             thread = threading.Thread(
                 target=_make, args=(calls,), name="qiskit_modes-calls", daemon=True
             )
+            # Nobody may have closed what is thrown away; the thread ends all the same.
+            weakref.finalize(self, calls.put, None).atexit = False
             try:
                 thread.start()
                 self._process_id, self._calls, self._thread = os.getpid(), calls, thread

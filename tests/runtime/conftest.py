@@ -6,10 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
+from qiskit_modes.runtime import (
+    JobMode,
+    JobRecord,
+    LocalRuntime,
+    Steps,
+    WorkerPool,
+    session_executor,
+)
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program
+from tests.runtime.controlled import Exploration
+from tests.runtime.stand_ins import stand_in_for_threading
+
+DRAWN = 80
+"""Runs of a case that has too many for every day; all of them are made by the full check."""
 
 DEADLINE = 30.0
 """Seconds after which a wait in a test has failed."""
@@ -100,3 +112,31 @@ def finished(*jobs):
     for job in jobs:
         assert job.finished.wait(DEADLINE), f"job is {job.core.state}"
     return [job.status for job in jobs]
+
+
+@pytest.fixture
+def explore(monkeypatch):
+    """Call with a scenario, and how many runs there are to be; patches are made for each run."""
+
+    def not_only_in_the_log(*_):
+        raise  # what the code under test would catch and write down
+
+    monkeypatch.setattr(session_executor.logger, "exception", not_only_in_the_log)
+
+    def explore(scenario, *, least, seed=None):
+        def patched(run):
+            def patch(module, *, leaves):
+                monkeypatch.setattr(module, "threading", stand_in_for_threading(run, leaves=leaves))
+
+            scenario(run, patch)
+
+        if seed is not None:
+            Exploration(most=DRAWN, seed=seed).of(patched)
+            return
+        exploration = Exploration(most=100_000).of(patched)
+        assert exploration.complete
+        runs = exploration.runs
+        print(f"{runs} orders, and {exploration.redundant} that were like one of them")  # noqa: T201
+        assert runs >= least, f"{runs} orders were seen, which is fewer than there are"
+
+    return explore

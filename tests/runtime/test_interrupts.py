@@ -243,6 +243,14 @@ def test_where_no_thread_can_be_started_the_main_thread_makes_its_calls(monkeypa
     assert uninterrupted(threading.current_thread) is threading.main_thread()
 
 
+def test_the_thread_ends_with_what_it_serves():
+    uninterrupted = Uninterrupted()
+    thread = uninterrupted(threading.current_thread)
+    del uninterrupted
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
 def test_a_call_answers_with_what_it_raised():
     def fail():
         raise KeyboardInterrupt("from a call, not from a user")
