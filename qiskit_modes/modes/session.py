@@ -10,7 +10,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
 from qiskit_modes.modes.backends import check_backend, instance_of
-from qiskit_modes.modes.context import Block, enter, leave
+from qiskit_modes.modes.context import Block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
@@ -83,10 +83,7 @@ class Session:
             instance=instance or instance_of(backend, self._runtime.instance),
             max_ttl_seconds=max_time_seconds(max_time),
         )
-        qpu = self._runtime.qpu(backend)
-        core = self._runtime.executor.open_workload(event, qpu)
-        self._record = WorkloadRecord(core, qpu, backend)
-        self._runtime.add_workload(self._record)
+        self._record: WorkloadRecord = self._runtime.open_workload(event, backend)
         self._closed_here = False
         self._blocks: list[Block] = []
 
@@ -134,13 +131,22 @@ class Session:
         return f"<{type(self).__name__} {self.session_id} on {self.backend()}: {self.status()}>"
 
     def __enter__(self) -> Self:
-        self._blocks.append(enter(self))
-        return self
+        block = new_block(self)
+        try:
+            enter(block)
+            self._blocks.append(block)
+            return self
+        except KeyboardInterrupt:  # Python does not call __exit__ then
+            self._leave(block)
+            raise
 
     def __exit__(self, error_type: type[BaseException] | None, *exc_info: object) -> None:
-        if self._blocks:
-            leave(self._blocks.pop())
-        self.close()
+        block = self._blocks[-1] if self._blocks else None
+        try:
+            self._leave(block)
+        except KeyboardInterrupt:  # just now: the QPU is given back all the same
+            self._leave(block)
+            raise
         if error_type is None and not self._record.core.jobs_submitted:
             kind = self._record.core.mode
             warn(
@@ -149,6 +155,14 @@ class Session:
                 ModeWarning,
                 stacklevel=2,
             )
+
+    def _leave(self, block: Block | None) -> None:
+        """Leave a block and close; doing it again does nothing."""
+        if block is not None:
+            leave(block)
+        if block in self._blocks:
+            self._blocks.remove(block)
+        self.close()
 
     @property
     def record(self) -> WorkloadRecord:

@@ -11,7 +11,8 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
@@ -24,6 +25,7 @@ from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.runtime.workers import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
+from qiskit_modes.scheduling.events import WorkloadOpened
 
 _KEPT_WORKLOADS = 100
 """Closed sessions and batches that can still be asked about by their ids."""
@@ -62,7 +64,7 @@ class LocalRuntime:
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
         self._simulate = simulate
-        self._started = False
+        self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
         self.process_id = os.getpid()
 
     def __enter__(self) -> LocalRuntime:
@@ -78,10 +80,7 @@ class LocalRuntime:
 
     def warm_up(self) -> None:
         """Start a worker, without waiting for it, so that the first job finds it ready."""
-        self.executor.workers.warm_up()
-        if not self._started:
-            self._started = True
-            _shut_down_at_exit(self)
+        self.executor.uninterrupted(self.executor.workers.warm_up)
 
     def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
         """Hand a job in; does not wait for it.
@@ -91,19 +90,32 @@ class LocalRuntime:
             RuntimeClosedError: If the runtime was shut down.
         """
         job.simulated = self._simulate(job)
+        self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+
+    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if job.simulated is None:
-            self.warm_up()
+            self.executor.workers.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
 
-    def add_workload(self, record: WorkloadRecord) -> None:
-        """Remember a session or batch, so that it can be found by its id.
+    def open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
+        """Open a session or batch, and remember it, so that it can be found by its id.
 
         Of those that are closed the latest are kept; the others go, and their backends with them.
+
+        Raises:
+            RefusedError: If the plan does not allow it.
+            RuntimeClosedError: If the runtime was shut down.
         """
+        return self.executor.uninterrupted(partial(self._open_workload, event, backend))
+
+    def _open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
+        qpu = self.qpu(backend)
+        core = self.executor.open_workload(event, qpu)
+        record = WorkloadRecord(core, qpu, backend)
         with self._mutex:
             self._workloads[record.id] = record
             closed = [
@@ -114,6 +126,7 @@ class LocalRuntime:
             for workload in closed[:-_KEPT_WORKLOADS]:
                 del self._workloads[workload.id]
                 workload.forget()
+        return record
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
@@ -166,22 +179,23 @@ def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
             _default = before
 
 
-def _shut_down_at_exit(runtime: LocalRuntime) -> None:
-    """Have ``runtime`` shut down before the interpreter waits for threads and workers.
+def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
+    """Have a runtime shut down before the interpreter waits for threads and workers.
 
     The functions registered with `atexit` come too late: before them, the interpreter and loky wait
-    for every program that is under way. Those registered here run first, the latest first; so this
-    is to be called after the first worker was started, when loky has registered its own. The name
-    used is private to the standard library; loky and `concurrent.futures` build on it too.
+    for every program that is under way. Those registered here run first, the latest first. loky
+    registers its own whenever a worker starts, so ours follows after each start; shutting down a
+    second time does nothing. The name used is private to the standard library; loky and
+    `concurrent.futures` build on it too.
     """
-    reference = weakref.ref(runtime)
 
     def shut_down() -> None:
         living = reference()
         if living is not None and living.process_id == os.getpid():
             _warn_of(living.shut_down())
 
-    threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    with suppress(RuntimeError):  # the interpreter is shutting down already
+        threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _warn_of(outstanding: list[JobRecord]) -> None:

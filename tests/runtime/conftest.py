@@ -6,11 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
-from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.runtime import (
+    JobMode,
+    JobRecord,
+    LocalRuntime,
+    Steps,
+    WorkerPool,
+    session_executor,
+)
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program
+from tests.runtime.controlled import Exploration
+from tests.runtime.stand_ins import stand_in_for_threading
+
+DRAWN = 80
+"""Runs of a case that has too many for every day; all of them are made by the full check."""
 
 DEADLINE = 30.0
 """Seconds after which a wait in a test has failed."""
@@ -66,8 +77,7 @@ class Machine:
 
     def open(self, mode=Mode.SESSION, **more):
         event = WorkloadOpened(str(uuid.uuid4()), mode, Instance(), **more)
-        core = self.runtime.executor.open_workload(event, self.qpu)
-        return WorkloadRecord(core, self.qpu, self.backend)
+        return self.runtime.open_workload(event, self.backend)
 
 
 @pytest.fixture
@@ -92,6 +102,8 @@ def threaded():
 def runtime_is_gone(before):
     """No thread is left that was not there before; those that end by themselves are joined."""
     for thread in set(threading.enumerate()) - before:
+        if thread.ident is None:
+            continue  # interrupted before it began: Python lists it for ever
         thread.join(DEADLINE)
         assert not thread.is_alive(), f"{thread.name} was left behind"
 
@@ -100,3 +112,31 @@ def finished(*jobs):
     for job in jobs:
         assert job.finished.wait(DEADLINE), f"job is {job.core.state}"
     return [job.status for job in jobs]
+
+
+@pytest.fixture
+def explore(monkeypatch):
+    """Call with a scenario, and how many runs there are to be; patches are made for each run."""
+
+    def not_only_in_the_log(*_):
+        raise  # what the code under test would catch and write down
+
+    monkeypatch.setattr(session_executor.logger, "exception", not_only_in_the_log)
+
+    def explore(scenario, *, least, seed=None):
+        def patched(run):
+            def patch(module, *, leaves):
+                monkeypatch.setattr(module, "threading", stand_in_for_threading(run, leaves=leaves))
+
+            scenario(run, patch)
+
+        if seed is not None:
+            Exploration(most=DRAWN, seed=seed).of(patched)
+            return
+        exploration = Exploration(most=100_000).of(patched)
+        assert exploration.complete
+        runs = exploration.runs
+        print(f"{runs} orders, and {exploration.redundant} that were like one of them")  # noqa: T201
+        assert runs >= least, f"{runs} orders were seen, which is fewer than there are"
+
+    return explore
