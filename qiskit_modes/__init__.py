@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qiskit_ibm_runtime.options_models import (
         EstimatorOptions,
         ExecutorOptions,
+        NoiseLearnerV3Options,
         SamplerOptions,
     )
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
     from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
+    from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
     from qiskit_modes.scheduling.plan import Instance, Plan
@@ -64,6 +66,8 @@ __all__ = [
     "Instance",
     "LocalService",
     "ModeWarning",
+    "NoiseLearnerV3",
+    "NoiseLearnerV3Options",
     "Plan",
     "QiskitModesError",
     "QiskitModesWarning",
@@ -94,6 +98,8 @@ _HOMES = {
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",
+    "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
+    "NoiseLearnerV3Options": "qiskit_ibm_runtime.options_models",
     "Plan": "qiskit_modes.scheduling.plan",
     "QiskitModesError": "qiskit_modes.exceptions",
     "QiskitModesWarning": "qiskit_modes.exceptions",

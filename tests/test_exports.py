@@ -27,6 +27,8 @@ SCRIPTS_IMPORT = [
     "IBMInputValueError",
     "IBMQuantumComputeService",
     "IBMRuntimeError",
+    "NoiseLearnerV3",
+    "NoiseLearnerV3Options",
     "QiskitRuntimeService",
     "QuantumProgram",
     "RuntimeInvalidStateError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
+from qiskit_ibm_runtime.options_models import ExecutorOptions
 from samplomatic.quantum_program import QuantumProgram
 
 from qiskit_modes.exceptions import QiskitModesWarning

@@ -14,7 +14,7 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit_ibm_runtime import QuantumProgram as RuntimeQuantumProgram
 from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
-from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
+from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import CircuitItem, QuantumProgram
 
