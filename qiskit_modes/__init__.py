@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
+    from qiskit_ibm_runtime import QuantumProgram
     from qiskit_ibm_runtime.exceptions import (
         IBMInputValueError,
         IBMRuntimeError,
@@ -29,14 +30,21 @@ if TYPE_CHECKING:
         RuntimeJobNotFound,
         RuntimeJobTimeoutError,
     )
-    from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+    from qiskit_ibm_runtime.options_models import (
+        EstimatorOptions,
+        ExecutorOptions,
+        NoiseLearnerV3Options,
+        SamplerOptions,
+    )
 
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
     from qiskit_modes.primitives.estimator import EstimatorV2
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
+    from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
+    from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
     from qiskit_modes.scheduling.plan import Instance, Plan
@@ -50,16 +58,21 @@ __all__ = [
     "Estimator",
     "EstimatorOptions",
     "EstimatorV2",
+    "Executor",
+    "ExecutorOptions",
     "IBMInputValueError",
     "IBMQuantumComputeService",
     "IBMRuntimeError",
     "Instance",
     "LocalService",
     "ModeWarning",
+    "NoiseLearnerV3",
+    "NoiseLearnerV3Options",
     "Plan",
     "QiskitModesError",
     "QiskitModesWarning",
     "QiskitRuntimeService",
+    "QuantumProgram",
     "RuntimeInvalidStateError",
     "RuntimeJobFailureError",
     "RuntimeJobMaxTimeoutError",
@@ -77,16 +90,21 @@ _HOMES = {
     "Estimator": "qiskit_modes.primitives.estimator:EstimatorV2",
     "EstimatorOptions": "qiskit_ibm_runtime.options_models",
     "EstimatorV2": "qiskit_modes.primitives.estimator",
+    "Executor": "qiskit_modes.primitives.executor",
+    "ExecutorOptions": "qiskit_ibm_runtime.options_models",
     "IBMInputValueError": "qiskit_ibm_runtime.exceptions",
     "IBMQuantumComputeService": "qiskit_modes.service:QiskitRuntimeService",
     "IBMRuntimeError": "qiskit_ibm_runtime.exceptions",
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",
+    "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
+    "NoiseLearnerV3Options": "qiskit_ibm_runtime.options_models",
     "Plan": "qiskit_modes.scheduling.plan",
     "QiskitModesError": "qiskit_modes.exceptions",
     "QiskitModesWarning": "qiskit_modes.exceptions",
     "QiskitRuntimeService": "qiskit_modes.service",
+    "QuantumProgram": "qiskit_ibm_runtime",
     "RuntimeInvalidStateError": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobFailureError": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobMaxTimeoutError": "qiskit_ibm_runtime.exceptions",

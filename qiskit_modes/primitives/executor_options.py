@@ -1,0 +1,85 @@
+"""An executor's options, reduced to what acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.options_models import ExecutorOptions
+
+from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.program_options import (
+    JobSettings,
+    coerce_model,
+    job_settings,
+    options_set,
+    whole,
+)
+
+__all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
+
+_ACTING = frozenset(
+    {
+        "simulator.angle_decimals",
+        "simulator.layer_noise_model",
+        "simulator.seed_simulator",
+        "simulator.warn_absent",
+    }
+)
+
+_STABILIZERS = frozenset({"stabilizer", "extended_stabilizer"})
+"""Aer's methods that take Clifford gates for what they are only where angles are rounded."""
+
+
+@dataclass(frozen=True)
+class ResolvedExecutorOptions(JobSettings):
+    """What acts of an executor's options; shares nothing with them."""
+
+    seed: int | None
+    """``simulator.seed_simulator``; 0 is a seed, None asks for a new one per job."""
+
+    layer_noise: LayerNoise | None
+    """``simulator.layer_noise_model``; None if it is unset or empty."""
+
+    warn_absent: bool
+    """``simulator.warn_absent``: whether to warn of layers that it has no noise for."""
+
+    angle_decimals: int | None
+    """``simulator.angle_decimals`` where the user set it, or where the method needs it."""
+
+
+def coerce_executor_options(
+    options: ExecutorOptions | Mapping[str, Any] | None,
+) -> ExecutorOptions:
+    """Return options as upstream's model; see `coerce_model`."""
+    return coerce_model(options, ExecutorOptions)
+
+
+def resolve_executor_options(
+    options: ExecutorOptions | Mapping[str, Any] | None, backend: BackendV2
+) -> ResolvedExecutorOptions:
+    """Check all options as they are now, and return what acts.
+
+    Args:
+        options: See `coerce_executor_options`.
+        backend: Where the job is to run; its method may need rounded angles.
+
+    Raises:
+        UnsupportedOptionError: If options were set that cannot be honoured; all are named.
+        InvalidInputError: If a value cannot be used.
+    """
+    model = coerce_executor_options(options)
+    chosen = options_set(model, _ACTING)
+    simulator = model.simulator
+    needed = getattr(backend.options, "method", None) in _STABILIZERS
+    rounded = needed or "simulator.angle_decimals" in chosen
+    noise = simulator.layer_noise_model
+    return ResolvedExecutorOptions(
+        **job_settings(model),
+        seed=whole(simulator.seed_simulator, "simulator.seed_simulator", 0),
+        layer_noise=LayerNoise.of(noise) if noise else None,
+        warn_absent=simulator.warn_absent,
+        angle_decimals=simulator.angle_decimals if rounded else None,
+    )
