@@ -29,6 +29,7 @@ from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDied
 from qiskit_modes.runtime.clock import Clock, SystemClock
 from qiskit_modes.runtime.gathering import Gathering
 from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.listener import Listener
 from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
@@ -91,6 +92,8 @@ class SessionExecutor:
         self._timer = self.clock.new_timer()
         self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
         self.jobs = JobTable()
+        self.listeners: tuple[Listener, ...] = ()
+        """Replaced as a whole, so that any thread may go through them at any time."""
         self._closed = False
 
     # -- what users do -----------------------------------------------------------------------
@@ -104,6 +107,7 @@ class SessionExecutor:
         """
         if self._closed:
             raise RuntimeClosedError("the local runtime has been shut down")
+        steps = job.steps  # it may have ended, and have dropped them, before this method has
         workload = None if job.workload is None else job.workload.core
         workload_id = None if workload is None else workload.id
         event = JobSubmitted(job.id, job.instance, workload_id, max_execution_seconds)
@@ -117,6 +121,13 @@ class SessionExecutor:
             # The race being closed: whoever shut down meanwhile may not have seen this job.
             with suppress(RefusedError):
                 self.cancel(job)
+        for listener in self.listeners:
+            listener.job_submitted(job, steps)
+
+    def tell_seen(self, job: JobRecord) -> None:
+        """Tell the listeners that the present thread knows that a job has ended; for the doors."""
+        for listener in self.listeners:
+            listener.job_seen(job)
 
     def cancel(self, job: JobRecord) -> None:
         """End a job before its time: stop it wherever it is.
@@ -143,11 +154,15 @@ class SessionExecutor:
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
         if workload.core.state is not WorkloadState.CLOSED:
+            for listener in self.listeners:
+                listener.workload_closed(workload, cancelled=False)
             self._post(workload.qpu, WorkloadClosed(workload.id))
 
     def cancel_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more, and drop what has not started."""
         if workload.core.state is not WorkloadState.CLOSED:
+            for listener in self.listeners:
+                listener.workload_closed(workload, cancelled=True)
             self._post(workload.qpu, WorkloadCancelled(workload.id))
 
     def calibrate(self, qpu: QPU, seconds: float) -> None:
