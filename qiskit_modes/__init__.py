@@ -4,7 +4,7 @@ The floors of the house; each imports only from those below it:
 
 ===  ==============================  ================================================
 5    ``cli``, ``demo``, ``testing``  the doors, and what tests of users' code need
-4    ``service``                     the facade that people query
+4    ``service``, ``planning``       what people query; estimates, recordings, pictures
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
 2    ``runtime``                     threads, worker processes, QPUs, records of jobs
 1    ``scheduling``, ``simulation``  the rules, and the physics: pure
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
+    from qiskit_modes.planning.estimate import estimate_usage
+    from qiskit_modes.planning.recorder import record
     from qiskit_modes.primitives.estimator import EstimatorV2
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
     from qiskit_modes.primitives.executor import Executor
@@ -83,6 +85,8 @@ __all__ = [
     "SamplerOptions",
     "SamplerV2",
     "Session",
+    "estimate_usage",
+    "record",
 ]
 
 _HOMES = {
@@ -115,6 +119,8 @@ _HOMES = {
     "SamplerOptions": "qiskit_ibm_runtime.options_models",
     "SamplerV2": "qiskit_modes.primitives.sampler",
     "Session": "qiskit_modes.modes.session",
+    "estimate_usage": "qiskit_modes.planning.estimate",
+    "record": "qiskit_modes.planning.recorder",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -13,6 +13,7 @@ LAZY = [
     "qiskit_modes",
     "qiskit_modes.runtime",
     "qiskit_modes.primitives",
+    "qiskit_modes.planning",
     "qiskit_modes.simulation",
 ]
 EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling"]

@@ -19,6 +19,7 @@ FLOORS = [
     {"scheduling", "simulation"},
     {"runtime"},
     {"primitives", "modes"},
+    {"planning"},
     {"service"},
     {"demo", "testing"},
     {"cli"},
@@ -97,7 +98,7 @@ def test_every_module_has_a_floor():
 def test_the_floors_are_those_of_the_docstring():
     order = [
         qiskit_modes.__doc__.index(f"``{part}``")
-        for part in ("cli", "service", "primitives", "runtime", "scheduling")
+        for part in ("cli", "service", "planning", "primitives", "runtime", "scheduling")
     ]
     assert order == sorted(order)
 

@@ -17,17 +17,12 @@ from qiskit_modes.exceptions import (
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options import options_as_dict
+from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
 __all__ = ["JobOptions", "Primitive"]
-
-_OVERHEAD_SECONDS = 2.0
-_CIRCUIT_SECONDS = 100e-6
-_REP_DELAY_SECONDS = 250e-6
-"""The service's quick formula for usage: an overhead for each job, and for each execution the time
-of a typical circuit and the usual delay between two of them."""
 
 
 class JobOptions(Protocol):
@@ -155,7 +150,8 @@ class Primitive:
             primitive_id=self._primitive_id,
             inputs={**inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
-            usage_estimation_seconds=_quick_estimate(options, executions),
+            usage_estimation_seconds=quick_estimate(options.rep_delay, executions),
+            executions=executions,
         )
         try:
             resolution.runtime.submit(
@@ -164,8 +160,3 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
-
-
-def _quick_estimate(options: JobOptions, executions: int) -> float:
-    rep_delay = _REP_DELAY_SECONDS if options.rep_delay is None else options.rep_delay
-    return _OVERHEAD_SECONDS + (rep_delay + _CIRCUIT_SECONDS) * executions

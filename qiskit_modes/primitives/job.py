@@ -166,7 +166,10 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         A job is running from the moment it has a lane: also while it is compiled, waits for the
         QPU, or is post-processed.
         """
-        return self._record.status
+        status = self._record.status
+        if status in self.JOB_FINAL_STATES:
+            self._runtime.executor.tell_seen(self._record)
+        return status
 
     def queued(self) -> bool:
         """Return whether it waits for a lane."""
@@ -221,6 +224,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."
             )
+        self._runtime.executor.tell_seen(self._record)
 
     def cancel(self) -> None:
         """End the job, wherever it is; what is on the QPU is stopped. Does not wait.

@@ -95,6 +95,8 @@ class JobRecord:
     tags: list[str] = field(default_factory=list)
     private: bool = False
     usage_estimation_seconds: float | None = None
+    executions: int = 0
+    """How often it executes a circuit, all circuits together."""
     core: Job = field(init=False)
     """The scheduler's facts; set when the scheduler has accepted the job."""
     program: Program | None = None

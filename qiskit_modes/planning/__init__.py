@@ -1,0 +1,34 @@
+"""Know before you pay, and see what happened: estimates, recordings, comparisons, timelines.
+
+`estimate_usage` tells what a job would be charged on hardware; `record` notes what a program runs,
+`compare_modes` replays that as jobs, as a batch and as a session, under the rules of the service
+and the traffic of others; a `Timeline` draws it.
+"""
+
+from typing import TYPE_CHECKING
+
+from qiskit_modes._lazy import lazy
+
+if TYPE_CHECKING:
+    from qiskit_modes.planning.estimate import UsageEstimate, estimate_usage
+    from qiskit_modes.planning.recorder import Recorder, record
+    from qiskit_modes.planning.recording import Recording
+
+__all__ = [
+    "Recorder",
+    "Recording",
+    "UsageEstimate",
+    "estimate_usage",
+    "record",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Recorder": "qiskit_modes.planning.recorder",
+        "Recording": "qiskit_modes.planning.recording",
+        "UsageEstimate": "qiskit_modes.planning.estimate",
+        "estimate_usage": "qiskit_modes.planning.estimate",
+        "record": "qiskit_modes.planning.recorder",
+    },
+)
