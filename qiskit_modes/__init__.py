@@ -3,7 +3,8 @@
 The floors of the house; each imports only from those below it:
 
 ===  ==============================  ================================================
-5    ``cli``, ``demo``, ``testing``  the doors, and what tests of users' code need
+6    ``cli``, ``demo``, ``testing``  the doors, and what tests of users' code need
+5    ``wire``                        the service's interface, for doors that its client uses
 4    ``service``                     the facade that people query
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
 2    ``runtime``                     threads, worker processes, QPUs, records of jobs

@@ -15,7 +15,7 @@ LAZY = [
     "qiskit_modes.primitives",
     "qiskit_modes.simulation",
 ]
-EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling"]
+EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.wire"]
 
 SCRIPTS_IMPORT = [
     "Batch",

@@ -20,6 +20,7 @@ FLOORS = [
     {"runtime"},
     {"primitives", "modes"},
     {"service"},
+    {"wire"},
     {"demo", "testing"},
     {"cli"},
 ]
@@ -97,7 +98,7 @@ def test_every_module_has_a_floor():
 def test_the_floors_are_those_of_the_docstring():
     order = [
         qiskit_modes.__doc__.index(f"``{part}``")
-        for part in ("cli", "service", "primitives", "runtime", "scheduling")
+        for part in ("cli", "wire", "service", "primitives", "runtime", "scheduling")
     ]
     assert order == sorted(order)
 
