@@ -17,6 +17,7 @@ LAZY = [
 ]
 EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.wire"]
 
+
 SCRIPTS_IMPORT = [
     "Batch",
     "Estimator",

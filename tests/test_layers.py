@@ -21,6 +21,7 @@ FLOORS = [
     {"primitives", "modes"},
     {"service"},
     {"wire"},
+    {"client"},
     {"demo", "testing"},
     {"cli"},
 ]
@@ -98,7 +99,7 @@ def test_every_module_has_a_floor():
 def test_the_floors_are_those_of_the_docstring():
     order = [
         qiskit_modes.__doc__.index(f"``{part}``")
-        for part in ("cli", "wire", "service", "primitives", "runtime", "scheduling")
+        for part in ("cli", "client", "wire", "service", "primitives", "runtime", "scheduling")
     ]
     assert order == sorted(order)
 

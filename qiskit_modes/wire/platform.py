@@ -53,7 +53,8 @@ class Platform:
     ) -> None:
         self.runtime = runtime
         self.catalog = Catalog(backends)
-        self._everybody = instances is None
+        self.for_everybody = instances is None
+        """Whether an instance that nobody has heard of is taken in."""
         known = [runtime.instance] if instances is None else list(instances)
         if not known or len({instance.id for instance in known}) < len(known):
             raise InvalidInputError("instances must be a list of at least one, with different ids")
@@ -94,7 +95,7 @@ class Platform:
             for crn, api in self._apis.items():
                 if instance in (crn, api.instance.id):
                     return api
-            if not self._everybody:
+            if not self.for_everybody:
                 names = ", ".join(api.instance.id for api in self._apis.values())
                 raise ApiError(
                     404,
