@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ class AerComponent:
     """Readout errors of the component's qubits: ``[recorded, true]``."""
     options: Mapping[str, Any]
     """For the `AerSimulator`; the method is always among them."""
+    model: bytes | None = None
+    """A whole noise model, pickled, where the circuit does not hold its errors itself."""
 
     @property
     def method(self) -> str:
@@ -63,7 +66,7 @@ class AerComponent:
         bound = self.circuit.assign_parameters(values[list(self.columns)])
         # 31 bits are what Aer takes on every platform.
         seed = int(generator.integers(1 << 31))
-        simulator = AerSimulator(noise_model=self._readout_model(), **self.options)
+        simulator = AerSimulator(noise_model=self._noise_model(), **self.options)
         result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()
         if not result.success:
             from qiskit_modes.exceptions import QiskitModesError
@@ -76,11 +79,14 @@ class AerComponent:
         recorded = getattr(result.results[0].data, "memory", ["0x0"] * shots)
         memories = [int(memory, 16) for memory in recorded]
         bits = np.array([[memory >> bit & 1 for bit in self.clbits] for memory in memories])
+        bits = bits.reshape(shots, len(self.clbits))
         # Aer may sort the shots of an ideal circuit; shots of components are paired at random.
         return generator.permutation(bits.astype(np.bool_))
 
-    def _readout_model(self) -> Any:
-        """Return a noise model that has nothing but the readout errors."""
+    def _noise_model(self) -> Any:
+        """Return the noise model that has what is not in the circuit: the readout errors."""
+        if self.model is not None:
+            return pickle.loads(self.model)  # noqa: S301 - written by ourselves
         from qiskit_aer.noise import NoiseModel, ReadoutError
 
         model = NoiseModel()

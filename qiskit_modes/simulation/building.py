@@ -145,6 +145,7 @@ class ComponentBuilder:
             clbits=tuple(recorded),
             readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
             options={
+                **dict(self._choice.options),
                 "method": method,
                 "max_parallel_threads": self._settings.aer_threads,
                 # Aer would cut off what follows the last measurement, and with it the end of a

@@ -7,20 +7,23 @@ import hashlib
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.building import ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.components import prune, split
 from qiskit_modes.simulation.device_noise import DeviceNoise
+from qiskit_modes.simulation.full_model import compile_whole
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.model_noise import ModelNoise
 from qiskit_modes.simulation.noise import (
     IdealNoise,
     NoiseSource,
+    NotCuttableError,
     is_aer_simulator,
     simulator_option,
 )
-from qiskit_modes.simulation.operations import Block, Measure
-from qiskit_modes.simulation.packing import Layout
+from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Measure
+from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import read_circuit
 from qiskit_modes.simulation.settings import Settings
@@ -44,22 +47,30 @@ def compile_with_noise(
     settings: Settings,
 ) -> CompiledCircuit:
     """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards."""
+    try:
+        return _compile_in_parts(circuit, noise, choice, fingerprint, settings)
+    except NotCuttableError as reason:
+        return compile_whole(circuit, noise, choice, fingerprint, settings, reason)
+
+
+def _compile_in_parts(
+    circuit: QuantumCircuit,
+    noise: NoiseSource,
+    choice: SimulatorChoice,
+    fingerprint: bytes,
+    settings: Settings,
+) -> CompiledCircuit:
     block, angles, extents = read_circuit(circuit, noise)
-    index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
-    registers = tuple(
-        (register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs
-    )
     block = prune(block, range(circuit.num_clbits), drop=settings.prune)
     blocks = split(block) if settings.split_components else [block] if block.clbits else []
     pool = ProductPool()
     builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings)
     components = tuple(map(builder.build, blocks))
-    key = hashlib.blake2b(fingerprint + _digest_of_noise(block), digest_size=16).hexdigest()
     return CompiledCircuit(
-        key=key,
+        key=_key(fingerprint, block, angles, choice, settings),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
-        layout=Layout(registers),
+        layout=registers_of(circuit),
         angles=angles,
         products=pool.finish(),
         components=components,
@@ -72,11 +83,30 @@ def compile_with_noise(
     )
 
 
-def _digest_of_noise(block: Block) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
+def _key(
+    fingerprint: bytes, block: Block, angles: Angles, choice: SimulatorChoice, settings: Settings
+) -> str:
+    """Return a digest of all that decides what the circuit records, the way it is simulated too.
+
+    Workers keep circuits by this key, and with another method the same seed gives other shots.
+    """
+    digest = hashlib.blake2b(fingerprint, digest_size=16)
+    digest.update(repr((choice, settings)).encode())
+    # Rotations that noise passes have added are told apart by their angles.
+    digest.update(angles.offsets.tobytes() + angles.coefficients.tobytes())
+    _digest_noise(block, digest)
+    return digest.hexdigest()
+
+
+def _digest_noise(block: Block, digest: hashlib.blake2b) -> None:
     for operation in block.operations:
-        if hasattr(operation, "matrix"):
-            digest.update(operation.matrix.tobytes())
-        elif isinstance(operation, Measure):
-            digest.update(operation.confusion.tobytes())
-    return digest.digest()
+        match operation:
+            case Channel(qubits, matrix):
+                digest.update(repr(qubits).encode() + matrix.tobytes())
+            case Measure(confusion=confusion):
+                digest.update(confusion.tobytes())
+            case Branch(arms):
+                for _, inner in arms:
+                    _digest_noise(inner, digest)
+            case Loop(body=inner):
+                _digest_noise(inner, digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
@@ -27,6 +28,14 @@ __all__ = [
 OURS = frozenset({"automatic", "density_matrix"})
 """Methods of an `AerSimulator` for which the density matrices of this package stand in."""
 
+PASSED_ON = (
+    *("matrix_product_state_", "mps_", "extended_stabilizer_", "stabilizer_", "statevector_"),
+    *("tensor_network_", "use_cuTensorNet", "cuStateVec", "device", "precision", "blocking_"),
+    *("zero_threshold", "validation_threshold", "max_memory_mb", "runtime_parameter_bind"),
+)
+"""How the options of an `AerSimulator` begin that belong to its methods. Others belong to the
+noise, to the number of threads, or to one call of ``run``."""
+
 COPIES = 3
 """A step holds the state before, its rearranged copy and the result."""
 
@@ -38,6 +47,8 @@ class SimulatorChoice:
     method: str | None = None
     """A method of Aer's that the user named, unless it is one for which ours stands in."""
     max_memory_mb: int | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+    """What else the user set of how Aer simulates, for components that are left to Aer."""
 
     @classmethod
     def of(cls, backend: BackendV2) -> SimulatorChoice:
@@ -46,7 +57,13 @@ class SimulatorChoice:
             return cls()
         method = simulator_option(backend, "method")
         limit = simulator_option(backend, "max_memory_mb")
-        return cls(None if method in OURS else method, limit or None)
+        usual = vars(type(backend)._default_options())  # noqa: SLF001 - Aer's documented hook
+        options = tuple(
+            (name, value)
+            for name, value in sorted(vars(backend.options).items())
+            if name.startswith(PASSED_ON) and value != usual.get(name)
+        )
+        return cls(None if method in OURS else method, limit or None, options)
 
 
 def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:

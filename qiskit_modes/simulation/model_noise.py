@@ -6,6 +6,7 @@ public way to ask it about one instruction, and its dictionary form takes second
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.quantum_info import SuperOp
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.noise import NO_CONFUSION, Fact, Same
+from qiskit_modes.simulation.noise import NO_CONFUSION, Fact, NotCuttableError, Same
 from qiskit_modes.simulation.pauli_basis import (
     RESET,
     RealArray,
@@ -46,6 +47,11 @@ class ModelNoise:
         self._matrices: dict[tuple[Any, ...], RealArray] = {}
 
     @property
+    def model(self) -> Any:
+        """Return Aer's noise model."""
+        return self._model
+
+    @property
     def description(self) -> str:
         """Tell whether the model has any error."""
         return "none" if self._model.is_ideal() else "noise model"
@@ -60,6 +66,8 @@ class ModelNoise:
         """Read one fact of the model anew."""
         if key == ("passes",):
             return tuple(map(Same, self._model._custom_noise_passes))  # noqa: SLF001
+        if key == ("everything",):
+            return tuple(self._everything())
         error = self._find(key)
         return None if error is None else Same(error)  # errors are replaced, never changed
 
@@ -70,12 +78,14 @@ class ModelNoise:
             return None
         if key not in self._matrices:
             error = self._find(key)
-            if error.num_qubits != len(qubits):
+            missing = len(qubits) - error.num_qubits
+            if missing < 0:
                 raise UnsupportedCircuitError(
                     f"The noise model has an error on {error.num_qubits} qubits for instruction "
                     f"{label!r}, which acts on {len(qubits)} here. Define one of fitting size."
                 )
-            self._matrices[key] = error_matrix(error)
+            # A smaller error acts on the first of the instruction's qubits.
+            self._matrices[key] = tensor(error_matrix(error), np.eye(4**missing))
         return self._matrices[key]
 
     def before_measure(self, qubit: int) -> RealArray | None:
@@ -98,6 +108,20 @@ class ModelNoise:
         key = ("gate", label, qubits)
         return None if self._read(key) is None else self._find(key)
 
+    def read_everything(self) -> None:
+        """Remember that the whole model counts, and nothing in particular."""
+        self.facts.clear()
+        self._read(("passes",))
+        self._read(("everything",))
+
+    def _everything(self) -> Iterator[Fact]:
+        model = self._model
+        for label, by_qubits in model._local_quantum_errors.items():  # noqa: SLF001
+            yield from ((label, qubits, Same(error)) for qubits, error in by_qubits.items())
+        for errors in (model._default_quantum_errors, model._local_readout_errors):  # noqa: SLF001
+            yield from ((label, Same(error)) for label, error in errors.items())
+        yield Same(model._default_readout_error)  # noqa: SLF001
+
     def _read(self, key: tuple[Any, ...]) -> Fact:
         if key not in self.facts:
             self.facts[key] = self.fact(key)
@@ -118,13 +142,21 @@ class ModelNoise:
 _BY_ID: dict[str, RealArray] = {}
 _BY_ID_LIMIT = 4096
 
+LARGEST_ERROR_QUBITS = 4
+"""A matrix of an error on so many qubits takes 0.5 MB, and one on two more already 128 MB."""
+
 
 def error_matrix(error: Any) -> RealArray:
     """Return the Pauli transfer matrix of one of Aer's quantum errors.
 
     Raises:
-        UnsupportedCircuitError: If the error is not a channel.
+        NotCuttableError: If it acts on too many qubits for a matrix, or if it has none.
     """
+    if error.num_qubits > LARGEST_ERROR_QUBITS:
+        raise NotCuttableError(
+            f"The noise model holds an error on {error.num_qubits} qubits at once; those on more "
+            f"than {LARGEST_ERROR_QUBITS} are left to Aer."
+        )
     if str(error.id) not in _BY_ID:
         try:
             mixture = [
@@ -132,8 +164,8 @@ def error_matrix(error: Any) -> RealArray:
                 for circuit, weight in zip(error.circuits, error.probabilities, strict=True)
             ]
         except Exception as unsuitable:
-            raise UnsupportedCircuitError(
-                f"The noise model holds an error that is not a channel: {error!r}."
+            raise NotCuttableError(
+                f"The noise model holds an error without a superoperator: {error!r}."
             ) from unsuitable
         if len(_BY_ID) >= _BY_ID_LIMIT:
             _BY_ID.clear()

@@ -17,12 +17,14 @@ import numpy as np
 from qiskit.circuit import Instruction
 from qiskit.providers import BackendV2
 
+from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.pauli_basis import RealArray
 
 __all__ = [
     "NO_CONFUSION",
     "IdealNoise",
     "NoiseSource",
+    "NotCuttableError",
     "Same",
     "is_aer_simulator",
     "simulator_option",
@@ -45,6 +47,10 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.thing)
+
+
+class NotCuttableError(UnsupportedCircuitError):
+    """Aer can simulate this, but not by the noise of the qubits in use alone: see `full_model`."""
 
 
 class NoiseSource(Protocol):

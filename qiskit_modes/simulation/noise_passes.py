@@ -11,9 +11,8 @@ from typing import Any
 
 from qiskit.circuit import Instruction, QuantumCircuit
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.model_noise import ModelNoise
-from qiskit_modes.simulation.noise import NoiseSource
+from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
 
 __all__ = ["noise_of_passes", "passes_for"]
 
@@ -46,7 +45,7 @@ def noise_of_passes(
     """Return what the passes, one after the other, make of an instruction.
 
     Raises:
-        UnsupportedCircuitError: If a pass does not work instruction by instruction.
+        NotCuttableError: If a pass does not work instruction by instruction.
     """
     steps: Steps = [(operation, tuple(range(len(qubits))))]
     for noise_pass in passes:
@@ -62,10 +61,9 @@ def _apply(noise_pass: Any, operation: Instruction, qubits: list[int]) -> Steps:
     from qiskit_aer.noise import LocalNoisePass
 
     if not isinstance(noise_pass, LocalNoisePass):
-        raise UnsupportedCircuitError(
-            f"The noise model adds noise by the pass {type(noise_pass).__name__}, and only passes "
-            "that derive from qiskit_aer.noise.LocalNoisePass can be simulated exactly. Derive "
-            "it from that class, or run the pass on the circuit before submitting it."
+        raise NotCuttableError(
+            f"The noise model adds noise by the pass {type(noise_pass).__name__}. Only what passes "
+            "that derive from qiskit_aer.noise.LocalNoisePass do is known without running them."
         )
     # A local pass is three things: for which instructions, what noise, and where to put it.
     kinds, function, method = noise_pass._ops, noise_pass._func, noise_pass._method  # noqa: SLF001

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Layout"]
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+__all__ = ["Layout", "registers_of"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -82,6 +86,14 @@ class Layout:
                 sources.append(source)
         row[:, columns] = values[:, sources]
         return np.packbits(row, axis=1)
+
+
+def registers_of(circuit: QuantumCircuit) -> Layout:
+    """Return the layout of a circuit's registers."""
+    index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
+    return Layout(
+        tuple((register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs)
+    )
 
 
 @lru_cache(maxsize=256)

@@ -25,7 +25,7 @@ from qiskit_modes.simulation.angles import Angles, AngleTable, number
 from qiskit_modes.simulation.control_flow import Scope
 from qiskit_modes.simulation.gates import as_rotations, constant_matrix, rotation_matrix
 from qiskit_modes.simulation.model_noise import error_matrix
-from qiskit_modes.simulation.noise import NoiseSource
+from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.operations import Block, Channel, Measure, Operation, Rotation
 from qiskit_modes.simulation.pauli_basis import (
@@ -129,6 +129,15 @@ class CircuitReader:
                 yield Channel(qubits, error_matrix(operation._quantum_error))  # noqa: SLF001
             case _ if isinstance(operation, Gate):
                 yield from self._gate(operation, qubits, scope)
+            case name if name.startswith("set_"):  # Aer's own
+                raise NotCuttableError(
+                    f"The circuit sets a state of the simulator by the instruction {name!r}."
+                )
+            case name if name.startswith("save_"):
+                raise UnsupportedCircuitError(
+                    f"The circuit contains {name!r}, and a primitive's result has no place for "
+                    "what is saved. Remove it, or run the circuit with AerSimulator.run."
+                )
             case _:
                 raise UnsupportedCircuitError(
                     f"The circuit contains the instruction {operation.name!r} on qubits "

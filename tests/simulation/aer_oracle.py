@@ -37,6 +37,7 @@ def aer_distribution(circuit: QuantumCircuit, model: Any) -> dict[int, float]:
         fusion_enable=False,  # with it, depolarizing noise on 8 or more qubits can fail
         zero_threshold=0.0,
         enable_truncation=True,
+        max_parallel_threads=1,  # two threads take longer when anything else runs beside them
     )
     result = simulator.run(unmeasured).result()
     assert result.success, result.status

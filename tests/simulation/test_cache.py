@@ -47,6 +47,31 @@ def test_a_mutated_circuit_is_another():
     assert outcome_probabilities(after)[0] > 0.9
 
 
+def test_a_changed_calibration_is_noticed_inside_control_flow():
+    backend = GenericBackendV2(2, basis_gates=["x"], control_flow=True, seed=3)
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 0)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    before = compile_circuit(circuit, backend)
+    properties = backend.target["x"][(1,)]
+    properties.error = 0.3
+    backend.target.update_instruction_properties("x", (1,), properties)
+    after = compile_circuit(circuit, backend)
+    assert after.key != before.key
+    assert outcome_probabilities(after)[0] > 0.1
+
+
+def test_another_method_is_another_circuit_to_the_workers():
+    circuit = flipped()
+    keys = {
+        compile_circuit(circuit, AerSimulator(method=method)).key
+        for method in ("automatic", "statevector", "matrix_product_state")
+    }
+    assert len(keys) == 3
+
+
 def test_a_changed_calibration_is_noticed_where_it_is_used():
     backend, circuit = generic(), flipped()
     before = compile_circuit(circuit, backend)

@@ -4,7 +4,7 @@ Aer's own rounding is about 1e-9; a naive sum over branches, which rounds less, 
 """
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import efficient_su2
@@ -12,6 +12,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from tests.examples import examples
 from tests.simulation.aer_oracle import aer_distribution
 from tests.simulation.comparing import assert_same
 from tests.simulation.devices import device, noise_model
@@ -43,6 +44,9 @@ def test_as_aer_on_a_large_device():
     assert_same(found, aer_distribution(bound, noise_model(backend)), circuit)
 
 
+# 60 examples in the full check: Aer's density matrix of ten qubits takes up to 1.2 s, and half a
+# second in the mean, so that 200 would take two minutes.
+@settings(max_examples=examples(daily=8, full=60))
 @given(num_qubits=st.integers(8, 10), seed=st.integers(0, 1000))
 def test_eight_to_ten_qubits_with_depolarizing_noise_only(num_qubits, seed):
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ from qiskit_aer import AerSimulator
 from qiskit_modes.exceptions import QiskitModesError, UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
+from tests.examples import examples
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_devices
@@ -19,7 +20,10 @@ DIVIDING = Settings(max_branch_bits=-1)
 IDEAL = AerSimulator()
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(daily=10),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), name=static_devices)
 def test_dividing_shots_draws_from_the_exact_distribution(data, name):
     circuit = data.draw(dynamic_circuits(name))

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
@@ -12,6 +12,7 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
+from tests.examples import examples
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
@@ -33,11 +34,16 @@ def ghz(num_qubits: int) -> QuantumCircuit:
     return circuit
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(daily=8),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), name=static_devices, feed_forward=st.booleans())
 def test_trajectories_draw_from_the_exact_distribution(data, name, feed_forward):
     strategy = dynamic_circuits if feed_forward else static_circuits
     circuit = data.draw(strategy(name))
+    # Qiskit 2.3 counts a loop's parameter among the circuit's, and then cannot bind it.
+    assume(not (feed_forward and circuit.parameters))
     values = [0.4, -1.3, 2.2][: circuit.num_parameters]
     expected = outcome_probabilities(compile_circuit(circuit, device(name)), values)
     compiled = compile_circuit(circuit, device(name), TRAJECTORIES)

@@ -9,7 +9,6 @@ from qiskit.circuit import Delay
 from qiskit.circuit.library import CXGate, PauliGate, UnitaryGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SuperOp
-from qiskit.transpiler.basepasses import TransformationPass
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import (
     LocalNoisePass,
@@ -259,16 +258,16 @@ def test_where_a_pass_puts_its_noise(method):
     assert found == pytest.approx(aers_answer(circuit, model), abs=1e-12)
 
 
-def test_a_pass_that_rewrites_whole_circuits_is_refused_by_name():
-    class Rewriting(TransformationPass):
-        def run(self, dag):
-            return dag
-
-    circuit = QuantumCircuit(1, 1)
-    circuit.delay(10, 0)
-    circuit.measure(0, 0)
-    with pytest.raises(UnsupportedCircuitError, match="Rewriting"):
-        probability_of_one(circuit, with_pass(Rewriting()))
+def test_an_error_of_fewer_qubits_is_on_the_first_of_them():
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(FLIP, "mine")
+    circuit = QuantumCircuit(2, 1)
+    circuit.append(CXGate(label="mine"), [1, 0])
+    for qubit in (0, 1):
+        measured = circuit.copy()
+        measured.measure(qubit, 0)
+        found = probability_of_one(measured, model)
+        assert found == pytest.approx(aers_answer(measured, model)) == qubit
 
 
 def test_an_error_of_the_wrong_size_is_refused():
