@@ -160,6 +160,7 @@ def compile_quantum_program(
     layer_noise: LayerNoise | None = None,
     wanted: Sequence[Collection[int] | None] | None = None,
     angle_decimals: int | None = None,
+    fingerprints: Sequence[bytes] | None = None,
 ) -> CompiledQuantumProgram:
     """Draw a program's randomisations and compile its circuits.
 
@@ -176,6 +177,7 @@ def compile_quantum_program(
             None for all. What only other bits depend on is not simulated, and those read as 0.
             It has no effect on circuits with control flow.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
+        fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
 
     Raises:
         UnsupportedCircuitError: If a circuit or an item cannot be simulated.
@@ -198,7 +200,10 @@ def compile_quantum_program(
         circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
         if wanted is not None and (bits := wanted[index]) is not None:
             circuit = _without_unread(circuit, bits)
-        compiled = compile_circuit(circuit, backend)
+        content = None
+        if fingerprints is not None and circuit is item.circuit:
+            content = fingerprints[index]
+        compiled = compile_circuit(circuit, backend, content=content)
         circuits[compiled.key] = compiled
         items.append(
             CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))

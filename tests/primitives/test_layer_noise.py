@@ -154,5 +154,5 @@ def test_what_cannot_be_simulated_is_refused(annotations, body, noise, message):
 def test_noise_for_the_wrong_number_of_qubits_is_refused():
     circuit = mixed()
     template, _ = build(circuit)
-    with pytest.raises(InvalidInputError, match="'left' is for 3 qubits, but .* has 2"):
+    with pytest.raises(InvalidInputError, match=r"'left' is for 3 qubits, but .* has 2"):
         LayerNoise.of([(layers(circuit)["left"], TRIPLE)]).insert(template)
