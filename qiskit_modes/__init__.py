@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
+    from qiskit_ibm_runtime import QuantumProgram
     from qiskit_ibm_runtime.exceptions import (
         IBMInputValueError,
         IBMRuntimeError,
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
         RuntimeJobNotFound,
         RuntimeJobTimeoutError,
     )
-    from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+    from qiskit_ibm_runtime.options_models import (
+        EstimatorOptions,
+        ExecutorOptions,
+        SamplerOptions,
+    )
 
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
     from qiskit_modes.primitives.estimator import EstimatorV2
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
+    from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
@@ -52,6 +58,8 @@ __all__ = [
     "Estimator",
     "EstimatorOptions",
     "EstimatorV2",
+    "Executor",
+    "ExecutorOptions",
     "IBMInputValueError",
     "IBMQuantumComputeService",
     "IBMRuntimeError",
@@ -62,6 +70,7 @@ __all__ = [
     "QiskitModesError",
     "QiskitModesWarning",
     "QiskitRuntimeService",
+    "QuantumProgram",
     "RuntimeInvalidStateError",
     "RuntimeJobFailureError",
     "RuntimeJobMaxTimeoutError",
@@ -79,6 +88,8 @@ _HOMES = {
     "Estimator": "qiskit_modes.primitives.estimator:EstimatorV2",
     "EstimatorOptions": "qiskit_ibm_runtime.options_models",
     "EstimatorV2": "qiskit_modes.primitives.estimator",
+    "Executor": "qiskit_modes.primitives.executor",
+    "ExecutorOptions": "qiskit_ibm_runtime.options_models",
     "IBMInputValueError": "qiskit_ibm_runtime.exceptions",
     "IBMQuantumComputeService": "qiskit_modes.service:QiskitRuntimeService",
     "IBMRuntimeError": "qiskit_ibm_runtime.exceptions",
@@ -89,6 +100,7 @@ _HOMES = {
     "QiskitModesError": "qiskit_modes.exceptions",
     "QiskitModesWarning": "qiskit_modes.exceptions",
     "QiskitRuntimeService": "qiskit_modes.service",
+    "QuantumProgram": "qiskit_ibm_runtime",
     "RuntimeInvalidStateError": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobFailureError": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobMaxTimeoutError": "qiskit_ibm_runtime.exceptions",

@@ -15,6 +15,7 @@ def test_the_examples_run_one_after_the_other(capsys):
     assert "DONE job" in printed
     assert "the scenario lets job 2 fail" in printed
     assert "Closed" in printed
+    assert "(20, 50, 2) 9" in printed, "nine shots in ten agree, if not all"
     assert names["best"].fun < -0.8
     assert names["session"].status() == "Closed"
 

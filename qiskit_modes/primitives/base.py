@@ -1,9 +1,9 @@
-"""What both primitives do: find their mode, and hand jobs in."""
+"""What all primitives do: find their mode, and hand jobs in."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
@@ -16,22 +16,34 @@ from qiskit_modes.exceptions import (
 )
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import (
-    ResolvedEstimatorOptions,
-    ResolvedSamplerOptions,
-    options_as_dict,
-)
+from qiskit_modes.primitives.options import options_as_dict
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
-__all__ = ["Primitive"]
+__all__ = ["JobOptions", "Primitive"]
 
 _OVERHEAD_SECONDS = 2.0
 _CIRCUIT_SECONDS = 100e-6
 _REP_DELAY_SECONDS = 250e-6
 """The service's quick formula for usage: an overhead for each job, and for each execution the time
 of a typical circuit and the usual delay between two of them."""
+
+
+class JobOptions(Protocol):
+    """What the options of every primitive say about its jobs."""
+
+    @property
+    def job_tags(self) -> tuple[str, ...]:
+        """Tags to find the job by."""
+
+    @property
+    def max_execution_time_seconds(self) -> int | None:
+        """How long it may hold the QPU; None if nothing was said."""
+
+    @property
+    def rep_delay(self) -> float | None:
+        """The delay between two executions in seconds; None for the usual one."""
 
 
 class Primitive:
@@ -99,13 +111,20 @@ class Primitive:
     def _submit(
         self,
         resolution: Resolution,
-        options: ResolvedSamplerOptions | ResolvedEstimatorOptions,
+        options: JobOptions,
         steps: Steps,
         *,
-        pubs: list[Any],
+        inputs: dict[str, Any],
         executions: int,
     ) -> RuntimeJobV2:
         """Hand a job in and return it.
+
+        Args:
+            resolution: Where it runs.
+            options: What its options say about it.
+            steps: What it does.
+            inputs: What was passed to ``run()``, to be shown by the job; the options are added.
+            executions: How many shots it takes in all.
 
         Raises:
             IBMRuntimeError: If the rules refuse it, with the reason.
@@ -138,7 +157,7 @@ class Primitive:
             mode=resolution.mode,
             workload=resolution.workload,
             primitive_id=self._primitive_id,
-            inputs={"pubs": pubs, "options": options_as_dict(self.options)},
+            inputs={**inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
             private=self.request is not None and self.request.private,
             request=self.request,
@@ -153,8 +172,6 @@ class Primitive:
         return RuntimeJobV2(record, resolution.runtime)
 
 
-def _quick_estimate(
-    options: ResolvedSamplerOptions | ResolvedEstimatorOptions, executions: int
-) -> float:
+def _quick_estimate(options: JobOptions, executions: int) -> float:
     rep_delay = _REP_DELAY_SECONDS if options.rep_delay is None else options.rep_delay
     return _OVERHEAD_SECONDS + (rep_delay + _CIRCUIT_SECONDS) * executions

@@ -87,6 +87,6 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             resolution,
             options,
             estimator_steps(inputs, options, resolution.backend),
-            pubs=[each.pub for each in inputs],
+            inputs={"pubs": [each.pub for each in inputs]},
             executions=count_executions(inputs),
         )

@@ -87,15 +87,21 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def primitive_id(self) -> str:
-        """Which primitive it is for: ``"sampler"`` or ``"estimator"``."""
+        """Which primitive it is for: ``"sampler"``, ``"estimator"`` or ``"executor"``."""
         return self._record.primitive_id
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What was passed to ``run()``: ``pubs`` and ``options``. Empty for a private job."""
+        """What was passed to ``run()``. Empty for a private job.
+
+        ``pubs`` and ``options``; for an executor's job ``quantum_program`` and ``options``.
+        """
         if self._record.private or self._inputs is None:
             return {}
-        return {**self._inputs, "pubs": list(self._inputs["pubs"])}
+        return {
+            name: list(value) if isinstance(value, list) else value
+            for name, value in self._inputs.items()
+        }
 
     @property
     def tags(self) -> list[str]:
@@ -243,7 +249,8 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             poll_interval: See `wait_for_final_state`.
 
         Returns:
-            A ``PrimitiveResult`` with one result for each PUB.
+            A ``PrimitiveResult`` with one result for each PUB; for an executor's job a
+            ``QuantumProgramResult`` with one for each item.
 
         Raises:
             RuntimeJobFailureError: If the job failed; its cause is the original exception.

@@ -79,6 +79,6 @@ class SamplerV2(Primitive, BaseSamplerV2):
             resolution,
             options,
             sampler_steps(inputs, options, resolution.backend),
-            pubs=[each.pub for each in inputs],
+            inputs={"pubs": [each.pub for each in inputs]},
             executions=sum(each.shots * len(each.parameter_values) for each in inputs),
         )

@@ -1,0 +1,158 @@
+"""The executor: quantum programs in, bits out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
+from samplomatic.quantum_program import QuantumProgram
+
+from qiskit_modes.exceptions import QiskitModesWarning
+from qiskit_modes.primitives.base import Primitive
+from qiskit_modes.primitives.executor_options import (
+    ResolvedExecutorOptions,
+    coerce_executor_options,
+    resolve_executor_options,
+)
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.program_input import ProgramInput, coerce_quantum_program
+from qiskit_modes.primitives.quantum_program import (
+    CompiledQuantumProgram,
+    compile_quantum_program,
+)
+from qiskit_modes.primitives.sampling import draw_seed
+from qiskit_modes.primitives.semantic_role import decoder_of, semantic_role
+from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.warn import warn
+
+__all__ = ["Executor", "executor_steps"]
+
+
+class Executor(Primitive):
+    """Runs quantum programs on a backend's simulated QPU, in job, batch or session mode.
+
+    May be used from any thread. Options that cannot be honoured are refused in `run`, by name.
+
+    Args:
+        mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
+        options: Upstream's ``ExecutorOptions`` or a dictionary of the same form. What acts:
+            ``simulator.seed_simulator``; ``simulator.layer_noise_model``, whose noise acts on
+            tagged layers beside that of the backend, with ``simulator.warn_absent``;
+            ``simulator.angle_decimals`` where it is set; ``max_execution_time`` in seconds, and
+            ``environment.job_tags``.
+
+    Raises:
+        InvalidInputError: If there is no such mode, or an option does not exist.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit_aer import AerSimulator
+        >>> from qiskit_ibm_runtime import QuantumProgram
+        >>> circuit = QuantumCircuit(1)
+        >>> _ = circuit.x(0), circuit.measure_all()
+        >>> program = QuantumProgram(shots=100)
+        >>> program.append_circuit_item(circuit)
+        >>> result = Executor(mode=AerSimulator()).run(program).result()
+        >>> result[0]["meas"].shape, bool(result[0]["meas"].all())
+        ((100, 1), True)
+    """
+
+    _primitive_id = "executor"
+    options: ExecutorOptions
+
+    @staticmethod
+    def _coerce_options(options: Any) -> ExecutorOptions:
+        return coerce_executor_options(options)
+
+    def run(self, program: QuantumProgram, dry_run: bool = False) -> RuntimeJobV2:
+        """Submit a job; does not wait for it.
+
+        Args:
+            program: A ``QuantumProgram`` of ``qiskit_ibm_runtime`` or of ``samplomatic``.
+            dry_run: Refused: it asks the service for mock data.
+
+        Returns:
+            The job; its result is a ``QuantumProgramResult``. For a program that upstream's client
+            prepared from PUBs it is what the client makes of that.
+
+        Raises:
+            InvalidInputError: If something cannot be run; the message names the item.
+            NotISAError: If a circuit is not in the backend's instruction set.
+            UnsupportedOptionError: If an option was set that cannot be honoured.
+            IBMRuntimeError: If the session is closed, or the rules refuse the job.
+
+        Warns:
+            QiskitModesWarning: If ``layer_noise_model`` has no noise for a layer of the program.
+        """
+        resolution = self._resolve(dry_run=dry_run)
+        options = resolve_executor_options(self.options, resolution.backend)
+        checked = coerce_quantum_program(program, resolution.backend)
+        _warn_absent(checked, options)
+        return self._submit(
+            resolution,
+            options,
+            executor_steps(checked, options, resolution.backend),
+            inputs={"quantum_program": checked.program},
+            executions=checked.executions,
+        )
+
+
+def _warn_absent(checked: ProgramInput, options: ResolvedExecutorOptions) -> None:
+    """Warn of layers for which no noise is given."""
+    noise = options.layer_noise
+    if noise is None or not options.warn_absent:
+        return
+    missing = [tag for item in checked.program.items for tag in noise.missing(item.circuit)]
+    if missing:
+        warn(
+            f"simulator.layer_noise_model has no noise for the layers {sorted(set(missing))}; only "
+            f"the backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
+            "simulator.warn_absent=False if that is meant.",
+            QiskitModesWarning,
+            stacklevel=3,
+        )
+
+
+def executor_steps(
+    checked: ProgramInput, options: ResolvedExecutorOptions, backend: BackendV2
+) -> Steps:
+    """Return the steps of an executor's job.
+
+    Args:
+        checked: The program.
+        options: What of the user's options acts.
+        backend: The backend to simulate.
+    """
+    job = _ExecutorJob(checked, options, backend)
+    return Steps(compile=job.compile, post_process=job.post_process)
+
+
+class _ExecutorJob:
+    """What compilation finds out and post-processing needs."""
+
+    def __init__(
+        self, checked: ProgramInput, options: ResolvedExecutorOptions, backend: BackendV2
+    ) -> None:
+        self._checked = checked
+        self._options = options
+        self._backend = backend
+        self._seed = draw_seed(options.seed)
+        self._compiled: CompiledQuantumProgram
+
+    def compile(self) -> Program:
+        self._compiled = compile_quantum_program(
+            self._checked.program,
+            self._backend,
+            seed=self._seed,
+            layer_noise=self._options.layer_noise,
+            angle_decimals=self._options.angle_decimals,
+            fingerprints=self._checked.fingerprints,
+        )
+        return self._compiled.program
+
+    def post_process(self, samples: Samples, span: ExecutionSpan) -> Any:
+        result = self._compiled.result(samples, span)
+        decode = decoder_of(semantic_role(self._checked.program))
+        return result if decode is None else decode(result)

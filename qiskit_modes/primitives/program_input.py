@@ -1,0 +1,109 @@
+"""A quantum program as it was passed to ``run()``: checked, and copied."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit.providers import BackendV2
+from samplomatic.quantum_program import (
+    CircuitItem,
+    QuantumProgram,
+    QuantumProgramItem,
+    SamplexItem,
+)
+
+from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
+from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
+from qiskit_modes.primitives.shots import validate_shots
+from qiskit_modes.simulation import fingerprint
+
+__all__ = ["ProgramInput", "coerce_quantum_program"]
+
+
+@dataclass(frozen=True)
+class ProgramInput:
+    """A quantum program ready to be compiled."""
+
+    program: QuantumProgram
+    """A copy that the user's later changes do not reach."""
+
+    fingerprints: tuple[bytes, ...]
+    """The content key of each item's circuit."""
+
+    executions: int
+    """How many shots it takes in all."""
+
+
+def coerce_quantum_program(program: Any, backend: BackendV2) -> ProgramInput:
+    """Check and copy what was passed to an executor's ``run()``.
+
+    Args:
+        program: A ``QuantumProgram``, samplomatic's or upstream's.
+        backend: The backend that the circuits must be made for.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the item.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If it asks for readout signals instead of bits.
+    """
+    if not isinstance(program, QuantumProgram):
+        raise InvalidInputError(
+            "executor.run expects a QuantumProgram of samplomatic or qiskit_ibm_runtime, not "
+            f"{type(program).__name__}. Circuits are wrapped by "
+            "QuantumProgram(shots).append_circuit_item(circuit); PUBs go to a sampler."
+        )
+    shots = validate_shots(program.shots, "The shots of the program")
+    if program.meas_level != "classified":
+        raise UnsupportedOptionError(
+            f"meas_level={program.meas_level!r} of the program is not supported: the simulation "
+            'gives classified bits, and no readout signals. Leave it unset or "classified".'
+        )
+    snapshot = copy.copy(program)
+    snapshot.shots = shots
+    snapshot.items = []
+    snapshot.passthrough_data = copy.deepcopy(program.passthrough_data)
+    fingerprints = []
+    for index, item in enumerate(program.items):
+        own = _copied(item, f"Item {index} of the program")
+        fingerprints.append(_checked(own, backend, f"Item {index} of the program"))
+        snapshot.items.append(own)
+    executions = shots * sum(math.prod(item.shape) for item in snapshot.items)
+    return ProgramInput(snapshot, tuple(fingerprints), executions)
+
+
+def _copied(item: Any, where: str) -> QuantumProgramItem:
+    if type(item) not in (CircuitItem, SamplexItem):
+        raise InvalidInputError(
+            f"{where} is a {type(item).__name__}; expected a CircuitItem or a SamplexItem of "
+            "samplomatic.quantum_program."
+        )
+    own = copy.copy(item)
+    # A copy shares the blocks of control-flow instructions with the original; a deep one does not.
+    dynamic = item.circuit.has_control_flow_op()
+    own.circuit = copy.deepcopy(item.circuit) if dynamic else item.circuit.copy()
+    if isinstance(item, CircuitItem):
+        own.circuit_arguments = item.circuit_arguments.copy()
+    else:
+        inputs = item.samplex.inputs().make_broadcastable()
+        own.samplex_arguments = inputs.bind(**dict(item.samplex_arguments))
+    return own
+
+
+def _checked(item: QuantumProgramItem, backend: BackendV2, where: str) -> bytes:
+    key = fingerprint(item.circuit)
+    try:
+        checked = check_isa(item.circuit, backend, key)
+        if isinstance(item, CircuitItem):
+            values = item.circuit_arguments.reshape(item.size(), item.circuit.num_parameters)
+            if not np.isfinite(values).all():
+                raise InvalidInputError(
+                    "the parameter values are not all finite numbers; replace the others."
+                )
+            check_rzz_angles(checked, tuple(item.circuit.parameters), values)
+    except InvalidInputError as error:
+        raise type(error)(f"{where}: {error.message}") from None
+    return key

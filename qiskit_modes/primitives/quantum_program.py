@@ -1,0 +1,252 @@
+"""Quantum programs (samplomatic's) as programs of the simulation, and back.
+
+An item of a quantum program becomes one run: its circuit compiled once, and a parameter set for
+each element of its shape, drawn from its samplex or taken from its arguments. What comes back is
+unpacked into upstream's result type.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit import QuantumCircuit
+from qiskit.primitives.containers import BitArray
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.results import (
+    ChunkPart,
+    ChunkSpan,
+    ItemMetadata,
+    Metadata,
+    QuantumProgramItemResult,
+    QuantumProgramResult,
+    SchedulerTiming,
+)
+from samplomatic.quantum_program import (
+    CircuitItem,
+    QuantumProgram,
+    QuantumProgramItem,
+    SamplexItem,
+)
+
+from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
+from qiskit_modes.runtime.steps import ExecutionSpan
+from qiskit_modes.simulation import CompiledCircuit, Program, Run, Samples, compile_circuit
+
+__all__ = [
+    "CompiledItem",
+    "CompiledQuantumProgram",
+    "SimulatedItemMetadata",
+    "SimulatedMetadata",
+    "compile_quantum_program",
+    "unpack_bits",
+]
+
+RANDOMISATIONS = 0x72616E64
+"""Beside a job's seed, so that randomisations and shots draw from different streams."""
+
+
+@dataclass
+class SimulatedItemMetadata(ItemMetadata):
+    """Upstream's metadata of an item, and how it was simulated."""
+
+    simulation: Mapping[str, Any] | None = None
+    """What noise and which methods; None if nothing was simulated, because it has no element."""
+
+
+@dataclass
+class SimulatedMetadata(Metadata):
+    """Upstream's metadata of a program, and what reproduces it."""
+
+    simulation: Mapping[str, Any] | None = None
+    """``seed_simulator``: the seed with which the same program gives the same result."""
+
+
+@dataclass(frozen=True)
+class CompiledItem:
+    """What one item of a quantum program has become."""
+
+    shape: tuple[int, ...]
+    outputs: Mapping[str, npt.NDArray[Any]]
+    """What the samplex gave beside angles, e.g. ``measurement_flips.meas``: first the axes of
+    ``shape``, then its own."""
+    registers: Mapping[str, int]
+    """Name and number of bits of each classical register."""
+    run: int | None
+    """Which run of the program; None if the item has no element."""
+    simulation: Mapping[str, Any]
+    """How its circuit is simulated."""
+    timing: SchedulerTiming | None = None
+    """The schedule of its circuit, where that is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledQuantumProgram:
+    """A quantum program ready to be executed. Plain data; it can be pickled."""
+
+    program: Program
+    """What to execute."""
+    items: tuple[CompiledItem, ...]
+    shots: int
+    passthrough_data: Any
+    """Passed on to the result, as it is."""
+    seed: int
+    """From which its randomisations were drawn, and its shots will be."""
+
+    def bits(self, samples: Samples, item: int) -> dict[str, BitArray]:
+        """Return what an item recorded, packed: for each register an array of the item's shape.
+
+        Args:
+            samples: What execution gave.
+            item: Which item.
+        """
+        compiled = self.items[item]
+        arrays = {}
+        for name, num_bits in compiled.registers.items():
+            shape = (*compiled.shape, self.shots, -(-num_bits // 8))
+            if compiled.run is None:
+                packed = np.zeros(shape, dtype=np.uint8)
+            else:
+                packed = samples.runs[compiled.run].registers[name].reshape(shape)
+            arrays[name] = BitArray(packed, num_bits)
+        return arrays
+
+    def result(self, samples: Samples, span: ExecutionSpan) -> QuantumProgramResult:
+        """Return upstream's result.
+
+        For each item it has the outputs of its samplex, and for each classical register a Boolean
+        array of shape (*item shape, shots, bits), bit 0 first. The axes of the two broadcast
+        against each other.
+
+        Args:
+            samples: What execution gave.
+            span: When the circuits were executed.
+        """
+        data = []
+        for index, item in enumerate(self.items):
+            registers = {
+                name: unpack_bits(array) for name, array in self.bits(samples, index).items()
+            }
+            metadata = SimulatedItemMetadata(item.timing, simulation=dict(item.simulation) or None)
+            data.append(QuantumProgramItemResult({**item.outputs, **registers}, metadata))
+        parts = [
+            ChunkPart(index, math.prod(item.shape))
+            for index, item in enumerate(self.items)
+            if item.run is not None
+        ]
+        spans = [ChunkSpan(span.start, span.stop, parts)] if parts else []
+        metadata = SimulatedMetadata(spans, simulation={"seed_simulator": self.seed})
+        return QuantumProgramResult(data, metadata, self.passthrough_data)
+
+
+def unpack_bits(array: BitArray) -> npt.NDArray[np.bool_]:
+    """Return packed bits as Booleans, bit 0 first, shape (*shape, shots, bits)."""
+    little_endian = array.array[..., ::-1]
+    bits = np.unpackbits(little_endian, axis=-1, count=array.num_bits, bitorder="little")
+    return bits.view(np.bool_)
+
+
+def compile_quantum_program(
+    program: QuantumProgram,
+    backend: BackendV2,
+    *,
+    seed: int,
+    layer_noise: LayerNoise | None = None,
+    wanted: Sequence[Collection[int] | None] | None = None,
+    angle_decimals: int | None = None,
+    fingerprints: Sequence[bytes] | None = None,
+) -> CompiledQuantumProgram:
+    """Draw a program's randomisations and compile its circuits.
+
+    A pure function of its arguments: the same seed gives the same randomisations and, once
+    executed, the same shots. A circuit that was compiled for this backend before is not compiled
+    again. May be called from any thread.
+
+    Args:
+        program: The program, not modified.
+        backend: Whose noise acts.
+        seed: A seed from 0.
+        layer_noise: Noise that acts on tagged layers, beside that of the backend.
+        wanted: For each item the classical bits that will be read, numbered as in its circuit;
+            None for all. What only other bits depend on is not simulated, and those read as 0.
+            It has no effect on circuits with control flow.
+        angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
+        fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
+
+    Raises:
+        UnsupportedCircuitError: If a circuit or an item cannot be simulated.
+        SimulationTooLargeError: If a circuit needs more memory than there is.
+    """
+    sequence = np.random.SeedSequence((seed, RANDOMISATIONS))
+    circuits: dict[str, CompiledCircuit] = {}
+    runs: list[Run] = []
+    items: list[CompiledItem] = []
+    for index, (item, own) in enumerate(
+        zip(program.items, sequence.spawn(len(program.items)), strict=True)
+    ):
+        values, outputs = _values(item, np.random.default_rng(own), index)
+        if angle_decimals is not None:
+            values = np.round(values / (np.pi / 2), angle_decimals) * (np.pi / 2)
+        registers = {register.name: register.size for register in item.circuit.cregs}
+        if len(values) == 0:
+            items.append(CompiledItem(item.shape, outputs, registers, None, {}))
+            continue
+        circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
+        if wanted is not None and (bits := wanted[index]) is not None:
+            circuit = _without_unread(circuit, bits)
+        content = None
+        if fingerprints is not None and circuit is item.circuit:
+            content = fingerprints[index]
+        compiled = compile_circuit(circuit, backend, content=content)
+        circuits[compiled.key] = compiled
+        items.append(
+            CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))
+        )
+        runs.append(Run(compiled.key, values, program.shots))
+    return CompiledQuantumProgram(
+        program=Program(circuits, tuple(runs), seed),
+        items=tuple(items),
+        shots=program.shots,
+        passthrough_data=program.passthrough_data,
+        seed=seed,
+    )
+
+
+def _values(
+    item: QuantumProgramItem, generator: np.random.Generator, index: int
+) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
+    """Return the parameter sets of an item, (num_sets, num_parameters), and its other outputs."""
+    match item:
+        case CircuitItem():
+            angles, outputs = item.circuit_arguments, {}
+        case SamplexItem():
+            outputs = draw_randomisations(item, generator)
+            angles = outputs.pop(PARAMETER_VALUES)
+        case _:
+            raise UnsupportedCircuitError(
+                f"Item {index} of the program is a {type(item).__name__}; expected a CircuitItem "
+                "or a SamplexItem of samplomatic.quantum_program."
+            )
+    num_sets = math.prod(item.shape)
+    values = np.asarray(angles, dtype=np.float64).reshape(num_sets, item.circuit.num_parameters)
+    return values, outputs
+
+
+def _without_unread(circuit: QuantumCircuit, wanted: Collection[int]) -> QuantumCircuit:
+    """Return a circuit without the measurements that nobody reads."""
+    if any(step.is_control_flow() or step.name == "store" for step in circuit.data):
+        return circuit
+    bits = {circuit.clbits[index] for index in wanted}
+    kept = [step for step in circuit.data if step.name != "measure" or step.clbits[0] in bits]
+    if len(kept) == len(circuit.data):
+        return circuit
+    reduced = circuit.copy_empty_like()
+    for step in kept:
+        reduced.append(step, copy=False)
+    return reduced

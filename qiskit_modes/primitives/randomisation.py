@@ -1,0 +1,64 @@
+"""Drawing what a samplex leaves to chance: angles for a template, and what to undo afterwards."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from samplomatic.quantum_program import SamplexItem
+
+__all__ = ["PARAMETER_VALUES", "draw_randomisations"]
+
+PARAMETER_VALUES = "parameter_values"
+"""What a samplex calls the angles of its template."""
+
+
+def draw_randomisations(
+    item: SamplexItem, generator: np.random.Generator
+) -> dict[str, npt.NDArray[Any]]:
+    """Draw the samplex of an item for each element of the item's shape.
+
+    An axis along which the samplex's arguments differ is a sweep: each of its elements is drawn
+    with arguments of its own. Along any other axis stand independent randomisations.
+
+    Args:
+        item: The item, not modified.
+        generator: Where the random numbers come from.
+
+    Returns:
+        For each output of the samplex, an array whose first axes are those of ``item.shape``; the
+        angles of the template are under `PARAMETER_VALUES`.
+    """
+    shape, arguments = item.shape, item.samplex_arguments
+    if math.prod(shape) == 0:
+        return _nothing(item)
+    lengths = (1,) * (len(shape) - arguments.ndim) + arguments.shape
+    swept = [axis for axis, length in enumerate(lengths) if length > 1]
+    free = [axis for axis, length in enumerate(lengths) if length <= 1]
+    free_shape = tuple(shape[axis] for axis in free)
+    drawn: dict[str, npt.NDArray[Any]] = {}
+    for element in np.ndindex(*(shape[axis] for axis in swept)):
+        place: list[int | slice] = [slice(None)] * len(shape)
+        for axis, index in zip(swept, element, strict=True):
+            place[axis] = index
+        own = tuple(0 if isinstance(at, slice) else at for at in place)
+        outputs = item.samplex.sample(
+            arguments[own[len(shape) - arguments.ndim :]],
+            num_randomizations=math.prod(free_shape),
+            rng=generator,
+        )
+        for name, values in outputs.items():
+            if name not in drawn:
+                drawn[name] = np.empty((*shape, *values.shape[1:]), dtype=values.dtype)
+            drawn[name][tuple(place)] = values.reshape(*free_shape, *values.shape[1:])
+    return drawn
+
+
+def _nothing(item: SamplexItem) -> dict[str, npt.NDArray[Any]]:
+    """Return outputs for an item that has no element."""
+    return {
+        spec.name: np.empty((*item.shape, *spec.shape[1:]), dtype=spec.dtype)
+        for spec in item.samplex.outputs().specs
+    }
