@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,6 +70,8 @@ class JobRequest:
     """What was asked for; it is kept and has no effect."""
     max_execution_seconds: int | None = None
     """The job's own limit on its time on the QPU."""
+    encode_result: Callable[[Any], str] | None = None
+    """Makes of the result the text that the program answers with; None for the usual way."""
 
 
 @dataclass(eq=False)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.modes import Session
-from qiskit_modes.primitives import EstimatorV2, RuntimeJobV2, SamplerV2
+from qiskit_modes.primitives import EstimatorV2, Executor, RuntimeJobV2, SamplerV2
 from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
+from qiskit_modes.wire.executor_program import read_executor_params
 
 __all__ = ["PROGRAMS", "Submission", "run_program"]
 
@@ -62,8 +63,22 @@ def _run_estimator(submission: Submission) -> RuntimeJobV2:
     return estimator.run(_pubs(submission))
 
 
+def _run_executor(submission: Submission) -> RuntimeJobV2:
+    asked = read_executor_params(submission.params)
+    options = asked.options
+    seed = asked.seed()
+    options.simulator.seed_simulator = submission.next_seed() if seed is None else seed
+    options.experimental = {k: v for k, v in options.experimental.items() if k != "seed_simulator"}
+    options.max_execution_time = submission.request.max_execution_seconds
+    options.environment.job_tags = list(submission.tags)
+    executor = Executor(submission.mode, options)
+    executor.request = replace(submission.request, encode_result=asked.encode_result)
+    return executor.run(asked.program)
+
+
 PROGRAMS: dict[str, Callable[[Submission], RuntimeJobV2]] = {
     "estimator": _run_estimator,
+    "executor": _run_executor,
     "sampler": _run_sampler,
 }
 """How to run each program."""
