@@ -24,7 +24,7 @@ from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.wire.api_error import ApiError, Code
-from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version, inflate
+from qiskit_modes.wire.params import Inflater, check_qpy_version
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
@@ -161,7 +161,7 @@ def _first_problems(error: ValidationError) -> str:
 
 def _check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
     """Look at what is packed in the parameters, before anything is made of it."""
-    left = MOST_INFLATED_BYTES
+    inflater = Inflater()
     for packed in _dictionaries(params):
         for key in ("data", "b64_data"):
             text = packed.get(key)
@@ -169,8 +169,11 @@ def _check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
                 continue
             if key == "data" and "dtype" not in packed:
                 continue
-            data = inflate(text, max(left, 1)) if compressed else base64.b64decode(text)
-            left -= len(data)
+            if compressed:
+                data = inflater.inflate(text)
+            else:
+                data = base64.b64decode(text)
+                inflater.count(data)
             if key == "b64_data":
                 check_qpy_version(data)
 

@@ -21,7 +21,7 @@ from qiskit_ibm_runtime import RuntimeDecoder
 
 from qiskit_modes.wire.api_error import ApiError, Code
 
-__all__ = ["MOST_INFLATED_BYTES", "check_qpy_version", "decode_params", "inflate"]
+__all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params"]
 
 MOST_INFLATED_BYTES = 256 * 2**20
 """What the circuits and arrays of one request may take together, inflated. The service itself has
@@ -73,17 +73,32 @@ def decode_params(params: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     return text, decoded
 
 
-def inflate(packed: str, most_bytes: int = MOST_INFLATED_BYTES) -> bytes:
-    """Return what was packed with zlib and base64.
+class Inflater:
+    """Unpacks what is packed in one request, and stops when it is too much together."""
 
-    Raises:
-        ApiError: If it is more than ``most_bytes``; status 400.
-    """
-    inflater = zlib.decompressobj()
-    data = inflater.decompress(base64.standard_b64decode(packed), most_bytes)
-    if inflater.unconsumed_tail:
-        raise _unreadable(f"inflated, they are more than {MOST_INFLATED_BYTES // 2**20} MiB")
-    return data
+    def __init__(self) -> None:
+        self._left = self._most = MOST_INFLATED_BYTES
+
+    def inflate(self, packed: str) -> bytes:
+        """Return what was packed with zlib and base64.
+
+        Raises:
+            ApiError: If it is too much; status 400.
+        """
+        inflater = zlib.decompressobj()
+        data = inflater.decompress(base64.standard_b64decode(packed), self._left + 1)
+        self.count(data)
+        return data
+
+    def count(self, data: bytes) -> None:
+        """Count what is as large as it was sent.
+
+        Raises:
+            ApiError: If it is too much; status 400.
+        """
+        self._left -= len(data)
+        if self._left < 0:
+            raise _unreadable(f"inflated, they are more than {self._most // 2**20} MiB")
 
 
 def check_qpy_version(data: bytes) -> None:
@@ -109,7 +124,7 @@ class _Decoder(RuntimeDecoder):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._left_bytes = MOST_INFLATED_BYTES
+        self._inflater = Inflater()
 
     def object_hook(self, obj: Any) -> Any:
         if "__type__" in obj:
@@ -123,8 +138,7 @@ class _Decoder(RuntimeDecoder):
         if kind in _PACKED and isinstance(value, str):
             if kind == "ndarray" and len(value) < _SHORTEST_ARRAY:
                 return  # a word that an option's list is written as
-            data = inflate(value, max(self._left_bytes, 1))
-            self._left_bytes -= len(data)
+            data = self._inflater.inflate(value)
             if kind == "ndarray":
                 _check_array(data)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -15,8 +16,8 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
 from qiskit_ibm_runtime import RuntimeEncoder
 
-from qiskit_modes.wire import ApiError
-from qiskit_modes.wire.params import MOST_INFLATED_BYTES, decode_params
+from qiskit_modes.wire import ApiError, params
+from qiskit_modes.wire.params import decode_params
 
 LEARNED = "qiskit_ibm_runtime.results.noise_learner"
 
@@ -119,18 +120,32 @@ def test_an_array_of_objects_is_not_unpickled():
         decode_params(typed("ndarray", packed(buffer.getvalue())))
 
 
-def test_what_inflates_too_far_is_refused_while_it_does():
-    bomb = packed(b"\0" * (MOST_INFLATED_BYTES + 1))
-    assert len(bomb) < 500_000
-    with pytest.raises(ApiError, match="more than 256 MiB"):
-        decode_params(typed("QuantumCircuit", bomb))
+@pytest.fixture
+def two_mebibytes(monkeypatch):
+    """As much as a request may take, inflated."""
+    monkeypatch.setattr(params, "MOST_INFLATED_BYTES", 2 * 2**20)
 
 
-def test_what_inflates_too_far_in_many_pieces_is_refused():
-    array = np.zeros(MOST_INFLATED_BYTES // 8 // 2)
+@pytest.mark.usefixtures("two_mebibytes")
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_what_inflates_too_far_is_refused(pieces):
+    array = np.zeros(3 * 2**20 // 8 // pieces)
     value = {"__type__": "ndarray", "__value__": packed(saved(array))}
-    with pytest.raises(ApiError, match="more than 256 MiB"):
-        decode_params(json.dumps({"pubs": [value, value, value]}))
+    assert len(value["__value__"]) < 10_000
+    with pytest.raises(ApiError, match="more than 2 MiB"):
+        decode_params(json.dumps({"pubs": [value] * pieces}))
+
+
+@pytest.mark.usefixtures("two_mebibytes")
+def test_inflating_stops_where_it_is_too_much():
+    bomb = packed(b"\0" * 64 * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiError, match="more than 2 MiB"):
+            decode_params(typed("QuantumCircuit", bomb))
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @given(
