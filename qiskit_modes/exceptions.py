@@ -30,7 +30,12 @@ message in quotes; the plain text is in ``message``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
+
+if TYPE_CHECKING:
+    from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = [
     "InvalidInputError",
@@ -100,7 +105,19 @@ class QiskitModesError(IBMRuntimeError):
 
 
 class RefusedError(QiskitModesError):
-    """The rules of the QPU, the plan or the workload do not allow what was asked for."""
+    """The rules of the QPU, the plan or the workload do not allow what was asked for.
+
+    Args:
+        message: What is not allowed, and what to do instead.
+        refusal: Which kind of rule it was; None if nobody says.
+    """
+
+    def __init__(self, message: str, refusal: Refusal | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RefusedError, (self.message, self.refusal)
 
 
 class WorkerDiedError(QiskitModesError):

@@ -35,7 +35,8 @@ class LocalService:
     Args:
         instance: To whom the use of this service's backends is charged, and whose plan counts;
             None for the runtime's own, which has no limits.
-        runtime: Which runtime to look at; None for the one that is shared by all of the process.
+        runtime: Which runtime to look at, in which jobs on this service's backends run too; None
+            for the one that is shared by all of the process.
 
     Example:
         >>> service = LocalService()
@@ -48,6 +49,7 @@ class LocalService:
     def __init__(
         self, *, instance: Instance | None = None, runtime: LocalRuntime | None = None
     ) -> None:
+        self._own_runtime = runtime
         self.runtime = runtime or default_runtime()
         self.instance = instance or self.runtime.instance
 
@@ -125,10 +127,10 @@ class LocalService:
         return filter_backends(found, filters=filters, **kwargs)
 
     def _mine(self, backend: BackendV2) -> BackendV2:
-        """Return a backend whose use is charged to the instance of this service."""
-        if self.instance == self.runtime.instance:
+        """Return a backend that is used here: in this runtime, on account of this instance."""
+        if self._own_runtime is None and self.instance == self.runtime.instance:
             return backend
-        return charge_to(backend, self.instance)
+        return charge_to(backend, self.instance, runtime=self._own_runtime)
 
     def least_busy(
         self,
@@ -215,8 +217,51 @@ class LocalService:
         Raises:
             InvalidInputError: If ``job_tags`` is not a list of strings.
         """
+        found = self.job_records(
+            qpu_name=None if backend_name is None else _fake_name(backend_name),
+            pending=pending,
+            program_id=program_id,
+            instance=instance,
+            job_tags=job_tags,
+            session_id=session_id,
+            created_after=created_after,
+            created_before=created_before,
+        )
+        if descending:
+            found.reverse()
+        end = None if limit is None else skip + limit
+        return [RuntimeJobV2(job, self.runtime) for job in found[skip:end]]
+
+    def job_records(
+        self,
+        *,
+        qpu_name: str | None = None,
+        pending: bool | None = None,
+        program_id: str | None = None,
+        instance: str | None = None,
+        job_tags: list[str] | None = None,
+        session_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> list[JobRecord]:
+        """Return what the runtime keeps of the jobs that match, the oldest first.
+
+        For those who extend this package; users call `jobs`.
+
+        Args:
+            qpu_name: Only those on the QPU of this name.
+            pending: See `jobs`.
+            program_id: See `jobs`.
+            instance: See `jobs`.
+            job_tags: See `jobs`.
+            session_id: See `jobs`.
+            created_after: See `jobs`.
+            created_before: See `jobs`.
+
+        Raises:
+            InvalidInputError: If ``job_tags`` is not a list of strings.
+        """
         tags = None if job_tags is None else set(check_tags(job_tags))
-        qpu_name = None if backend_name is None else _fake_name(backend_name)
         clock = self.runtime.clock
 
         def matches(job: JobRecord) -> bool:
@@ -235,11 +280,7 @@ class LocalService:
                 )
             )
 
-        found = [job for job in self.runtime.jobs.all() if matches(job)]
-        if descending:
-            found.reverse()
-        end = None if limit is None else skip + limit
-        return [RuntimeJobV2(job, self.runtime) for job in found[skip:end]]
+        return [job for job in self.runtime.jobs.all() if matches(job)]
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job that has ended.

@@ -16,7 +16,8 @@ LAZY = [
     "qiskit_modes.planning",
     "qiskit_modes.simulation",
 ]
-EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling"]
+EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.wire"]
+
 
 SCRIPTS_IMPORT = [
     "Batch",

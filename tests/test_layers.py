@@ -21,6 +21,8 @@ FLOORS = [
     {"primitives", "modes"},
     {"planning"},
     {"service"},
+    {"wire"},
+    {"client"},
     {"demo", "testing"},
     {"cli"},
 ]
@@ -98,7 +100,10 @@ def test_every_module_has_a_floor():
 def test_the_floors_are_those_of_the_docstring():
     order = [
         qiskit_modes.__doc__.index(f"``{part}``")
-        for part in ("cli", "service", "planning", "primitives", "runtime", "scheduling")
+        for part in (
+            *("cli", "client", "wire", "service", "planning"),
+            *("primitives", "runtime", "scheduling"),
+        )
     ]
     assert order == sorted(order)
 

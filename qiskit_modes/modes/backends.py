@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import dataclass
 from typing import Any
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime import IBMBackend
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.qpu import copy_of
 from qiskit_modes.scheduling import Instance
 
-__all__ = ["charge_to", "check_backend", "instance_of"]
+__all__ = ["Belonging", "belonging", "charge_to", "check_backend", "instance_of"]
 
-_ATTRIBUTE = "qiskit_modes_instance"
+_ATTRIBUTE = "qiskit_modes_belonging"
 
 
-def charge_to(backend: BackendV2, instance: Instance) -> BackendV2:
-    """Return a copy of a backend whose use is charged to ``instance``; it is the same QPU."""
-    mine = copy.copy(backend)
-    setattr(mine, _ATTRIBUTE, instance)
+@dataclass(frozen=True)
+class Belonging:
+    """What a service has written on a backend that it gave away."""
+
+    instance: Instance | None = None
+    """To whom its use is charged; None for the runtime's own."""
+    runtime: LocalRuntime | None = None
+    """Where its jobs run; None for the runtime that is shared by all of the process."""
+    name: str | None = None
+    """The name by which it was asked for; None for its own."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Belonging:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Belonging, (self.instance, None, self.name)  # a runtime stays in its process
+
+
+def charge_to(
+    backend: BackendV2,
+    instance: Instance,
+    *,
+    runtime: LocalRuntime | None = None,
+    name: str | None = None,
+) -> BackendV2:
+    """Return a copy of a backend whose use is charged to ``instance``; it is the same QPU.
+
+    Args:
+        backend: Any backend, which stays as it is.
+        instance: To whom its use is charged.
+        runtime: Where its jobs run; None for the runtime that is shared by all of the process.
+        name: The name by which it is known to whoever gets it; None for its own.
+    """
+    mine = copy_of(backend)
+    setattr(mine, _ATTRIBUTE, Belonging(instance, runtime, name))
     return mine
+
+
+def belonging(backend: BackendV2) -> Belonging:
+    """Return what the service that gave a backend has written on it."""
+    # Not getattr: what a fake backend does not have it looks for in all of its configuration.
+    written: Belonging = getattr(backend, "__dict__", {}).get(_ATTRIBUTE, _NOTHING_WRITTEN)
+    return written
+
+
+_NOTHING_WRITTEN = Belonging()
 
 
 def instance_of(backend: BackendV2, default: Instance) -> Instance:
     """Return to whom the use of a backend is charged."""
-    instance: Instance = getattr(backend, _ATTRIBUTE, default)
-    return instance
+    return belonging(backend).instance or default
 
 
 def check_backend(backend: Any) -> None:

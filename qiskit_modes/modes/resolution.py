@@ -20,7 +20,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import check_backend, instance_of
+from qiskit_modes.modes.backends import belonging, check_backend, instance_of
 from qiskit_modes.modes.context import current_session
 from qiskit_modes.modes.session import Session
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
@@ -90,7 +90,7 @@ def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
         )
     check_backend(mode)
     if around is None:
-        runtime = default_runtime()
+        runtime = belonging(mode).runtime or default_runtime()
         reason = "a backend was passed, and no session or batch is open here"
         instance = instance_of(mode, runtime.instance)
         return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, instance)

@@ -9,7 +9,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import check_backend, instance_of
+from qiskit_modes.modes.backends import belonging, check_backend, instance_of
 from qiskit_modes.modes.context import Block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
@@ -43,7 +43,8 @@ class Session:
         create_new: For compatibility; `from_id` is the way to an existing session.
         instance: To whom usage is charged, and whose plan counts; None for that of the service
             that gave the backend.
-        runtime: Where it runs; None for the runtime that is shared by all of the process.
+        runtime: Where it runs; None for that of the service that gave the backend, or else the one
+            that is shared by all of the process.
 
     Raises:
         InvalidInputError: If the backend or ``max_time`` cannot be used.
@@ -76,7 +77,7 @@ class Session:
                 f"{type(self).__name__}.from_id(session_id, service) for an existing one"
             )
         check_backend(backend)
-        self._runtime = runtime or default_runtime()
+        self._runtime = runtime or belonging(backend).runtime or default_runtime()
         event = WorkloadOpened(
             workload_id=str(uuid.uuid4()),
             mode=self._mode,

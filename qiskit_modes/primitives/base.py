@@ -18,7 +18,7 @@ from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
-from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
@@ -54,6 +54,9 @@ class Primitive:
 
     _primitive_id: ClassVar[str]
     options: Any
+    request: JobRequest | None = None
+    """The request to the service's interface that its jobs come from; set by doors, not by users.
+    Who sends one has been told of limits by other means, and is not warned here."""
 
     def __init__(self, mode: Any = None, options: Any = None) -> None:
         self._mode_argument = mode
@@ -132,7 +135,8 @@ class Primitive:
                 f"{instance.plan.name} plan allows {most:,} in one job of a sampler; use fewer "
                 "shots or divide the job"
             )
-        if resolution.runtime.ledger.is_limited(instance, resolution.runtime.clock.now()):
+        now = resolution.runtime.clock.now()
+        if self.request is None and resolution.runtime.ledger.is_limited(instance, now):
             warn(
                 f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "
                 "but does not start before usage leaves the window of the plan.",
@@ -150,6 +154,8 @@ class Primitive:
             primitive_id=self._primitive_id,
             inputs={**inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
+            private=self.request is not None and self.request.private,
+            request=self.request,
             usage_estimation_seconds=quick_estimate(options.rep_delay, executions),
             executions=executions,
         )

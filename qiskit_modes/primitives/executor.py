@@ -93,7 +93,8 @@ class Executor(Primitive):
         return self._submit(
             resolution,
             options,
-            executor_steps(checked, options, resolution.backend),
+            # Whoever sent a request decodes the result.
+            executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
         )
@@ -116,7 +117,11 @@ def _warn_absent(checked: ProgramInput, options: ResolvedExecutorOptions) -> Non
 
 
 def executor_steps(
-    checked: ProgramInput, options: ResolvedExecutorOptions, backend: BackendV2
+    checked: ProgramInput,
+    options: ResolvedExecutorOptions,
+    backend: BackendV2,
+    *,
+    decoded: bool = True,
 ) -> Steps:
     """Return the steps of an executor's job.
 
@@ -124,8 +129,10 @@ def executor_steps(
         checked: The program.
         options: What of the user's options acts.
         backend: The backend to simulate.
+        decoded: Whether the result of a program that upstream's client prepared from PUBs is what
+            the client makes of it, and not the program's own.
     """
-    job = _ExecutorJob(checked, options, backend)
+    job = _ExecutorJob(checked, options, backend, decoded=decoded)
     return Steps(compile=job.compile, post_process=job.post_process)
 
 
@@ -133,9 +140,15 @@ class _ExecutorJob:
     """What compilation finds out and post-processing needs."""
 
     def __init__(
-        self, checked: ProgramInput, options: ResolvedExecutorOptions, backend: BackendV2
+        self,
+        checked: ProgramInput,
+        options: ResolvedExecutorOptions,
+        backend: BackendV2,
+        *,
+        decoded: bool,
     ) -> None:
         self._checked = checked
+        self._decoded = decoded
         self._options = options
         self._backend = backend
         self._seed = draw_seed(options.seed)
@@ -154,5 +167,7 @@ class _ExecutorJob:
 
     def post_process(self, samples: Samples, span: ExecutionSpan) -> Any:
         result = self._compiled.result(samples, span)
+        if not self._decoded:
+            return result
         decode = decoder_of(semantic_role(self._checked.program))
         return result if decode is None else decode(result)

@@ -46,7 +46,7 @@ class JobTable:
             self._finished[job.id] = job
             self._with_inputs.append(job)
             if len(self._with_inputs) > _KEPT_INPUTS:
-                self._with_inputs.popleft().inputs = None
+                self._with_inputs.popleft().drop_inputs()
             if len(self._finished) > _KEPT_JOBS:
                 self._finished.popitem(last=False)
 

@@ -90,11 +90,8 @@ class LocalRuntime:
             RuntimeClosedError: If the runtime was shut down.
         """
         job.simulated = self._simulate(job)
-        self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
-
-    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if job.simulated is None:
-            self.executor.workers.warm_up()
+            self.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
 
     def qpu(self, backend: Any) -> QPU:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import weakref
 from collections import deque
@@ -11,7 +12,9 @@ from typing import Any
 from qiskit_modes.scheduling import Ledger, Scheduler
 from qiskit_modes.scheduling.instructions import Instruction
 
-__all__ = ["QPU", "QPURegistry", "bare_name"]
+__all__ = ["QPU", "QPURegistry", "bare_name", "copy_of"]
+
+_ORIGINAL = "qiskit_modes_original"
 
 
 class QPU:
@@ -92,7 +95,7 @@ class QPURegistry:
                 if key not in self._named:
                     self._named[key] = self._new(backend)
                 return self._named[key]
-            identity = _Identity(backend, self._drop)
+            identity = _Identity(_original(backend), self._drop)
             if identity not in self._own:
                 self._own[identity] = self._new(backend)
             return self._own[identity]
@@ -109,6 +112,18 @@ class QPURegistry:
         # dict.pop is atomic, and taking the mutex here could deadlock with the thread whose
         # allocation started the collection.
         self._own.pop(identity, None)
+
+
+def copy_of(backend: Any) -> Any:
+    """Return a shallow copy of a backend that stands for the same QPU, and can be written on."""
+    original = _original(backend)
+    another = copy.copy(backend)
+    setattr(another, _ORIGINAL, original)
+    return another
+
+
+def _original(backend: Any) -> Any:
+    return getattr(backend, "__dict__", {}).get(_ORIGINAL, backend)
 
 
 def is_fake(backend: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit_modes.runtime.qpu import QPU
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.gathering import Gathering
     from qiskit_modes.simulation.program import Program, Samples
 
-__all__ = ["JobMode", "JobRecord", "JobStatus", "WorkloadRecord"]
+__all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]
 
 JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
 
@@ -51,6 +52,26 @@ class JobMode(str):
 
     def __getnewargs__(self) -> tuple[Mode, str]:  # type: ignore[override]  # copies, pickles
         return Mode(str(self)), self.reason
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What a job was asked for with, where it came as a request to the service's interface."""
+
+    program_id: str
+    """The service's name of the program."""
+    params: str | None
+    """The program's parameters as JSON text; None once the inputs have been dropped."""
+    private: bool = False
+    """Whether the inputs are hidden, and the result can be read once."""
+    image: str | None = None
+    """What was asked for; it is kept and has no effect."""
+    calibration_id: str | None = None
+    """What was asked for; it is kept and has no effect."""
+    max_execution_seconds: int | None = None
+    """The job's own limit on its time on the QPU."""
+    encode_result: Callable[[Any], str] | None = None
+    """Makes of the result the text that the program answers with; None for the usual way."""
 
 
 @dataclass(eq=False)
@@ -97,6 +118,8 @@ class JobRecord:
     usage_estimation_seconds: float | None = None
     executions: int = 0
     """How often it executes a circuit, all circuits together."""
+    request: JobRequest | None = None
+    """The request that it came with; None for a job of this package's own primitives."""
     core: Job = field(init=False)
     """The scheduler's facts; set when the scheduler has accepted the job."""
     program: Program | None = None
@@ -130,6 +153,12 @@ class JobRecord:
         except KeyError:
             return False
         return True
+
+    def drop_inputs(self) -> None:
+        """Forget what it was asked to do, which may be large; what it came to stays."""
+        self.inputs = None
+        if self.request is not None:
+            self.request = replace(self.request, params=None)
 
     def let_go(self) -> None:
         """Drop what a job needs no more that has ended; of what it made, only a result stays.

@@ -49,7 +49,7 @@ from qiskit_modes.scheduling.events import (
     WorkloadClosed,
     WorkloadOpened,
 )
-from qiskit_modes.scheduling.instructions import Finish, Instruction, Refuse
+from qiskit_modes.scheduling.instructions import Finish, Instruction, Refusal, Refuse
 from qiskit_modes.scheduling.refusals import refuse_job
 from qiskit_modes.scheduling.workload import Workload, WorkloadState
 
@@ -107,7 +107,7 @@ class SessionExecutor:
             RefusedError: If it has already ended.
         """
         if job.core.outcome is not None:
-            raise RefusedError(f"job {job.id} has already ended")
+            raise RefusedError(f"job {job.id} has already ended", Refusal.ALREADY_FINAL)
         self.uninterrupted(partial(self._post, job.qpu, CancelRequested(job.id)))
 
     def open_workload(self, event: WorkloadOpened, qpu: QPU) -> Workload:
@@ -180,7 +180,7 @@ class SessionExecutor:
             # For good, and the scheduler may have forgotten it.
             refused = refuse_job(event, workload, 0, 0)
             assert refused is not None, "a closed workload takes no jobs"
-            raise RefusedError(refused.message)
+            raise RefusedError(refused.message, refused.refusal)
         self._post(job.qpu, event, accepted=partial(self._link, job))
         if self._closed:
             # The race being closed: whoever shut down meanwhile may not have seen this job.
@@ -216,7 +216,7 @@ class SessionExecutor:
         finally:
             self.clock.work_ends()
         if refused is not None:
-            raise RefusedError(refused.message)
+            raise RefusedError(refused.message, refused.refusal)
 
     def _handle(self, qpu: QPU, event: Event, accepted: Callable[[], object]) -> Refuse | None:
         with qpu.mutex:

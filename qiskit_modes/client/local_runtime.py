@@ -1,0 +1,155 @@
+"""Opening and closing the local service for the service's own client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from qiskit_ibm_runtime import QiskitRuntimeService
+
+from qiskit_modes.client import upstream
+from qiskit_modes.client.accounts import Accounts
+from qiskit_modes.client.job import RuntimeJobV2
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.scheduling.plan import FLEX, OPEN, PAY_AS_YOU_GO, PREMIUM
+from qiskit_modes.wire import Platform
+from qiskit_modes.wire.catalog import Backends
+
+__all__ = ["local_runtime"]
+
+_PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
+
+_mutex = threading.Lock()
+"""Guards what follows."""
+_open: list[Accounts] = []
+"""The accounts of all local runtimes that are open, in the order of their opening."""
+_before: dict[str, Any] = {}
+"""What the client has in the places where stand-ins are."""
+
+
+@contextmanager
+def local_runtime(
+    *,
+    backends: Backends | None = None,
+    plan: Plan | str | None = None,
+    instances: Sequence[Instance] | None = None,
+    lanes: int = 5,
+    seed: int | None = None,
+    clock: Clock | None = None,
+    runtime: LocalRuntime | None = None,
+) -> Iterator[QiskitRuntimeService]:
+    """Let the service's own client work on this machine, for as long as the block lasts.
+
+    Inside, every ``QiskitRuntimeService()`` of `qiskit_ibm_runtime`, in all threads and in
+    whatever library, is the local one: also with a token, an instance, a channel, or the name of a
+    saved account, none of which is used. Nothing leaves the machine. At the end, jobs that have not
+    finished are cancelled. ``QiskitRuntimeService(channel="local")`` stays the client's own testing
+    mode.
+
+    Args:
+        backends: What the service offers: names of fakes (``"fake_torino"``) or of the machines
+            that they stand for (``"ibm_torino"``), backend objects such as an ``AerSimulator``, or
+            a dictionary that gives them names. None for every fake, by the machine's name. Each is
+            also found by its other name.
+        plan: ``"open"``, ``"premium"``, ``"flex"``, ``"pay-as-you-go"``, or a `Plan`; None for one
+            without limits.
+        instances: Who uses the service, each with its plan; others are unknown then. None for one
+            instance on ``plan``, and for any other that is asked for by name.
+        lanes: How many jobs of one QPU are in progress at once.
+        seed: What the seeds of jobs that set none are derived from; None for new randomness.
+        clock: Whose time counts, as `qiskit_modes.testing.ManualClock`; None for the machine's.
+        runtime: Where everything runs, as ``Scenario().runtime``; None for one of its own. It is
+            not shut down at the end, and has its own lanes, clock and plan.
+
+    Yields:
+        A ``QiskitRuntimeService``.
+
+    Raises:
+        InvalidInputError: If the arguments do not go together, or cannot be used.
+        QiskitModesError: If the client has moved a name that this needs.
+
+    Example:
+        >>> from qiskit_ibm_runtime import QiskitRuntimeService, Session
+        >>> with local_runtime(backends=["ibm_manila"]) as service:
+        ...     backend = QiskitRuntimeService(token="...").least_busy()
+        ...     with Session(backend) as session:
+        ...         print(backend.name, session.details()["state"])
+        ...     print(session.status())
+        ibm_manila open
+        Closed
+    """
+    if plan is not None and instances is not None:
+        raise InvalidInputError("Pass plan, or instances with their plans, not both")
+    if runtime is not None and (clock is not None or lanes != 5 or plan is not None):
+        raise InvalidInputError("A runtime has its own lanes, clock and plan; do not pass both")
+    with ExitStack() as stack:
+        if runtime is None:
+            first = Instance(plan=_plan(plan)) if instances is None else next(iter(instances), None)
+            runtime = stack.enter_context(LocalRuntime(lanes=lanes, clock=clock, instance=first))
+        platform = Platform(runtime, backends=backends, instances=instances, seed=seed)
+        stack.enter_context(use_runtime(runtime))
+        accounts = Accounts(platform)
+        stack.callback(accounts.close)
+        _begin(accounts)
+        stack.callback(_end, accounts)
+        yield QiskitRuntimeService()
+
+
+def _plan(plan: Plan | str | None) -> Plan:
+    if plan is None:
+        return Plan()
+    if isinstance(plan, Plan):
+        return plan
+    if plan not in _PLANS:
+        raise InvalidInputError(
+            f"There is no plan {plan!r}; there is {', '.join(_PLANS)}, or pass a Plan"
+        )
+    return _PLANS[plan]
+
+
+class _Stand:
+    """Stands where the client looks, for whatever local runtime was opened last."""
+
+    def __init__(self, attribute: str | None = None) -> None:
+        self._attribute = attribute
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_latest(), name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        assert self._attribute is not None, "the client only makes clients"
+        return getattr(_latest(), self._attribute)(*args, **kwargs)
+
+
+def _latest() -> Accounts:
+    with _mutex:
+        return _open[-1]
+
+
+_STAND_INS = {
+    "Account": _Stand(),
+    "AccountManager": _Stand(),
+    "RuntimeClient": _Stand("new_client"),
+    "RuntimeJobV2": RuntimeJobV2,
+}
+
+
+def _begin(accounts: Accounts) -> None:
+    with _mutex:
+        if not _open:
+            upstream.check()
+            _before.update(upstream.replace(_STAND_INS))
+        _open.append(accounts)
+
+
+def _end(accounts: Accounts) -> None:
+    with _mutex:
+        _open.remove(accounts)
+        if not _open:
+            upstream.put_back(_before)
+            _before.clear()

@@ -1,0 +1,86 @@
+"""The one error of the service's interface, which each door says in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from qiskit_ibm_runtime.exceptions import IBMError
+
+from qiskit_modes.exceptions import InvalidInputError, RefusedError, RuntimeClosedError
+from qiskit_modes.scheduling.instructions import Refusal
+
+__all__ = ["ApiError", "Code", "as_api_errors"]
+
+
+class Code(IntEnum):
+    """The codes of errors. Those below 9000 are the service's, the others are this package's."""
+
+    SESSION_CLOSED = 4001
+    """The session or batch takes no more jobs."""
+    INVALID = 9000
+    """Something in the request cannot be used."""
+    NOT_FOUND = 9001
+    """There is no such job, session, backend, program or instance, or it is somebody else's."""
+    STATE = 9002
+    """The job is not in a state for this: it has ended, or has not."""
+    REFUSED = 9003
+    """The rules of the plan or the QPU do not allow it."""
+    CLOSED = 9004
+    """The runtime behind the interface has been shut down."""
+
+
+class ApiError(Exception):
+    """A request that cannot be met.
+
+    Args:
+        status: What HTTP says: 400 for what cannot be used, 403 for what the plan forbids, 404 for
+            what there is not, 409 for the wrong moment.
+        code: What the service's interface says, in ``errors[0].code``.
+        message: For the user.
+    """
+
+    def __init__(self, status: int, code: Code, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@contextmanager
+def as_api_errors() -> Iterator[None]:
+    """Turn whatever goes wrong while a request is met into an `ApiError`."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except Exception as error:
+        raise _api_error(error) from error
+
+
+_REFUSALS: dict[Refusal | None, tuple[int, Code]] = {
+    Refusal.NOT_ACCEPTING: (409, Code.SESSION_CLOSED),
+    Refusal.PLAN: (403, Code.REFUSED),
+    Refusal.ALREADY_FINAL: (409, Code.STATE),
+}
+
+
+def _api_error(error: Exception) -> ApiError:
+    # The primitives wrap a refusal in what the service's client would raise.
+    cause = error.__cause__ if isinstance(error.__cause__, RefusedError) else error
+    message = str(getattr(cause, "message", None) or cause)
+    match cause:
+        case InvalidInputError():
+            return ApiError(400, Code.INVALID, message)
+        case RefusedError():
+            return ApiError(*_REFUSALS.get(cause.refusal, (400, Code.REFUSED)), message)
+        case RuntimeClosedError():
+            return ApiError(409, Code.CLOSED, message)
+        case IBMError() | ValueError():
+            return ApiError(400, Code.INVALID, message)
+        case _:
+            return ApiError(400, Code.INVALID, f"{type(cause).__name__}: {message}")

@@ -1,0 +1,444 @@
+"""The service's interface as one instance sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.modes import Batch, Session
+from qiskit_modes.modes.backends import charge_to
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.records import JobRecord, JobRequest
+from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.service import LocalService
+from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
+from qiskit_modes.wire.catalog import Device
+from qiskit_modes.wire.job_json import job_json, result_text
+from qiskit_modes.wire.params import decode_params
+from qiskit_modes.wire.programs import Submission, run_program
+from qiskit_modes.wire.session_json import session_json
+
+if TYPE_CHECKING:
+    from qiskit_modes.wire.platform import Platform
+
+__all__ = ["InstanceApi"]
+
+_MODES: dict[str, type[Session]] = {"dedicated": Session, "batch": Batch}
+
+
+class InstanceApi:
+    """What the service answers to one instance; see the package for what holds for all methods.
+
+    Made by `Platform.api`.
+
+    Args:
+        platform: Whose interface it is.
+        instance: Who asks.
+        crn: The name of the instance in the service's world.
+    """
+
+    def __init__(self, platform: Platform, instance: Instance, crn: str) -> None:
+        self.platform = platform
+        self.instance = instance
+        self.crn = crn
+        self._runtime = platform.runtime
+        self._service = LocalService(instance=instance, runtime=platform.runtime)
+        self._mutex = threading.Lock()
+        """Guards ``_backends``, and that a private result is read once."""
+        self._backends: dict[str, BackendV2] = {}
+
+    def __repr__(self) -> str:
+        return f"<InstanceApi of {self.crn}>"
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def submit_job(
+        self,
+        program_id: str,
+        params: str | Mapping[str, Any],
+        *,
+        backend: str | None = None,
+        session_id: str | None = None,
+        tags: Iterable[str] | None = None,
+        private: bool = False,
+        max_execution_time: int | None = None,
+        image: str | None = None,
+        calibration_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Submit a job.
+
+        Args:
+            program_id: ``"sampler"``, ``"estimator"`` or ``"executor"``.
+            params: The program's parameters as JSON, see the package.
+            backend: Name of the backend; may be left out for a job of a session.
+            session_id: Of its session or batch; None for job mode.
+            tags: Its tags.
+            private: Whether its inputs are hidden and its result can be read only once.
+            max_execution_time: How long it may have the QPU, in seconds; ``cost`` in the request.
+            image: Kept; there are no images here.
+            calibration_id: Kept; a backend has one calibration here.
+
+        Returns:
+            ``id``, ``backend`` and ``private``, and ``session_id`` of a job of a session.
+
+        Raises:
+            ApiError: 400 if something cannot be used, 404 for an unknown program, 409 if the
+                session takes no more jobs.
+        """
+        text, decoded = decode_params(params)
+        with as_api_errors():
+            checked_tags = check_tags([] if tags is None else list(tags))
+        mode, name = self._mode(backend, session_id)
+        request = JobRequest(
+            program_id, text, private, image, calibration_id, max_execution_time or None
+        )
+        job = run_program(Submission(request, decoded, mode, checked_tags, self.platform.next_seed))
+        answer = {"id": job.job_id(), "backend": name, "private": private}
+        return answer if session_id is None else {**answer, "session_id": session_id}
+
+    def job(self, job_id: str, *, exclude_params: bool = True) -> dict[str, Any]:
+        """Return a job.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return job_json(self._job(job_id), self._runtime.clock, exclude_params=exclude_params)
+
+    def jobs(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        backend: str | None = None,
+        pending: bool | None = None,
+        program: str | None = None,
+        tags: Iterable[str] | None = None,
+        session_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        newest_first: bool = True,
+    ) -> dict[str, Any]:
+        """Return the jobs that match.
+
+        Args:
+            limit: Most jobs to return; None for all.
+            offset: How many of the matching ones to leave out at the start.
+            backend: Only those on this backend.
+            pending: True for those that have not ended, False for those that have.
+            program: Only those of this program.
+            tags: Only those that have all of these tags.
+            session_id: Only those of this session or batch; of an unknown one there are none.
+            created_after: Only those created at or after this time; local if it is naive.
+            created_before: Only those created at or before this time.
+            newest_first: False for the oldest first.
+
+        Returns:
+            ``jobs``, without their parameters, and ``count``, how many match in all; ``limit`` and
+            ``offset`` as given.
+
+        Raises:
+            ApiError: 400 if the tags are no strings.
+        """
+        with as_api_errors():
+            found = self._service.job_records(
+                qpu_name=self._qpu_name(backend),
+                pending=pending,
+                program_id=program,
+                instance=self.instance.id,
+                job_tags=None if tags is None else list(tags),
+                session_id=session_id,
+                created_after=created_after,
+                created_before=created_before,
+            )
+        if newest_first:
+            found.reverse()
+        end = None if limit is None else offset + limit
+        clock = self._runtime.clock
+        return {
+            "jobs": [job_json(job, clock, exclude_params=True) for job in found[offset:end]],
+            "count": len(found),
+            "limit": limit,
+            "offset": offset,
+        }
+
+    def wait_for_job(self, job_id: str, timeout: float | None = None) -> bool:
+        """Wait until a job has ended, and return whether it has; the only method that waits.
+
+        Args:
+            job_id: Which one.
+            timeout: Longest time to wait in seconds of the runtime's clock; None for no limit.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return self._runtime.clock.wait(self._job(job_id).finished, timeout)
+
+    def job_results(self, job_id: str) -> str:
+        """Return what came of a job: its result as JSON text, or the text of what went wrong.
+
+        Raises:
+            ApiError: 404 if there is no such job, or it is private and its result has been read;
+                400 if it has not ended.
+        """
+        job = self._job(job_id)
+        if job.core.outcome is None:
+            raise ApiError(
+                400, Code.STATE, f"Job {job_id} has no result yet, it is {job.status.lower()}"
+            )
+        if not job.private:
+            return result_text(job)
+        with self._mutex:
+            if job.result is None and job.status == "DONE":
+                raise ApiError(
+                    404, Code.NOT_FOUND, f"The result of the private job {job_id} has been read"
+                )
+            text = result_text(job)
+            job.result = None
+        return text
+
+    def job_metrics(self, job_id: str) -> dict[str, Any]:
+        """Return when a job was created, ran and finished, and what it is charged.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return RuntimeJobV2(self._job(job_id), self._runtime).metrics()
+
+    def job_logs(self, job_id: str) -> str:
+        """Return the states that a job has been in, a line each.
+
+        Raises:
+            ApiError: 404 if there is none of this id, or it has not ended.
+        """
+        job = RuntimeJobV2(self._job(job_id), self._runtime)
+        if not job.in_final_state():
+            raise ApiError(404, Code.STATE, f"Job {job_id} has no logs yet, it has not ended")
+        return job.logs()
+
+    def cancel_job(self, job_id: str) -> None:
+        """Cancel a job, wherever it is.
+
+        Raises:
+            ApiError: 404 if there is none of this id, 409 if it has ended.
+        """
+        job = self._job(job_id)
+        with as_api_errors():
+            self._runtime.executor.cancel(job)
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job.
+
+        Raises:
+            ApiError: 404 if there is none of this id, 409 if it has not ended.
+        """
+        job = self._job(job_id)
+        if job.core.outcome is None:
+            raise ApiError(
+                409, Code.STATE, f"Job {job_id} cannot be deleted before it ends; cancel it first"
+            )
+        self._runtime.jobs.forget(job_id)
+
+    def set_job_tags(self, job_id: str, tags: Iterable[str]) -> None:
+        """Replace the tags of a job.
+
+        Raises:
+            ApiError: 404 if there is none of this id, 400 if the tags are no strings.
+        """
+        job = self._job(job_id)
+        with as_api_errors():
+            RuntimeJobV2(job, self._runtime).update_tags(list(tags))
+
+    # -- sessions and batches --------------------------------------------------------------------
+
+    def open_session(
+        self, mode: str | None, backend: str | None, *, max_ttl: int | None = None
+    ) -> dict[str, Any]:
+        """Open a session or a batch.
+
+        Args:
+            mode: ``"dedicated"`` for a session, ``"batch"`` for a batch; None for a session.
+            backend: Name of its backend.
+            max_ttl: Its longest life in seconds; None for the plan's.
+
+        Returns:
+            All of it, as `session` does.
+
+        Raises:
+            ApiError: 400 if something cannot be used, 403 if the plan has no sessions, 404 if there
+                is no such backend.
+        """
+        kind = _MODES.get(mode or "dedicated")
+        if kind is None:
+            raise ApiError(
+                400, Code.INVALID, f"mode must be one of {', '.join(_MODES)}, not {mode!r}"
+            )
+        device = self._device(backend)
+        with as_api_errors():
+            return session_json(kind(self._backend(device.name), max_ttl))
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        """Return a session or batch.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return session_json(self._session(session_id))
+
+    def close_session(self, session_id: str) -> None:
+        """Let a session or batch accept no more jobs; those that were submitted still run.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        self._session(session_id).close()
+
+    def cancel_session(self, session_id: str) -> None:
+        """Let a session or batch accept no more jobs, and drop those that have not started.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        self._session(session_id).cancel()
+
+    # -- backends and usage ----------------------------------------------------------------------
+
+    def backends(self) -> list[dict[str, Any]]:
+        """Return the backends, as the ``devices`` of ``GET /backends``.
+
+        Second names of backends are among them, with the class ``"mock"``, so that the client finds
+        them by name and lists them only if it is asked to.
+        """
+        return [self._device_json(device) for device in self.platform.catalog.all()]
+
+    def backend_configuration(self, name: str) -> dict[str, Any]:
+        """Return the configuration of a backend.
+
+        Raises:
+            ApiError: 404 if there is none of this name.
+        """
+        return self._device(name).configuration()
+
+    def backend_properties(self, name: str) -> dict[str, Any]:
+        """Return the properties of a backend; empty for one without calibration.
+
+        Raises:
+            ApiError: 404 if there is none of this name.
+        """
+        return self._device(name).properties()
+
+    def backend_status(self, name: str) -> dict[str, Any]:
+        """Return whether a backend works, and how many jobs are unfinished on it.
+
+        Raises:
+            ApiError: 404 if there is none of this name.
+        """
+        device = self._device(name)
+        qpu = self._qpu(device)
+        return {
+            "backend_version": str(getattr(device.backend, "backend_version", None) or "0"),
+            "state": True,
+            "status": "maintenance" if self._is_maintained(qpu) else "active",
+            "length_queue": qpu.unfinished_jobs(),
+        }
+
+    def usage(self) -> dict[str, Any]:
+        """Return what the instance has used, as ``GET /instances/usage`` does."""
+        return {**self._service.usage(), "instance_id": self.crn}
+
+    # -- finding things --------------------------------------------------------------------------
+
+    def _job(self, job_id: str) -> JobRecord:
+        job = self._runtime.jobs.get(job_id)
+        if job is None or job.instance.id != self.instance.id:
+            raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
+        return job
+
+    def _session(self, session_id: str) -> Session:
+        record = self._runtime.workload(session_id)
+        if record is None or record.core.instance.id != self.instance.id:
+            raise ApiError(
+                404, Code.NOT_FOUND, f"Session not found: there is no session {session_id!r}"
+            )
+        kind = Session if record.core.mode is Mode.SESSION else Batch
+        return kind.from_id(session_id, self._service)
+
+    def _device(self, name: str | None) -> Device:
+        device = self.platform.catalog.get(name or "")
+        if device is None:
+            names = [each.name for each in self.platform.catalog.listed()]
+            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise ApiError(
+                404, Code.NOT_FOUND, f"There is no backend {name!r} here; there is {some}"
+            )
+        return device
+
+    def _backend(self, name: str) -> BackendV2:
+        """Return the backend on which jobs of this instance run that ask for this name."""
+        with self._mutex:
+            if name not in self._backends:
+                self._backends[name] = charge_to(
+                    self._device(name).backend, self.instance, runtime=self._runtime, name=name
+                )
+            return self._backends[name]
+
+    def _mode(self, backend: str | None, session_id: str | None) -> tuple[Session | BackendV2, str]:
+        """Return where a job is to run, and the name of its backend."""
+        try:
+            device = None if backend is None and session_id else self._device(backend)
+            if session_id is None:
+                assert device is not None, "without a session the backend was looked up"
+                return self._backend(device.name), device.name
+            session = self._session(session_id)
+        except ApiError as error:
+            # Here 404 would mean that there is no such program.
+            raise ApiError(400, error.code, error.message) from None
+        core = session.record.core
+        if not core.accepting_jobs:
+            raise ApiError(
+                409,
+                Code.SESSION_CLOSED,
+                f"{core.mode} {core.id} takes no more jobs: {core.closed_because}; "
+                f"open a new {core.mode}",
+            )
+        name = session_json(session)["backend_name"]
+        if device is not None and self._qpu(device) is not session.record.qpu:
+            raise ApiError(
+                400,
+                Code.INVALID,
+                f"Session {session_id} is on the backend {name}, not on {backend}",
+            )
+        return session, name if device is None else device.name
+
+    def _qpu(self, device: Device) -> QPU:
+        return self._runtime.qpu(device.backend)
+
+    def _qpu_name(self, backend: str | None) -> str | None:
+        if backend is None:
+            return None
+        device = self.platform.catalog.get(backend)
+        return backend if device is None else self._qpu(device).name
+
+    def _is_maintained(self, qpu: QPU) -> bool:
+        with qpu.mutex:
+            return qpu.scheduler.maintained_until > self._runtime.clock.now()
+
+    def _device_json(self, device: Device) -> dict[str, Any]:
+        qpu = self._qpu(device)
+        maintained = self._is_maintained(qpu)
+        return {
+            "name": device.name,
+            "status": {"name": "paused", "reason": "maintenance"}
+            if maintained
+            else {"name": "online", "reason": "available"},
+            "queue_length": qpu.unfinished_jobs(),
+            "qubits": device.num_qubits,
+            "physical_qubits": device.num_qubits,
+            "is_simulator": False,
+            **({} if device.listed else {"class": "mock"}),
+        }

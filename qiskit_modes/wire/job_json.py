@@ -1,0 +1,81 @@
+"""A job in the words of the service's interface."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+from qiskit_ibm_runtime import RuntimeEncoder
+
+from qiskit_modes.modes.backends import belonging
+from qiskit_modes.runtime.clock import Clock, iso
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Queued
+
+__all__ = ["job_json", "result_text"]
+
+
+def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str, Any]:
+    """Return a job as the answer to ``GET /jobs/{id}``.
+
+    Args:
+        job: Which one.
+        clock: That of its runtime.
+        exclude_params: Whether to leave the program's parameters out. Those of a private job, and
+            of one whose inputs were dropped, are left out in any case.
+    """
+    request = job.request
+    answer = {
+        "id": job.id,
+        "backend": belonging(job.backend).name or job.qpu.name,
+        "state": _state(job),
+        "status": _state(job)["status"],
+        "program": {"id": job.primitive_id if request is None else request.program_id},
+        "created": iso(clock.utc(job.core.submitted_at)),
+        "runtime": "" if request is None else request.image or "",
+        "tags": list(job.tags),
+        "user_id": job.instance.id,
+        "private": job.private,
+        "usage": {"seconds": job.core.charged_seconds(clock.now())},
+        "estimated_running_time_seconds": job.usage_estimation_seconds,
+    }
+    if job.workload is not None:
+        answer["session_id"] = job.workload.id
+    if request is not None:
+        if request.max_execution_seconds is not None:
+            answer["cost"] = request.max_execution_seconds
+        if request.calibration_id is not None:
+            answer["calibration_id"] = request.calibration_id
+        if request.params is not None and not exclude_params and not job.private:
+            answer["params"] = json.loads(request.params)
+    return answer
+
+
+def result_text(job: JobRecord) -> str:
+    """Return what came of a job that has ended: its result as JSON, or why it has none."""
+    if isinstance(job.core.outcome, Completed):
+        encode = None if job.request is None else job.request.encode_result
+        return json.dumps(job.result, cls=RuntimeEncoder) if encode is None else encode(job.result)
+    if job.error is not None:
+        return "".join(traceback.format_exception(job.error))
+    return job.reason or "The job was cancelled."
+
+
+def _state(job: JobRecord) -> dict[str, Any]:
+    match job.core.outcome:
+        case None:
+            waits = isinstance(job.core.state, Queued)
+            return {"status": "Queued" if waits else "Running"}
+        case Completed():
+            return {"status": "Completed"}
+        case Failed(reason=reason, code=code):
+            status = "Failed"
+        case Cancelled(reason=reason, code=code):
+            status = "Cancelled"
+    state: dict[str, Any] = {"status": status}
+    if reason:  # a code without a reason is not read
+        state["reason"] = reason
+        if code is not None:
+            state["reason_code"] = code
+    return state

@@ -1,0 +1,125 @@
+"""The service's programs, translated to this package's primitives."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.modes import Session
+from qiskit_modes.primitives import EstimatorV2, Executor, RuntimeJobV2, SamplerV2
+from qiskit_modes.runtime.records import JobRequest
+from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
+from qiskit_modes.wire.executor_program import read_executor_params
+
+__all__ = ["PROGRAMS", "Submission", "run_program"]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request to run a program, read and checked as far as it is the same for all programs."""
+
+    request: JobRequest
+    params: dict[str, Any]
+    """The program's parameters, with their circuits and arrays."""
+    mode: Session | BackendV2
+    """Where it is to run."""
+    tags: tuple[str, ...]
+    next_seed: Callable[[], int | None]
+    """Gives the seed of a job that has none of its own."""
+
+
+def run_program(submission: Submission) -> RuntimeJobV2:
+    """Submit a job; does not wait for it.
+
+    Raises:
+        ApiError: If there is no such program, or it cannot be run with these parameters.
+    """
+    program = PROGRAMS.get(submission.request.program_id)
+    if program is None:
+        raise ApiError(
+            404,
+            Code.NOT_FOUND,
+            f"There is no program {submission.request.program_id!r} here; there is "
+            f"{', '.join(sorted(PROGRAMS))}",
+        )
+    # A request comes from nowhere: no `with` block stands around it, wherever it is met.
+    with as_api_errors():
+        return contextvars.Context().run(program, submission)
+
+
+def _run_sampler(submission: Submission) -> RuntimeJobV2:
+    sampler = SamplerV2(submission.mode, _options(submission))
+    sampler.request = submission.request
+    return sampler.run(_pubs(submission))
+
+
+def _run_estimator(submission: Submission) -> RuntimeJobV2:
+    estimator = EstimatorV2(submission.mode, _options(submission))
+    estimator.request = submission.request
+    return estimator.run(_pubs(submission))
+
+
+def _run_executor(submission: Submission) -> RuntimeJobV2:
+    asked = read_executor_params(submission.params)
+    options = asked.options
+    seed = asked.seed()
+    options.simulator.seed_simulator = submission.next_seed() if seed is None else seed
+    options.experimental = {k: v for k, v in options.experimental.items() if k != "seed_simulator"}
+    options.max_execution_time = submission.request.max_execution_seconds
+    options.environment.job_tags = list(submission.tags)
+    executor = Executor(submission.mode, options)
+    executor.request = replace(submission.request, encode_result=asked.encode_result)
+    return executor.run(asked.program)
+
+
+PROGRAMS: dict[str, Callable[[Submission], RuntimeJobV2]] = {
+    "estimator": _run_estimator,
+    "executor": _run_executor,
+    "sampler": _run_sampler,
+}
+"""How to run each program."""
+
+
+def _pubs(submission: Submission) -> list[Any]:
+    """Return the PUBs of a primitive; what is wrong in one of them the primitive says."""
+    params = submission.params
+    if params.get("version", 2) != 2:
+        raise ApiError(
+            400,
+            Code.INVALID,
+            f"version is {params['version']!r}, but only version 2 of the primitives exists here; "
+            "use the V2 primitives",
+        )
+    unknown = set(params) - {"options", "pubs", "resilience_level", "support_qiskit", "version"}
+    if unknown or not isinstance(params.get("pubs"), list):
+        raise ApiError(
+            400,
+            Code.INVALID,
+            "Expected the parameters pubs (a list), options, resilience_level, version and "
+            f"support_qiskit; found {', '.join(sorted(params)) or 'none'}",
+        )
+    return [tuple(pub) if isinstance(pub, list) else pub for pub in params["pubs"]]
+
+
+def _options(submission: Submission) -> dict[str, Any]:
+    """Return the options of a primitive: those that the user set, and no others."""
+    options = submission.params.get("options") or {}
+    if not isinstance(options, Mapping):
+        raise ApiError(400, Code.INVALID, f"options must be an object, not {options!r}")
+    options = dict(options)
+    if submission.params.get("resilience_level") is not None:
+        options["resilience_level"] = submission.params["resilience_level"]
+    if submission.request.max_execution_seconds is not None:
+        options["max_execution_time"] = submission.request.max_execution_seconds
+    if submission.tags:
+        options["environment"] = {"job_tags": list(submission.tags)}
+    simulator = options.get("simulator") or {}
+    if isinstance(simulator, Mapping) and simulator.get("seed_simulator") is None:
+        seed = submission.next_seed()
+        if seed is not None:
+            options["simulator"] = {**simulator, "seed_simulator": seed}
+    return options

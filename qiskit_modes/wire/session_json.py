@@ -1,0 +1,29 @@
+"""A session or batch in the words of the service's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qiskit_modes.modes import Session
+from qiskit_modes.modes.backends import belonging
+
+__all__ = ["session_json"]
+
+_API_NAMES = {
+    "interactive_timeout": "interactive_ttl",
+    "max_time": "max_ttl",
+    "active_timeout": "active_ttl",
+    "usage_time": "elapsed_time",
+}
+"""What the interface calls that which users see under other names."""
+
+
+def session_json(session: Session) -> dict[str, Any]:
+    """Return a session or batch as the answer to ``GET /sessions/{id}``."""
+    details = session.details()
+    answer = {_API_NAMES.get(key, key): value for key, value in details.items()}
+    answer["backend_name"] = belonging(session.record.backend).name or details["backend_name"]
+    answer["user_id"] = session.record.core.instance.id
+    if session.record.core.closed_because:
+        answer["state_reason"] = session.record.core.closed_because
+    return answer

@@ -1,0 +1,44 @@
+"""What the tests of the interface stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+from qiskit_modes import Instance, Plan
+from qiskit_modes.testing import Scenario
+from qiskit_modes.wire import InstanceApi, Platform
+
+
+@pytest.fixture(scope="session")
+def bell() -> QuantumCircuit:
+    """A Bell pair for Manila."""
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
+
+
+@pytest.fixture
+def scenario() -> Iterator[Scenario]:
+    """Jobs that last a second each on a clock of their own, and are not executed."""
+    with Scenario() as scenario:
+        yield scenario
+
+
+@pytest.fixture
+def platform(scenario: Scenario) -> Platform:
+    return Platform(
+        scenario.runtime,
+        backends=["ibm_manila", "ibm_quito"],
+        instances=[Instance("lab", Plan("premium")), Instance("other", Plan("premium"))],
+    )
+
+
+@pytest.fixture
+def api(platform: Platform) -> InstanceApi:
+    return platform.api("lab")
