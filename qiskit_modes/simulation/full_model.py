@@ -16,6 +16,7 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.angles import AngleTable
 from qiskit_modes.simulation.compiled import CompiledCircuit
+from qiskit_modes.simulation.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT, Cost
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.model_noise import ModelNoise
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
@@ -62,6 +63,7 @@ def compile_whole(
             "method": choice.method or "automatic",
             "max_parallel_threads": settings.aer_threads,
         },
+        cost=Cost(AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT),
         model=model,
     )
     qubits = {qubit for step in circuit.data for qubit in step.qubits}
