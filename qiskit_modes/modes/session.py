@@ -260,7 +260,7 @@ class Session:
                 "backend_name": self._record.qpu.name,
                 "interactive_timeout": core.interactive_ttl_seconds,
                 "max_time": core.max_ttl_seconds,
-                "active_timeout": core.max_ttl_seconds,
+                "active_timeout": core.active_ttl_seconds(),
                 "state": core.state.value,
                 "accepting_jobs": core.accepting_jobs,
                 "last_job_started": time(core.last_job_started),

@@ -26,6 +26,7 @@ from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
 
@@ -297,6 +298,7 @@ ROWS = {
     "P5b": feed_forward_circuit,
     "P7": two_qpus,
     "P8": first_result,
+    "P9": long_queue,
 }
 
 

@@ -44,7 +44,7 @@ def test_three_submit_at_once(explore, seed):
         assert len(machine.lanes.held) == 3
         assert machine.finish() == ["DONE"] * 3
 
-    explore(scenario, least=5000, seed=seed)
+    explore(scenario, least=1000, seed=seed)
 
 
 def test_a_hand_over_that_is_not_looked_at_again_is_noticed(explore, monkeypatch):
