@@ -18,9 +18,15 @@ from samplomatic.utils import find_unique_box_instructions
 
 from qiskit_modes import Batch, Executor, NoiseLearnerV3, Session
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
+from qiskit_modes.primitives.learnable_layers import read_layer
+from qiskit_modes.primitives.noise_learning import learn_layer
 from tests.modes.staging import stage, timed  # noqa: F401
 
 SHOTS = 64
+
+needs_simulator_options = pytest.mark.skipif(
+    "simulator" not in NoiseLearnerV3Options.model_fields, reason="upstream's newer options"
+)
 
 
 def boxed(depth: int = 4, *, inject: bool = True) -> QuantumCircuit:
@@ -72,7 +78,6 @@ def test_the_estimate_of_usage_is_that_of_the_experiment(manila, timed):
         "num_randomizations": 2,
         "shots_per_randomization": 10,
         "layer_pair_depths": [0, 1, 4],
-        "simulator": {"seed_simulator": 5},
         "environment": {"job_tags": ["learned"]},
         "execution": {"rep_delay": 1e-3},
     }
@@ -88,7 +93,11 @@ def test_the_estimate_of_usage_is_that_of_the_experiment(manila, timed):
     ("options", "name"),
     [
         ({"bit_flip_checks": {"pre_circuit": {"enable": True}}}, "bit_flip_checks.pre_circuit"),
-        ({"simulator": {"angle_decimals": 3}}, "simulator.angle_decimals=3"),
+        pytest.param(
+            {"simulator": {"angle_decimals": 3}},
+            "simulator.angle_decimals=3",
+            marks=needs_simulator_options,
+        ),
         ({"experimental": {"x": 1}}, "experimental={'x': 1}"),
         ({"execution": {"init_qubits": False}}, "execution.init_qubits=False"),
         ({"environment": {"private": True}}, "environment.private=True"),
@@ -99,6 +108,12 @@ def test_options_that_cannot_be_honoured_are_refused_by_name(manila, timed, opti
         NoiseLearnerV3(manila, options).run([])
     assert name in str(caught.value)
     assert "is not supported: " in str(caught.value)
+
+
+@needs_simulator_options
+def test_a_seed_may_be_given_though_nothing_is_drawn(manila, timed):
+    options = {"simulator": {"seed_simulator": 5}}
+    assert len(NoiseLearnerV3(manila, options).run([]).result(timeout=20)) == 0
 
 
 def test_what_tunes_checks_that_are_off_has_no_effect(manila, timed):
@@ -127,12 +142,10 @@ def mean_and_error(
     return values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values))
 
 
-@pytest.mark.parametrize("depth", [6])
-def test_cancellation_with_what_was_learned_gives_the_ideal_values(manila, timed, depth):
+def test_cancellation_with_what_was_learned_gives_the_ideal_values(manila, timed):
     """Quasi-probabilities of the learned map undo the backend's noise, not only a model of it."""
-    model = NoiseModel.from_backend(manila, readout_error=False)
-    backend = AerSimulator.from_backend(manila)
-    backend.set_options(noise_model=model)
+    depth = 6
+    backend = without_readout_error(manila)
     circuit = boxed(depth)
     layers = find_unique_box_instructions(circuit.data[:1])
     (noise,) = NoiseLearnerV3(backend).run(layers).result(timeout=20).to_pauli_lindblad_maps()
@@ -151,3 +164,56 @@ def test_cancellation_with_what_was_learned_gives_the_ideal_values(manila, timed
     assert (noisy[:2] < 1 - 20 * noisy_error[:2]).all(), "the noise is seen"
     assert (abs(cancelled - 1) < 4 * error + 1e-3).all()
     assert (abs(cancelled - 1)[:2] < (1 - noisy[:2]) / 5).all()
+
+
+def without_readout_error(manila) -> AerSimulator:
+    backend = AerSimulator.from_backend(manila)
+    backend.set_options(noise_model=NoiseModel.from_backend(manila, readout_error=False))
+    return backend
+
+
+def turning() -> QuantumCircuit:
+    """Three different layers with turns by an angle between them, on qubits in odd orders."""
+    circuit = QuantumCircuit(5, 3)
+    for number, (control, target) in enumerate([(1, 0), (1, 2), (0, 1), (2, 1)] * 2):
+        with circuit.box([Twirl(), Tag(f"layer{number % 4}")]):
+            for qubit in (2, 0, 1):
+                circuit.ry(0.4 + 0.3 * qubit + 0.1 * number, qubit)
+            circuit.cx(control, target)
+    with circuit.box([Twirl(), Tag("measure")]):
+        circuit.measure([2, 0, 1], [0, 1, 2])
+    return circuit
+
+
+def test_the_learned_noise_on_an_ideal_simulator_is_that_of_the_backend(manila, timed):
+    """Also for turns that are no Paulis; and the twirl's own gates are a part of it."""
+    backend = without_readout_error(manila)
+    circuit = turning()
+    layers = {
+        annotation.ref: step
+        for step in circuit.data
+        for annotation in step.operation.annotations
+        if isinstance(annotation, Tag)
+    }
+    results = NoiseLearnerV3(backend).run(layers.values()).result(timeout=20)
+    noise = list(zip(layers.values(), results.to_pauli_lindblad_maps(), strict=True))
+    template, samplex = build(circuit)
+    program = QuantumProgram(1000)
+    program.append_samplex_item(template, samplex, shape=(400,))
+
+    def expectations(backend, **simulator) -> tuple[np.ndarray, np.ndarray]:
+        options = {"simulator": {"seed_simulator": 1, **simulator}}
+        return mean_and_error(Executor(backend, options).run(program).result(timeout=60)[0])
+
+    noisy, error = expectations(backend)
+    modelled, _ = expectations(AerSimulator(), layer_noise_model=noise)
+    ideal, _ = expectations(AerSimulator())
+    assert (abs(modelled - noisy) < 4 * np.sqrt(2) * error).all()
+    bare = [
+        (step, learn_layer(read_layer(step, backend, "it"), backend, dressing=False))
+        for step in layers.values()
+    ]
+    bare = [(step, result.to_pauli_lindblad_map()) for step, result in bare]
+    undressed, _ = expectations(AerSimulator(), layer_noise_model=bare)
+    assert (abs(undressed - noisy) > 4 * np.sqrt(2) * error).any()
+    assert abs(ideal - noisy).max() > 20 * error.max()
