@@ -16,9 +16,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.qpy import QPY_VERSION, get_qpy_version
 from qiskit_ibm_runtime import RuntimeDecoder
 
+from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.wire.api_error import ApiError, Code
 
 __all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params"]
@@ -127,22 +130,16 @@ class _Decoder(RuntimeDecoder):
         self._inflater = Inflater()
 
     def object_hook(self, obj: Any) -> Any:
-        if "__type__" in obj:
-            if obj["__type__"] == _LEFT_AS_IT_IS:
-                return obj
-            self._check(obj)
-        return super().object_hook(obj)
-
-    def _check(self, obj: dict[str, Any]) -> None:
-        kind, value = obj["__type__"], obj.get("__value__")
+        kind, value = obj.get("__type__"), obj.get("__value__")
+        if kind is None or kind == _LEFT_AS_IT_IS:
+            return obj
         if kind in _PACKED and isinstance(value, str):
-            if kind == "ndarray" and len(value) < _SHORTEST_ARRAY:
-                return  # a word that an option's list is written as
-            data = self._inflater.inflate(value)
-            if kind == "ndarray":
-                _check_array(data)
-            else:
-                check_qpy_version(data)
+            if kind == "ndarray" and len(value) >= _SHORTEST_ARRAY:
+                return _read_array(self._inflater.inflate(value))
+            if kind == "QuantumCircuit":
+                return self._circuit(obj, value)
+            if kind == "Instruction":
+                check_qpy_version(self._inflater.inflate(value))
         elif kind == "_json":
             if (
                 obj.get("__module__") not in _LEARNED_NOISE_MODULES
@@ -151,19 +148,43 @@ class _Decoder(RuntimeDecoder):
                 raise _unreadable(f"a program has no use for a {obj.get('__class__')!r}")
         elif kind not in _PLAIN | _PACKED:
             raise _unreadable(f"a program has no use for the type {kind!r}")
+        return super().object_hook(obj)
+
+    def _circuit(self, obj: dict[str, Any], packed: str) -> QuantumCircuit:
+        """Return a circuit; what it is read for copies it, so that it can be kept.
+
+        An optimisation sends the same circuit again and again, and reading one takes longer than
+        all else that a request does.
+        """
+        known = _circuits.get(packed)
+        if known is None:
+            check_qpy_version(self._inflater.inflate(packed))
+            known = super().object_hook(obj)
+            if len(packed) <= _LONGEST_KEPT:
+                _circuits.put(packed, known)
+        return known
 
 
 _SHORTEST_ARRAY = 40
-"""Characters. The header of an array alone takes more, packed."""
+"""Characters. The header of an array alone takes more, packed; an option's word takes less."""
+
+_LONGEST_KEPT = 2**20
+"""Characters of a packed circuit that is kept; with 64 of them, at most 64 MiB of text."""
+
+_circuits: BoundedCache[str, QuantumCircuit] = BoundedCache(64)
+"""Circuits that came lately, by their text."""
 
 
-def _check_array(data: bytes) -> None:
-    """Check that an array is as large as it says, before memory is set aside for it."""
+def _read_array(data: bytes) -> NDArray[Any]:
+    """Return an array that numpy has saved, without a copy; one of objects is refused."""
     file = io.BytesIO(data)
     major, _ = np.lib.format.read_magic(file)
     read = (
         np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     )
-    shape, _, dtype = read(file)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+    shape, by_columns, dtype = read(file)
+    start = file.tell()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
         raise _unreadable("an array is not of the size that it says")
+    array = np.frombuffer(data, dtype, offset=start) if math.prod(shape) else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if by_columns else "C")

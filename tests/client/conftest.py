@@ -13,6 +13,9 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.client import local_runtime
 from qiskit_modes.testing import Scenario
 
+collect_ignore = ["scripts"]
+"""Programs of users: importing one would run it, against the real service."""
+
 
 @pytest.fixture(scope="session")
 def bell() -> QuantumCircuit:
