@@ -125,15 +125,11 @@ class SessionExecutor:
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
         if workload.core.state is not WorkloadState.CLOSED:
-            for listener in self.listeners:
-                listener.workload_closed(workload, cancelled=False)
             self.uninterrupted(partial(self._post, workload.qpu, WorkloadClosed(workload.id)))
 
     def cancel_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more, and drop what has not started."""
         if workload.core.state is not WorkloadState.CLOSED:
-            for listener in self.listeners:
-                listener.workload_closed(workload, cancelled=True)
             self.uninterrupted(partial(self._post, workload.qpu, WorkloadCancelled(workload.id)))
 
     def tell_seen(self, job: JobRecord) -> None:
