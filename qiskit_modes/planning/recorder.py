@@ -33,8 +33,9 @@ class Recorder:
     def __init__(self, runtime: LocalRuntime) -> None:
         self._runtime = runtime
         self._origin = runtime.clock.now()
-        self._mutex = threading.Lock()
-        """Guards everything below; nothing else is taken, and nobody called, while it is held."""
+        self._mutex = threading.RLock()
+        """Guards everything below; nothing else is taken, and nobody called, while it is held. It
+        can be taken twice, by a signal's handler that looks at a job."""
         self._facts: list[JobFacts] = []
         self._numbers: dict[str, int] = {}
         self._last_submission: dict[threading.Thread, int] = {}
@@ -105,14 +106,13 @@ def record(
     """
     runtime = runtime or default_runtime()
     recorder = Recorder(runtime)
-    executor = runtime.executor
     with _listeners_mutex:
-        executor.listeners = (*executor.listeners, recorder)
+        runtime.listeners = (*runtime.listeners, recorder)
     try:
         yield recorder
     finally:
         with _listeners_mutex:
-            executor.listeners = tuple(each for each in executor.listeners if each is not recorder)
+            runtime.listeners = tuple(each for each in runtime.listeners if each is not recorder)
         if path is not None:
             recorder.recording().save(path)
 
