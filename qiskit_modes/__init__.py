@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
+    from qiskit_modes.planning.compare import compare_modes
     from qiskit_modes.planning.estimate import estimate_usage
     from qiskit_modes.planning.recorder import record
     from qiskit_modes.primitives.estimator import EstimatorV2
@@ -87,6 +88,7 @@ __all__ = [
     "SamplerOptions",
     "SamplerV2",
     "Session",
+    "compare_modes",
     "estimate_usage",
     "record",
 ]
@@ -121,6 +123,7 @@ _HOMES = {
     "SamplerOptions": "qiskit_ibm_runtime.options_models",
     "SamplerV2": "qiskit_modes.primitives.sampler",
     "Session": "qiskit_modes.modes.session",
+    "compare_modes": "qiskit_modes.planning.compare",
     "estimate_usage": "qiskit_modes.planning.estimate",
     "record": "qiskit_modes.planning.recorder",
 }

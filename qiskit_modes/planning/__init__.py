@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
+    from qiskit_modes.planning.compare import Comparison, compare_modes
     from qiskit_modes.planning.estimate import UsageEstimate, estimate_usage
     from qiskit_modes.planning.recorder import Recorder, record
     from qiskit_modes.planning.recording import Recording
+    from qiskit_modes.planning.traffic import Traffic
 
 __all__ = [
+    "Comparison",
     "Recorder",
     "Recording",
+    "Traffic",
     "UsageEstimate",
+    "compare_modes",
     "estimate_usage",
     "record",
 ]
@@ -25,9 +30,12 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "Comparison": "qiskit_modes.planning.compare",
         "Recorder": "qiskit_modes.planning.recorder",
         "Recording": "qiskit_modes.planning.recording",
+        "Traffic": "qiskit_modes.planning.traffic",
         "UsageEstimate": "qiskit_modes.planning.estimate",
+        "compare_modes": "qiskit_modes.planning.compare",
         "estimate_usage": "qiskit_modes.planning.estimate",
         "record": "qiskit_modes.planning.recorder",
     },

@@ -20,6 +20,9 @@ __all__ = ["JobFacts", "make_recording", "recording_of_jobs"]
 _BY_USER = "it was cancelled by its user"
 """The scheduler's reason when nobody but the user has ended a job."""
 
+_CLOSED, _CANCELLED = "it was closed", "it was cancelled"
+"""Its reasons when the user has ended a session or batch."""
+
 _DECIMALS = 9
 
 
@@ -68,21 +71,15 @@ def recording_of_jobs(jobs: Iterable[JobRecord], clock: Clock) -> Recording:
     return make_recording(facts, clock, origin)
 
 
-def make_recording(
-    facts: Sequence[JobFacts],
-    clock: Clock,
-    origin: float,
-    closings: dict[str, tuple[float, bool]] | None = None,
-) -> Recording:
+def make_recording(facts: Sequence[JobFacts], clock: Clock, origin: float) -> Recording:
     """Return a recording of some jobs and of their sessions and batches.
 
     Args:
         facts: The jobs, in the order of submission.
         clock: That of their runtime.
         origin: When the recording began, on that clock.
-        closings: By the ids of workloads, when they were closed, and whether by cancelling.
     """
-    writer = _Writer(clock, origin, closings or {})
+    writer = _Writer(clock, origin)
     for each in facts:
         writer.add(each)
     return writer.recording()
@@ -91,13 +88,10 @@ def make_recording(
 class _Writer:
     """Numbers and names everything, and takes the times from the beginning."""
 
-    def __init__(
-        self, clock: Clock, origin: float, closings: dict[str, tuple[float, bool]]
-    ) -> None:
+    def __init__(self, clock: Clock, origin: float) -> None:
         self._clock = clock
         self._origin = origin
         self._now = clock.now()
-        self._closings = closings
         self._qpus: dict[QPU, str] = {}
         self._instances: dict[str, Instance] = {}
         self._workloads: dict[str, RecordedWorkload] = {}
@@ -124,7 +118,7 @@ class _Writer:
                 **_outcome(core),
                 workload=workload,
                 tags=facts.tags,
-                max_execution_seconds=core.max_execution_seconds,
+                max_execution_seconds=_own_limit(core),
                 executions=facts.executions,
                 quick_seconds=facts.quick_seconds,
                 estimated_seconds=facts.estimated_seconds,
@@ -174,7 +168,8 @@ class _Writer:
         return self._workloads[record.id].number
 
     def _recorded(self, record: WorkloadRecord, core: Workload) -> RecordedWorkload:
-        closing = self._closings.get(core.id)
+        closing_at = core.closing_at
+        by_user = core.closed_because in (_CLOSED, _CANCELLED)
         return RecordedWorkload(
             number=len(self._workloads) + 1,
             id=core.id,
@@ -188,11 +183,17 @@ class _Writer:
                 (self._time(w.start), None if w.end is None else self._time(w.end))
                 for w in core.windows
             ),
-            closing_at=None if closing is None else self._time(closing[0]),
-            cancelled=closing is not None and closing[1],
+            closing_at=self._time(closing_at) if by_user and closing_at is not None else None,
+            cancelled=core.closed_because == _CANCELLED,
             closed_at=None if core.closed_at is None else self._time(core.closed_at),
             usage_seconds=round(core.usage_seconds(self._now), _DECIMALS),
         )
+
+
+def _own_limit(core: Job) -> float | None:
+    """Return a job's own limit of its time on the QPU; None if it has the plan's."""
+    usual = core.instance.plan.max_execution_seconds
+    return None if core.max_execution_seconds == usual else core.max_execution_seconds
 
 
 def _snake(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from qiskit_modes.planning.facts import JobFacts, make_recording
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
-from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
 
 __all__ = ["Recorder", "record"]
@@ -33,21 +33,20 @@ class Recorder:
     def __init__(self, runtime: LocalRuntime) -> None:
         self._runtime = runtime
         self._origin = runtime.clock.now()
-        self._mutex = threading.Lock()
-        """Guards everything below; nothing else is taken, and nobody called, while it is held."""
+        self._mutex = threading.RLock()
+        """Guards everything below; nothing else is taken, and nobody called, while it is held. It
+        can be taken twice, by a signal's handler that looks at a job."""
         self._facts: list[JobFacts] = []
         self._numbers: dict[str, int] = {}
         self._last_submission: dict[threading.Thread, int] = {}
         self._seen: dict[threading.Thread, dict[int, None]] = {}
         self._last_seen: int | None = None
-        self._closings: dict[str, tuple[float, bool]] = {}
 
     # -- what the runtime tells ------------------------------------------------------------------
 
     def job_submitted(self, job: JobRecord, steps: Steps | None) -> None:
         """See `qiskit_modes.runtime.listener.Listener`."""
         facts = JobFacts.of(job)
-        facts.estimated_seconds = _estimate(job, steps)
         me = threading.current_thread()
         with self._mutex:
             number = len(self._facts) + 1
@@ -59,6 +58,7 @@ class Recorder:
             self._last_submission[me] = number
             self._numbers[job.id] = number
             self._facts.append(facts)
+        facts.estimated_seconds = _estimate(job, steps)
 
     def job_seen(self, job: JobRecord) -> None:
         """See `qiskit_modes.runtime.listener.Listener`."""
@@ -68,18 +68,13 @@ class Recorder:
                 self._seen.setdefault(threading.current_thread(), {})[number] = None
                 self._last_seen = number
 
-    def workload_closed(self, workload: WorkloadRecord, *, cancelled: bool) -> None:
-        """See `qiskit_modes.runtime.listener.Listener`."""
-        with self._mutex:
-            self._closings.setdefault(workload.id, (self._runtime.clock.now(), cancelled))
-
     # -- what comes of it ------------------------------------------------------------------------
 
     def recording(self) -> Recording:
         """Return what has been recorded so far; may be called at any time, from any thread."""
         with self._mutex:
-            facts, closings = list(self._facts), dict(self._closings)
-        return make_recording(_in_order(facts), self._runtime.clock, self._origin, closings)
+            facts = list(self._facts)
+        return make_recording(_in_order(facts), self._runtime.clock, self._origin)
 
 
 @contextmanager
@@ -111,14 +106,13 @@ def record(
     """
     runtime = runtime or default_runtime()
     recorder = Recorder(runtime)
-    executor = runtime.executor
     with _listeners_mutex:
-        executor.listeners = (*executor.listeners, recorder)
+        runtime.listeners = (*runtime.listeners, recorder)
     try:
         yield recorder
     finally:
         with _listeners_mutex:
-            executor.listeners = tuple(each for each in executor.listeners if each is not recorder)
+            runtime.listeners = tuple(each for each in runtime.listeners if each is not recorder)
         if path is not None:
             recorder.recording().save(path)
 
@@ -135,10 +129,18 @@ def _in_order(facts: list[JobFacts]) -> list[JobFacts]:
         replace(
             facts[index],
             after_submission=new.get(facts[index].after_submission or 0),
-            after_ends=tuple(sorted(new[number] for number in facts[index].after_ends)),
+            after_ends=tuple(sorted(new[number] for number in _ended_before(index, facts))),
         )
         for index in order
     ]
+
+
+def _ended_before(index: int, facts: list[JobFacts]) -> Iterator[int]:
+    """Yield the jobs that a job comes after: what ended later was seen when it was noted only."""
+    for number in facts[index].after_ends:
+        settled_at = facts[number - 1].core.settled_at
+        if settled_at is not None and settled_at <= facts[index].core.submitted_at:
+            yield number
 
 
 def _estimate(job: JobRecord, steps: Steps | None) -> float | None:

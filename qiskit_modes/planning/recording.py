@@ -70,7 +70,7 @@ class RecordedJob:
     """The number of its session or batch."""
     tags: tuple[str, ...] = ()
     max_execution_seconds: float | None = None
-    """How long it may hold the QPU."""
+    """How long it may hold the QPU; None if only its plan limits it."""
     executions: int = 0
     """How often it executes a circuit."""
     quick_seconds: float | None = None

@@ -168,7 +168,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         """
         status = self._record.status
         if status in self.JOB_FINAL_STATES:
-            self._runtime.executor.tell_seen(self._record)
+            self._runtime.tell_seen(self._record)
         return status
 
     def queued(self) -> bool:
@@ -224,7 +224,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."
             )
-        self._runtime.executor.tell_seen(self._record)
+        self._runtime.tell_seen(self._record)
 
     def cancel(self) -> None:
         """End the job, wherever it is; what is on the QPU is stopped. Does not wait.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+    from qiskit_modes.runtime.records import JobRecord
     from qiskit_modes.runtime.steps import Steps
 
 __all__ = ["Listener"]
@@ -27,6 +27,3 @@ class Listener(Protocol):
 
     def job_seen(self, job: JobRecord) -> None:
         """Take note that the present thread has learned that a job has ended; may be repeated."""
-
-    def workload_closed(self, workload: WorkloadRecord, *, cancelled: bool) -> None:
-        """Take note that a session or batch was closed or cancelled by its user."""

@@ -18,6 +18,7 @@ from typing import Any
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.listener import Listener
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
@@ -60,6 +61,8 @@ class LocalRuntime:
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         self.executor = SessionExecutor(clock=clock, workers=workers)
+        self.listeners: tuple[Listener, ...] = ()
+        """Replaced as a whole, so that any thread may go through them at any time."""
         self._mutex = threading.Lock()
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
@@ -90,8 +93,19 @@ class LocalRuntime:
             RuntimeClosedError: If the runtime was shut down.
         """
         job.simulated = self._simulate(job)
+        steps = job.steps  # it may have ended, and have dropped them, before this method has
+        self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+        for listener in self.listeners:
+            listener.job_submitted(job, steps)
+
+    def tell_seen(self, job: JobRecord) -> None:
+        """Tell the listeners that the present thread knows that a job has ended; for the doors."""
+        for listener in self.listeners:
+            listener.job_seen(job)
+
+    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if job.simulated is None:
-            self.warm_up()
+            self.executor.workers.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
 
     def qpu(self, backend: Any) -> QPU:

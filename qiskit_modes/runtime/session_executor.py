@@ -28,7 +28,6 @@ from functools import partial
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock, SystemClock
 from qiskit_modes.runtime.job_table import JobTable
-from qiskit_modes.runtime.listener import Listener
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.step_runner import StepRunner
@@ -72,8 +71,6 @@ class SessionExecutor:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.workers = WorkerPool() if workers is None else workers
         self.jobs = JobTable()
-        self.listeners: tuple[Listener, ...] = ()
-        """Replaced as a whole, so that any thread may go through them at any time."""
         self.uninterrupted = Uninterrupted()
         """Makes a call that an interrupt of the main thread must not cut in two."""
         self._timer = self.clock.new_timer()
@@ -95,10 +92,7 @@ class SessionExecutor:
             RefusedError: If the rules do not allow it.
             RuntimeClosedError: If the runtime was shut down.
         """
-        steps = job.steps  # it may have ended, and have dropped them, before this method has
         self.uninterrupted(partial(self._submit, job, max_execution_seconds))
-        for listener in self.listeners:
-            listener.job_submitted(job, steps)
 
     def cancel(self, job: JobRecord) -> None:
         """End a job before its time: stop it wherever it is.
@@ -125,21 +119,12 @@ class SessionExecutor:
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
         if workload.core.state is not WorkloadState.CLOSED:
-            for listener in self.listeners:
-                listener.workload_closed(workload, cancelled=False)
             self.uninterrupted(partial(self._post, workload.qpu, WorkloadClosed(workload.id)))
 
     def cancel_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more, and drop what has not started."""
         if workload.core.state is not WorkloadState.CLOSED:
-            for listener in self.listeners:
-                listener.workload_closed(workload, cancelled=True)
             self.uninterrupted(partial(self._post, workload.qpu, WorkloadCancelled(workload.id)))
-
-    def tell_seen(self, job: JobRecord) -> None:
-        """Tell the listeners that the present thread knows that a job has ended; for the doors."""
-        for listener in self.listeners:
-            listener.job_seen(job)
 
     def calibrate(self, qpu: QPU, seconds: float) -> None:
         """Let a calibration become due; it takes the QPU between two jobs, never in a session."""

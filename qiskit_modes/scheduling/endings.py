@@ -76,6 +76,8 @@ class Endings(SchedulerState):
         workload = self.open_workloads.get(workload_id)
         if workload is None:  # closed before, and perhaps forgotten
             return
+        if workload.accepting_jobs:
+            workload.closing_at = now
         workload.accepting_jobs = False
         workload.closed_because = workload.closed_because or why
         if drop_queued is not None:

@@ -96,7 +96,10 @@ class Workload:
     jobs_submitted: int = 0
     last_job_started: float | None = None
     last_job_completed: float | None = None
+    closing_at: float | None = None
+    """When it stopped accepting jobs; None while it does."""
     closed_because: str | None = None
+    """Why it stopped accepting jobs."""
     job_seconds: float = 0.0
     """Sum of what its finished jobs are charged alone: a batch's usage."""
 
