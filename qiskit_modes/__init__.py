@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
+    from qiskit_modes.runtime.progress import show_progress
     from qiskit_modes.scheduling.plan import Instance, Plan
     from qiskit_modes.service import LocalService, QiskitRuntimeService
     from qiskit_modes.service import QiskitRuntimeService as IBMQuantumComputeService
@@ -91,6 +92,7 @@ __all__ = [
     "compare_modes",
     "estimate_usage",
     "record",
+    "show_progress",
 ]
 
 _HOMES = {
@@ -126,6 +128,7 @@ _HOMES = {
     "compare_modes": "qiskit_modes.planning.compare",
     "estimate_usage": "qiskit_modes.planning.estimate",
     "record": "qiskit_modes.planning.recorder",
+    "show_progress": "qiskit_modes.runtime.progress",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -41,7 +41,8 @@ def run_demo(
         InvalidInputError: If the backend is too small.
         KeyboardInterrupt: At Ctrl-C, when everything has been stopped.
     """
-    with LocalRuntime() as runtime, use_runtime(runtime):
+    # It has a view of its own, so that progress is shown nowhere else.
+    with LocalRuntime(surface=lambda: None) as runtime, use_runtime(runtime):
         runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
         with record(recording):

@@ -205,6 +205,9 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     ) -> None:
         """Wait until the job has ended; returns as soon as it has.
 
+        On a terminal and in a notebook a line shows how it is going when that takes long; see
+        `qiskit_modes.show_progress`.
+
         Args:
             timeout: Longest time to wait in seconds; None for no limit.
             poll_interval: For compatibility: nothing is polled here. Below 0.1 s it warns, as the
@@ -220,7 +223,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
                 UserWarning,
                 stacklevel=2,
             )
-        if not self._clock.wait(self._record.finished, timeout):
+        if not self._runtime.wait(self._record, timeout):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."
             )

@@ -19,6 +19,7 @@ from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.listener import Listener
+from qiskit_modes.runtime.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
@@ -44,6 +45,8 @@ class LocalRuntime:
         clock: Whose time counts; None for the machine's.
         workers: What executes programs; None for one process per core, started when needed.
         instance: To whom usage is charged unless a session or backend says otherwise.
+        surface: Returns where users see how it is going while they wait, or None for nowhere. By
+            default the terminal or notebook of the process; nowhere for another ``clock``.
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
     """
@@ -55,6 +58,7 @@ class LocalRuntime:
         clock: Clock | None = None,
         workers: WorkerPool | None = None,
         instance: Instance | None = None,
+        surface: Callable[[], Surface | None] | None = None,
         simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
     ) -> None:
         self.instance = instance or Instance()
@@ -63,6 +67,9 @@ class LocalRuntime:
         self.executor = SessionExecutor(clock=clock, workers=workers)
         self.listeners: tuple[Listener, ...] = ()
         """Replaced as a whole, so that any thread may go through them at any time."""
+        if surface is None and clock is None:
+            surface = find_surface
+        self._progress = None if surface is None else Progress(self.executor.clock, surface)
         self._mutex = threading.Lock()
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
@@ -107,6 +114,20 @@ class LocalRuntime:
         if job.simulated is None:
             self.executor.workers.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
+
+    def wait(self, job: JobRecord, timeout: float | None = None) -> bool:
+        """Wait until a job has ended, and show how it is going if that takes long.
+
+        Args:
+            job: Which one.
+            timeout: Longest time to wait in seconds; None for no limit.
+
+        Returns:
+            Whether it has ended.
+        """
+        if self._progress is None or job.finished.is_set():
+            return self.clock.wait(job.finished, timeout)
+        return self._progress.wait(job, timeout)
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU that ``backend`` stands for."""
@@ -156,6 +177,8 @@ class LocalRuntime:
 
     def shut_down(self) -> list[JobRecord]:
         """End everything: jobs that have not finished are cancelled and returned."""
+        if self._progress is not None:
+            self._progress.close()
         return self.executor.shut_down()
 
 
