@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit import QuantumCircuit
 from qiskit.primitives.containers import BitArray
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import (
@@ -175,7 +174,6 @@ def compile_quantum_program(
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
         wanted: For each item the classical bits that will be read, numbered as in its circuit;
             None for all. What only other bits depend on is not simulated, and those read as 0.
-            It has no effect on circuits with control flow.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
 
@@ -198,12 +196,11 @@ def compile_quantum_program(
             items.append(CompiledItem(item.shape, outputs, registers, None, {}))
             continue
         circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
-        if wanted is not None and (bits := wanted[index]) is not None:
-            circuit = _without_unread(circuit, bits)
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        compiled = compile_circuit(circuit, backend, content=content)
+        clbits = None if wanted is None else wanted[index]
+        compiled = compile_circuit(circuit, backend, content=content, clbits=clbits)
         circuits[compiled.key] = compiled
         items.append(
             CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))
@@ -236,17 +233,3 @@ def _values(
     num_sets = math.prod(item.shape)
     values = np.asarray(angles, dtype=np.float64).reshape(num_sets, item.circuit.num_parameters)
     return values, outputs
-
-
-def _without_unread(circuit: QuantumCircuit, wanted: Collection[int]) -> QuantumCircuit:
-    """Return a circuit without the measurements that nobody reads."""
-    if any(step.is_control_flow() or step.name == "store" for step in circuit.data):
-        return circuit
-    bits = {circuit.clbits[index] for index in wanted}
-    kept = [step for step in circuit.data if step.name != "measure" or step.clbits[0] in bits]
-    if len(kept) == len(circuit.data):
-        return circuit
-    reduced = circuit.copy_empty_like()
-    for step in kept:
-        reduced.append(step, copy=False)
-    return reduced
