@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,12 @@ from samplomatic.quantum_program import (
     SamplexItem,
 )
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, Samples, compile_circuit
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 __all__ = [
     "CompiledItem",
@@ -203,7 +204,10 @@ def compile_quantum_program(
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        compiled = compile_circuit(circuit, backend, content=content)
+        word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
+        compiled = _compiled(circuit, backend, content, clifford_angles=word)
+        if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
+            values = _quarters(values) * (np.pi / 2)
         circuits[compiled.key] = compiled
         items.append(
             CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))
@@ -236,6 +240,43 @@ def _values(
     num_sets = math.prod(item.shape)
     values = np.asarray(angles, dtype=np.float64).reshape(num_sets, item.circuit.num_parameters)
     return values, outputs
+
+
+def _compiled(
+    circuit: QuantumCircuit, backend: BackendV2, content: bytes | None, *, clifford_angles: bool
+) -> CompiledCircuit:
+    """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
+
+    A template is compiled once, whether its angles happen to be multiples of π/2 or not, unless
+    that decides whether it can be simulated.
+    """
+    if not clifford_angles:
+        return compile_circuit(circuit, backend, content=content)
+    try:
+        compiled = compile_circuit(circuit, backend, content=content)
+        if not any("statevector" in method for method in compiled.metadata["methods"]):
+            return compiled
+    except SimulationTooLargeError:
+        pass
+    settings = replace(DEFAULT_SETTINGS, clifford_angles=True)
+    return compile_circuit(circuit, backend, settings, content=content)
+
+
+def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return angles in quarter turns, rounded."""
+    return np.round(values / (np.pi / 2))
+
+
+def _are_clifford(values: npt.NDArray[np.float64], *, drawn: bool) -> bool:
+    """Tell whether all angles are multiples of π/2, as exactly as they are known.
+
+    Args:
+        values: The angles.
+        drawn: Whether they come from a samplex, which gives them in single precision.
+    """
+    tolerance = 5e-7 if drawn else 1e-12
+    apart = abs(values - _quarters(values) * (np.pi / 2))
+    return values.size > 0 and bool((apart < tolerance).all())
 
 
 def _without_unread(circuit: QuantumCircuit, wanted: Collection[int]) -> QuantumCircuit:
