@@ -188,7 +188,8 @@ class ComponentBuilder:
     def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
         """Return a component that Aer simulates."""
         cut = cut_circuit(self._circuit, self._extents, block, self._noise)
-        method = self._choice.method or ("stabilizer" if is_clifford(cut) else "statevector")
+        clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
+        method = self._choice.method or ("stabilizer" if clifford else "statevector")
         check_memory(method, block.qubits, self._available)
         columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
         readout = {

@@ -115,21 +115,26 @@ def check_memory(method: str, qubits: Collection[int], available: int) -> None:
     )
 
 
-def is_clifford(circuit: QuantumCircuit) -> bool:
-    """Tell whether Aer's stabilizer method simulates a circuit, its errors included, exactly."""
-    return all(_is_clifford_step(step) for step in circuit.data)
+def is_clifford(circuit: QuantumCircuit, *, clifford_angles: bool = False) -> bool:
+    """Tell whether Aer's stabilizer method simulates a circuit, its errors included, exactly.
+
+    Args:
+        circuit: The circuit with its errors.
+        clifford_angles: Whether open angles will be multiples of π/2.
+    """
+    return all(_is_clifford_step(step, clifford_angles) for step in circuit.data)
 
 
-def _is_clifford_step(step: CircuitInstruction) -> bool:
+def _is_clifford_step(step: CircuitInstruction, clifford_angles: bool) -> bool:
     operation = step.operation
     if step.name == "rz":
         angle = operation.params[0]
         if isinstance(angle, ParameterExpression):
-            return False
+            return clifford_angles
         return math.isclose(math.remainder(angle, math.pi / 2), 0.0, abs_tol=1e-12)
     blocks = getattr(operation, "blocks", ())
     if blocks:
-        return all(map(is_clifford, blocks))
+        return all(is_clifford(block, clifford_angles=clifford_angles) for block in blocks)
     error = getattr(operation, "_quantum_error", None)
     if error is not None:
         return all(inner.name in _PAULI_NAMES for term in error.circuits for inner in term.data)

@@ -48,6 +48,10 @@ class Settings:
     """How much one simulation may take; by default half of the machine's memory."""
     aer_threads: int = 1
     """Threads of each of Aer's simulations: one, as every worker process has a core."""
+    clifford_angles: bool = False
+    """The caller's word that every angle of an ``rz`` which depends on parameters will be a
+    multiple of π/2, as those of a twirled Clifford circuit are: then many joined qubits may be
+    left to Aer's stabilizer method, which takes angles for exactly that."""
     max_loop_rounds: int = 10_000
     """A ``while_loop`` that still runs after so many rounds is an error and not a hang."""
 

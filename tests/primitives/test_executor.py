@@ -244,9 +244,11 @@ def test_angles_are_rounded_where_that_is_set(ideal, timed):
     assert abs(exact - 0.5) > 0.1
 
 
-def test_a_stabilizer_simulation_of_more_qubits_than_a_state_would_fit(timed):
+@pytest.mark.parametrize("method", ["stabilizer", "automatic"])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_twirled_clifford_circuit_on_more_qubits_than_a_state_would_fit(timed, method, noisy):
     circuit = QuantumCircuit(40)
-    with circuit.box([Twirl()]):
+    with circuit.box([Twirl(), Tag("first")]):
         circuit.x(0)
         circuit.cx(range(0, 40, 2), range(1, 40, 2))
     with circuit.box([Twirl()]):
@@ -255,11 +257,16 @@ def test_a_stabilizer_simulation_of_more_qubits_than_a_state_would_fit(timed):
     with circuit.box([Twirl()]):
         circuit.measure_all()
     template, samplex = build(circuit)
-    program = QuantumProgram(3)
+    program = QuantumProgram(10)
     program.append_samplex_item(template, samplex, shape=(2,))
-    item = Executor(AerSimulator(method="stabilizer")).run(program).result(timeout=60)[0]
+    flips = PauliLindbladMap.from_sparse_list([("X", [20], 100.0)], 40)
+    options = {"simulator": layer_noise(circuit, "first", flips) if noisy else {}}
+    item = Executor(AerSimulator(method=method), options).run(program).result(timeout=60)[0]
     bits = item["meas"] ^ item["measurement_flips.meas"]
-    assert (bits == ([True, True, True] + [False] * 37)).all()
+    assert (bits[..., :20] == ([True, True, True] + [False] * 17)).all()
+    assert bits[..., 20].any() == noisy
+    assert not bits[..., 23:].any()
+    assert "stabilizer" in item.metadata.simulation["methods"][-1]
 
 
 def prepared_by(primitive, module, pubs, monkeypatch) -> QuantumProgram:

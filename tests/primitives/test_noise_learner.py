@@ -154,7 +154,7 @@ def test_cancellation_with_what_was_learned_gives_the_ideal_values(manila, timed
     for scale in (0.0, -1.0):
         program = QuantumProgram(SHOTS)
         arguments = {"pauli_lindblad_maps.layer": noise, "noise_scales.scale": scale}
-        program.append_samplex_item(template, samplex, arguments, shape=(3000,))
+        program.append_samplex_item(template, samplex, arguments, shape=(2000,))
         options = {"simulator": {"seed_simulator": 3}}
         item = Executor(backend, options).run(program).result(timeout=60)[0]
         gamma = np.exp(2 * depth * noise.rates.sum()) if scale else 1.0
@@ -199,7 +199,7 @@ def test_the_learned_noise_on_an_ideal_simulator_is_that_of_the_backend(manila, 
     noise = list(zip(layers.values(), results.to_pauli_lindblad_maps(), strict=True))
     template, samplex = build(circuit)
     program = QuantumProgram(1000)
-    program.append_samplex_item(template, samplex, shape=(400,))
+    program.append_samplex_item(template, samplex, shape=(300,))
 
     def expectations(backend, **simulator) -> tuple[np.ndarray, np.ndarray]:
         options = {"simulator": {"seed_simulator": 1, **simulator}}

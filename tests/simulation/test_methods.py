@@ -1,5 +1,6 @@
 """Which method simulates a component, and what happens if it is too large for any."""
 
+import math
 import pickle
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
@@ -148,6 +150,28 @@ def test_clifford_gates_and_pauli_noise_are_simulated_at_any_size():
     counts = memory_counts(ghz(60), sample(compiled, shots=400))
     assert counts[0] > 50
     assert counts[2**60 - 1] > 50
+
+
+def test_open_angles_are_clifford_where_the_caller_says_so():
+    circuit = ghz(14).copy_empty_like()
+    circuit.sx(0)
+    circuit.rz(Parameter("a"), 0)
+    circuit.sx(0)
+    circuit.compose(ghz(14).copy(), inplace=True)
+    circuit.data.pop(3)  # the Hadamard gate
+    plain, told = (
+        compile_circuit(
+            circuit, AerSimulator(), Settings(max_density_elements=16, clifford_angles=word)
+        )
+        for word in (False, True)
+    )
+    assert plain.metadata["methods"] == ["Aer's statevector"]
+    assert told.metadata["methods"] == ["Aer's stabilizer"]
+    assert plain.key != told.key, "workers keep circuits by their keys"
+    for angle, memory in [(0.0, 2**14 - 1), (math.pi, 0)]:
+        for compiled in (plain, told):
+            registers = sample(compiled, values=[[angle]], shots=20)
+            assert memory_counts(circuit, registers) == {memory: 20}
 
 
 def test_the_users_method_is_respected():
