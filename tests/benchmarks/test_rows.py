@@ -5,7 +5,7 @@ import pytest
 from tests.benchmarks import rows
 
 
-@pytest.mark.parametrize("name", ["P4", "P7"])
+@pytest.mark.parametrize("name", ["D1", "P4", "P7"])
 def test_a_light_row_measures_something(name):
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
