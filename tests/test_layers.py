@@ -21,7 +21,7 @@ FLOORS = [
     {"primitives", "modes"},
     {"service"},
     {"wire"},
-    {"client"},
+    {"client", "server"},
     {"demo", "testing"},
     {"cli"},
 ]
