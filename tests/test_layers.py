@@ -22,7 +22,7 @@ FLOORS = [
     {"planning"},
     {"service"},
     {"wire"},
-    {"client"},
+    {"client", "server"},
     {"demo", "testing"},
     {"cli"},
 ]
