@@ -30,6 +30,7 @@ from qiskit_modes.simulation.methods import (
     SimulatorChoice,
     available_bytes,
     check_memory,
+    check_stabilizer,
     density_fits,
     is_clifford,
     is_ideal,
@@ -106,6 +107,8 @@ class ComponentBuilder:
             exact, divided = self._feed_forward(block, before, finals)
         if self._settings.only == "division" and divided:
             return divided
+        if self._choice.density:
+            return exact or divided or self._refused(block)
         singly = self._cheapest(block, before, exact, divided)
         if exact is None or singly is None:
             component = exact or singly
@@ -115,6 +118,17 @@ class ComponentBuilder:
         if from_shots <= 1 or self._settings.only == "exact":
             return exact
         return EitherComponent(exact, singly, math.ceil(min(from_shots, 1e12)))
+
+    def _refused(self, block: Block) -> Component:
+        """Say that there is no memory for the density matrix that the user named."""
+        check_memory("density_matrix", block.qubits, self._available)
+        raise SimulationTooLargeError(
+            f"The circuit joins {len(block.qubits)} qubits, whose density matrix is too large to "
+            "be worked with. Use fewer, or an AerSimulator with method='automatic'.",
+            num_qubits=len(block.qubits),
+            needed_bytes=16 << 2 * len(block.qubits),
+            available_bytes=self._available,
+        )
 
     def _cheapest(
         self,
@@ -191,6 +205,8 @@ class ComponentBuilder:
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
         method = self._choice.method or ("stabilizer" if clifford else "statevector")
         check_memory(method, block.qubits, self._available)
+        if self._choice.method == "stabilizer":
+            check_stabilizer(cut)
         columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
         readout = {
             place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))

@@ -7,6 +7,7 @@ import hashlib
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.building import ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
@@ -60,6 +61,11 @@ def compile_with_noise(
     try:
         return _compile_in_parts(circuit, noise, choice, fingerprint, settings, wanted)
     except NotCuttableError as reason:
+        if isinstance(noise, DeviceNoise):
+            raise UnsupportedCircuitError(
+                f"{reason.message} That is left to Aer as a whole; if it is meant, pass "
+                "AerSimulator.from_backend(backend) as the backend."
+            ) from reason
         return compile_whole(circuit, noise, choice, fingerprint, settings, wanted, reason)
 
 

@@ -12,7 +12,11 @@ import numpy as np
 from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
 from qiskit.providers import BackendV2
 
-from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.exceptions import (
+    SimulationTooLargeError,
+    UnsupportedCircuitError,
+    UnsupportedOptionError,
+)
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
 from qiskit_modes.simulation.settings import Settings
@@ -21,6 +25,7 @@ __all__ = [
     "SimulatorChoice",
     "available_bytes",
     "check_memory",
+    "check_stabilizer",
     "density_fits",
     "is_clifford",
     "is_ideal",
@@ -48,12 +53,18 @@ class SimulatorChoice:
     method: str | None = None
     """A method of Aer's that the user named, unless it is one for which ours stands in."""
     max_memory_mb: int | None = None
+    density: bool = False
+    """Whether the user named the density matrix: then nothing is left to trajectories."""
     options: tuple[tuple[str, Any], ...] = ()
     """What else the user set of how Aer simulates, for components that are left to Aer."""
 
     @classmethod
     def of(cls, backend: BackendV2) -> SimulatorChoice:
-        """Read the options of a backend; one that is not Aer's leaves the choice to us."""
+        """Read the options of a backend; one that is not Aer's leaves the choice to us.
+
+        Raises:
+            UnsupportedOptionError: If the method named cannot measure.
+        """
         if not is_aer_simulator(backend):
             return cls()
         method = simulator_option(backend, "method")
@@ -64,7 +75,13 @@ class SimulatorChoice:
             for name, value in sorted(vars(backend.options).items())
             if name.startswith(PASSED_ON) and value != usual.get(name)
         )
-        return cls(None if method in OURS else method, limit or None, options)
+        if method in {"unitary", "superop"}:
+            raise UnsupportedOptionError(
+                f"The backend is an AerSimulator with method={method!r}, which computes the matrix "
+                "of a circuit and cannot measure. Choose another method, or 'automatic'."
+            )
+        named = None if method in OURS else method
+        return cls(named, limit or None, method == "density_matrix", options)
 
 
 def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:
@@ -113,6 +130,22 @@ def check_memory(method: str, qubits: Collection[int], available: int) -> None:
         needed_bytes=needed,
         available_bytes=available,
     )
+
+
+def check_stabilizer(cut: QuantumCircuit) -> None:
+    """Refuse what the stabilizer method that a user named cannot simulate.
+
+    Raises:
+        UnsupportedCircuitError: With the instructions that are not Clifford gates. Angles that are
+            still open may turn out to be right ones.
+    """
+    others = {step.name for step in cut.data if not _is_clifford_step(step, clifford_angles=True)}
+    if others:
+        raise UnsupportedCircuitError(
+            "The backend is an AerSimulator with method='stabilizer', which simulates Clifford "
+            f"gates and errors made of Pauli operators only; found {sorted(others)}. Choose "
+            "another method, or 'automatic'."
+        )
 
 
 def is_clifford(circuit: QuantumCircuit, *, clifford_angles: bool = False) -> bool:

@@ -42,6 +42,9 @@ LARGEST_MATRIX_QUBITS = 3
 """A gate on more qubits is taken apart by its definition if it has one: its channel's matrix
 would have 16^n entries."""
 
+LARGEST_UNITARY_QUBITS = 4
+"""... but a unitary has no definition that is known without work: its matrix is used up to here."""
+
 
 Extent = tuple[frozenset[int], frozenset[int]]
 """Qubits and classical bits that an instruction touches, not counting barriers inside it."""
@@ -203,7 +206,13 @@ class CircuitReader:
         if any(isinstance(value, ParameterExpression) for value in gate.params):
             gate = gate.to_mutable()
             gate.params = parameters  # the loops around have given some of them a value
-        if not is_open and len(qubits) <= LARGEST_MATRIX_QUBITS:
+        if gate.name == "unitary" and len(qubits) > LARGEST_UNITARY_QUBITS:
+            raise NotCuttableError(
+                f"The circuit has a unitary on {len(qubits)} qubits. On more than "
+                f"{LARGEST_UNITARY_QUBITS}, finding gates that make it up takes minutes."
+            )
+        largest = LARGEST_UNITARY_QUBITS if gate.name == "unitary" else LARGEST_MATRIX_QUBITS
+        if not is_open and len(qubits) <= largest:
             with suppress(CircuitError):  # it has no matrix; perhaps it has a definition
                 yield Channel(qubits, constant_matrix(gate))
                 return

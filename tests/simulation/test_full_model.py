@@ -17,6 +17,7 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute, join, split
 from tests.simulation.aer_oracle import aer_distribution
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
+from tests.simulation.devices import device
 
 
 class Crosstalk(TransformationPass):
@@ -143,3 +144,20 @@ def test_what_aer_does_not_know_either_is_refused_by_name():
     circuit.append(gate, [0])
     with pytest.raises(UnsupportedCircuitError, match="mine"):
         compile_circuit(circuit, simulator(Crosstalk()))
+
+
+def test_a_large_unitary_is_left_to_aer():
+    circuit = QuantumCircuit(8, 8)
+    circuit.append(UnitaryGate(np.eye(256)[::-1]), range(8))
+    circuit.measure(range(8), range(8))
+    compiled = compile_circuit(circuit, AerSimulator())
+    assert "8 qubits" in compiled.metadata["reason"]
+    assert memory_counts(circuit, sample(compiled, shots=20)) == {255: 20}
+
+
+def test_a_device_that_is_no_simulator_has_no_whole_model():
+    circuit = QuantumCircuit(2, 2)
+    circuit.set_statevector([1, 0, 0, 0])
+    circuit.measure([0, 1], [0, 1])
+    with pytest.raises(UnsupportedCircuitError, match=r"AerSimulator.from_backend"):
+        compile_circuit(circuit, device("manila"))

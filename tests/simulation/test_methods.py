@@ -12,7 +12,11 @@ from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
-from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
+from qiskit_modes.exceptions import (
+    SimulationTooLargeError,
+    UnsupportedCircuitError,
+    UnsupportedOptionError,
+)
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
@@ -129,6 +133,44 @@ def test_both_ways_draw_from_the_same_distribution(feed_forward):
     for shots in (2999, 3000):
         counts = memory_counts(circuit, sample(both, shots=shots))
         assert_drawn_from(counts, expected)
+
+
+def test_a_density_matrix_that_the_user_named_is_not_replaced():
+    backend = depolarized()
+    backend.set_options(method="density_matrix")
+    for feed_forward in (False, True):
+        compiled = compile_circuit(noisy_ring(11, feed_forward=feed_forward), backend)
+        (method,) = compiled.metadata["methods"]
+        assert method.startswith("density matrix")
+        assert "Aer" not in method
+    with pytest.raises(SimulationTooLargeError, match="18 qubits"):
+        compile_circuit(noisy_ring(18, feed_forward=False), backend)
+
+
+@pytest.mark.parametrize("method", ["unitary", "superop"])
+def test_a_method_that_cannot_measure_is_refused(method):
+    with pytest.raises(UnsupportedOptionError, match=method):
+        compile_circuit(ghz(2), AerSimulator(method=method))
+
+
+def test_the_stabilizer_method_is_refused_for_other_gates_by_their_names():
+    circuit = ghz(2)
+    circuit.t(0)
+    circuit.measure(0, 0)
+    with pytest.raises(UnsupportedCircuitError, match=r"\['t'\]"):
+        compile_circuit(circuit, AerSimulator(method="stabilizer"))
+    angle = Parameter("angle")
+    circuit = ghz(2)
+    circuit.rz(angle, 0)
+    circuit.measure(0, 0)
+    compiled = compile_circuit(circuit, AerSimulator(method="stabilizer"))
+    assert sample(compiled, values=[[math.pi / 2]], shots=5)["c"].shape == (1, 5, 1)
+
+
+def test_options_of_a_named_method_are_passed_on():
+    backend = AerSimulator(method="matrix_product_state", matrix_product_state_max_bond_dimension=1)
+    counts = memory_counts(ghz(3), sample(ghz(3), backend, shots=200))
+    assert len(counts) == 1  # without entanglement all shots are the same product state
 
 
 def test_no_density_matrix_without_memory_for_it():
