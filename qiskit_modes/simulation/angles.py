@@ -106,7 +106,7 @@ def number(value: Any, where: str, loop_values: Mapping[Parameter, float]) -> An
         loop_values: What the loops around have given their parameters.
 
     Raises:
-        UnsupportedCircuitError: If the value is neither real nor an expression.
+        UnsupportedCircuitError: If the value is neither a finite real number nor an expression.
     """
     # Here and not above: a worker that runs programs needs no Qiskit.
     from qiskit.circuit import ParameterExpression
@@ -121,11 +121,11 @@ def number(value: Any, where: str, loop_values: Mapping[Parameter, float]) -> An
         plain = complex(value)
     except TypeError:
         plain = complex("nan")
-    if plain.imag or math.isnan(plain.real):
+    if plain.imag or not math.isfinite(plain.real):
         from qiskit_modes.exceptions import UnsupportedCircuitError
 
         raise UnsupportedCircuitError(
-            f"{where}: expected a real number or an expression of parameters as its parameter, "
-            f"found {value!r}."
+            f"{where}: expected a finite real number or an expression of parameters as its "
+            f"parameter, found {value!r}."
         )
     return plain.real

@@ -102,8 +102,10 @@ class _Reader:
                     self._value(operation.lvalue, clbits),
                     self._value(operation.rvalue, clbits),
                 )
-            case "for_loop" | "box":
-                return repr(getattr(operation, "annotations", None))
+            case "box":
+                return repr((operation.annotations, operation.duration, operation.unit))
+            case "for_loop":
+                return None
         error = getattr(operation, "_quantum_error", None)
         if error is not None:
             return str(error.id)

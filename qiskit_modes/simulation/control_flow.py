@@ -109,6 +109,12 @@ def read(
             yield Jump(levels=2)
         case "continue_loop":
             yield Jump(levels=1)
+        case "box" if operation.duration is not None:
+            raise UnsupportedCircuitError(
+                f"The circuit contains a 'box' with the duration {operation.duration!r}; idle "
+                "times that follow from it are not simulated. Remove the duration, or write "
+                "delays."
+            )
         case "box" if not getattr(operation, "annotations", ()):
             yield from body(operation.blocks[0]).operations
         case _:

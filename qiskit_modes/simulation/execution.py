@@ -39,7 +39,7 @@ def execute(program: Program) -> Samples:
 
 def _run(compiled: CompiledCircuit, run: Run, position: int, seed: int) -> RunSamples:
     number = position if run.number is None else run.number
-    values = np.asarray(run.parameter_values, dtype=float)
+    values = _checked(run.parameter_values, compiled)
     shots = range(*(run.shot_range or (0, run.shots)))
     packed = np.zeros((len(values), len(shots), compiled.layout.row_bytes), dtype=np.uint8)
     components = {
@@ -54,6 +54,33 @@ def _run(compiled: CompiledCircuit, run: Run, position: int, seed: int) -> RunSa
         drawing.draw(components)
     registers = {name: packed[..., part] for name, part in compiled.layout.slices.items()}
     return RunSamples(registers, number, run.first_set, shots.start)
+
+
+def _checked(given: RealArray, compiled: CompiledCircuit) -> RealArray:
+    """Return parameter values that can be simulated.
+
+    Raises:
+        InvalidInputError: If they are too many or too few, or not numbers.
+    """
+    values = np.asarray(given, dtype=float)
+    expected = compiled.num_parameters
+    if len(values) and (values.ndim != 2 or values.shape[1] != expected):
+        # Here and not above: a worker that runs programs needs no Qiskit.
+        from qiskit_modes.exceptions import InvalidInputError
+
+        raise InvalidInputError(
+            f"The circuit has {expected} parameters; expected values of the shape "
+            f"(parameter sets, {expected}), found {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        from qiskit_modes.exceptions import InvalidInputError
+
+        where = tuple(int(index) for index in np.argwhere(~np.isfinite(values))[0])
+        raise InvalidInputError(
+            f"Expected finite parameter values, found {values[where]} for parameter {where[1]} "
+            f"in parameter set {where[0]}."
+        )
+    return values
 
 
 @dataclass(frozen=True)
@@ -98,7 +125,7 @@ class _Drawing:
         products: Sequence[RealArray],
     ) -> None:
         """Draw shots that are simulated, each block from a stream of its own."""
-        size = component.block_shots or len(self.shots)
+        size = component.block_shots or max(1, len(self.shots))
         for which in range(len(self.packed)):
             own = [stack[which : which + 1] for stack in products]
             for start in range(0, len(self.shots), size):

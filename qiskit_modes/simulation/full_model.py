@@ -122,7 +122,7 @@ def _check_known(circuit: QuantumCircuit) -> None:
         )
 
 
-_ALWAYS_KNOWN = frozenset({"measure", "barrier", "box", "store", "id"})
+_ALWAYS_KNOWN = frozenset({"measure", "barrier", "store", "id"})
 """Not among what Aer lists, because every backend has them or Aer takes them apart itself."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -224,8 +225,10 @@ class CircuitReader:
         yield from self._inline(gate.definition, qubits, replace(scope, noisy=False)).operations
 
     def _parameter(self, value: Any, gate: Gate, scope: Scope) -> Any:
-        if isinstance(value, float) or not isinstance(value, ParameterExpression | int):
-            return value  # a number as a rule; a matrix or a label for special gates
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+        if not isinstance(value, ParameterExpression | int | float):
+            return value  # a matrix or a label, for special gates
         return number(value, f"Gate {gate.name!r}", scope.loop_values)
 
     def _inline(self, circuit: QuantumCircuit, qubits: tuple[int, ...], scope: Scope) -> Block:

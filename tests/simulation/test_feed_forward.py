@@ -123,6 +123,19 @@ def test_a_loop_without_end_is_an_error():
 
 def test_refused_by_name():
     circuit = QuantumCircuit(1, 1)
+    with circuit.box(duration=100, unit="dt"):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    with pytest.raises(UnsupportedCircuitError, match="'box' with the duration 100"):
+        compile_circuit(circuit, IDEAL)
+
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(float("inf"), 0)
+    circuit.measure(0, 0)
+    with pytest.raises(UnsupportedCircuitError, match=r"'rx'.*inf"):
+        compile_circuit(circuit, IDEAL)
+
+    circuit = QuantumCircuit(1, 1)
     circuit.delay(circuit.add_stretch("idle"), 0)
     circuit.measure(0, 0)
     with pytest.raises(UnsupportedCircuitError, match=r"delay|stretch|Duration"):

@@ -1,5 +1,6 @@
 """Shots: their distribution, their independence, their order, their packing, their seeds."""
 
+import math
 import pickle
 
 import numpy as np
@@ -8,7 +9,9 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, transpile
 from qiskit.circuit import Clbit, ParameterVector
 from qiskit.circuit.library import efficient_su2
 from qiskit.primitives.containers import BitArray
+from qiskit_aer import AerSimulator
 
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.simulation import (
     Program,
     Run,
@@ -83,8 +86,6 @@ def test_packing_is_that_of_bit_array(num_bits):
     circuit.x(ones)
     circuit.measure(range(num_bits), range(num_bits))
     ideal = transpile(circuit, basis_gates=["x"], optimization_level=0)
-    from qiskit_aer import AerSimulator
-
     packed = sample(ideal, AerSimulator(), shots=7)["c"][0]
     row = [bit in ones for bit in range(num_bits)]
     expected = BitArray.from_bool_array(np.array([row] * 7), order="little")
@@ -125,6 +126,18 @@ def test_no_parameter_sets_and_one_shot():
         run = Run(compiled.key, np.zeros((num_sets, 0)), shots)
         samples = execute(Program({compiled.key: compiled}, (run,), seed=1))
         assert samples.runs[0].registers["a"].shape == (num_sets, shots, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [([[0.1, 0.2]], r"\(1, 2\)"), ([[math.nan]], "nan"), ([[0.0], [math.inf]], "inf.*set 1")],
+)
+def test_parameter_values_that_cannot_be(values, found):
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(ParameterVector("t", 1)[0], 0)
+    circuit.measure(0, 0)
+    with pytest.raises(InvalidInputError, match=found):
+        sample(circuit, AerSimulator(), values=values)
 
 
 def many_sets() -> Program:
