@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 
+from qiskit_modes import LocalService
 from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.context import current_session
@@ -228,6 +229,33 @@ def test_a_handler_of_signals_may_cancel_and_close(threaded):
 
     assert interrupted_at_each_line(act) == len(seen) > 5
     assert finished(threaded.submit()) == ["DONE"]
+
+
+def test_a_handler_of_signals_may_end_everything_while_somebody_looks(threaded, monkeypatch):
+    monkeypatch.setattr("qiskit_modes.modes.session.check_backend", lambda _: None)
+    service = LocalService(runtime=threaded.runtime)
+
+    def act(ctrl_c):
+        session = Session(threaded.backend, runtime=threaded.runtime)
+        job, gate = gated(threaded, workload=session.record)
+        threaded.submit(job)
+
+        def handler(*_):
+            threaded.runtime.executor.cancel(job)
+            service.close_all()
+
+        with ctrl_c:
+            signal.signal(signal.SIGINT, handler)
+            session.details()
+            session.usage()
+            service.job(job.id)
+            service.usage()
+            service.workloads()
+        service.close_all()
+        gate.opened.set()
+        assert finished(job) == ["CANCELLED" if ctrl_c.where else "DONE"]
+
+    assert interrupted_at_each_line(act) > 50
 
 
 def test_where_no_thread_can_be_started_the_main_thread_makes_its_calls(monkeypatch):
