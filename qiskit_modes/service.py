@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,8 @@ class LocalService:
         )
         if not found:
             raise QiskitBackendNotFoundError("No backend matches the criteria.")
-        busy = [self.runtime.qpu(backend).unfinished_jobs() for backend in found]
+        whole = self.runtime.uninterrupted
+        busy = [whole(self.runtime.qpu(backend).unfinished_jobs) for backend in found]
         return min(zip(busy, found, strict=True), key=lambda pair: (pair[0], pair[1].num_qubits))[1]
 
     # -- jobs ------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ class LocalService:
             RuntimeJobNotFound: If it is not known; of the jobs that have ended and that nobody
                 holds, the latest 1,000 are.
         """
-        record = self.runtime.jobs.get(job_id)
+        record = self.runtime.uninterrupted(partial(self.runtime.jobs.get, job_id))
         if record is None:
             raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
         return RuntimeJobV2(record, self.runtime)
@@ -281,7 +282,8 @@ class LocalService:
                 )
             )
 
-        return [job for job in self.runtime.jobs.all() if matches(job)]
+        known = self.runtime.uninterrupted(self.runtime.jobs.all)
+        return [job for job in known if matches(job)]
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job that has ended.
@@ -295,7 +297,7 @@ class LocalService:
             raise RuntimeInvalidStateError(
                 f"Job {job_id} cannot be deleted: it is {job.status()}; cancel it first"
             )
-        self.runtime.jobs.forget(job_id)
+        self.runtime.uninterrupted(partial(self.runtime.jobs.forget, job_id))
 
     def draw(
         self,
@@ -352,7 +354,7 @@ class LocalService:
         clock, instance = self.runtime.clock, self.instance
         now = clock.now()
         end, window = clock.utc(now), instance.plan.window_seconds
-        consumed = self.runtime.ledger.used(instance, now)
+        consumed = self.runtime.uninterrupted(partial(self.runtime.ledger.used, instance, now))
         start = None if window is None else iso(end - timedelta(seconds=window))
         answer = {
             "instance_id": instance.id,

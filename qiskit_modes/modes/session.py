@@ -233,6 +233,9 @@ class Session:
         A session's usage is the time during which it was active, by the wall clock. A batch's is
         the time that its finished jobs spent on the QPU.
         """
+        return self._runtime.uninterrupted(self._usage)
+
+    def _usage(self) -> float | None:
         with self._record.qpu.mutex:
             core = self._record.core
             return core.usage_seconds(self._runtime.clock.now()) if core.windows else None
@@ -248,12 +251,15 @@ class Session:
             (``"dedicated"`` or ``"batch"``), ``usage_time`` in seconds or None, and ``timestamps``,
             a list of ``{"status": ..., "timestamp": ...}``, one for every state it has entered.
         """
+        return self._runtime.uninterrupted(self._details)
+
+    def _details(self) -> dict[str, Any]:
         clock = self._runtime.clock
 
         def time(at: float | None) -> str | None:
             return None if at is None else iso(clock.utc(at))
 
-        usage = self.usage()
+        usage = self._usage()
         with self._record.qpu.mutex:
             core = self._record.core
             return {

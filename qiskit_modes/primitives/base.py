@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from qiskit.providers import BackendV2
@@ -129,8 +130,7 @@ class Primitive:
         """
         instance = resolution.instance
         check_size(self._primitive_id, inputs.get("pubs", ()), executions, instance)
-        now = resolution.runtime.clock.now()
-        if self.request is None and resolution.runtime.ledger.is_limited(instance, now):
+        if self.request is None and self._is_limited(resolution):
             warn(
                 f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "
                 "but does not start before usage leaves the window of the plan.",
@@ -160,3 +160,12 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
+
+    @staticmethod
+    def _is_limited(resolution: Resolution) -> bool:
+        runtime, instance = resolution.runtime, resolution.instance
+        if instance.limit is None:
+            return False
+        return runtime.uninterrupted(
+            partial(runtime.ledger.is_limited, instance, runtime.clock.now())
+        )

@@ -25,6 +25,7 @@ from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.steps import SimulatedSteps
+from qiskit_modes.runtime.uninterrupted import Uninterrupted
 from qiskit_modes.runtime.workers import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -82,6 +83,11 @@ class LocalRuntime:
 
     def __exit__(self, *exc_info: object) -> None:
         self.shut_down()
+
+    @property
+    def uninterrupted(self) -> Uninterrupted:
+        """Makes a call that takes a mutex, so that no handler of a signal waits for that."""
+        return self.executor.uninterrupted
 
     @property
     def clock(self) -> Clock:
@@ -162,11 +168,13 @@ class LocalRuntime:
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
-        with self._mutex:
-            return self._workloads.get(workload_id)
+        return self.uninterrupted(lambda: self._workloads.get(workload_id))
 
     def workloads(self) -> list[WorkloadRecord]:
         """Return every session and batch, in the order in which they were opened."""
+        return self.uninterrupted(self._list_workloads)
+
+    def _list_workloads(self) -> list[WorkloadRecord]:
         with self._mutex:
             return list(self._workloads.values())
 

@@ -126,10 +126,13 @@ def explore(monkeypatch):
 
     def explore(scenario, *, least, seed=None):
         def patched(run):
-            def patch(module, *, leaves):
-                monkeypatch.setattr(module, "threading", stand_in_for_threading(run, leaves=leaves))
+            with monkeypatch.context() as for_this_run:
 
-            scenario(run, patch)
+                def patch(module, *, leaves):
+                    stand_in = stand_in_for_threading(run, leaves=leaves)
+                    for_this_run.setattr(module, "threading", stand_in)
+
+                scenario(run, patch)
 
         if seed is not None:
             Exploration(most=DRAWN, seed=seed).of(patched)

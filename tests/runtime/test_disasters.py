@@ -437,12 +437,15 @@ def _too_long_in_a_worker(staged):
 
 @disaster("timeout of its session", "queued", "ERROR")
 def _session_is_over(staged):
-    session = staged.machine.open(Mode.BATCH, max_ttl_seconds=0.05)
+    session = staged.machine.open(Mode.BATCH)
     gate = staged.gate()
     for _ in range(5):
         staged.submit(workload=session, compile=lambda: gate() or program())
     job = staged.submit(workload=session)
     assert job.status == "QUEUED"
+    with session.qpu.mutex:  # its time is over now, and not before the job was submitted
+        session.core.max_ttl_seconds = 0.0
+    staged.submit()
     return job
 
 

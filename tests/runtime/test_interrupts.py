@@ -10,15 +10,20 @@ import threading
 from contextlib import suppress
 
 import pytest
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
 
+from qiskit_modes import LocalService, SamplerV2
 from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.context import current_session
 from qiskit_modes.runtime.uninterrupted import Uninterrupted
 from qiskit_modes.scheduling import Mode
+from qiskit_modes.testing import Scenario
 from tests.runtime.conftest import DEADLINE, Gate, finished, program
 
 MOST_LINES = 2000
+FILES = ("qiskit_modes/runtime", "qiskit_modes/modes", "threading.py")
 
 
 class CtrlC:
@@ -29,7 +34,7 @@ class CtrlC:
         files: Parts of the names of the files whose lines count.
     """
 
-    def __init__(self, line, files=("qiskit_modes/runtime", "qiskit_modes/modes", "threading.py")):
+    def __init__(self, line, files=FILES):
         self._left, self._files, self.where = line, files, None
 
     def __enter__(self):
@@ -68,10 +73,10 @@ def _lets_a_lock_go(frame):
     return line.lstrip().startswith("with ")
 
 
-def interrupted_at_each_line(act):
+def interrupted_at_each_line(act, files=FILES):
     """Call ``act(ctrl_c)`` again and again, until the interrupt comes no more."""
     for line in range(1, MOST_LINES):
-        ctrl_c = CtrlC(line)
+        ctrl_c = CtrlC(line, files)
         act(ctrl_c)
         if ctrl_c.where is None:
             return line - 1
@@ -179,6 +184,35 @@ def test_a_session_is_opened_and_ended_whole(threaded, mode, how, monkeypatch):
     assert finished(threaded.submit()) == ["DONE"]
 
 
+def test_run_is_whole_or_nothing_has_happened():
+    """The user's own calls, down from the primitive."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    files = (*FILES[:2], "primitives/base", "primitives/sampler.py", "primitives/job.py")
+    with Scenario() as scenario:
+        backend, service = AerSimulator(), LocalService(runtime=scenario.runtime)
+
+        def act(ctrl_c):
+            batch = Batch(backend)
+            with ctrl_c:
+                SamplerV2(batch).run([circuit])
+            jobs = service.jobs(limit=2)
+            for job in jobs:
+                assert job.result()[0].data.c.num_shots == 4096, ctrl_c.where
+            service.close_all()
+
+        def cancelled(ctrl_c):
+            job = SamplerV2(backend).run([circuit])
+            with ctrl_c:
+                job.cancel()
+            job.wait_for_final_state()
+            assert job.status() in {"DONE", "CANCELLED"}, ctrl_c.where
+
+        for each in (act, cancelled):
+            assert interrupted_at_each_line(each, files) > 5
+        assert SamplerV2(backend).run([circuit]).result()[0].data.c.num_shots == 4096
+
+
 def test_a_shut_down_can_be_called_again():
     """The waiting ends; what is left is ended by the second call."""
     from concurrent.futures import ThreadPoolExecutor
@@ -228,6 +262,33 @@ def test_a_handler_of_signals_may_cancel_and_close(threaded):
 
     assert interrupted_at_each_line(act) == len(seen) > 5
     assert finished(threaded.submit()) == ["DONE"]
+
+
+def test_a_handler_of_signals_may_end_everything_while_somebody_looks(threaded, monkeypatch):
+    monkeypatch.setattr("qiskit_modes.modes.session.check_backend", lambda _: None)
+    service = LocalService(runtime=threaded.runtime)
+
+    def act(ctrl_c):
+        session = Session(threaded.backend, runtime=threaded.runtime)
+        job, gate = gated(threaded, workload=session.record)
+        threaded.submit(job)
+
+        def handler(*_):
+            threaded.runtime.executor.cancel(job)
+            service.close_all()
+
+        with ctrl_c:
+            signal.signal(signal.SIGINT, handler)
+            session.details()
+            session.usage()
+            service.job(job.id)
+            service.usage()
+            service.workloads()
+        service.close_all()
+        gate.opened.set()
+        assert finished(job) == ["CANCELLED" if ctrl_c.where else "DONE"]
+
+    assert interrupted_at_each_line(act) > 50
 
 
 def test_where_no_thread_can_be_started_the_main_thread_makes_its_calls(monkeypatch):
