@@ -4,7 +4,7 @@ The floors of the house; each imports only from those below it:
 
 ===  ==============================  ================================================
 7    ``cli``, ``demo``, ``testing``  the command line, and what tests of users' code need
-6    ``client``                      the door for the service's own client, in process
+6    ``client``, ``server``          the doors for the service's own client: in process, over HTTP
 5    ``wire``                        the service's interface, for doors that its client uses
 4    ``service``, ``planning``       what people query; estimates, recordings, pictures
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions

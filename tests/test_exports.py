@@ -12,6 +12,7 @@ import qiskit_modes
 LAZY = [
     "qiskit_modes",
     "qiskit_modes.runtime",
+    "qiskit_modes.server",
     "qiskit_modes.primitives",
     "qiskit_modes.planning",
     "qiskit_modes.simulation",
@@ -126,6 +127,7 @@ def test_a_star_import_gives_everything():
     ("statement", "unwanted"),
     [
         ("import qiskit_modes", ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy", "loky")),
+        ("import qiskit_modes.server", ("qiskit", "fastapi", "uvicorn", "starlette")),
         ("import qiskit_modes.cli", ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy")),
         ("import qiskit_modes.scheduling", ("qiskit", "numpy", "loky")),
         ("import qiskit_modes.runtime.worker_process", ("qiskit", "qiskit_aer")),

@@ -22,7 +22,7 @@ FLOORS = [
     {"planning"},
     {"service"},
     {"wire"},
-    {"client"},
+    {"client", "server"},
     {"demo", "testing"},
     {"cli"},
 ]
@@ -33,8 +33,8 @@ LEVEL = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 BESIDE = {("primitives", "modes")}
 """Who may import whom on one floor."""
 
-UPWARDS = {("modes.session", "service")}
-"""Imports that point up, inside a function: a user may ask a session for its service."""
+UPWARDS = {("modes.session", "service"), ("modes.session", "planning")}
+"""Imports that point up, inside a function: one asks a session for its service, or its picture."""
 
 THREADS_AND_JOBS = {"threading", "concurrent", "multiprocessing", "asyncio", "loky", "queue"}
 

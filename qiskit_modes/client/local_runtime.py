@@ -12,17 +12,13 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_modes.client import upstream
 from qiskit_modes.client.accounts import Accounts
 from qiskit_modes.client.job import RuntimeJobV2
-from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 from qiskit_modes.scheduling import Instance, Plan
-from qiskit_modes.scheduling.plan import FLEX, OPEN, PAY_AS_YOU_GO, PREMIUM
-from qiskit_modes.wire import Platform
 from qiskit_modes.wire.catalog import Backends
+from qiskit_modes.wire.opening import open_platform
 
 __all__ = ["local_runtime"]
-
-_PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
 
 _mutex = threading.Lock()
 """Guards what follows."""
@@ -83,33 +79,24 @@ def local_runtime(
         ibm_manila open
         Closed
     """
-    if plan is not None and instances is not None:
-        raise InvalidInputError("Pass plan, or instances with their plans, not both")
-    if runtime is not None and (clock is not None or lanes != 5 or plan is not None):
-        raise InvalidInputError("A runtime has its own lanes, clock and plan; do not pass both")
     with ExitStack() as stack:
-        if runtime is None:
-            first = Instance(plan=_plan(plan)) if instances is None else next(iter(instances), None)
-            runtime = stack.enter_context(LocalRuntime(lanes=lanes, clock=clock, instance=first))
-        platform = Platform(runtime, backends=backends, instances=instances, seed=seed)
-        stack.enter_context(use_runtime(runtime))
+        platform = stack.enter_context(
+            open_platform(
+                backends=backends,
+                plan=plan,
+                instances=instances,
+                lanes=lanes,
+                seed=seed,
+                clock=clock,
+                runtime=runtime,
+            )
+        )
+        stack.enter_context(use_runtime(platform.runtime))
         accounts = Accounts(platform)
         stack.callback(accounts.close)
         _begin(accounts)
         stack.callback(_end, accounts)
         yield QiskitRuntimeService()
-
-
-def _plan(plan: Plan | str | None) -> Plan:
-    if plan is None:
-        return Plan()
-    if isinstance(plan, Plan):
-        return plan
-    if plan not in _PLANS:
-        raise InvalidInputError(
-            f"There is no plan {plan!r}; there is {', '.join(_PLANS)}, or pass a Plan"
-        )
-    return _PLANS[plan]
 
 
 class _Stand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from qiskit.providers import BackendV2
@@ -274,6 +275,28 @@ class Session:
                     {"status": state.value, "timestamp": time(at)} for state, at in core.timestamps
                 ],
             }
+
+    def draw(self, *, title: str | None = None, save: str | Path | None = None) -> Any:
+        """Draw what its QPU did while it lasted: lanes, the QPU lock, who waited, who else.
+
+        Needs the extra ``visualization``. The latest 1,000 jobs are remembered, and all that
+        somebody holds.
+
+        Args:
+            title: None for one that says what is to be seen.
+            save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``,
+                ``.pdf``.
+
+        Returns:
+            A figure of plotly.
+
+        Raises:
+            InvalidInputError: If no job of it is remembered, or the file's ending is not known.
+            QiskitModesError: If plotly is not installed, or the browser that PNG files need.
+        """
+        from qiskit_modes.planning.live_drawing import draw_workload
+
+        return draw_workload(self._record, self._runtime, title, save)
 
     def check_open(self) -> None:
         """Check that this handle has not been closed; asks nobody.

@@ -11,9 +11,11 @@ from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.compare import Comparison, compare_modes
+    from qiskit_modes.planning.drawing import draw_timeline
     from qiskit_modes.planning.estimate import UsageEstimate, estimate_usage
     from qiskit_modes.planning.recorder import Recorder, record
     from qiskit_modes.planning.recording import Recording
+    from qiskit_modes.planning.trace_format import chrome_trace, save_chrome_trace
     from qiskit_modes.planning.traffic import Traffic
 
 __all__ = [
@@ -22,9 +24,12 @@ __all__ = [
     "Recording",
     "Traffic",
     "UsageEstimate",
+    "chrome_trace",
     "compare_modes",
+    "draw_timeline",
     "estimate_usage",
     "record",
+    "save_chrome_trace",
 ]
 
 __getattr__, __dir__ = lazy(
@@ -35,6 +40,9 @@ __getattr__, __dir__ = lazy(
         "Recording": "qiskit_modes.planning.recording",
         "Traffic": "qiskit_modes.planning.traffic",
         "UsageEstimate": "qiskit_modes.planning.estimate",
+        "chrome_trace": "qiskit_modes.planning.trace_format",
+        "draw_timeline": "qiskit_modes.planning.drawing",
+        "save_chrome_trace": "qiskit_modes.planning.trace_format",
         "compare_modes": "qiskit_modes.planning.compare",
         "estimate_usage": "qiskit_modes.planning.estimate",
         "record": "qiskit_modes.planning.recorder",

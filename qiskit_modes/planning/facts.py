@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit_modes.planning.recording import RecordedJob, RecordedWorkload, Recording
@@ -59,16 +59,17 @@ class JobFacts:
         )
 
 
-def recording_of_jobs(jobs: Iterable[JobRecord], clock: Clock) -> Recording:
+def recording_of_jobs(jobs: Iterable[JobRecord], clock: Clock, user: str) -> Recording:
     """Return a recording of some jobs as they are now, without what their users waited for.
 
     Args:
         jobs: Of any number of QPUs.
         clock: That of their runtime.
+        user: The id of the instance whose jobs are the user's own.
     """
     facts = sorted(map(JobFacts.of, jobs), key=lambda each: each.core.submitted_at)
     origin = facts[0].core.submitted_at if facts else clock.now()
-    return make_recording(facts, clock, origin)
+    return replace(make_recording(facts, clock, origin), user=user)
 
 
 def make_recording(facts: Sequence[JobFacts], clock: Clock, origin: float) -> Recording:

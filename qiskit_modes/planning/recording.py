@@ -102,10 +102,15 @@ class RecordedJob:
     @property
     def released_at(self) -> float | None:
         """When it gave the QPU lock back; one that was stopped there, when the QPU was free."""
-        stopped_there = "abandoning" in self.times and "post_processing" not in self.times
         if self.executing_at is None:
             return None
-        return self.finished_at if stopped_there else self._end_of("executing")
+        return self.finished_at if self.was_stopped_on_qpu else self._end_of("executing")
+
+    @property
+    def was_stopped_on_qpu(self) -> bool:
+        """Whether its execution was stopped, so that it had the QPU until that was free."""
+        stopped = "executing" in self.times and "abandoning" in self.times
+        return stopped and "post_processing" not in self.times
 
     @property
     def finished_at(self) -> float | None:
@@ -116,11 +121,6 @@ class RecordedJob:
     def settled_at(self) -> float | None:
         """When its outcome was decided: for its user it has been over since then."""
         return self.times.get("abandoning", self.finished_at)
-
-    @property
-    def label(self) -> str:
-        """What it is called in pictures: its first tag, or its primitive; and its number."""
-        return f"{self.tags[0] if self.tags else self.primitive} {self.number}"
 
     def seconds(self, state: str) -> float | None:
         """Return how long it was in a state; None if never, or if it still is.
@@ -207,6 +207,8 @@ class Recording:
     jobs: tuple[RecordedJob, ...] = ()
     calibrations: tuple[tuple[str, float, float], ...] = field(default=())
     """Calibrations: the QPU, and when it began and ended."""
+    user: str = ""
+    """The instance whose recording it is; empty for the one with most of the jobs."""
 
     # -- asking it -------------------------------------------------------------------------------
 
@@ -223,7 +225,9 @@ class Recording:
         return [job for job in self.jobs if job.workload == workload.number]
 
     def main_instance(self) -> str:
-        """Return the instance that submitted most of the jobs: that of the user who recorded."""
+        """Return the instance whose recording it is: the one with most jobs, unless it is said."""
+        if self.user:
+            return self.user
         counts: dict[str, int] = {}
         for job in self.jobs:
             counts[job.instance] = counts.get(job.instance, 0) + 1
@@ -243,6 +247,7 @@ class Recording:
             "workloads": [_without_defaults(each) for each in self.workloads],
             "jobs": [_without_defaults(each) for each in self.jobs],
             "calibrations": [list(each) for each in self.calibrations],
+            **({"user": self.user} if self.user else {}),
         }
 
     @classmethod
@@ -262,6 +267,7 @@ class Recording:
                 workloads=tuple(_workload_of(each) for each in data["workloads"]),
                 jobs=tuple(_job_of(each) for each in data["jobs"]),
                 calibrations=tuple((q, a, b) for q, a, b in data.get("calibrations", ())),
+                user=data.get("user", ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError(

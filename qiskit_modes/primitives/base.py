@@ -9,13 +9,13 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
 from qiskit_modes.exceptions import (
-    InvalidInputError,
     QiskitModesWarning,
     RefusedError,
     UnsupportedOptionError,
 )
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_size
 from qiskit_modes.primitives.options import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
@@ -128,13 +128,7 @@ class Primitive:
             QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
         instance = resolution.instance
-        most = instance.plan.max_sampler_executions
-        if self._primitive_id == "sampler" and most is not None and executions > most:
-            raise InvalidInputError(
-                f"the job asks for {executions:,} executions of circuits, and the "
-                f"{instance.plan.name} plan allows {most:,} in one job of a sampler; use fewer "
-                "shots or divide the job"
-            )
+        check_size(self._primitive_id, inputs.get("pubs", ()), executions, instance)
         now = resolution.runtime.clock.now()
         if self.request is None and resolution.runtime.ledger.is_limited(instance, now):
             warn(

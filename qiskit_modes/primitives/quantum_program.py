@@ -59,7 +59,6 @@ def compile_quantum_program(
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
         wanted: For each item the classical bits that will be read, numbered as in its circuit;
             None for all. What only other bits depend on is not simulated, and those read as 0.
-            It has no effect on circuits with control flow.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
 
@@ -82,13 +81,12 @@ def compile_quantum_program(
             items.append(CompiledItem(item.shape, outputs, registers, None, {}))
             continue
         circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
-        if wanted is not None and (bits := wanted[index]) is not None:
-            circuit = _without_unread(circuit, bits)
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
+        clbits = None if wanted is None else wanted[index]
         word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
-        compiled = _compiled(circuit, backend, content, clifford_angles=word)
+        compiled = _compiled(circuit, backend, content, clbits, clifford_angles=word)
         if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
             values = _quarters(values) * (np.pi / 2)
         circuits[compiled.key] = compiled
@@ -126,7 +124,12 @@ def _values(
 
 
 def _compiled(
-    circuit: QuantumCircuit, backend: BackendV2, content: bytes | None, *, clifford_angles: bool
+    circuit: QuantumCircuit,
+    backend: BackendV2,
+    content: bytes | None,
+    clbits: Collection[int] | None,
+    *,
+    clifford_angles: bool,
 ) -> CompiledCircuit:
     """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
 
@@ -134,15 +137,15 @@ def _compiled(
     that decides whether it can be simulated.
     """
     if not clifford_angles:
-        return compile_circuit(circuit, backend, content=content)
+        return compile_circuit(circuit, backend, content=content, clbits=clbits)
     try:
-        compiled = compile_circuit(circuit, backend, content=content)
+        compiled = compile_circuit(circuit, backend, content=content, clbits=clbits)
         if not any("statevector" in method for method in compiled.metadata["methods"]):
             return compiled
     except SimulationTooLargeError:
         pass
     settings = replace(DEFAULT_SETTINGS, clifford_angles=True)
-    return compile_circuit(circuit, backend, settings, content=content)
+    return compile_circuit(circuit, backend, settings, content=content, clbits=clbits)
 
 
 def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -160,17 +163,3 @@ def _are_clifford(values: npt.NDArray[np.float64], *, drawn: bool) -> bool:
     tolerance = 5e-7 if drawn else 1e-12
     apart = abs(values - _quarters(values) * (np.pi / 2))
     return values.size > 0 and bool((apart < tolerance).all())
-
-
-def _without_unread(circuit: QuantumCircuit, wanted: Collection[int]) -> QuantumCircuit:
-    """Return a circuit without the measurements that nobody reads."""
-    if any(step.is_control_flow() or step.name == "store" for step in circuit.data):
-        return circuit
-    bits = {circuit.clbits[index] for index in wanted}
-    kept = [step for step in circuit.data if step.name != "measure" or step.clbits[0] in bits]
-    if len(kept) == len(circuit.data):
-        return circuit
-    reduced = circuit.copy_empty_like()
-    for step in kept:
-        reduced.append(step, copy=False)
-    return reduced

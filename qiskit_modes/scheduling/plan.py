@@ -75,6 +75,15 @@ class Plan:
     max_sampler_executions: int | None = 10_000_000
     """Most executions of circuits, shots included, in one job of a sampler; None for no limit."""
 
+    max_two_qubit_gates: int | None = 5_000_000
+    """Most gates on two qubits in one circuit; None for no limit."""
+
+    max_rz_gates: int | None = 30_000_000
+    """Most gates named ``rz`` in one circuit; None for no limit."""
+
+    max_sx_gates: int | None = 20_000_000
+    """Most gates named ``sx`` in one circuit; None for no limit."""
+
 
 PREMIUM = Plan("premium")
 """The service's Premium plan: sessions, a share in a rolling window of 28 days."""

@@ -68,6 +68,7 @@ class ComponentBuilder:
         choice: What the user chose.
         pool: Collects the products that depend on angles.
         settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ComponentBuilder:
         choice: SimulatorChoice,
         pool: ProductPool,
         settings: Settings,
+        wanted: frozenset[int],
     ) -> None:
         self._circuit = circuit
         self._extents = extents
@@ -85,6 +87,7 @@ class ComponentBuilder:
         self._choice = choice
         self._pool = pool
         self._settings = settings
+        self._wanted = wanted
         self._available = available_bytes(choice, settings)
 
     def build(self, block: Block) -> Component:
@@ -162,7 +165,6 @@ class ComponentBuilder:
         groups = self._groups(operations[:count], len(qubits))
         begin = build_plan(groups, self._pool, staying=qubits)
         overwritten = {measure.clbit for measure in finals}
-        num_clbits = self._circuit.num_clbits  # from this number on, bits belong to variables
         nodes = (begin, *self._nodes(operations[count:], qubits))
         final = build_plan([], self._pool, present=qubits, finals=finals)
         all_branches, by_shots = feed_forward_costs(nodes, final, size)
@@ -170,7 +172,7 @@ class ComponentBuilder:
             qubits=qubits,
             nodes=nodes,
             final=final,
-            remembered=tuple(b for b in sorted(written - overwritten) if b < num_clbits),
+            remembered=tuple(sorted((written - overwritten) & self._wanted)),
             max_loop_rounds=settings.max_loop_rounds,
             peak=peak,
             cost=by_shots,
@@ -193,12 +195,11 @@ class ComponentBuilder:
         readout = {
             place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))
         }
-        recorded = sorted(bit for bit in block.clbits if bit < self._circuit.num_clbits)
         computed_once = is_static(block) and is_ideal(Block(tuple(before)))
         return AerComponent(
             circuit=cut,
             columns=tuple(columns[parameter] for parameter in cut.parameters),
-            clbits=tuple(recorded),
+            clbits=tuple(sorted(block.clbits & self._wanted)),
             readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
             options={
                 **dict(self._choice.options),

@@ -33,6 +33,7 @@ def compile_whole(
     choice: SimulatorChoice,
     fingerprint: bytes,
     settings: Settings,
+    wanted: frozenset[int],
     reason: NotCuttableError,
 ) -> CompiledCircuit:
     """Compile a circuit to be run by Aer as it is.
@@ -43,6 +44,7 @@ def compile_whole(
         choice: What the user chose. Without a method, Aer takes the one that it would take.
         fingerprint: Of the circuit.
         settings: Of which only the number of Aer's threads acts.
+        wanted: The classical bits that will be read.
         reason: Why it cannot be cut.
 
     Raises:
@@ -52,11 +54,11 @@ def compile_whole(
     _check_known(circuit)
     model = _pickled(noise) if isinstance(noise, ModelNoise) else None
     digest = hashlib.blake2b(fingerprint, digest_size=16)
-    digest.update(repr((choice, settings)).encode() + b"whole" + (model or b""))
+    digest.update(repr((choice, settings, sorted(wanted))).encode() + b"whole" + (model or b""))
     component = AerComponent(
         circuit=circuit.copy(),
         columns=tuple(range(circuit.num_parameters)),
-        clbits=tuple(range(circuit.num_clbits)),
+        clbits=tuple(sorted(wanted)),
         readout={},
         options={
             **dict(choice.options),

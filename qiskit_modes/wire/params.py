@@ -24,7 +24,7 @@ from qiskit_ibm_runtime import RuntimeDecoder
 from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.wire.api_error import ApiError, Code
 
-__all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params"]
+__all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params", "unreadable"]
 
 MOST_INFLATED_BYTES = 256 * 2**20
 """What the circuits and arrays of one request may take together, inflated. The service itself has
@@ -68,11 +68,11 @@ def decode_params(params: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     except ApiError:
         raise
     except RecursionError:
-        raise _unreadable("they are nested too deeply") from None
+        raise unreadable("they are nested too deeply") from None
     except Exception as error:  # parsers of foreign bytes fail in many ways
-        raise _unreadable(f"{type(error).__name__}: {error}") from error
+        raise unreadable(f"{type(error).__name__}: {error}") from error
     if not isinstance(decoded, dict):
-        raise _unreadable(f"expected an object, found {type(decoded).__name__}")
+        raise unreadable(f"expected an object, found {type(decoded).__name__}")
     return text, decoded
 
 
@@ -101,7 +101,7 @@ class Inflater:
         """
         self._left -= len(data)
         if self._left < 0:
-            raise _unreadable(f"inflated, they are more than {self._most // 2**20} MiB")
+            raise unreadable(f"inflated, they are more than {self._most // 2**20} MiB")
 
 
 def check_qpy_version(data: bytes) -> None:
@@ -112,13 +112,14 @@ def check_qpy_version(data: bytes) -> None:
     """
     version = get_qpy_version(io.BytesIO(data))
     if version > QPY_VERSION:
-        raise _unreadable(
+        raise unreadable(
             f"the circuits are in QPY version {version}, and the Qiskit of this service reads "
             f"versions up to {QPY_VERSION}; use the Qiskit version of the service, or upgrade it"
         )
 
 
-def _unreadable(why: str) -> ApiError:
+def unreadable(why: str) -> ApiError:
+    """Return the error of parameters that cannot be read."""
     return ApiError(400, Code.INVALID, f"The parameters of the program cannot be read: {why}")
 
 
@@ -145,9 +146,9 @@ class _Decoder(RuntimeDecoder):
                 obj.get("__module__") not in _LEARNED_NOISE_MODULES
                 or obj.get("__class__") not in _LEARNED_NOISE
             ):
-                raise _unreadable(f"a program has no use for a {obj.get('__class__')!r}")
+                raise unreadable(f"a program has no use for a {obj.get('__class__')!r}")
         elif kind not in _PLAIN | _PACKED:
-            raise _unreadable(f"a program has no use for the type {kind!r}")
+            raise unreadable(f"a program has no use for the type {kind!r}")
         return super().object_hook(obj)
 
     def _circuit(self, obj: dict[str, Any], packed: str) -> QuantumCircuit:
@@ -185,6 +186,6 @@ def _read_array(data: bytes) -> NDArray[Any]:
     shape, by_columns, dtype = read(file)
     start = file.tell()
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
-        raise _unreadable("an array is not of the size that it says")
+        raise unreadable("an array is not of the size that it says")
     array = np.frombuffer(data, dtype, offset=start) if math.prod(shape) else np.empty(0, dtype)
     return array.reshape(shape, order="F" if by_columns else "C")

@@ -52,12 +52,8 @@ def test_a_job_is_recorded_with_the_times_of_its_steps(scenario, backend, circui
     }
     assert (job.submitted_at, job.running_at, job.executing_at) == (5, 5, 7)
     assert (job.released_at, job.settled_at, job.finished_at) == (10, 11, 11)
-    assert (job.outcome, job.mode, job.primitive, job.label) == (
-        "completed",
-        "job",
-        "sampler",
-        "mine 1",
-    )
+    assert (job.outcome, job.mode, job.primitive) == ("completed", "job", "sampler")
+    assert job.tags == ("mine",)
     assert (job.executions, job.charged_seconds(), job.thinking_seconds) == (4096, 3, 5)
     assert recording.seconds == 11
     assert recording.qpus == {"aer_simulator": 5}

@@ -101,8 +101,8 @@ except IBMInputValueError:
 # A batch: jobs that do not depend on each other. The last of them is not wanted after all.
 with Batch(backend=backend) as batch:
     sampler = Sampler()
-    jobs = [sampler.run([(bell, None)] * 20, shots=20_000) for _ in range(12)]
-    unwanted = jobs.pop()
+    jobs = [sampler.run([(bell, None)] * 4, shots=2_000) for _ in range(6)]
+    unwanted = sampler.run([bell], shots=5_000_000)
     unwanted.cancel()
 assert unwanted.status() == "CANCELLED", unwanted.status()
 try:
@@ -111,7 +111,7 @@ try:
 except RuntimeInvalidStateError:
     pass
 for job in jobs:
-    assert job.result()[0].data.meas.num_shots == 20_000
+    assert job.result()[0].data.meas.num_shots == 2_000
 assert batch.details()["mode"] == "batch"
 assert batch.usage() >= max(job.usage() for job in jobs)
 

@@ -1,0 +1,39 @@
+"""The service over HTTP, on this machine: for several processes, people and languages.
+
+`serve` opens a port on 127.0.0.1 and answers there what IBM's service answers its client::
+
+    with serve(backends=["ibm_torino"], plan="premium") as server:
+        server.url, server.environment    # what programs need to find it
+
+===============  ==================================================================================
+``serving``      starts and stops it
+``application``  puts the parts together
+``jobs``, ``sessions``, ``backends``, ``cloud``
+                 what it answers; ``cloud`` stands in for sign-in, search and catalog of IBM Cloud
+``bodies``       what requests carry, and their limits
+``site``         what all requests are answered from: the platform, the tokens, who asks
+``guard``        looks at requests before anything else does
+``patience``     lets who asks about a new job wait for it
+``isolation``    runs a program so that all of its traffic ends here
+===============  ==================================================================================
+
+What holds for all requests: the event loop only moves bytes, the work is done in threads; errors
+are 4xx, also errors of this package, because the client repeats what failed with a 5xx; a body is
+parsed only when it is within its limits. It needs ``pip install qiskit_modes[server]``.
+"""
+
+from typing import TYPE_CHECKING
+
+from qiskit_modes._lazy import lazy
+
+if TYPE_CHECKING:
+    from qiskit_modes.server.serving import Server, serve
+
+__all__ = ["Server", "serve"]
+
+_HOMES = {
+    "Server": "qiskit_modes.server.serving",
+    "serve": "qiskit_modes.server.serving",
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)

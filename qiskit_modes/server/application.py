@@ -1,0 +1,84 @@
+"""The parts put together: an ASGI application that answers what the service answers its client."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+import qiskit_modes
+from qiskit_modes.server import backends, cloud, jobs, sessions
+from qiskit_modes.server.bodies import MOST_BYTES, ErrorBody
+from qiskit_modes.server.guard import Guard
+from qiskit_modes.server.site import Site, error_body
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
+
+__all__ = ["PREFIX", "make_application"]
+
+PREFIX = "/experimental"
+"""Where the interface is for clients that are told the address: a word in it keeps the client from
+changing it. Those that are led here by a proxy ask for ``/api/v1``, as on the service."""
+
+_SERVICE_PREFIX = "/api/v1"
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413)
+}
+
+logger = logging.getLogger(__name__)
+
+
+def make_application(
+    site: Site, *, most_bytes: int = MOST_BYTES, check_host: bool = True
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        site: What it answers from.
+        most_bytes: Longest body of a request.
+        check_host: See `Guard`.
+    """
+    app = FastAPI(
+        title="qiskit_modes",
+        description="What IBM's service answers its client, on this machine",
+        version=qiskit_modes.__version__,
+        docs_url=None,  # its page would be fetched from elsewhere
+        redoc_url=None,
+        responses=_ERRORS,
+    )
+    app.state.site = site
+    for part in (jobs.router, sessions.router, backends.router):
+        app.include_router(part, prefix=PREFIX)
+        app.include_router(part, prefix=_SERVICE_PREFIX, include_in_schema=False)
+    app.include_router(cloud.router)
+    app.include_router(cloud.catalog)
+    app.include_router(cloud.catalog, prefix=_SERVICE_PREFIX, include_in_schema=False)
+    app.add_exception_handler(ApiError, _say)
+    app.add_exception_handler(RequestValidationError, _say_what_is_invalid)
+    app.add_exception_handler(HTTPException, _say_what_there_is_not)
+    app.add_middleware(Guard, most_bytes=most_bytes, check_host=check_host)
+    return app
+
+
+async def _say(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return Response(error_body(error), error.status, media_type="application/json")
+
+
+async def _say_what_is_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    said = "; ".join(
+        f"{each['loc'][-1]}: {each['msg']}" for each in list(error.errors())[:3] if each["loc"]
+    )
+    return await _say(request, ApiError(400, Code.INVALID, f"The request is invalid: {said}"))
+
+
+async def _say_what_there_is_not(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = Code.NOT_FOUND if error.status_code == 404 else Code.INVALID
+    message = f"{error.detail}: {request.method} {request.url.path}"
+    return await _say(request, ApiError(error.status_code, code, message))

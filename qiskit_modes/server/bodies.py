@@ -1,0 +1,117 @@
+"""What requests carry, and their limits."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
+
+__all__ = [
+    "MOST_BYTES",
+    "CloseBody",
+    "ErrorBody",
+    "JobBody",
+    "SessionBody",
+    "TagsBody",
+    "described",
+    "parse",
+]
+
+MOST_BYTES = 50 * 2**20
+"""Longest body that is taken, that of the service. What is packed in it has limits of its own."""
+
+_MOST_VALUES = 2_000_000
+"""Most values in the JSON of a body. An empty list takes two bytes there and sixty in memory; what
+real programs send in bulk is packed into text."""
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+class JobBody(BaseModel):
+    """``POST /jobs``; what else is in it has no effect."""
+
+    program_id: str = Field(description="sampler, estimator or executor")
+    params: dict[str, Any] = Field(description="Of the program, in the client's encoding")
+    backend: str | None = Field(None, description="Not needed for a job of a session")
+    session_id: str | None = None
+    tags: list[str] | None = None
+    private: bool = False
+    cost: int | None = Field(None, ge=0, le=2**31, description="Longest time on the QPU, in s")
+    runtime: str | None = Field(None, description="Kept; there are no images here")
+    calibration_id: str | None = Field(None, description="Kept; there is one calibration here")
+    start_session: bool | None = Field(None, description="Refused; open a session first")
+
+
+class SessionBody(BaseModel):
+    """``POST /sessions``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: str | None = Field(None, description="dedicated or batch")
+    backend: str
+    instance: str | None = Field(None, description="Ignored: the header Service-CRN says it")
+    max_ttl: int | None = Field(None, ge=1, le=2**31 - 1, description="Longest life, in s")
+
+
+class CloseBody(BaseModel):
+    """``PATCH /sessions/{id}``."""
+
+    accepting_jobs: bool
+
+
+class TagsBody(BaseModel):
+    """``PUT /jobs/{id}/tags``."""
+
+    tags: list[str]
+
+
+class ErrorItem(BaseModel):
+    """One thing that went wrong."""
+
+    code: int
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """What every error says."""
+
+    errors: list[ErrorItem]
+
+
+def described(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what an endpoint adds to the description of the interface for its body.
+
+    Bodies are read and parsed by hand, in threads, so the framework does not know them.
+    """
+    schema = model.model_json_schema()
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def read(request: Request) -> bytes:
+    """Return the body of a request; the guard has seen to its length."""
+    return await request.body()
+
+
+def parse(model: type[_Body], body: bytes) -> _Body:
+    """Read a body; to be called in a thread.
+
+    Raises:
+        ApiError: 400 if it is not what ``model`` says, 413 if it has too many values.
+    """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
+        raise ApiError(
+            413, Code.INVALID, f"The body has more than {_MOST_VALUES:,} values; send fewer PUBs"
+        )
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        said = "; ".join(
+            f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in problems[:3]
+        )
+        raise ApiError(400, Code.INVALID, f"The body cannot be used: {said}") from None

@@ -1,0 +1,84 @@
+"""Letting who asks about a new job wait for it, so that short jobs are not polled for.
+
+The client looks at a job at once, and then every half second. A job of 10 ms would seem to take
+half a second. So the answer about a job that was submitted a moment ago waits for its end, until
+the job is no longer new; all other answers are given at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from anyio import CapacityLimiter, to_thread
+
+from qiskit_modes.runtime.clock import SystemClock
+from qiskit_modes.wire import InstanceApi
+
+__all__ = ["Patience"]
+
+_NEW_SECONDS = 0.5
+"""For how long a job is new: the time after which the client looks again."""
+
+_MOST_WAITING = 100
+"""Threads that wait at the same time; who comes when all are in use is answered at once."""
+
+_LOOKS_AGAIN_SECONDS = (0.05, 2.0)
+"""Between two looks of somebody who waits. Two calls one after the other are quicker."""
+
+
+class Patience:
+    """Knows which jobs are new. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        """Guards what follows."""
+        self._new: OrderedDict[str, float] = OrderedDict()
+        self._last_look: tuple[str, float] | None = None
+        self._limiter: CapacityLimiter | None = None
+
+    def submitted(self, job_id: str) -> None:
+        """Take note of a new job."""
+        now = time.monotonic()
+        with self._mutex:
+            self._last_look = None
+            self._new[job_id] = now
+            while self._new and next(iter(self._new.values())) < now - _NEW_SECONDS:
+                self._new.popitem(last=False)
+
+    async def wait(self, api: Callable[[], InstanceApi], job_id: str) -> None:
+        """Wait for a job, if it is new; returns when it has ended or is no longer new.
+
+        Args:
+            api: Gives the interface of whoever asks, or raises if that may not ask.
+            job_id: Which job.
+
+        Raises:
+            ApiError: If there is no such job.
+        """
+        if self._limiter is None:  # made here, since it belongs to the event loop
+            self._limiter = CapacityLimiter(_MOST_WAITING)
+        if self._limiter.available_tokens:
+            await to_thread.run_sync(self._wait, api, job_id, limiter=self._limiter)
+
+    def _wait(self, api: Callable[[], InstanceApi], job_id: str) -> None:
+        asked = api()
+        clock = asked.platform.runtime.clock
+        if isinstance(clock, SystemClock):
+            with self._mutex:
+                left = self._new.get(job_id, 0.0) + _NEW_SECONDS - time.monotonic()
+            if left > 0:
+                asked.wait_for_job(job_id, left)
+        elif getattr(clock, "autojump", False) and self._waits(job_id):
+            # A test's clock goes on when somebody waits, and only then.
+            asked.wait_for_job(job_id)
+
+    def _waits(self, job_id: str) -> bool:
+        """Return whether somebody looks at a job again, as in a loop that waits for it."""
+        now = time.monotonic()
+        shortest, longest = _LOOKS_AGAIN_SECONDS
+        with self._mutex:
+            before, self._last_look = self._last_look, (job_id, now)
+        return before is not None and before[0] == job_id and shortest < now - before[1] < longest

@@ -1,0 +1,231 @@
+"""Starting and stopping the server."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+
+from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.server.application import PREFIX, make_application
+from qiskit_modes.server.bodies import MOST_BYTES
+from qiskit_modes.server.site import Site
+from qiskit_modes.server.tokens import Tokens
+from qiskit_modes.wire import InstanceApi, Platform
+from qiskit_modes.wire.catalog import Backends
+from qiskit_modes.wire.opening import open_platform
+
+__all__ = ["Server", "serve", "without_proxy"]
+
+_START_SECONDS = 30.0
+"""Longest time that a server may need to begin; it needs a hundredth of a second."""
+
+_END_SECONDS = 2
+"""For how long requests that are under way are waited for at the end."""
+
+_KEEP_ALIVE_SECONDS = 600
+"""How long idle connections stay open; the client keeps them, and notices late that one is not."""
+
+NO_TOKEN = "local"  # noqa: S105 - that it is no secret is the point
+"""What clients get for a token where none is wanted, since they insist on one."""
+
+
+class Server:
+    """A server that is running.
+
+    Args:
+        host: Where it listens.
+        port: On which port.
+        token: What it wants for a token; None if everybody may use it.
+        site: What it answers from.
+    """
+
+    def __init__(self, host: str, port: int, token: str | None, site: Site) -> None:
+        self.host = host
+        self.port = port
+        self._token = token
+        self.site = site
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.url}>"
+
+    @property
+    def platform(self) -> Platform:
+        """What it offers."""
+        return self.site.platform
+
+    @property
+    def url(self) -> str:
+        """Its address, such as ``"http://127.0.0.1:8765"``."""
+        host = self.host
+        if host in ("", "0.0.0.0", "::"):  # noqa: S104 - looked for, not listened on
+            host = socket.gethostname()
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables with which the service's client finds this server.
+
+        With them a plain ``QiskitRuntimeService()`` sends nothing anywhere else. A program that
+        passes its token or its address itself does; `qiskit-modes run` is for those.
+        """
+        instance = self.platform.instances()[0]["crn"]
+        return {
+            "QISKIT_IBM_CHANNEL": "ibm_quantum_platform",
+            "QISKIT_IBM_TOKEN": self._token or NO_TOKEN,
+            "QISKIT_IBM_URL": self.url + PREFIX,
+            "QISKIT_IBM_INSTANCE": instance,
+            # Without the next, the client sends the token to IBM and may hang for minutes.
+            "IAM_URL": self.url,
+            "GLOBAL_SEARCH_URL": self.url,
+            "GLOBAL_CATALOG_URL": self.url,
+            # The client else looks through the whole stack at every request, for 10 to 100 ms.
+            "USAGE_DATA_OPT_OUT": "True",
+            **without_proxy(self.host),
+        }
+
+
+def without_proxy(host: str) -> dict[str, str]:
+    """Return the environment in which what is sent to this machine goes through no proxy."""
+    hosts = [each for each in os.environ.get("NO_PROXY", "").split(",") if each]
+    local = [each for each in ("127.0.0.1", "localhost", host) if each and each not in hosts]
+    value = ",".join([*hosts, *dict.fromkeys(local)])
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+@contextmanager
+def serve(
+    *,
+    backends: Backends | None = None,
+    plan: Plan | str | None = None,
+    instances: Sequence[Instance] | None = None,
+    lanes: int = 5,
+    seed: int | None = None,
+    clock: Clock | None = None,
+    runtime: LocalRuntime | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    most_bytes: int = MOST_BYTES,
+    on_job: Callable[[InstanceApi, str], None] = lambda *_: None,
+) -> Iterator[Server]:
+    """Answer the service's client over HTTP, for as long as the block lasts.
+
+    Programs that run with the server's ``environment`` find it by themselves; all of them share
+    its QPUs. At the end, jobs that have not finished are cancelled.
+
+    Args:
+        backends: What is offered, see `qiskit_modes.client.local_runtime`.
+        plan: See there.
+        instances: See there; a request names its instance in the header ``Service-CRN``.
+        lanes: See there.
+        seed: See there.
+        clock: See there.
+        runtime: See there.
+        host: Where to listen. Anything but this machine wants a ``token``; what is sent is not
+            encrypted.
+        port: On which port; 0 for a free one.
+        token: What clients need for a token; None for no matter what.
+        most_bytes: Longest body of a request.
+        on_job: Called with the instance's interface and the id of every job that is submitted.
+
+    Yields:
+        The server, with its ``url`` and ``environment``.
+
+    Raises:
+        InvalidInputError: If the arguments do not go together, or cannot be used.
+        OSError: If it cannot listen there.
+
+    Example:
+        >>> with serve(backends=["ibm_manila"]) as server:
+        ...     server.environment["QISKIT_IBM_INSTANCE"], server.host
+        ('crn:v1:bluemix:public:quantum-computing:us-east:a/local:local::', '127.0.0.1')
+    """
+    local = is_loopback(host)
+    if not local and not token:
+        raise InvalidInputError(
+            f"To listen on {host!r}, which other machines can reach, pass a token that they need"
+        )
+    with (
+        open_platform(
+            backends=backends,
+            plan=plan,
+            instances=instances,
+            lanes=lanes,
+            seed=seed,
+            clock=clock,
+            runtime=runtime,
+        ) as platform,
+        _listening(host, port) as listener,
+    ):
+        site = Site(platform, Tokens(token), on_job)
+        app = make_application(site, most_bytes=most_bytes, check_host=local)
+        with _running(app, listener):
+            yield Server(host, listener.getsockname()[1], token, site)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, of whatever
+        return False
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=512) as listener:
+        yield listener
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it has begun, or has failed to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.begun = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.begun.set()
+
+
+@contextmanager
+def _running(app: object, listener: socket.socket) -> Iterator[None]:
+    """Run an application in a thread with an event loop of its own."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_END_SECONDS,
+    )
+    server = _Uvicorn(config)
+    thread = threading.Thread(
+        target=server.run, args=([listener],), name="qiskit_modes server", daemon=True
+    )
+    thread.start()
+    try:
+        if not server.begun.wait(_START_SECONDS):
+            raise QiskitModesError(f"The server did not begin within {_START_SECONDS:.0f} s")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,79 @@
+"""Opening what stands behind a door: a runtime and its platform, of what users pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.scheduling.plan import FLEX, OPEN, PAY_AS_YOU_GO, PREMIUM
+from qiskit_modes.wire.catalog import Backends
+from qiskit_modes.wire.platform import Platform
+
+__all__ = ["PLANS", "open_platform", "plan_named"]
+
+PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
+"""The service's plans by their names."""
+
+_LANES = 5
+"""What a runtime has unless somebody says otherwise."""
+
+
+@contextmanager
+def open_platform(
+    *,
+    backends: Backends | None = None,
+    plan: Plan | str | None = None,
+    instances: Sequence[Instance] | None = None,
+    lanes: int = _LANES,
+    seed: int | None = None,
+    clock: Clock | None = None,
+    runtime: LocalRuntime | None = None,
+) -> Iterator[Platform]:
+    """Open a platform for as long as the block lasts; then its jobs are cancelled.
+
+    Args:
+        backends: What is offered, see `qiskit_modes.wire.catalog.Catalog`.
+        plan: Of everybody: a `Plan` or the name of one; None for one without limits.
+        instances: Who may use it, each with its plan; None for everybody.
+        lanes: How many jobs of one QPU are in progress at once.
+        seed: What the seeds of jobs that set none are derived from.
+        clock: Whose time counts; None for the machine's.
+        runtime: Where everything runs; it is not shut down. None for one of its own.
+
+    Raises:
+        InvalidInputError: If the arguments do not go together, or cannot be used.
+    """
+    if plan is not None and instances is not None:
+        raise InvalidInputError("Pass plan, or instances with their plans, not both")
+    if runtime is not None and (clock is not None or lanes != _LANES or plan is not None):
+        raise InvalidInputError("A runtime has its own lanes, clock and plan; do not pass both")
+    with ExitStack() as stack:
+        if runtime is None:
+            first = (
+                Instance(plan=plan_named(plan))
+                if instances is None
+                else next(iter(instances), None)
+            )
+            runtime = stack.enter_context(LocalRuntime(lanes=lanes, clock=clock, instance=first))
+        yield Platform(runtime, backends=backends, instances=instances, seed=seed)
+
+
+def plan_named(plan: Plan | str | None) -> Plan:
+    """Return a plan by its name; one without limits for None.
+
+    Raises:
+        InvalidInputError: If there is none of this name.
+    """
+    if plan is None:
+        return Plan()
+    if isinstance(plan, Plan):
+        return plan
+    if plan not in PLANS:
+        raise InvalidInputError(
+            f"There is no plan {plan!r}; there is {', '.join(PLANS)}, or pass a Plan"
+        )
+    return PLANS[plan]

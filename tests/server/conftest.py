@@ -1,0 +1,110 @@
+"""What the tests of the server stand on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit_ibm_runtime import RuntimeEncoder
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+from qiskit_modes import Instance, Plan
+from qiskit_modes.server import Server, serve
+from qiskit_modes.testing import Scenario
+from qiskit_modes.wire import Platform
+
+
+@pytest.fixture(scope="session")
+def bell() -> QuantumCircuit:
+    """A Bell pair for Manila."""
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
+
+
+@pytest.fixture(scope="session")
+def sampling(bell: QuantumCircuit) -> dict[str, Any]:
+    """The body of a request for a job."""
+    params = {"pubs": [(bell, None, 10)], "options": {}, "version": 2, "support_qiskit": True}
+    body = {"program_id": "sampler", "backend": "ibm_manila", "params": params}
+    return json.loads(json.dumps(body, cls=RuntimeEncoder))
+
+
+@pytest.fixture
+def scenario() -> Iterator[Scenario]:
+    """Jobs that last a second each on a clock of their own, and are not executed."""
+    with Scenario() as scenario:
+        yield scenario
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def message(self) -> str:
+        return self.json["errors"][0]["message"]
+
+
+class Http:
+    """Sends requests as they are written, with nothing added."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        prefix: str = "/experimental",
+        **headers: str,
+    ) -> Answer:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, prefix + path, data, names)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.headers), response.read().decode())
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One server for all tests; each has a platform of its own behind it."""
+    with serve(backends=["ibm_manila"]) as server:
+        yield server
+
+
+@pytest.fixture
+def http_(server: Server, scenario: Scenario) -> Iterator[Http]:
+    """Requests to a platform whose jobs go by the scenario's clock."""
+    instances = [Instance("lab", Plan("premium")), Instance("other", Plan("premium"))]
+    backends = ["ibm_manila", "ibm_quito"]
+    platform = Platform(scenario.runtime, backends=backends, instances=instances)
+    with server.site.using(platform):
+        yield Http(server)
+
+
+@pytest.fixture
+def real(server: Server) -> Http:
+    """Requests to a platform whose jobs are executed."""
+    return Http(server)

@@ -1,0 +1,93 @@
+"""Starting, stopping and protecting the server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+import requests
+from qiskit_ibm_runtime import QiskitRuntimeService
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.server import serve
+from qiskit_modes.server.serving import is_loopback
+from qiskit_modes.server.tokens import Tokens
+from qiskit_modes.wire import ApiError
+
+
+def test_nothing_is_left_of_a_server():
+    before = set(threading.enumerate())
+    with serve(backends=["ibm_manila"]) as server:
+        address = (server.host, server.port)
+        assert requests.get(f"{server.url}/experimental/backends", timeout=10).ok
+        assert "127.0.0.1" in repr(server)
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=5)
+
+
+def test_a_port_that_is_taken_is_an_error_at_once():
+    with (
+        serve(backends=["ibm_manila"]) as server,
+        pytest.raises(OSError, match="in use"),
+        serve(backends=["ibm_manila"], port=server.port),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "192.0.2.1", "example.org"])
+def test_who_listens_for_others_wants_a_token(host):
+    with (
+        pytest.raises(InvalidInputError, match="pass a token"),
+        serve(backends=["ibm_manila"], host=host),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_what_only_this_machine_reaches(host):
+    assert is_loopback(host)
+
+
+def test_a_server_with_a_token(monkeypatch):
+    with serve(backends=["ibm_manila"], token="sesame") as server:
+        url = f"{server.url}/experimental/backends"
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "apikey open"}):
+            answer = requests.get(url, headers=headers, timeout=10)
+            assert answer.status_code == 401
+            assert "set QISKIT_IBM_TOKEN" in answer.text
+        assert requests.get(url, headers={"Authorization": "apikey sesame"}, timeout=10).ok
+        wrong = requests.post(f"{server.url}/identity/token", data={"apikey": "open"}, timeout=10)
+        assert wrong.status_code == 400
+        assert requests.post(f"{server.url}/v3/resources/search", timeout=10).status_code == 401
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        assert [each.name for each in QiskitRuntimeService().backends()] == ["ibm_manila"]
+
+
+def test_tokens_of_another_server_are_none():
+    stranger, ours = Tokens("sesame"), Tokens("sesame")
+    bearer = f"Bearer {stranger.exchange('sesame')['access_token']}"
+    stranger.check(bearer)
+    with pytest.raises(ApiError) as refused:
+        ours.check(bearer)
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("kind", ["crn", "name", "nothing"])
+def test_the_instance_may_be_a_crn_a_name_or_nothing(monkeypatch, kind):
+    with serve(backends=["ibm_manila"]) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("QISKIT_IBM_INSTANCE")
+        crn = server.environment["QISKIT_IBM_INSTANCE"]
+        service = QiskitRuntimeService(instance={"crn": crn, "name": "local"}.get(kind))
+        assert service.backend("fake_manila").num_qubits == 5
+        assert service.instances()[0]["plan"] == "local"
+
+
+def test_a_proxy_that_is_set_is_not_used_for_this_machine(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    with serve(backends=["ibm_manila"]) as server:
+        assert server.environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
