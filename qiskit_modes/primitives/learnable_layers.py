@@ -17,7 +17,7 @@ from samplomatic.utils import get_annotation, undress_box
 from qiskit_modes.exceptions import InvalidInputError, NotISAError
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.layer_noise import kind_of_box
-from qiskit_modes.simulation.channels import channel_of
+from qiskit_modes.simulation.channels import channels_of
 from qiskit_modes.simulation.noise import IdealNoise
 
 __all__ = ["Layer", "read_layer"]
@@ -140,7 +140,7 @@ def _is_clifford(operation: Any, num_qubits: int) -> bool:
     circuit.append(operation, range(num_qubits))
     if circuit.num_parameters:
         return False
-    matrix = abs(channel_of(circuit, IdealNoise(), range(num_qubits)))
+    (matrix,) = channels_of(circuit, IdealNoise(), [range(num_qubits)])
     return bool(np.allclose(matrix, matrix.round(), atol=1e-9))
 
 

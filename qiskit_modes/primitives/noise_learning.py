@@ -25,7 +25,7 @@ from samplomatic.virtual_registers import U2Register
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.learnable_layers import Layer
 from qiskit_modes.primitives.pauli_rates import Rates, rates_from_fidelities
-from qiskit_modes.simulation.channels import channel_of
+from qiskit_modes.simulation.channels import channels_of
 from qiskit_modes.simulation.compiling import noise_source
 from qiskit_modes.simulation.noise import IdealNoise, NoiseSource
 from qiskit_modes.simulation.pauli_basis import RealArray, tensor
@@ -77,25 +77,26 @@ class _Learning:
         self.layer = layer
         self.noise: NoiseSource = noise_source(backend)
         self._width = backend.target.num_qubits or 1 + max(layer.qubits)
-        self._dressing = dressing
         self._on_the_left = layer.twirl.dressing.value == "left"
-        self._synth = get_synth(layer.twirl.decomposition)
-        self._angles = self._synth.generate_template_values(U2Register(_PAULIS[None]))[0]
+        idle = dict.fromkeys(layer.qubits, np.eye(4))
+        self._dressing = self._dressing_noise() if dressing else idle
 
     def gates(self) -> list[tuple[tuple[int, ...], Rates]]:
         """Return the rates for the qubits of each gate, and for each qubit without one."""
-        pieces: list[tuple[tuple[int, ...], RealArray]] = []
+        groups = [qubits for _, qubits in self.layer.gates]
+        circuit = QuantumCircuit(self._width)
         for operation, qubits in self.layer.gates:
-            circuit = QuantumCircuit(self._width)
             circuit.append(operation, qubits)
-            noisy = channel_of(circuit, self.noise, qubits)
-            ideal = channel_of(circuit, IdealNoise(), qubits)
-            dressing = tensor(*(self._dressing_noise(qubit) for qubit in qubits))
-            whole = noisy @ dressing if self._on_the_left else dressing @ noisy
+        noisy = channels_of(circuit, self.noise, groups)
+        ideal = channels_of(circuit, IdealNoise(), groups)
+        pieces: list[tuple[tuple[int, ...], RealArray]] = []
+        for qubits, content, undone in zip(groups, noisy, ideal, strict=True):
+            dressing = tensor(*(self._dressing[qubit] for qubit in qubits))
+            whole = content @ dressing if self._on_the_left else dressing @ content
             after = self.layer.site == "after"
-            pieces.append((qubits, whole @ ideal.T if after else ideal.T @ whole))
-        idle = set(self.layer.qubits).difference(*(qubits for qubits, _ in pieces))
-        pieces += [((qubit,), self._dressing_noise(qubit)) for qubit in sorted(idle)]
+            pieces.append((qubits, whole @ undone.T if after else undone.T @ whole))
+        others = set(self.layer.qubits).difference(*groups)
+        pieces += [((qubit,), self._dressing[qubit]) for qubit in sorted(others)]
         return [(qubits, self._rates(np.diag(matrix), qubits)) for qubits, matrix in pieces]
 
     def measurements(self) -> list[tuple[tuple[int, ...], Rates]]:
@@ -105,13 +106,38 @@ class _Learning:
             before = self.noise.before_measure(qubit)
             matrix = np.eye(4) if before is None else before
             if self._on_the_left:
-                matrix = matrix @ self._dressing_noise(qubit)
+                matrix = matrix @ self._dressing[qubit]
             confusion = self.noise.confusion(qubit)
             kept = float(np.trace(confusion)) - 1.0  # symmetric, once twirling flips half of all
             seen = matrix[3, 3] * kept
             # A flip by X with a probability of (1 - seen) / 2 leaves X alone.
             found.append(((qubit,), self._rates(np.array([1.0, 1.0, seen, seen]), (qubit,))))
         return found
+
+    def _dressing_noise(self) -> dict[int, RealArray]:
+        """Return the noise of the gates that twirl each qubit, the mean over all four Paulis.
+
+        It stands on the side of the dressing's gates on which the content is.
+        """
+        synth = get_synth(self.layer.twirl.decomposition)
+        angles_of_paulis = synth.generate_template_values(U2Register(_PAULIS[None]))[0]
+        qubits = self.layer.qubits
+        total = [np.zeros((4, 4)) for _ in qubits]
+        for angles in angles_of_paulis:
+            parameters = [Parameter(f"angle{index}") for index in range(synth.num_params)]
+            values = dict(zip(parameters, angles, strict=True))
+            circuit = QuantumCircuit(self._width)
+            for qubit in qubits:
+                for step in synth.make_template([circuit.qubits[qubit]], iter(parameters)):
+                    circuit.append(step)
+            circuit = circuit.assign_parameters(values)
+            groups = [(qubit,) for qubit in qubits]
+            noisy = channels_of(circuit, self.noise, groups)
+            ideal = channels_of(circuit, IdealNoise(), groups)
+            for place, (each, undone) in enumerate(zip(noisy, ideal, strict=True)):
+                total[place] += each @ undone.T if self._on_the_left else undone.T @ each
+        means = (matrix / len(angles_of_paulis) for matrix in total)
+        return dict(zip(qubits, means, strict=True))
 
     def _rates(self, fidelities: RealArray, qubits: Sequence[int]) -> Rates:
         try:
@@ -121,22 +147,6 @@ class _Learning:
                 f"The noise on qubits {list(qubits)} cannot be learned: {error}. It destroys what "
                 "mitigation would have to restore; leave these qubits out."
             ) from None
-
-    def _dressing_noise(self, qubit: int) -> RealArray:
-        """Return the noise of the gates that twirl a qubit, the mean over all four Paulis."""
-        if not self._dressing:
-            return np.eye(4)
-        total = np.zeros((4, 4))
-        for angles in self._angles:
-            circuit = QuantumCircuit(self._width)
-            parameters = [Parameter(f"angle{index}") for index in range(self._synth.num_params)]
-            wire = circuit.qubits[qubit]
-            for step in self._synth.make_template([wire], iter(parameters)):
-                circuit.append(step)
-            circuit = circuit.assign_parameters(dict(zip(parameters, angles, strict=True)))
-            noisy = channel_of(circuit, self.noise, (qubit,))
-            total += noisy @ channel_of(circuit, IdealNoise(), (qubit,)).T
-        return total / len(self._angles)
 
 
 def _sparse(string: str, indices: Sequence[int]) -> tuple[str, list[int]]:

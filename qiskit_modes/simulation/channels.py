@@ -1,4 +1,4 @@
-"""The channel of a small circuit, as a matrix: for what is computed about noise, not with it."""
+"""The channels of small circuits, as matrices: for what is computed about noise, not with it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ from qiskit_modes.simulation.operations import Channel
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.reading import read_circuit
 
-__all__ = ["channel_of"]
+__all__ = ["channels_of"]
 
 
-def channel_of(circuit: QuantumCircuit, noise: NoiseSource, qubits: Sequence[int]) -> RealArray:
-    """Return the Pauli transfer matrix of a circuit without measurements and parameters.
+def channels_of(
+    circuit: QuantumCircuit, noise: NoiseSource, groups: Sequence[Sequence[int]]
+) -> list[RealArray]:
+    """Return the Pauli transfer matrices of a circuit without measurements and parameters.
 
     Args:
-        circuit: As wide as the device; all that it does, it does to ``qubits``.
+        circuit: As wide as the device; it joins no qubits of different groups.
         noise: Where errors are looked up.
-        qubits: A few qubits; the first is the most significant digit of an index.
+        groups: A few qubits each, all that the circuit touches; the first of a group is the most
+            significant digit of an index.
 
     Raises:
         UnsupportedCircuitError: If the circuit is no channel of numbers.
     """
-    block, _, _ = read_circuit(circuit, noise)
-    matrix = np.eye(4 ** len(qubits))
-    for operation in block.operations:
+    group_of = {qubit: number for number, group in enumerate(groups) for qubit in group}
+    matrices: list[RealArray] = [np.eye(4 ** len(group)) for group in groups]
+    for operation in read_circuit(circuit, noise)[0].operations:
         if not isinstance(operation, Channel):
             raise UnsupportedCircuitError(
                 f"A circuit that is to be read as a channel holds {operation!r}; expected gates "
                 "without open parameters, and nothing that measures."
             )
-        matrix = embed(operation.matrix, operation.qubits, qubits) @ matrix
-    return matrix
+        number = group_of[operation.qubits[0]]
+        step = embed(operation.matrix, operation.qubits, groups[number])
+        matrices[number] = step @ matrices[number]
+    return matrices

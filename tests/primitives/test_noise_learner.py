@@ -5,12 +5,16 @@ import inspect
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
-from qiskit.quantum_info import PauliLindbladMap
+from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit.circuit.library import efficient_su2
+from qiskit.primitives import StatevectorEstimator
+from qiskit.quantum_info import PauliLindbladMap, SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime import NoiseLearnerV3 as TheirNoiseLearner
 from qiskit_ibm_runtime import QuantumProgram
+from qiskit_ibm_runtime.executor_estimator import Estimator as TheirEstimator
+from qiskit_ibm_runtime.executor_estimator.prepare import prepare
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
 from qiskit_ibm_runtime.results import NoiseLearnerV3Result, NoiseLearnerV3Results
 from samplomatic import InjectNoise, Tag, Twirl, build
@@ -170,6 +174,33 @@ def without_readout_error(manila) -> AerSimulator:
     backend = AerSimulator.from_backend(manila)
     backend.set_options(noise_model=NoiseModel.from_backend(manila, readout_error=False))
     return backend
+
+
+@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister:UserWarning")  # upstream's own
+def test_layers_of_upstreams_estimator_are_learned_and_cancelled_with(manila, timed):
+    """The whole way of a user: layers, learning, options, a program, and expectation values."""
+    circuit = efficient_su2(2, reps=1)
+    isa = generate_preset_pass_manager(1, manila, seed_transpiler=1).run(circuit)
+    observable = SparsePauliOp(["ZZ", "XX"]).apply_layout(isa.layout)
+    pubs = [(isa, observable, [0.3] * circuit.num_parameters)]
+    estimator = TheirEstimator(manila, options={"default_shots": 64 * 50})
+    estimator.options.resilience.pec_mitigation = True
+    estimator.options.resilience.zne_mitigation = False
+    estimator.options.twirling.num_randomizations = 50
+    layers = estimator.find_unique_layers(pubs, types="all")
+    results = NoiseLearnerV3(manila).run(layers).result(timeout=20)
+    protocols = [each.metadata["learning_protocol"] for each in results]
+    assert set(protocols) == {"pauli_lindblad", "trex"}
+    noise = zip(layers, results.to_pauli_lindblad_maps(), strict=True)
+    estimator.options.resilience.layer_noise_model = [
+        pair for pair, protocol in zip(noise, protocols, strict=True) if protocol != "trex"
+    ]
+    program, _ = prepare(pubs, estimator.finalize_options(), backend=manila)
+    program._semantic_role = "estimator_v2"
+    options = {"simulator": {"seed_simulator": 2}}
+    data = Executor(manila, options).run(program).result(timeout=60)[0].data
+    ideal = StatevectorEstimator().run([(circuit, SparsePauliOp(["ZZ", "XX"]), [0.3] * 8)])
+    assert abs(data.evs - ideal.result()[0].data.evs) < 5 * data.stds + 0.02
 
 
 def turning() -> QuantumCircuit:

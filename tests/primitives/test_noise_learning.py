@@ -113,34 +113,45 @@ def as_pauli(paulis: tuple[int, ...]) -> QuantumCircuit:
     return circuit
 
 
-@pytest.mark.parametrize("site", ["before", "after"])
-def test_the_noise_of_a_dressed_layer_is_the_mean_over_its_twirl(backend, site):
+@pytest.mark.parametrize("dressing", ["left", "right"])
+def test_the_noise_of_a_dressed_layer_is_the_mean_over_its_twirl(backend, dressing):
     """All 16 twirls before and all 16 after, with the gates that run; not a formula of ours."""
     layer = QuantumCircuit(2)
     layer.cx(0, 1)
-    ideal, mean = transfer(layer), np.zeros((16, 16))
     model = NoiseModel.from_backend(backend)
-    everything = list(product(range(4), repeat=2))
-    for gates in everything:
-        noisy = transfer(dressing_gates(gates).compose(layer), model)
-        applied = transfer(as_pauli(gates))
-        for twirl in everything:
-            chosen = transfer(as_pauli(twirl))  # before the layer; undone behind it
-            undone = ideal @ chosen @ ideal.T
-            mean += undone @ noisy @ (applied @ chosen) / len(everything) ** 2
-    noise = mean @ ideal.T if site == "after" else ideal.T @ mean
-    np.testing.assert_allclose(noise, np.diag(np.diag(noise)), atol=1e-9)
-    instruction = box(
-        lambda circuit: circuit.cx(0, 1),
-        Twirl(),
-        InjectNoise("a", site=site),
-        num_qubits=backend.num_qubits,
-    )
+    ideal, content = transfer(layer), transfer(layer, model)
+    paulis = [transfer(as_pauli((pauli,))) for pauli in range(4)]
+    singles = [
+        [transfer(dressing_gates((pauli,)), model, [qubit]) for pauli in range(4)]
+        for qubit in range(2)
+    ]
+    mean = np.zeros((16, 16))
+    twirls = [np.kron(one, other) for one, other in product(paulis, repeat=2)]
+    noisy_twirls = [np.kron(one, other) for one, other in product(singles[1], singles[0])]
+    for applied, gates in zip(twirls, noisy_twirls, strict=True):
+        for chosen in twirls:  # before the layer; behind it, it is another
+            behind = ideal @ chosen @ ideal.T
+            if dressing == "left":
+                mean += behind @ (content @ gates) @ (applied @ chosen) / 256
+            else:
+                mean += (behind.T @ applied.T) @ (gates @ content) @ chosen / 256
+    for site, noise in [("before", ideal.T @ mean), ("after", mean @ ideal.T)]:
+        np.testing.assert_allclose(noise, np.diag(np.diag(noise)), atol=1e-9)
+        instruction = box(
+            lambda circuit: circuit.cx(0, 1),
+            Twirl(dressing=dressing),
+            InjectNoise("a", site=site),
+            num_qubits=backend.num_qubits,
+        )
+        _compare(instruction, backend, np.diag(noise))
+
+
+def _compare(instruction: CircuitInstruction, backend: BackendV2, expected: np.ndarray) -> None:
     result = learned(instruction, backend)
     found = fidelities(result.to_pauli_lindblad_map())
     # A mixture of such channels need not be one: then the closest is given, and how close it is.
     residual = result.metadata["residual"]
-    np.testing.assert_allclose(found, np.diag(noise), atol=1e-9 + residual, rtol=0)
+    np.testing.assert_allclose(found, expected, atol=1e-9 + residual, rtol=0)
     assert residual < 2e-7
     undressed = fidelities(learned(instruction, backend, dressing=False).to_pauli_lindblad_map())
     assert abs(undressed - found).max() > 1e-5, "the dressing's errors are seen"
