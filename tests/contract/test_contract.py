@@ -227,7 +227,11 @@ class TestSessions:
         details = session.details()
         assert details["mode"] == "dedicated"
         assert details["max_time"] == 3600
-        assert [each["status"] for each in details["timestamps"]] == ["open", "active", "closed"]
+        if "timestamps" in details:  # the client passes them on since 0.51
+            states = [each["status"] for each in details["timestamps"]]
+            assert states == ["open", "active", "closed"]
+        else:
+            assert door.name != "native"
         assert len(door.service.jobs(session_id=session.session_id)) == 2
 
     def test_nobody_else_gets_in(self, door, bell, scenario):
