@@ -24,6 +24,7 @@ FLOORS = [
     {"wire"},
     {"client", "server"},
     {"demo", "testing"},
+    {"commands"},
     {"cli"},
 ]
 """From the ground up; the names are modules or packages of `qiskit_modes`."""
@@ -157,7 +158,7 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
         assert part_of(imported) in {"simulation", "exceptions", "_lazy"}, f"{imported}"
 
 
-@pytest.mark.parametrize("module", ["", "_lazy", "cli"])
+@pytest.mark.parametrize("module", ["", "_lazy", "cli", "commands.common"])
 def test_the_door_is_light(module):
     for imported, inside in imports(MODULES[module]):
         if not inside:

@@ -1,0 +1,1 @@
+"""The commands of ``qiskit-modes``, a module each. Nothing heavy is imported before one runs."""

@@ -1,0 +1,116 @@
+"""What all commands share: numbers within limits, errors as exit codes, and output as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "USAGE",
+    "Commands",
+    "add_json",
+    "make_output_robust",
+    "positive",
+    "print_json",
+    "print_text",
+    "run_safely",
+    "whole",
+]
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+"""Where a command adds itself."""
+
+FAILED = 1
+"""Exit code of a command that could not do what it was asked for, or found a fault."""
+
+USAGE = 2
+"""What argparse returns for a command line that it cannot use."""
+
+INTERRUPTED = 130
+"""What shells report for a program that Ctrl-C has ended."""
+
+
+def run_safely(parsed: argparse.Namespace) -> int:
+    """Run a parsed command line and return its exit code; errors of Qiskit become one line."""
+    try:
+        code: int = parsed.run(parsed)
+        return code
+    except KeyboardInterrupt:
+        print("qiskit-modes: interrupted, everything was stopped", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    from qiskit.exceptions import QiskitError
+    from qiskit.providers.exceptions import QiskitBackendNotFoundError
+    from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+    if isinstance(error, QiskitBackendNotFoundError | IBMInputValueError):
+        print(f"qiskit-modes: error: {error.message}", file=sys.stderr)
+        return USAGE
+    if isinstance(error, QiskitError):
+        print(f"qiskit-modes: failed: {error.message}", file=sys.stderr)
+        return FAILED
+    raise error
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def print_json(data: Mapping[str, Any]) -> int:
+    """Print an answer as JSON, and return the exit code of success."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+    return 0
+
+
+def print_text(thing: object) -> int:
+    """Print an answer for people, and return the exit code of success."""
+    from rich.console import Console
+
+    make_output_robust()
+    Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty()).print(thing)
+    return 0
+
+
+def make_output_robust() -> None:
+    """Have a terminal or file print a question mark where it cannot show a character."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def positive(text: str) -> float:
+    """Parse a number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers within limits."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {least} to {most}, found {text!r}"
+            )
+        return number
+
+    return parse

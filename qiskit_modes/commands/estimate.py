@@ -1,0 +1,139 @@
+"""``qiskit-modes estimate``: what hardware would charge for a circuit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from qiskit_modes.commands.common import (
+    Commands,
+    add_json,
+    positive,
+    print_json,
+    print_text,
+    whole,
+)
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    estimate = commands.add_parser(
+        "estimate",
+        help="what hardware would charge for a circuit, as job, batch and session",
+        description=(
+            "Estimate the usage of a job by IBM's published formula, with the durations of the "
+            "backend. The circuit is transpiled if it needs to be. In Python: "
+            "qiskit_modes.estimate_usage."
+        ),
+        epilog="example: qiskit-modes estimate bell.qasm --backend ibm_torino --shots 10000",
+    )
+    estimate.add_argument("file", metavar="FILE", help="circuits: .qasm (OpenQASM 2 or 3) or .qpy")
+    estimate.add_argument(
+        "--backend",
+        default="ibm_torino",
+        metavar="NAME",
+        help="see `qiskit-modes backends` (default: %(default)s)",
+    )
+    estimate.add_argument(
+        "--shots", type=whole(1, 100_000_000), metavar="N", help="of a sampler (default: 4096)"
+    )
+    estimate.add_argument(
+        "--observable",
+        metavar="PAULIS",
+        help="for an estimator: Pauli terms such as ZZ,XX,IY; coefficients do not matter",
+    )
+    estimate.add_argument(
+        "--precision", type=positive, metavar="X", help="of an estimator (default: 0.015625)"
+    )
+    estimate.add_argument(
+        "--jobs",
+        type=whole(1, 1_000_000),
+        default=1,
+        metavar="N",
+        help="how many such jobs, one after another (default: %(default)s)",
+    )
+    estimate.add_argument(
+        "--thinking-time",
+        default="0s",
+        metavar="TIME",
+        help="between a result and the next job, such as 2s (default: %(default)s)",
+    )
+    estimate.add_argument(
+        "--classical-time",
+        default="0s",
+        metavar="TIME",
+        help="for which the service compiles and post-processes each job (default: %(default)s)",
+    )
+    add_json(estimate)
+    estimate.set_defaults(run=_estimate)
+
+
+def _estimate(parsed: argparse.Namespace) -> int:
+    from qiskit_modes.planning.estimate import estimate_usage
+    from qiskit_modes.service import LocalService
+
+    backend = LocalService().backend(parsed.backend)
+    circuits = _read(Path(parsed.file))
+    estimate = estimate_usage(
+        [_pub(circuit, backend, parsed.observable) for circuit in circuits],
+        backend,
+        primitive="sampler" if parsed.observable is None else "estimator",
+        shots=parsed.shots,
+        precision=parsed.precision,
+        jobs=parsed.jobs,
+        classical_time=parsed.classical_time,
+        thinking_time=parsed.thinking_time,
+    )
+    return print_json(estimate.to_dict()) if parsed.json else print_text(str(estimate))
+
+
+def _read(path: Path) -> list[Any]:
+    from qiskit import qpy
+    from qiskit.exceptions import QiskitError
+
+    from qiskit_modes.exceptions import InvalidInputError
+
+    try:
+        if path.suffix.lower() == ".qpy":
+            with path.open("rb") as file:
+                return list(qpy.load(file))
+        return [_from_qasm(path.read_text(encoding="utf-8"))]
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror or error}") from error
+    except (QiskitError, ValueError) as error:
+        text = getattr(error, "message", None) or str(error)
+        raise InvalidInputError(f"{path} holds no circuit that can be read: {text}") from error
+
+
+def _from_qasm(text: str) -> Any:
+    from qiskit import QuantumCircuit, qasm3
+
+    from qiskit_modes.exceptions import InvalidInputError
+
+    if "OPENQASM 3" not in text:
+        return QuantumCircuit.from_qasm_str(text)
+    try:
+        return qasm3.loads(text)
+    except ImportError as error:
+        raise InvalidInputError(
+            "reading OpenQASM 3 needs `pip install qiskit_qasm3_import`; a .qpy file needs nothing"
+        ) from error
+
+
+def _pub(circuit: Any, backend: Any, observable: str | None) -> tuple[Any, ...]:
+    """Return a PUB of a circuit; of parameters any values do, since none changes the time."""
+    from qiskit import generate_preset_pass_manager
+    from qiskit.quantum_info import SparsePauliOp
+
+    if observable is None and not circuit.num_clbits:
+        circuit = circuit.measure_all(inplace=False)
+    passes = generate_preset_pass_manager(1, backend=backend, seed_transpiler=0)
+    isa = passes.run(circuit)
+    values = [0.1] * isa.num_parameters
+    if observable is None:
+        return (isa, values)
+    terms = [term.strip().upper() for term in observable.split(",")]
+    return (isa, SparsePauliOp(terms).apply_layout(isa.layout), values)

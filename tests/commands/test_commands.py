@@ -1,0 +1,246 @@
+"""The commands of the command line: what they print, and how they end."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
+
+from qiskit_modes import SamplerV2, Session, record
+from qiskit_modes.cli import main
+from qiskit_modes.commands import doctor
+from qiskit_modes.planning import Recording
+from qiskit_modes.testing import Scenario
+
+COMMANDS = ("demo", "backends", "estimate", "record", "compare", "timeline", "doctor")
+
+BELL = """OPENQASM 2.0;
+include "qelib1.inc";
+qreg q[2]; creg c[2];
+h q[0]; cx q[0], q[1];
+measure q -> c;
+"""
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """The file of a recording of ten jobs in a session, each 20 s after the one before."""
+    path = tmp_path / "run.json"
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    scenario = Scenario(compile_time=10, quantum_time=3, post_process_time=2)
+    with scenario, record(path), Session(AerSimulator()):
+        for number in range(10):
+            SamplerV2().run([circuit]).result()
+            if number < 9:
+                scenario.clock.advance(20)
+    return str(path)
+
+
+def said(capsys):
+    """What was printed, with single blanks."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_text_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"example: qiskit-modes {command}" in said(capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command):
+    code = (
+        "import sys\n"
+        "from qiskit_modes.cli import main\n"
+        f"try: main([{command!r}, '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'qiskit', 'numpy', 'scipy', 'plotly', 'simpy', 'rich', 'loky'}\n"
+        "print('imported:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "imported: []" in done.stdout
+
+
+def test_compare_as_a_table(recording, capsys):
+    assert main(["compare", recording, "--times", "recorded", "--price-per-minute", "90"]) == 0
+    text = said(capsys)
+    assert "session 5.5 min 0 s 30 s 5.5 min 495.00" in text
+    assert "Use job mode: nothing else is faster" in text
+
+
+def test_compare_as_data(recording, capsys):
+    arguments = ["--json", "--traffic", "60", "--seeds", "2", "--plan", "premium"]
+    assert main(["compare", recording, *arguments, "--compile-time", "5s"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [mode["mode"] for mode in data["modes"]] == ["job", "batch", "session"]
+    assert data["replays"] == 2
+    assert "Each job is compiled for 5 s" in " ".join(data["assumptions"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "nowhere.json"], "cannot read nowhere.json: No such file or directory"),
+        (["timeline", "nowhere.json"], "cannot read nowhere.json"),
+        (["record", "run.json", "nowhere.py"], "there is no script nowhere.py"),
+        (["estimate", "nowhere.qasm"], "cannot read nowhere.qasm"),
+        (["demo", "--backend", "fake_atlantis", "--quiet"], "No backend matches"),
+    ],
+)
+def test_what_cannot_be_used_is_exit_code_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert f"qiskit-modes: error: {message}" in captured.err
+    assert captured.out == ""
+
+
+def test_bad_arguments_of_compare_are_named(recording, capsys):
+    assert main(["compare", recording, "--plan", "gold"]) == 2
+    assert "plan must be one of open" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["compare", recording, "--price-per-minute", "-1"])
+    assert "expected a number above 0, found '-1'" in capsys.readouterr().err
+
+
+def test_a_timeline_is_written_beside_its_recording(recording, capsys, tmp_path):
+    assert main(["timeline", recording]) == 0
+    assert said(capsys) == f"Wrote {tmp_path / 'run.html'}"
+    assert "10 jobs in a session" in (tmp_path / "run.html").read_text()
+
+
+def test_a_timeline_as_a_trace(recording, capsys, tmp_path):
+    target = tmp_path / "trace.json"
+    assert main(["timeline", recording, "--save", str(target), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"written": str(target), "jobs": 10}
+    assert json.loads(target.read_text())["traceEvents"]
+
+
+def test_a_timeline_never_overwrites_its_recording(recording, capsys):
+    assert main(["timeline", recording, "--save", recording]) == 2
+    assert "is the recording itself" in capsys.readouterr().err
+    assert Recording.load(recording).jobs
+
+
+def test_backends_are_listed(capsys):
+    assert main(["backends", "--min-qubits", "130", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["backends"]
+    torino = next(row for row in rows if row["name"] == "fake_torino")
+    assert torino["qubits"] == 133
+    assert torino["two_qubit_gate"] == "cz"
+    assert 0 < torino["two_qubit_error"] < 0.02
+    assert torino["rep_delay_seconds"] == 250e-6
+    assert main(["backends", "--min-qubits", "130"]) == 0
+    assert "fake_torino 133 cz 0." in said(capsys)
+
+
+def test_the_estimate_of_a_file(tmp_path, capsys):
+    path = tmp_path / "bell.qasm"
+    path.write_text(BELL)
+    command = ["estimate", str(path), "--backend", "fake_manila", "--shots", "8000"]
+    assert main([*command, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["executions"] == 8000
+    assert data["quick_seconds"] == pytest.approx(4.8)
+    assert data["seconds"] == pytest.approx(2 + 8000 * 262e-6, rel=0.02)
+    assert main([*command, "--jobs", "10", "--thinking-time", "3s"]) == 0
+    assert "Estimated usage on fake_manila, 10 jobs: as job" in said(capsys)
+
+
+def test_the_estimate_of_observables(tmp_path, capsys):
+    path = tmp_path / "ansatz.qpy"
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("a"), 0)
+    circuit.cx(0, 1)
+    with path.open("wb") as file:
+        qpy.dump(circuit, file)
+    command = ["estimate", str(path), "--backend", "fake_manila", "--json"]
+    assert main([*command, "--observable", "ZZ,XX,IZ", "--precision", "0.1"]) == 0
+    assert json.loads(capsys.readouterr().out)["executions"] == 200
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["executions"] == 4096
+
+
+def test_what_is_no_circuit_is_said(tmp_path, capsys):
+    path = tmp_path / "bell.qasm"
+    path.write_text("nonsense")
+    assert main(["estimate", str(path)]) == 2
+    assert "holds no circuit that can be read" in capsys.readouterr().err
+
+
+SCRIPT = """
+import sys
+from helper import circuit
+from qiskit_aer import AerSimulator
+from qiskit_modes import SamplerV2
+
+if __name__ == "__main__":
+    assert sys.argv[1:] == ["--loud"]
+    SamplerV2(AerSimulator()).run([circuit()]).result()
+    sys.exit(3)
+"""
+
+HELPER = """
+from qiskit import QuantumCircuit
+
+def circuit():
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    return circuit
+"""
+
+
+def test_a_script_is_recorded_as_it_is(tmp_path, capsys):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "helper.py").write_text(HELPER)
+    target = tmp_path / "run.json"
+    before = list(sys.path)
+    assert main(["record", str(target), str(tmp_path / "script.py"), "--loud"]) == 3
+    assert f"Recorded 1 job in {target}" in capsys.readouterr().err
+    assert [job.outcome for job in Recording.load(target).jobs] == ["completed"]
+    assert sys.path == before
+    sys.modules.pop("helper")
+
+
+def test_a_script_without_jobs_is_told_so(tmp_path, capsys):
+    (tmp_path / "script.py").write_text("raise SystemExit('no more')")
+    assert main(["record", str(tmp_path / "run.json"), str(tmp_path / "script.py")]) == 1
+    err = capsys.readouterr().err
+    assert "no more" in err
+    assert "submitted no job" in err
+
+
+def test_the_doctor_finds_nothing_wrong(capsys):
+    assert main(["doctor", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert {check["name"] for check in data["checks"]} == {
+        "imports",
+        "worker process",
+        "noise",
+        "locks",
+        "pictures",
+    }
+    assert all(check["passed"] for check in data["checks"])
+    assert data["facts"]["qiskit-aer"]
+
+
+def test_the_doctor_says_what_is_wrong_and_goes_on(capsys, monkeypatch):
+    def broken():
+        raise OSError("no processes left")
+
+    checks = {
+        "worker process": broken,
+        "noise": lambda: (False, "too quiet"),
+        "locks": doctor._locks,
+    }
+    monkeypatch.setattr(doctor, "_CHECKS", checks)
+    assert main(["doctor"]) == 1
+    text = said(capsys)
+    assert "FAILED worker process: OSError: no processes left" in text
+    assert "FAILED noise: too quiet" in text
+    assert "ok locks: 12 jobs had the QPU one at a time" in text
