@@ -244,12 +244,13 @@ class Session:
         """Return everything that is known of the session.
 
         Returns:
-            A dictionary with the service's keys: ``id``, ``backend_name``, ``interactive_timeout``,
-            ``max_time`` and ``active_timeout`` in seconds, ``state`` (open, active, inactive or
-            closed), ``accepting_jobs``, ``last_job_started``, ``last_job_completed``,
-            ``started_at``, ``closed_at`` and ``activated_at`` as ISO times or None, ``mode``
-            (``"dedicated"`` or ``"batch"``), ``usage_time`` in seconds or None, and ``timestamps``,
-            a list of ``{"status": ..., "timestamp": ...}``, one for every state it has entered.
+            A dictionary that has the service's keys ``id``, ``backend_name``,
+            ``interactive_timeout``, ``max_time`` and ``active_timeout`` in seconds, ``state``
+            (open, active, inactive or closed), ``accepting_jobs``, ``last_job_started``,
+            ``last_job_completed``, ``started_at``, ``closed_at`` and ``activated_at`` as ISO times
+            or None, ``mode`` (``"dedicated"`` or ``"batch"``), ``usage_time`` in seconds or None,
+            and ``timestamps``, a list of ``{"status": ..., "timestamp": ...}``, one for every state
+            it has entered.
         """
         return self._runtime.uninterrupted(self._details)
 

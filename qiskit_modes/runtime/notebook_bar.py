@@ -8,39 +8,48 @@ from typing import Any
 
 from qiskit_modes.runtime.outlook import Outlook, clock_face
 
-__all__ = ["NotebookBar", "in_notebook"]
+__all__ = ["NotebookBar", "notebook_bar"]
 
 
-def in_notebook() -> bool:
-    """Return whether this process is the kernel of a notebook."""
+def notebook_bar() -> NotebookBar | None:
+    """Return the bar of this process, or None if it is not the kernel of a notebook."""
+    return _bar if type(_shell()).__name__ == "ZMQInteractiveShell" else None
+
+
+def _shell() -> Any:
     ipython = sys.modules.get("IPython")  # whoever is in a notebook has imported it
-    shell = None if ipython is None else ipython.get_ipython()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return None if ipython is None else ipython.get_ipython()
 
 
 class NotebookBar:
-    """The bar, below the cell that waits. Draws and erases may come from any thread."""
+    """The bar, below the cell that waits. Draws and erases may come from any thread.
+
+    A cell has one bar, however often it comes and goes, so that no empty outputs are left behind.
+    """
 
     def __init__(self) -> None:
         self._handle: Any = None
+        self._cell: Any = None
 
     def draw(self, outlook: Outlook, seconds: float) -> None:
         """See `qiskit_modes.runtime.progress.Surface`."""
-        self._put(_html(outlook, seconds))
+        from IPython.display import HTML, display
+
+        html, cell = HTML(_html(outlook, seconds)), getattr(_shell(), "execution_count", None)
+        if self._handle is None or cell != self._cell:
+            self._handle, self._cell = display(html, display_id=True), cell
+        else:
+            self._handle.update(html)
 
     def erase(self) -> None:
         """See `qiskit_modes.runtime.progress.Surface`."""
+        from IPython.display import HTML
+
         if self._handle is not None:
-            self._put("")
-            self._handle = None
+            self._handle.update(HTML(""))
 
-    def _put(self, html: str) -> None:
-        from IPython.display import HTML, display
 
-        if self._handle is None:
-            self._handle = display(HTML(html), display_id=True)
-        else:
-            self._handle.update(HTML(html))
+_bar = NotebookBar()
 
 
 def _html(outlook: Outlook, seconds: float) -> str:

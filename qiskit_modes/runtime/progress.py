@@ -87,10 +87,10 @@ class Surface(Protocol):
 
 def find_surface() -> Surface | None:
     """Return the terminal or notebook of this process, or None if its output goes elsewhere."""
-    from qiskit_modes.runtime.notebook_bar import NotebookBar, in_notebook
+    from qiskit_modes.runtime.notebook_bar import notebook_bar
     from qiskit_modes.runtime.terminal_line import TerminalLine
 
-    return NotebookBar() if in_notebook() else TerminalLine.on(sys.stderr)
+    return notebook_bar() or TerminalLine.on(sys.stderr)
 
 
 class Progress:

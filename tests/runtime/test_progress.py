@@ -6,7 +6,7 @@ import pytest
 
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime import progress as progress_module
-from qiskit_modes.runtime.notebook_bar import NotebookBar, in_notebook
+from qiskit_modes.runtime.notebook_bar import NotebookBar, notebook_bar
 from qiskit_modes.runtime.outlook import Limit, Outlook
 from qiskit_modes.runtime.progress import SETTING, show_progress
 from qiskit_modes.runtime.steps import Durations, SimulatedSteps
@@ -250,30 +250,41 @@ def test_its_thread_lives_no_longer_than_what_it_shows(monkeypatch):
     runtime_is_gone(before)
 
 
-def test_a_notebook_gets_a_bar_of_html(monkeypatch):
+def test_a_cell_of_a_notebook_gets_one_bar_of_html(monkeypatch):
     put = []
 
     class Handle:
         def update(self, html):
-            put.append(html.data)
+            put.append(("same", html.data))
 
     def display(html, *, display_id):
         assert display_id is True
-        put.append(html.data)
+        put.append(("new", html.data))
         return Handle()
 
+    class Shell:
+        execution_count = 1
+
     monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("qiskit_modes.runtime.notebook_bar._shell", lambda: Shell)
     bar = NotebookBar()
     bar.erase()
     bar.draw(Outlook("batch <1f>", 3, 12, "free", Limit(61.0, "its limit")), 5.0)
-    bar.draw(Outlook("batch 1f", 4, None, "free", None), 6.0)
     bar.erase()
-    assert put[0] == (
-        '<small><b>batch &lt;1f&gt;</b> <progress value="3" max="12"></progress> 3/12 jobs done · '
-        "QPU: free · its limit in 1:01 · 0:05</small>"
+    bar.draw(Outlook("batch 1f", 4, None, "free", None), 6.0)
+    Shell.execution_count = 2
+    bar.draw(Outlook("batch 1f", 0, None, "free", None), 7.0)
+    bar_of_html = (
+        '<small><b>batch &lt;1f&gt;</b> <progress value="3" max="12"></progress> '
+        "3/12 jobs done · QPU: free · its limit in 1:01 · 0:05</small>"
     )
-    assert put[1:] == ["<small><b>batch 1f</b> · 4 jobs done · QPU: free · 0:06</small>", ""]
+    assert put == [
+        ("new", bar_of_html),
+        ("same", ""),
+        ("same", "<small><b>batch 1f</b> · 4 jobs done · QPU: free · 0:06</small>"),
+        ("new", "<small><b>batch 1f</b> · QPU: free · 0:07</small>"),
+    ]
 
 
 def test_a_script_is_no_notebook():
-    assert not in_notebook()
+    assert notebook_bar() is None
