@@ -20,7 +20,8 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
     UserWarning
     └── QiskitModesWarning
         ├── ModeWarning                      a job does not run in the mode one might expect
-        └── OutstandingJobsWarning           jobs were cancelled because the program ended
+        ├── OutstandingJobsWarning           jobs were cancelled because the program ended
+        └── UnsupportedOptionWarning         an option is ignored, where a setting allows that
 
 IBM's own exceptions that are raised as they are: ``RuntimeJobFailureError``,
 ``RuntimeJobMaxTimeoutError``, ``RuntimeJobTimeoutError``, ``RuntimeInvalidStateError``,
@@ -49,6 +50,7 @@ __all__ = [
     "SimulationTooLargeError",
     "UnsupportedCircuitError",
     "UnsupportedOptionError",
+    "UnsupportedOptionWarning",
     "WorkerDiedError",
 ]
 
@@ -138,3 +140,7 @@ class ModeWarning(QiskitModesWarning):
 
 class OutstandingJobsWarning(QiskitModesWarning):
     """Jobs that had not finished were cancelled because the program ended."""
+
+
+class UnsupportedOptionWarning(QiskitModesWarning):
+    """An option cannot be honoured and is ignored, because a setting says not to refuse it."""

@@ -4,13 +4,46 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Collection
 
-from qiskit_modes.exceptions import QiskitModesWarning
+from qiskit_modes.exceptions import (
+    QiskitModesWarning,
+    UnsupportedOptionError,
+    UnsupportedOptionWarning,
+)
 
-__all__ = ["STRICT", "warn"]
+__all__ = ["STRICT", "UNSUPPORTED_OPTIONS", "unsupported_options", "warn"]
 
 STRICT = "QISKIT_MODES_STRICT"
 """Name of the environment variable: set to anything but 0, this package's warnings are errors."""
+
+UNSUPPORTED_OPTIONS = "QISKIT_MODES_UNSUPPORTED_OPTIONS"
+"""Name of the environment variable: set to "warn", options that cannot be honoured are ignored with
+a warning, and are no errors."""
+
+
+def unsupported_options(sentences: Collection[str], *, stacklevel: int) -> None:
+    """Refuse options that cannot be honoured, or warn where the setting says so.
+
+    Args:
+        sentences: One for each such option: its name, the reason, and what to do.
+        stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
+
+    Raises:
+        UnsupportedOptionError: If there is any.
+
+    Warns:
+        UnsupportedOptionWarning: Instead of the error, for each of them.
+    """
+    if not sentences:
+        return
+    if os.environ.get(UNSUPPORTED_OPTIONS) == "warn":
+        for sentence in sentences:
+            warn(f"{sentence} It is ignored.", UnsupportedOptionWarning, stacklevel=stacklevel + 1)
+        return
+    several = len(sentences) > 1
+    count = f"{len(sentences)} of the options cannot be honoured. " if several else ""
+    raise UnsupportedOptionError(count + " ".join(sentences))
 
 
 def warn(message: str, category: type[QiskitModesWarning], *, stacklevel: int) -> None:

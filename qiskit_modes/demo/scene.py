@@ -150,6 +150,8 @@ class Scene:
             estimator = EstimatorV2(
                 options={
                     "default_shots": self.settings.shots,
+                    # Nothing is mitigated: the searches are to meet the noise as it is.
+                    "resilience_level": 0,
                     # The same shots for every energy: without that, optimizers chase the dice.
                     "simulator": {"seed_simulator": self.settings.seed + number},
                     "environment": {"job_tags": [optimizer.method]},

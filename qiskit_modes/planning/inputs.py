@@ -14,9 +14,10 @@ from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliO
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.estimation import estimator_steps
+from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs, coerce_sampler_pubs
-from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.primitives.sampling import check_sampler_options, sampler_steps
 from qiskit_modes.runtime.steps import Steps
 
 __all__ = ["JobInputs", "read_job"]
@@ -56,6 +57,7 @@ def read_job(
         inputs = coerce_sampler_pubs(
             pubs, backend, shots=shots, default_shots=resolved.default_shots
         )
+        check_sampler_options(inputs, resolved, backend, stacklevel=2)
         return JobInputs(kind, sampler_steps(inputs, resolved, backend), resolved.rep_delay)
     if kind == "estimator":
         if shots is not None:
@@ -63,7 +65,7 @@ def read_job(
                 'shots are a sampler\'s; for an estimator pass options={"default_shots": ...}, or '
                 "a precision"
             )
-        choices = resolve_estimator_options(options)
+        choices = with_noise_of_layers(resolve_estimator_options(options), backend)
         pairs = coerce_estimator_pubs(
             pubs,
             backend,
@@ -71,6 +73,7 @@ def read_job(
             default_precision=choices.default_precision,
             default_shots=choices.default_shots,
         )
+        check_estimation(pairs, choices, backend, stacklevel=2)
         return JobInputs(kind, estimator_steps(pairs, choices, backend), choices.rep_delay)
     raise InvalidInputError(f'primitive must be "sampler" or "estimator", not {primitive!r}')
 

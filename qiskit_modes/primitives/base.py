@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -17,7 +18,8 @@ from qiskit_modes.exceptions import (
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_limits import check_size
-from qiskit_modes.primitives.options import options_as_dict
+from qiskit_modes.primitives.job_log import JobLog, logged
+from qiskit_modes.primitives.option_input import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
@@ -137,10 +139,11 @@ class Primitive:
                 QiskitModesWarning,
                 stacklevel=3,
             )
+        log = JobLog(getattr(options, "log_level", logging.WARNING))
         record = JobRecord(
             id=str(uuid.uuid4()),
             qpu=resolution.runtime.qpu(resolution.backend),
-            steps=steps,
+            steps=logged(steps, log),
             backend=resolution.backend,
             instance=instance,
             mode=resolution.mode,
@@ -148,7 +151,12 @@ class Primitive:
             primitive_id=self._primitive_id,
             inputs={**inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
-            private=self.request is not None and self.request.private,
+            private=(
+                self.request.private
+                if self.request is not None
+                else getattr(options, "private", False)
+            ),
+            log=log,
             request=self.request,
             usage_estimation_seconds=quick_estimate(options.rep_delay, executions),
             executions=executions,

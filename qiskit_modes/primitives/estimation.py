@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from qiskit_ibm_runtime.results import EstimatorPubResult
 
 from qiskit_modes.primitives.basis_change import measured_in, measurement_register_name
 from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, make_plan
 from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
 from qiskit_modes.primitives.observables import PauliTerm
@@ -23,6 +24,7 @@ from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.parities import expectation_values
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.sampling import draw_seed
+from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 
@@ -52,7 +54,12 @@ def estimator_steps(
         options: What of the user's options acts.
         backend: The backend to simulate.
     """
-    job = _EstimatorJob(tuple(inputs), draw_seed(options.seed), options, backend)
+    seed = draw_seed(options.seed)
+    if options.mitigates:
+        from qiskit_modes.primitives.mitigated_estimation import mitigated_estimator_steps
+
+        return mitigated_estimator_steps(inputs, options, backend, seed)
+    job = _EstimatorJob(tuple(inputs), seed, options, backend)
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
@@ -60,9 +67,29 @@ def estimator_steps(
     )
 
 
-def count_executions(inputs: Sequence[EstimatorInput]) -> int:
-    """Return how often a circuit is executed for all PUBs, bases, parameter sets and shots."""
-    return sum(each.shots * sum(len(sets) for sets in _plan_of(each).sets) for each in inputs)
+def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) -> int:
+    """Return how often a circuit is executed for all PUBs, bases, parameter sets and shots.
+
+    What probabilistic error cancellation adds is not known before its circuits are prepared, and
+    is not counted.
+    """
+    resilience, twirling = options.resilience, options.twirling
+    copies = 1
+    if resilience.zne_mitigation:
+        factors = resilience.zne.noise_factors
+        copies = 3 if factors == "auto" else len(factors)
+    executions = 0
+    calibrations = {}
+    for each in inputs:
+        number, shots = 1, each.shots
+        if twirling.enabled:
+            number, shots = twirling.divide(each.shots, for_pec=resilience.pec_mitigation)
+        configurations = sum(len(sets) for sets in _plan_of(each).sets)
+        executions += number * shots * configurations * copies
+        if resilience.measure_mitigation:
+            learning = resilience.measure_noise_learning.num_randomizations
+            calibrations[each.shots] = shots * (number if learning == "auto" else int(learning))
+    return executions + sum(calibrations.values())
 
 
 def estimator_executions(
@@ -113,17 +140,19 @@ class _EstimatorJob:
         runs = []
         self._compiled = []
         instructions = instruction_set_of(self._backend)
+        simulated = simulated_backend(self._backend, self._options.noise_model)
         for each in self._inputs:
             plan = _plan_of(each)
             per_basis = []
             for basis, sets in zip(plan.bases, plan.sets, strict=True):
                 measured, content = _measured_circuit(each, basis, instructions)
-                compiled = compile_circuit(measured, self._backend, content=content)
+                compiled = compile_circuit(measured, simulated, content=content)
                 circuits[compiled.key] = compiled
                 runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
                 per_basis.append(compiled.metadata)
             register = measurement_register_name(each.circuit)
-            self._compiled.append(_CompiledPub(plan, register, _summary(per_basis)))
+            simulation = {"num_bases": len(per_basis), **summary(per_basis)}
+            self._compiled.append(_CompiledPub(plan, register, simulation))
         return Program(circuits, tuple(runs), self._seed)
 
     def post_process(
@@ -136,18 +165,7 @@ class _EstimatorJob:
             _pub_result(each, compiled, runs)
             for each, compiled in zip(self._inputs, self._compiled, strict=True)
         ]
-        metadata = {
-            "version": 2,
-            "resilience_level": self._options.resilience_level,
-            "resilience": {
-                "measure_mitigation": False,
-                "zne_mitigation": False,
-                "pec_mitigation": False,
-            },
-            "twirling": {"enable_gates": False, "enable_measure": False},
-            "dynamical_decoupling": {"enable": False},
-            "simulation": {"seed_simulator": self._seed},
-        }
+        metadata = job_metadata(self._options, self._inputs, self._seed)
         return PrimitiveResult(results, metadata)
 
 
@@ -171,16 +189,6 @@ def _measured_circuit(
         measured = circuit, fingerprint(circuit)
         instructions.measured_circuits.put(key, measured)
     return measured
-
-
-def _summary(per_basis: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say once what all bases have in common, and only what differs as a list."""
-    summary: dict[str, Any] = {"num_bases": len(per_basis)}
-    for key in per_basis[0] if per_basis else ():
-        values = [each.get(key) for each in per_basis]
-        same = all(value == values[0] for value in values)
-        summary[key] = values[0] if same else values
-    return summary
 
 
 def _pub_result(
@@ -210,6 +218,7 @@ def _pub_result(
         "target_precision": pub.precision,
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "executor": None,
         "simulation": compiled.simulation,
     }
     return EstimatorPubResult(data, metadata=metadata)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
+from qiskit.circuit import CircuitInstruction
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers import EstimatorPubLike
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.options_models import EstimatorOptions
 
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.estimation import count_executions, estimator_steps
+from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
+from qiskit_modes.primitives.finalized import finalize_estimator_options
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import coerce_estimator_options, resolve_estimator_options
+from qiskit_modes.primitives.option_input import coerce_estimator_options
+from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 
 __all__ = ["EstimatorV2"]
@@ -51,6 +56,29 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     def _coerce_options(options: Any) -> EstimatorOptions:
         return coerce_estimator_options(options)
 
+    def finalize_options(self) -> EstimatorOptions:
+        """Return a copy of the options in which every technique is on or off."""
+        return finalize_estimator_options(self.options, stacklevel=2)
+
+    def find_unique_layers(
+        self, pubs: Iterable[EstimatorPubLike], types: Literal["gates", "all"] = "gates"
+    ) -> list[CircuitInstruction]:
+        """Return each layer once that the circuits of PUBs are boxed into, by the options.
+
+        Their noise, in the same order, is what ``layer_noise_model`` takes.
+
+        Args:
+            pubs: The PUBs.
+            types: "gates" for layers of gates, "all" for those of measurements too.
+
+        Raises:
+            InvalidInputError: If a circuit cannot be boxed.
+        """
+        from qiskit_modes.primitives.unique_layers import estimator_layers
+
+        circuits = [EstimatorPub.coerce(pub).circuit for pub in pubs]
+        return estimator_layers(circuits, resolve_estimator_options(self.options), types)
+
     def run(
         self,
         pubs: Iterable[EstimatorPubLike],
@@ -75,7 +103,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_estimator_options(self.options)
+        options = resolve_estimator_options(self.options, stacklevel=2)
+        options = with_noise_of_layers(options, resolution.backend)
         inputs = coerce_estimator_pubs(
             pubs,
             resolution.backend,
@@ -83,10 +112,11 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             default_precision=options.default_precision,
             default_shots=options.default_shots,
         )
+        check_estimation(inputs, options, resolution.backend, stacklevel=2)
         return self._submit(
             resolution,
             options,
             estimator_steps(inputs, options, resolution.backend),
             inputs={"pubs": [each.pub for each in inputs]},
-            executions=count_executions(inputs),
+            executions=count_executions(inputs, options),
         )

@@ -31,6 +31,7 @@ _MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
 
 _CHECKED_CIRCUITS = 1024  # a few dozen bytes each
 _MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
+_TEMPLATES = 256  # some 100 kB each
 # One line, because Qiskit's errors print their message as a Python literal.
 _TRANSPILE_HINT = (
     "Transpile it first, with qiskit.transpiler: isa_circuit = "
@@ -61,7 +62,7 @@ class InstructionSet:
 
     It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
     estimation makes of a circuit (by its content key) and a basis in the gates of this backend, and
-    the content key of that.
+    the content key of that; ``templates`` what randomisation and mitigation make of circuits.
 
     Args:
         name: The backend's name, for messages.
@@ -81,6 +82,7 @@ class InstructionSet:
         self.measured_circuits: BoundedCache[
             tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
         ] = BoundedCache(_MEASURED_CIRCUITS)
+        self.templates: BoundedCache[Hashable, Any] = BoundedCache(_TEMPLATES)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
@@ -139,6 +141,12 @@ class InstructionSet:
                     self._check_block(inner, outer, rzz_angles)
 
     def _unsupported(self, name: str, qubits: tuple[int, ...]) -> str:
+        if name == "box":
+            return (
+                f"The circuit has a box on qubits {', '.join(map(str, qubits))}, and primitives "
+                "take circuits without boxes: twirling makes boxes of its own. Remove the boxes, "
+                "or run the boxed circuit as an item of a QuantumProgram with the Executor."
+            )
         where = f"on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
         if name in self._names:
             why = f"{self.name} has '{name}', but not on these qubits"

@@ -271,7 +271,13 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         record = self._record
         match self.status():
             case "DONE":
-                return record.result
+                try:
+                    return record.read_result()
+                except LookupError:
+                    raise RuntimeInvalidStateError(
+                        f"The result of job {record.id} is gone: the job is private, and its "
+                        "result can be read once. Keep what the first result() returns."
+                    ) from None
             case "CANCELLED":
                 raise RuntimeInvalidStateError(
                     f"Unable to retrieve result for job {record.id}. Job was cancelled."
@@ -344,11 +350,16 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         return {"quantum_seconds": self._record.usage_estimation_seconds}
 
     def logs(self) -> str:
-        """Return the states that it has been in, a line each, with their times."""
+        """Return the states that it has been in, a line each, with their times.
+
+        With the option ``environment.log_level`` at ``"INFO"`` or ``"DEBUG"`` there are further
+        lines about its steps.
+        """
         if not self.in_final_state():
             logger.warning("Job logs are only available after the job finishes.")
         story = list(self._record.core.story)
-        return "".join(f"{iso(self._clock.utc(at))} {state}\n" for at, state in story)
+        lines = [f"{iso(self._clock.utc(at))} {state}" for at, state in story]
+        return "".join(f"{line}\n" for line in sorted([*lines, *self._record.log], key=_time))
 
     @property
     def _clock(self) -> Clock:
@@ -358,3 +369,8 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     def _ran_too_long(self) -> bool:
         outcome = self._record.core.outcome
         return isinstance(outcome, Cancelled) and outcome.code == RAN_TOO_LONG.code
+
+
+def _time(line: str) -> str:
+    """Return with what a line of a log begins; lines of the same time keep their order."""
+    return line.split(maxsplit=1)[0]

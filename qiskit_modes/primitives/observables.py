@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import SparseObservable
 
 from qiskit_modes.exceptions import InvalidInputError
 
-__all__ = ["PauliSums", "PauliTerm", "coerce_observables", "flatten"]
+__all__ = ["PauliSums", "PauliTerm", "coerce_observables", "flatten", "on_qubits"]
 
 PauliTerm = tuple[tuple[int, ...], str]
 """Qubits in ascending order, and one letter of X, Y, Z for each; ``((), "")`` is the identity."""
@@ -136,3 +138,26 @@ def flatten(observables: ObservablesArray) -> PauliSums:
         term_ends=term_ends,
         observable_ends=np.cumsum([0, *(len(each) - 1 for each in ends)]),
     )
+
+
+def on_qubits(sums: PauliSums, qubits: Sequence[int]) -> ObservablesArray:
+    """Return observables as Qiskit has them, on some of their qubits.
+
+    Args:
+        sums: The observables.
+        qubits: Which qubits: all on which any of them acts, at least.
+    """
+    place = np.zeros(sums.num_qubits, dtype=np.uint32)
+    place[list(qubits)] = np.arange(len(qubits))
+    indices = place[sums.qubits]
+    array = np.empty(sums.shape, dtype=object)
+    for number, (first, last) in enumerate(pairwise(sums.observable_ends.tolist())):
+        start, stop = sums.term_ends[first], sums.term_ends[last]
+        array.flat[number] = SparseObservable.from_raw_parts(
+            len(qubits),
+            sums.coefficients[first:last].astype(complex),
+            sums.letters[start:stop],
+            indices[start:stop],
+            sums.term_ends[first : last + 1] - start,
+        )
+    return ObservablesArray(array if sums.shape else array.item())

@@ -1,33 +1,19 @@
-"""Which options act, which values mean "off", and why every other one is refused.
+"""Which options cannot be honoured, which have no effect as they stand, and what to do about it.
 
-An option that a user set acts or is refused by name; none is dropped in silence. A value is no
-request, and accepted, if it is what happens anyway: upstream's default where that default asks for
-nothing, or "off". Options that only tune a feature are accepted too, and have no effect, as soon as
-the feature is switched off explicitly.
+An option that a user set acts or is refused by name; none is dropped in silence. Options that only
+tune a feature are refused while the feature is off, because they would have no effect, unless the
+feature was switched off explicitly: then it is plain that they wait for it to be switched on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["ACTING", "SetOption", "refusals", "set_options"]
-
-ACTING = frozenset(
-    {
-        "default_precision",
-        "default_shots",
-        "environment.job_tags",
-        "environment.max_execution_time",
-        "execution.rep_delay",
-        "max_execution_time",
-        "simulator.seed_simulator",
-    }
-)
-"""The options that act, as dotted paths; ``rep_delay`` acts on the estimate of usage."""
+__all__ = ["SetOption", "refusals", "set_options"]
 
 
 @dataclass(frozen=True)
@@ -46,104 +32,84 @@ class SetOption:
 
 @dataclass(frozen=True)
 class _Feature:
-    """Something that cannot be had here, the options that ask for it, and those that tune it."""
+    """Something that can be switched on, and the options that tune it."""
 
-    reason: str
-    """Why it is refused; starts a clause."""
+    name: str
+    """What it is, for messages."""
 
-    switches: tuple[str, ...] = ()
-    """Options that switch it on; False and None mean off."""
+    switches: tuple[str, ...]
+    """Options that switch it on."""
 
-    tuning: tuple[str, ...] = ()
+    tuning: tuple[str, ...]
     """Options, or groups of options, that say how it works once it is on."""
 
     by_level: bool = False
-    """True if ``resilience_level=0`` switches it off where no switch is set."""
+    """True if ``resilience_level`` decides where no switch is set."""
 
 
 _FEATURES = (
+    _Feature("the twirling of gates", ("twirling.enable_gates",), ("twirling.group",), True),
     _Feature(
-        "Pauli twirling is not available",
+        "twirling",
         ("twirling.enable_gates", "twirling.enable_measure"),
         ("twirling",),
         by_level=True,
     ),
+    _Feature("dynamical decoupling", ("dynamical_decoupling.enable",), ("dynamical_decoupling",)),
     _Feature(
-        "dynamical decoupling is not available",
-        ("dynamical_decoupling.enable",),
-        ("dynamical_decoupling",),
-    ),
-    _Feature(
-        "measurement error mitigation is not available",
+        "measurement error mitigation",
         ("resilience.measure_mitigation",),
         ("resilience.measure_noise_learning",),
         by_level=True,
     ),
     _Feature(
-        "probabilistic error cancellation is not available",
-        ("resilience.pec_mitigation",),
-        ("resilience.pec",),
+        "probabilistic error cancellation", ("resilience.pec_mitigation",), ("resilience.pec",)
     ),
     _Feature(
-        "zero-noise extrapolation is not available",
+        "zero-noise extrapolation",
         ("resilience.zne_mitigation",),
         ("resilience.zne",),
         by_level=True,
     ),
+    _Feature("the noise of layers", ("simulator.layer_noise_model",), ("simulator.warn_absent",)),
 )
 
-_LAYER_NOISE = (
-    "the noise is that of the backend, and noise models of layers are not simulated",
-    "Leave it unset; to change the noise, pass AerSimulator(noise_model=...) as the backend",
-)
-_NO_HARDWARE = "it describes hardware that a simulated backend does not have"
+_NO_SCHEDULE = "a simulation has no schedule of its own to report"
 
-# Single options: why, and what to do.
-_OTHERS = {
-    "resilience_level": (
-        "error mitigation is not available, and results are not mitigated",
-        "Set resilience_level=0, or leave it unset, which means 0 here",
-    ),
-    "resilience.layer_noise_model": _LAYER_NOISE,
-    "simulator.layer_noise_model": _LAYER_NOISE,
-    "simulator.angle_decimals": (
-        "angles are simulated as they are and never rounded",
-        "Leave it unset, or round the angles of the circuit",
-    ),
-    "simulator.warn_absent": (
-        "it belongs to layer_noise_model, which is not simulated",
-        "Leave it unset",
-    ),
+# What cannot be honoured: the value that is no request, why, and what to do.
+_REFUSED: dict[str, tuple[Any, str, str]] = {
     "execution.init_qubits": (
-        "every shot starts in the ground state",
+        True,
+        "every shot of the simulation starts in the ground state",
         "Leave it unset or set it to True",
     ),
-    "execution.scheduler_timing": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "execution.stretch_values": (_NO_HARDWARE, "Leave it unset or set it to False"),
+    "execution.scheduler_timing": (False, _NO_SCHEDULE, "Leave it unset or set it to False"),
+    "execution.stretch_values": (
+        False,
+        "stretches are resolved for hardware only",
+        "Leave it unset or set it to False",
+    ),
     "execution.meas_type": (
+        "classified",
         "the simulation gives classified bits, and no readout signals",
         'Leave it unset or set it to "classified"',
     ),
-    "environment.log_level": (
-        "jobs run on this computer and write no log of their own",
-        "Leave it unset; this package logs through Python's logging",
+    "environment.image": (
+        None,
+        "jobs run in the installed packages and in no image",
+        "Leave it unset",
     ),
-    "environment.private": (
-        "nothing leaves this computer, and inputs stay readable on the job",
-        "Leave it unset or set it to False",
+    "experimental": (
+        {},
+        "experimental options of the service are not known here",
+        "Leave it empty",
     ),
-    "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
-    "experimental": ("experimental options of the service are not known here", "Leave it empty"),
 }
 
-_EMPTY_MEANS_OFF = frozenset(
-    {
-        "experimental",
-        "resilience.layer_noise_model",
-        "resilience_level",
-        "simulator.layer_noise_model",
-    }
-)
+_GROUPS_IN_EXPERIMENTAL = {
+    "scheduler_timing": (_NO_SCHEDULE, "Leave it out"),
+    "stretch_values": ("stretches are resolved for hardware only", "Leave it out"),
+}
 
 
 def set_options(options: BaseModel) -> Iterator[SetOption]:
@@ -164,47 +130,54 @@ def _walk(model: BaseModel, prefix: str) -> Iterator[SetOption]:
             yield SetOption(prefix + name, value, is_default)
 
 
-def refusals(options: BaseModel) -> list[str]:
-    """Return one sentence for each option that was set and can be neither honoured nor ignored."""
+def refusals(options: BaseModel, is_on: Mapping[str, bool]) -> dict[str, str]:
+    """Return, by its path, a sentence for each option that can be neither honoured nor ignored.
+
+    Args:
+        options: The options, as the user set them.
+        is_on: For each switch whether what it switches is on in the end.
+    """
     chosen = {option.path: option for option in set_options(options)}
-    sentences = []
+    sentences = {}
     for path, option in chosen.items():
-        if path in ACTING or (option.is_default and path != "resilience_level"):
+        if option.is_default:
+            continue
+        if path in _REFUSED:
+            off, reason, remedy = _REFUSED[path]
+            if option.value != off:
+                sentences[path] = _sentence(path, option.value, reason, remedy)
             continue
         feature = _feature_of(path)
-        if feature is not None:
-            if path in feature.switches:
-                means_off = not option.value
-            else:
-                means_off = _is_switched_off(feature, chosen)
-            why = (feature.reason, _how_to_switch_off(feature, path))
-        else:
-            means_off = not option.value and path in _EMPTY_MEANS_OFF
-            why = _OTHERS.get(path, ("it is not known here", "Leave it unset"))
-        if not means_off:
-            reason, remedy = why
-            sentences.append(f"{path}={option.value!r} is not supported: {reason}. {remedy}.")
+        if feature is None or any(is_on[switch] for switch in feature.switches):
+            continue
+        if not _is_switched_off(feature, chosen):
+            switches = " or ".join(feature.switches)
+            sentences[path] = (
+                f"{path}={option.value!r} has no effect: {feature.name} is off. Switch it on with "
+                f"{switches}, or leave {path} unset."
+            )
     return sentences
 
 
+def _sentence(path: str, value: Any, reason: str, remedy: str) -> str:
+    if path == "experimental" and set(value) == {"execution"}:
+        inner = value["execution"]
+        if isinstance(inner, Mapping) and inner and set(inner) <= set(_GROUPS_IN_EXPERIMENTAL):
+            reason, remedy = _GROUPS_IN_EXPERIMENTAL[min(inner)]
+    return f"{path}={value!r} is not supported: {reason}. {remedy}."
+
+
 def _feature_of(path: str) -> _Feature | None:
+    """Return the feature that an option tunes; None for a switch and for what tunes none."""
+    if any(path in feature.switches for feature in _FEATURES):
+        return None
     for feature in _FEATURES:
-        if path in feature.switches or any(path.startswith(f"{each}.") for each in feature.tuning):
+        if any(path == each or path.startswith(f"{each}.") for each in feature.tuning):
             return feature
     return None
 
 
-def _is_switched_off(feature: _Feature, chosen: dict[str, SetOption]) -> bool:
+def _is_switched_off(feature: _Feature, chosen: Mapping[str, SetOption]) -> bool:
     """Return True if the user said that the feature is off, and not only nothing about it."""
-    switches = [chosen[path].value for path in feature.switches if path in chosen]
-    level = chosen.get("resilience_level")
-    if feature.by_level and level is not None and level.value == 0:
-        return not any(switches)
-    return len(switches) == len(feature.switches) and all(value is False for value in switches)
-
-
-def _how_to_switch_off(feature: _Feature, path: str) -> str:
-    off = " and ".join(f"{each}=False" for each in feature.switches)
-    if path in feature.switches:
-        return f"Leave it unset or set {path}=False"
-    return f"Leave it unset, or set {off}, and it has no effect"
+    said = [path for path in feature.switches if path in chosen]
+    return len(said) == len(feature.switches) or (feature.by_level and "resilience_level" in chosen)

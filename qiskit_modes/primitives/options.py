@@ -1,56 +1,46 @@
-"""A user's options: read, checked, and reduced to what acts.
+"""A user's options: checked, with nothing left open, and reduced to what a job needs.
 
-Options are upstream's public models (`qiskit_ibm_runtime.options_models`) or dictionaries of the
-same form, so that a script keeps them when it moves to hardware. They are read when ``run()`` is
-called, so that what was assigned to them in the meantime counts; the values taken from them are a
-copy. Which options act, and why the others are refused, stands in `option_rules`.
+Options are read when ``run()`` is called, so that what was assigned to them in the meantime counts;
+the values taken from them are a copy. Which options are refused, and why, stands in `option_rules`.
 """
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import difflib
+import logging
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+from qiskit_ibm_runtime.options_models import (
+    DynamicalDecouplingOptions,
+    EstimatorOptions,
+    ResilienceOptions,
+    SamplerOptions,
+)
 
-from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.option_rules import refusals, set_options
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.finalized import (
+    finalize_estimator_options,
+    finalize_sampler_options,
+    switches_of,
+)
+from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
+from qiskit_modes.primitives.option_rules import refusals
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
+from qiskit_modes.primitives.twirling import Twirling
+from qiskit_modes.warn import unsupported_options
 
 __all__ = [
     "ResolvedEstimatorOptions",
     "ResolvedSamplerOptions",
     "check_tags",
-    "coerce_estimator_options",
-    "coerce_sampler_options",
-    "options_as_dict",
     "resolve_estimator_options",
     "resolve_sampler_options",
 ]
 
 DEFAULT_SHOTS = 4096
 """What the service takes when a sampler's ``default_shots`` is None."""
-
-Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
-
-# Names of older options, and what took their place.
-_MOVED = {
-    "simulator.noise_model": "pass AerSimulator(noise_model=...) as the backend instead",
-    "simulator.basis_gates": "pass a backend that has these gates instead",
-    "simulator.coupling_map": "pass a backend that has this coupling map instead",
-    "seed_estimator": "use simulator.seed_simulator",
-    "seed_simulator": "use simulator.seed_simulator",
-    "shots": "use default_shots",
-    "precision": "use default_precision",
-    "job_tags": "use environment.job_tags",
-    "optimization_level": "transpile circuits before passing them",
-}
 
 
 @dataclass(frozen=True)
@@ -61,16 +51,52 @@ class _Common:
     job_tags: tuple[str, ...]
     """``environment.job_tags``."""
 
+    private: bool
+    """``environment.private``: inputs are hidden, and the result can be read once."""
+
+    log_level: int
+    """``environment.log_level``, as a number of Python's logging."""
+
     max_execution_time_seconds: int | None
     """``max_execution_time``, or the deprecated one of ``environment``; None: no limit given."""
 
     rep_delay: float | None
     """``execution.rep_delay`` in seconds, for the estimate of usage; None for the usual one."""
 
+    twirling: Twirling
+    """``twirling``."""
+
+    dynamical_decoupling: DynamicalDecouplingOptions | None
+    """``dynamical_decoupling``; None if it is off."""
+
+    angle_decimals: int | None
+    """``simulator.angle_decimals`` where the user set it; None: angles are not rounded."""
+
+    layer_noise_model: tuple[tuple[Any, Any], ...] | None
+    """``simulator.layer_noise_model``: noise that acts on layers, beside that of the backend."""
+
+    warn_absent: bool
+    """``simulator.warn_absent``: warn about layers without an entry in the noise of layers."""
+
+    noise_model: Any
+    """``simulator.noise_model`` of the older options: it replaces the backend's; or None."""
+
+    report: Mapping[str, Any] = field(compare=False)
+    """All options with nothing left open, for the result's metadata."""
+
+    @property
+    def changes_circuits(self) -> bool:
+        """Whether a circuit is executed otherwise than as it is: randomised, or decoupled."""
+        return (
+            self.twirling.enabled
+            or self.dynamical_decoupling is not None
+            or self.layer_noise_model is not None
+        )
+
 
 @dataclass(frozen=True)
 class ResolvedSamplerOptions(_Common):
-    """What acts of a sampler's options; shares nothing with them."""
+    """What a sampler's job needs to know; shares nothing with what a user may change."""
 
     default_shots: int = DEFAULT_SHOTS
     """Shots for what specifies none."""
@@ -78,7 +104,13 @@ class ResolvedSamplerOptions(_Common):
 
 @dataclass(frozen=True)
 class ResolvedEstimatorOptions(_Common):
-    """What acts of an estimator's options; shares nothing with them."""
+    """What an estimator's job needs to know; shares nothing with what a user may change."""
+
+    resilience: ResilienceOptions
+    """``resilience``, with every technique on or off."""
+
+    resilience_level: int = 1
+    """``resilience_level``."""
 
     default_precision: float = 0.015625
     """Target precision for what specifies none."""
@@ -86,43 +118,27 @@ class ResolvedEstimatorOptions(_Common):
     default_shots: int | None = None
     """If not None, it replaces ``default_precision``."""
 
-    resilience_level: int = 0
-    """Always 0: nothing is mitigated."""
-
-
-def coerce_sampler_options(options: SamplerOptions | Mapping[str, Any] | None) -> SamplerOptions:
-    """Return options as upstream's model; a model is returned as it is, not copied.
-
-    Args:
-        options: A model, a dictionary, upstream's older dataclass, or None for the defaults.
-
-    Raises:
-        InvalidInputError: If an option does not exist or a value does not fit it.
-    """
-    return _coerce(options, SamplerOptions)
-
-
-def coerce_estimator_options(
-    options: EstimatorOptions | Mapping[str, Any] | None,
-) -> EstimatorOptions:
-    """Return options as upstream's model; a model is returned as it is, not copied.
-
-    Args:
-        options: A model, a dictionary, upstream's older dataclass, or None for the defaults.
-
-    Raises:
-        InvalidInputError: If an option does not exist or a value does not fit it.
-    """
-    return _coerce(options, EstimatorOptions)
+    @property
+    def mitigates(self) -> bool:
+        """Whether a technique is on that takes more than measuring the observables."""
+        resilience = self.resilience
+        return bool(
+            self.changes_circuits
+            or self.angle_decimals is not None
+            or resilience.measure_mitigation
+            or resilience.zne_mitigation
+            or resilience.pec_mitigation
+        )
 
 
 def resolve_sampler_options(
-    options: SamplerOptions | Mapping[str, Any] | None,
+    options: SamplerOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
 ) -> ResolvedSamplerOptions:
-    """Check all options as they are now, and return what acts.
+    """Check all options as they are now, and return what a job needs.
 
     Args:
         options: See `coerce_sampler_options`.
+        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -133,20 +149,24 @@ def resolve_sampler_options(
         0
     """
     model = coerce_sampler_options(options)
-    common = _resolve_common(model)
+    final = finalize_sampler_options(model)
+    _refuse_unsupported(model, final, stacklevel + 1)
     shots = DEFAULT_SHOTS if model.default_shots is None else model.default_shots
     return ResolvedSamplerOptions(
-        **common, default_shots=validate_shots(shots, "The option default_shots")
+        **_resolve_common(final),
+        default_shots=validate_shots(shots, "The option default_shots"),
+        report=final.model_dump(),
     )
 
 
 def resolve_estimator_options(
-    options: EstimatorOptions | Mapping[str, Any] | None,
+    options: EstimatorOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
 ) -> ResolvedEstimatorOptions:
-    """Check all options as they are now, and return what acts.
+    """Check all options as they are now, and return what a job needs.
 
     Args:
         options: See `coerce_estimator_options`.
+        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -157,26 +177,54 @@ def resolve_estimator_options(
         100
     """
     model = coerce_estimator_options(options)
-    common = _resolve_common(model)
+    final = finalize_estimator_options(model, stacklevel=stacklevel + 1)
+    _refuse_unsupported(model, final, stacklevel + 1)
     shots = model.default_shots
     return ResolvedEstimatorOptions(
-        **common,
+        **_resolve_common(final),
         default_precision=validate_precision(
             model.default_precision, "The option default_precision"
         ),
         default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
+        resilience=final.resilience,
+        resilience_level=final.resilience_level,
+        report=final.model_dump(exclude={"resilience": {"layer_noise_model"}}),
     )
 
 
-def _resolve_common(model: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
-    if refused := refusals(model):
-        count = f"{len(refused)} of the options cannot be honoured. " if len(refused) > 1 else ""
-        raise UnsupportedOptionError(count + " ".join(refused))
+def _refuse_unsupported(
+    model: SamplerOptions | EstimatorOptions,
+    final: SamplerOptions | EstimatorOptions,
+    stacklevel: int,
+) -> None:
+    sentences = refusals(model, switches_of(final))
+    unsupported_options(list(sentences.values()), stacklevel=stacklevel + 1)
+
+
+def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
+    twirling, decoupling, simulator = final.twirling, final.dynamical_decoupling, final.simulator
+    layers = simulator.layer_noise_model
+    rounds = "angle_decimals" in simulator.model_fields_set
     return {
-        "seed": _seed(model.simulator.seed_simulator),
-        "job_tags": check_tags(model.environment.job_tags, "The option environment.job_tags"),
-        "max_execution_time_seconds": _max_execution_time(model),
-        "rep_delay": _rep_delay(model.execution.rep_delay),
+        "seed": _seed(simulator.seed_simulator),
+        "job_tags": check_tags(final.environment.job_tags, "The option environment.job_tags"),
+        "private": bool(final.environment.private),
+        "log_level": logging.getLevelNamesMapping()[final.environment.log_level],
+        "max_execution_time_seconds": _max_execution_time(final),
+        "rep_delay": _rep_delay(final.execution.rep_delay),
+        "twirling": Twirling(
+            gates=bool(twirling.enable_gates),
+            measure=bool(twirling.enable_measure),
+            group=twirling.group,
+            num_randomizations=twirling.num_randomizations,
+            shots_per_randomization=twirling.shots_per_randomization,
+            strategy=twirling.strategy,
+        ),
+        "dynamical_decoupling": decoupling if decoupling.enable else None,
+        "angle_decimals": simulator.angle_decimals if rounds else None,
+        "layer_noise_model": None if layers is None else tuple(layers),
+        "warn_absent": simulator.warn_absent,
+        "noise_model": getattr(simulator, "noise_model", None),
     }
 
 
@@ -207,18 +255,6 @@ def check_tags(tags: Any, what: str = "job tags") -> tuple[str, ...]:
     return tuple(tags)
 
 
-def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
-    """Return what was set of some options, however it was set, in the form of a dictionary."""
-    tree: dict[str, Any] = {}
-    for option in set_options(options):
-        *parents, name = option.path.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[name] = copy.deepcopy(option.value)
-    return tree
-
-
 def _max_execution_time(model: SamplerOptions | EstimatorOptions) -> int | None:
     seconds, name = model.max_execution_time, "max_execution_time"
     if seconds is None:
@@ -231,79 +267,3 @@ def _max_execution_time(model: SamplerOptions | EstimatorOptions) -> int | None:
             f"The option {name} must be a positive number of whole seconds, not {seconds!r}."
         )
     return seconds
-
-
-def _coerce(options: Any, model: type[Model]) -> Model:
-    if options is None:
-        return model()
-    if isinstance(options, model):
-        return options
-    if not isinstance(options, Mapping):
-        options = _legacy_as_dict(options, model)
-    try:
-        return model(**options)
-    except ValidationError as error:
-        raise InvalidInputError(_explain(error, model)) from None
-    except TypeError as error:  # a key that is no string
-        raise InvalidInputError(f"The options cannot be read: {error}.") from error
-
-
-def _legacy_as_dict(options: Any, model: type[BaseModel]) -> dict[str, Any]:
-    """Return what was set in one of upstream's older option classes, which are dataclasses."""
-    kind = type(options)
-    is_legacy = kind.__module__.startswith("qiskit_ibm_runtime.options.")
-    if is_legacy and kind.__name__ == model.__name__ and not isinstance(options, BaseModel):
-        return _changed_fields(options)
-    raise InvalidInputError(
-        f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, not "
-        f"{kind.__module__}.{kind.__qualname__}."
-    )
-
-
-def _changed_fields(options: Any) -> dict[str, Any]:
-    defaults = type(options)()
-    changed: dict[str, Any] = {}
-    for field in dataclasses.fields(options):
-        value, default = getattr(options, field.name), getattr(defaults, field.name)
-        if dataclasses.is_dataclass(value):
-            if nested := _changed_fields(value):
-                changed[field.name] = nested
-        elif value is not default and value != default and not field.name.startswith("_"):
-            changed[field.name] = value
-    return changed
-
-
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
-    lines = []
-    known = list(_all_paths(model, ""))
-    for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"There is no option {path}: {_advice(path, known)}")
-            continue
-        # Behind the name of an option pydantic says which of its types it tried.
-        path = next((each for each in known if f"{path}.".startswith(f"{each}.")), path)
-        lines.append(f"{path}={problem['input']!r} does not fit: {problem['msg']}.")
-    return f"{model.__name__}: " + " ".join(dict.fromkeys(lines))
-
-
-def _advice(path: str, known: list[str]) -> str:
-    if path in _MOVED:
-        return f"{_MOVED[path]}."
-    by_leaf: dict[str, list[str]] = {}
-    for each in known:
-        by_leaf.setdefault(each.rsplit(".", 1)[-1], []).append(each)
-    leaf = path.rsplit(".", 1)[-1]
-    near = [full for name in difflib.get_close_matches(leaf, by_leaf, 3) for full in by_leaf[name]]
-    if near:
-        return f"did you mean {' or '.join(near[:3])}?"
-    group = path.rpartition(".")[0]
-    siblings = [each for each in known if each.rpartition(".")[0] == group]
-    return f"the options are {', '.join(siblings)}."
-
-
-def _all_paths(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.default, BaseModel):
-            yield from _all_paths(type(field.default), f"{prefix}{name}.")
-        yield f"{prefix}{name}"

@@ -101,6 +101,11 @@ class EstimatorInput:
         """The shape of the PUB: observables and parameter values broadcast together."""
         return tuple(self.pub.shape)
 
+    @property
+    def parameter_shape(self) -> tuple[int, ...]:
+        """The shape of the parameter values alone."""
+        return tuple(self.pub.parameter_values.shape)
+
 
 def coerce_sampler_pubs(
     pubs: Iterable[Any], backend: BackendV2, *, shots: int | None, default_shots: int

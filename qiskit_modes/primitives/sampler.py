@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
+from qiskit.circuit import CircuitInstruction
 from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers import SamplerPubLike
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_ibm_runtime.options_models import SamplerOptions
 
 from qiskit_modes.primitives.base import Primitive
+from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import coerce_sampler_options, resolve_sampler_options
+from qiskit_modes.primitives.option_input import coerce_sampler_options
+from qiskit_modes.primitives.options import resolve_sampler_options
 from qiskit_modes.primitives.pubs import coerce_sampler_pubs
-from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.primitives.sampling import (
+    check_sampler_options,
+    count_sampler_executions,
+    sampler_steps,
+)
 
 __all__ = ["SamplerV2"]
 
@@ -51,6 +59,29 @@ class SamplerV2(Primitive, BaseSamplerV2):
     def _coerce_options(options: Any) -> SamplerOptions:
         return coerce_sampler_options(options)
 
+    def finalize_options(self) -> SamplerOptions:
+        """Return a copy of the options in which every technique is on or off."""
+        return finalize_sampler_options(self.options)
+
+    def find_unique_layers(
+        self, pubs: Iterable[SamplerPubLike], types: Literal["gates", "all"] = "gates"
+    ) -> list[CircuitInstruction]:
+        """Return each layer once that the circuits of PUBs are boxed into, by the options.
+
+        Their noise, in the same order, is what ``layer_noise_model`` takes.
+
+        Args:
+            pubs: The PUBs.
+            types: "gates" for layers of gates, "all" for those of measurements too.
+
+        Raises:
+            InvalidInputError: If a circuit cannot be boxed.
+        """
+        from qiskit_modes.primitives.unique_layers import sampler_layers
+
+        circuits = [SamplerPub.coerce(pub).circuit for pub in pubs]
+        return sampler_layers(circuits, resolve_sampler_options(self.options), types)
+
     def run(
         self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None, dry_run: bool = False
     ) -> RuntimeJobV2:
@@ -71,14 +102,15 @@ class SamplerV2(Primitive, BaseSamplerV2):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_sampler_options(self.options)
+        options = resolve_sampler_options(self.options, stacklevel=2)
         inputs = coerce_sampler_pubs(
             pubs, resolution.backend, shots=shots, default_shots=options.default_shots
         )
+        check_sampler_options(inputs, options, resolution.backend, stacklevel=2)
         return self._submit(
             resolution,
             options,
             sampler_steps(inputs, options, resolution.backend),
             inputs={"pubs": [each.pub for each in inputs]},
-            executions=sum(each.shots * len(each.parameter_values) for each in inputs),
+            executions=count_sampler_executions(inputs, options),
         )

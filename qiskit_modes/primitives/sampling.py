@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +15,18 @@ from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
 
 from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+from qiskit_modes.warn import unsupported_options
 
-__all__ = ["draw_seed", "sampler_executions", "sampler_steps"]
+__all__ = [
+    "check_sampler_options",
+    "count_sampler_executions",
+    "draw_seed",
+    "sampler_executions",
+    "sampler_steps",
+]
 
 
 def sampler_steps(
@@ -35,7 +44,13 @@ def sampler_steps(
         options: What of the user's options acts.
         backend: The backend to simulate.
     """
-    job = _SamplerJob(tuple(inputs), draw_seed(options.seed), backend)
+    seed = draw_seed(options.seed)
+    if options.changes_circuits or options.angle_decimals is not None:
+        from qiskit_modes.primitives.randomised_sampling import randomised_sampler_steps
+
+        return randomised_sampler_steps(inputs, options, backend, seed)
+    backend = simulated_backend(backend, options.noise_model)
+    job = _SamplerJob(tuple(inputs), seed, options, backend)
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
@@ -52,6 +67,50 @@ def sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions
     ]
 
 
+def check_sampler_options(
+    inputs: Sequence[SamplerInput],
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+    *,
+    stacklevel: int = 1,
+) -> None:
+    """Raise if PUBs, options and backend do not go together.
+
+    Args:
+        inputs: The PUBs.
+        options: The options.
+        backend: The backend that the job is for.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If an option would have no effect.
+        InvalidInputError: Naming the PUB and what to change.
+    """
+    simulated_backend(backend, options.noise_model)
+    if options.layer_noise_model is not None and not options.twirling.enabled:
+        sentence = (
+            "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "
+            "nothing is twirled. Set twirling.enable_gates=True, or leave it unset."
+        )
+        unsupported_options([sentence], stacklevel=stacklevel + 1)
+    if options.changes_circuits:
+        from qiskit_modes.primitives.randomised_sampling import check_randomised_sampling
+
+        check_randomised_sampling(inputs, options, backend, stacklevel=stacklevel + 1)
+
+
+def count_sampler_executions(
+    inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions
+) -> int:
+    """Return how often a circuit is executed for all PUBs, parameter sets and shots."""
+    twirling = options.twirling
+    return sum(
+        len(each.parameter_values)
+        * (math.prod(twirling.divide(each.shots)) if twirling.enabled else each.shots)
+        for each in inputs
+    )
+
+
 def draw_seed(seed: int | None) -> int:
     """Return the user's seed (0 is one), or a new random one."""
     return secrets.randbits(63) if seed is None else seed
@@ -60,9 +119,16 @@ def draw_seed(seed: int | None) -> int:
 class _SamplerJob:
     """What compilation finds out and post-processing needs."""
 
-    def __init__(self, inputs: tuple[SamplerInput, ...], seed: int, backend: BackendV2) -> None:
+    def __init__(
+        self,
+        inputs: tuple[SamplerInput, ...],
+        seed: int,
+        options: ResolvedSamplerOptions,
+        backend: BackendV2,
+    ) -> None:
         self._inputs = inputs
         self._seed = seed
+        self._options = options
         self._backend = backend
         self._simulations: list[dict[str, Any]] = []
 
@@ -98,6 +164,9 @@ class _SamplerJob:
         spans = [DoubleSliceSpan(span.start, span.stop, parts)] if parts else []
         metadata = {
             "version": 2,
+            "options": self._options.report,
+            "shots": self._inputs[0].shots,
+            "executor": None,
             "execution": {"execution_spans": ExecutionSpans(spans)},
             "simulation": {"seed_simulator": self._seed},
         }
@@ -120,6 +189,7 @@ def _pub_result(
     metadata = {
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "executor": None,
         "simulation": simulation,
     }
     return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)

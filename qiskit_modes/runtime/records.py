@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,6 +115,9 @@ class JobRecord:
     """What was passed to ``run()``; None once it has been dropped."""
     tags: list[str] = field(default_factory=list)
     private: bool = False
+    """Whether its inputs are hidden, and its result can be read once only."""
+    log: Iterable[str] = ()
+    """Lines that its steps wrote, each beginning with its time."""
     usage_estimation_seconds: float | None = None
     executions: int = 0
     """How often it executes a circuit, all circuits together."""
@@ -140,8 +143,25 @@ class JobRecord:
     """The program as it is divided among workers, while that is needed."""
     gathering: Gathering | None = None
     """The pieces' way through the workers, while they are under way."""
+    _unread: list[None] = field(default_factory=lambda: [None])
+    """Empty once the result of a private job has been read."""
     finished: threading.Event = field(default_factory=threading.Event)
     """Set when its outcome is decided and what came of it can be read."""
+
+    def read_result(self) -> Any:
+        """Return the result; that of a private job is gone afterwards.
+
+        Raises:
+            LookupError: If the job is private and its result has been read.
+        """
+        if not self.private:
+            return self.result
+        try:
+            self._unread.pop()  # one of several threads that read at once gets it
+        except IndexError:
+            raise LookupError from None
+        result, self.result = self.result, None
+        return result
 
     def take_simulated_step(self) -> bool:
         """Take away the simulated step that is under way; return whether there was one.

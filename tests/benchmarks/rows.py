@@ -82,7 +82,7 @@ def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
     from qiskit_modes.primitives import estimation
 
-    options = resolve_estimator_options({"default_shots": SHOTS})
+    options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
     (pub,) = coerce_estimator_pubs(
         [vqe.pub()],
         vqe.backend,
@@ -122,7 +122,7 @@ def mode_layer():
     """P4: what the modes add to a job over its program run directly in the worker."""
     backend = FakeTorino()
     vqe, runtime = VQE(backend), default_runtime()
-    options = resolve_estimator_options({"default_shots": SHOTS})
+    options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
     inputs = coerce_estimator_pubs(
         [vqe.pub()], backend, precision=None, default_precision=0.1, default_shots=SHOTS
     )

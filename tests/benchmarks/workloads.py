@@ -34,7 +34,7 @@ class VQE:
 
     def ours(self, session, options=None):
         """Return a function that runs one iteration in ``session``."""
-        options = options or {"default_shots": SHOTS}
+        options = {"default_shots": SHOTS, "resilience_level": 0, **(options or {})}
         estimator = qiskit_modes.EstimatorV2(mode=session, options=options)
         return lambda: estimator.run([self.pub()]).result()
 

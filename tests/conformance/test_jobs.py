@@ -407,14 +407,19 @@ def test_l23_the_cause_of_a_failure(world):
     assert raised.value.__cause__ is boom
 
 
-def test_l25_private_jobs_are_refused_by_name(world):
-    with pytest.raises(UnsupportedOptionError, match="private"):
-        world.run(world.backend, environment={"private": True})
+def test_l25_the_result_of_a_private_job_can_be_read_once(world):
+    job = world.run(world.backend, environment={"private": True})
+    world.until(1)
+    assert job.private
+    assert job.inputs == {}
+    assert len(job.result()) == 1
+    with pytest.raises(RuntimeInvalidStateError, match="read once"):
+        job.result()
 
 
 def test_l26_options_without_effect_are_refused_by_name(world):
     with pytest.raises(UnsupportedOptionError, match="dynamical_decoupling"):
-        world.run(world.backend, dynamical_decoupling={"enable": True})
+        world.run(world.backend, dynamical_decoupling={"sequence_type": "XY4"})
 
 
 def test_l27_dry_runs_are_refused_by_name(world):

@@ -63,7 +63,9 @@ def test_parameter_sets_and_pubs_multiply(ansatz):
 def test_an_estimator_counts_its_bases(ansatz):
     observable = SparsePauliOp(["ZZ", "IZ", "XX", "YI"])
     estimate = estimate_usage(
-        [(ansatz, observable, [[0.1], [0.2]])], BACKEND, {"default_shots": 100}
+        [(ansatz, observable, [[0.1], [0.2]])],
+        BACKEND,
+        {"default_shots": 100, "resilience_level": 0},
     )
     assert estimate.executions == 3 * 2 * 100
     assert sorted(each.purpose for each in estimate.circuits) == ["X0 X1", "Z0 Y1", "Z0 Z1"]
@@ -71,14 +73,20 @@ def test_an_estimator_counts_its_bases(ansatz):
     assert by_purpose["X0 X1"] > by_purpose["Z0 Z1"]
 
 
-def test_executions_are_those_that_the_job_counts(ansatz, measured):
+@pytest.mark.parametrize(
+    ("level", "executions"),
+    # Shapes (2,) and (2,) are zipped; mitigation takes multiples of 64 shots, and calibrates.
+    [(0, 2 * 100), (1, 2 * 128 + 128), (2, 3 * 2 * 128 + 128)],
+)
+def test_executions_are_those_that_the_job_counts(ansatz, measured, level, executions):
     observables = ["ZZ", "XX"]
     with Scenario():
-        estimator = EstimatorV2(BACKEND, options={"default_precision": 0.1})
+        options = {"default_precision": 0.1, "resilience_level": level}
+        estimator = EstimatorV2(BACKEND, options=options)
         job = estimator.run([(ansatz, observables, [[0.1], [0.2]])])
         sampled = SamplerV2(BACKEND).run([measured, (measured, None, 12)])
     planned = estimate_usage([(ansatz, observables, [[0.1], [0.2]])], BACKEND, estimator.options)
-    assert planned.executions == 2 * 100  # shapes (2,) and (2,) are zipped
+    assert planned.executions == executions
     assert planned.quick_seconds == pytest.approx(job.usage_estimation["quantum_seconds"])
     both = estimate_usage([measured, (measured, None, 12)], BACKEND)
     assert both.executions == 4096 + 12
@@ -143,17 +151,18 @@ def test_a_backend_without_durations_counts_typical_ones(measured):
 
 
 @pytest.mark.parametrize(
-    ("pubs", "options", "kind"),
+    ("pubs", "options"),
     [
-        ([(QuantumCircuit(1), "Z")], None, "Z0"),
-        ([(QuantumCircuit(1), ["Z", "X"])], {}, "Z0"),
-        ([(QuantumCircuit(1), {"Z": 2.0})], None, "Z0"),
-        ([(QuantumCircuit(1), np.array(["Z"]))], None, "Z0"),
-        ([(QuantumCircuit(1), SparsePauliOp("Z"))], EstimatorOptions(), "Z0"),
+        ([(QuantumCircuit(1), "Z")], None),
+        ([(QuantumCircuit(1), ["Z", "X"])], {}),
+        ([(QuantumCircuit(1), {"Z": 2.0})], None),
+        ([(QuantumCircuit(1), np.array(["Z"]))], None),
+        ([(QuantumCircuit(1), SparsePauliOp("Z"))], EstimatorOptions()),
     ],
 )
-def test_an_estimator_is_recognised(pubs, options, kind):
-    assert kind in [each.purpose for each in estimate_usage(pubs, BACKEND, options).circuits]
+def test_an_estimator_is_recognised(pubs, options):
+    purposes = [each.purpose for each in estimate_usage(pubs, BACKEND, options).circuits]
+    assert "calibration" in purposes
 
 
 def test_the_primitive_can_be_said(measured):
@@ -170,7 +179,9 @@ def test_shots_and_precision_belong_to_one_primitive_each(measured, ansatz):
         estimate_usage([measured], BACKEND, precision=0.1)
     with pytest.raises(InvalidInputError, match="default_shots"):
         estimate_usage([(ansatz, "ZZ", [0.1])], BACKEND, shots=10)
-    estimate = estimate_usage([(ansatz, "ZZ", [0.1])], BACKEND, precision=0.1)
+    estimate = estimate_usage(
+        [(ansatz, "ZZ", [0.1])], BACKEND, {"resilience_level": 0}, precision=0.1
+    )
     assert estimate.executions == 100
 
 

@@ -192,7 +192,8 @@ def test_estimates_know_the_circuits(scenario):
     circuit = QuantumCircuit(1)
     circuit.rz(Parameter("a"), 0)
     with record() as recorder:
-        job = EstimatorV2(backend).run([(circuit, ["Z", "X"], [[0.1], [0.2]])])
+        estimator = EstimatorV2(backend, options={"resilience_level": 0})
+        job = estimator.run([(circuit, ["Z", "X"], [[0.1], [0.2]])])
         job.result()
     (recorded,) = recorder.recording().jobs
     assert recorded.executions == 2 * 4096

@@ -116,7 +116,8 @@ def estimate() -> Callable[..., PrimitiveResult]:
         options: Any = None,
         programs: list[Program] | None = None,
     ) -> PrimitiveResult:
-        resolved = resolve_estimator_options(options)
+        # Nothing is mitigated unless a test says so.
+        resolved = resolve_estimator_options({"resilience_level": 0, **(options or {})})
         inputs = coerce_estimator_pubs(
             pubs,
             backend,

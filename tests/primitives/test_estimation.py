@@ -91,16 +91,20 @@ def test_default_shots_replace_the_default_precision(ideal, estimate: Estimate):
 def test_the_metadata_says_that_nothing_was_mitigated(ideal, estimate: Estimate):
     options = {"simulator": {"seed_simulator": 0}}
     result = estimate(ideal, [(ansatz(), OPERATOR, VALUES[0])], options=options)
+    off = {"measure_mitigation": False, "zne_mitigation": False, "pec_mitigation": False}
+    options_told = result.metadata.pop("options")
+    assert options_told["resilience"] == off
+    assert options_told["resilience_level"] == 0
+    assert options_told["simulator"]["seed_simulator"] == 0
     assert result.metadata == {
         "version": 2,
         "resilience_level": 0,
-        "resilience": {
-            "measure_mitigation": False,
-            "zne_mitigation": False,
-            "pec_mitigation": False,
-        },
+        "resilience": off,
         "twirling": {"enable_gates": False, "enable_measure": False},
         "dynamical_decoupling": {"enable": False},
+        "target_precision": 0.015625,
+        "shots": 4096,
+        "executor": None,
         "simulation": {"seed_simulator": 0},
     }
     simulation = result[0].metadata["simulation"]
@@ -138,7 +142,8 @@ def test_an_optimizers_iterations_reuse_the_measured_circuits(torino, estimator_
     sizes = []
     for values in VALUES[:3]:
         inputs = estimator_inputs([(circuit.copy(), operator, values)], torino)
-        estimator_steps(inputs, resolve_estimator_options(None), torino).compile()
+        options = resolve_estimator_options({"resilience_level": 0})
+        estimator_steps(inputs, options, torino).compile()
         sizes.append(len(known))
     assert sizes[0] == sizes[1] == sizes[2] >= 3
 

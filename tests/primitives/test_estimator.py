@@ -79,7 +79,7 @@ def test_observables_and_values_broadcast(ideal, timed):
     ],
 )
 def test_whose_precision_counts(ideal, timed, options, argument, own, shots):
-    estimator = EstimatorV2(mode=ideal, options=options)
+    estimator = EstimatorV2(mode=ideal, options={"resilience_level": 0, **(options or {})})
     job = estimator.run([(up(), "Z", None, own)], precision=argument)
     assert job.result(timeout=20)[0].metadata["shots"] == shots
 
@@ -94,16 +94,33 @@ def test_a_seed_reproduces(ideal, timed, seed):
     assert len({value() for _ in range(4)}) > 1
 
 
-def test_the_result_says_that_nothing_was_mitigated(ideal, timed):
-    metadata = EstimatorV2(mode=ideal).run([(up(), "Z")]).result(timeout=20).metadata
-    assert metadata["resilience_level"] == 0
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_the_result_says_what_was_mitigated(ideal, timed, level):
+    estimator = EstimatorV2(mode=ideal, options={"resilience_level": level})
+    metadata = estimator.run([(up(), "Z")]).result(timeout=20).metadata
+    assert metadata["resilience_level"] == level
+    assert metadata["resilience"]["measure_mitigation"] is (level > 0)
+    assert metadata["resilience"]["zne_mitigation"] is (level > 1)
+    assert metadata["twirling"]["enable_measure"] is (level > 0)
+    assert metadata["twirling"]["enable_gates"] is (level > 1)
+
+
+def test_measurements_are_mitigated_unless_something_else_is_said(ideal, timed):
+    assert EstimatorV2(mode=ideal).run([(up(), "Z")]).result().metadata["resilience_level"] == 1
 
 
 def test_the_estimate_counts_bases(ideal, timed):
-    estimator = EstimatorV2(mode=ideal, options={"default_shots": 1000})
+    estimator = EstimatorV2(mode=ideal, options={"default_shots": 1000, "resilience_level": 0})
     one, two = (estimator.run([(up(), o)]) for o in (["Z"], ["Z", "X"]))
     assert one.usage_estimation == {"quantum_seconds": pytest.approx(2.35)}
     assert two.usage_estimation == {"quantum_seconds": pytest.approx(2.7)}
+
+
+@pytest.mark.parametrize(("level", "executions"), [(1, 2 * 1024), (2, (3 + 1) * 1024)])
+def test_the_estimate_counts_what_mitigation_adds(ideal, timed, level, executions):
+    options = {"default_shots": 1000, "resilience_level": level}
+    job = EstimatorV2(mode=ideal, options=options).run([(up(), ["Z"])])
+    assert job.usage_estimation == {"quantum_seconds": pytest.approx(2 + executions * 0.35e-3)}
 
 
 @pytest.mark.parametrize("context", [Session, Batch])
@@ -119,6 +136,7 @@ def test_inside_a_block(manila, timed, context):
 def test_options_are_upstreams(ideal, timed):
     options = EstimatorOptions()
     options.default_shots = 16
+    options.resilience_level = 0
     estimator = EstimatorV2(mode=ideal, options=options)
     assert estimator.options is options
     assert estimator.run([(up(), "Z")]).result(timeout=20)[0].metadata["shots"] == 16
@@ -160,13 +178,6 @@ def test_bad_input_is_said_at_once_and_the_qpu_goes_on(manila, timed, case):
     assert isinstance(raised.value, IBMInputValueError)
     assert LocalService().jobs() == []
     estimator.run([(up(), "Z")]).result(timeout=20)
-
-
-@pytest.mark.parametrize("level", [1, 2])
-def test_mitigation_is_refused_by_name(manila, timed, level):
-    estimator = EstimatorV2(mode=manila, options={"resilience_level": level})
-    with pytest.raises(UnsupportedOptionError, match=f"resilience_level={level}"):
-        estimator.run([(up(), "Z")])
 
 
 def test_what_means_off_is_accepted(manila, timed):

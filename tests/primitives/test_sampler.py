@@ -236,9 +236,9 @@ def test_options_that_do_not_exist(manila, timed, options, error, name):
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"twirling": {"enable_gates": True}}, r"twirling\.enable_gates"),
-        ({"dynamical_decoupling": {"enable": True}}, r"dynamical_decoupling\.enable"),
-        ({"environment": {"private": True}}, r"environment\.private"),
+        ({"twirling": {"num_randomizations": 4}}, r"twirling\.num_randomizations"),
+        ({"execution": {"meas_type": "kerneled"}}, r"execution\.meas_type"),
+        ({"execution": {"init_qubits": False}}, r"execution\.init_qubits"),
         ({"default_shots": 0}, "default_shots"),
         ({"max_execution_time": 0}, "max_execution_time"),
     ],

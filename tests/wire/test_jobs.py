@@ -103,7 +103,7 @@ def test_an_option_that_cannot_be_honoured_is_named(api, bell):
     params = sampler_params(
         bell, options={"simulator": {"noise_model": {"__type__": "NoiseModel"}}}
     )
-    with pytest.raises(ApiError, match=r"no option simulator\.noise_model") as caught:
+    with pytest.raises(ApiError, match=r"simulator\.noise_model must be") as caught:
         api.submit_job("sampler", params, backend="ibm_manila")
     assert (caught.value.status, caught.value.code) == (400, Code.INVALID)
 

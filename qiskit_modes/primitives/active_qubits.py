@@ -1,0 +1,78 @@
+"""Working on the qubits that matter: a circuit without the others, and back on the device.
+
+What is boxed and randomised would carry gates for every qubit of the device, most of them idle. An
+idle qubit is joined to nothing and its outcome is not asked for, so it is left out beforehand. The
+bits that stay are the same objects, so that layers are recognised by upstream's identifiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from qiskit.circuit import Barrier, QuantumCircuit
+
+__all__ = ["narrowed", "used_qubits", "widened"]
+
+_WAITING = frozenset({"barrier", "delay"})
+
+
+def used_qubits(circuit: QuantumCircuit) -> set[int]:
+    """Return the indices of the qubits on which something happens."""
+    return {
+        circuit.find_bit(qubit).index
+        for instruction in circuit.data
+        if instruction.name not in _WAITING
+        for qubit in instruction.qubits
+    }
+
+
+def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
+    """Return a circuit on some of its qubits.
+
+    Args:
+        circuit: The circuit, not modified.
+        qubits: The qubits to keep, ascending: all on which something happens, at least.
+    """
+    if len(qubits) == circuit.num_qubits:
+        return circuit
+    kept = [circuit.qubits[index] for index in qubits]
+    narrow = QuantumCircuit(kept, circuit.clbits, global_phase=circuit.global_phase)
+    narrow.add_register(*circuit.cregs)
+    members = set(kept)
+    for instruction in circuit.data:
+        inside = [qubit for qubit in instruction.qubits if qubit in members]
+        if len(inside) == len(instruction.qubits):
+            narrow.append(instruction, copy=False)
+        elif inside and instruction.name == "barrier":
+            narrow.append(Barrier(len(inside), label=instruction.label), inside)
+    return narrow
+
+
+def widened(
+    circuit: QuantumCircuit,
+    qubits: Sequence[int],
+    num_qubits: int,
+    unread: Collection[tuple[str, int]] = (),
+) -> QuantumCircuit:
+    """Return a circuit on the qubits of a device.
+
+    Args:
+        circuit: A circuit on as many qubits as ``qubits`` has.
+        qubits: Where each of them is.
+        num_qubits: The width of the device.
+        unread: Bits that nobody will read, by register and place. What only they depend on need
+            not be simulated, so they are not measured, and read as 0.
+    """
+    wide = QuantumCircuit(num_qubits, global_phase=circuit.global_phase)
+    wide.add_bits(circuit.clbits)
+    wide.add_register(*circuit.cregs)
+    place = {qubit: wide.qubits[where] for qubit, where in zip(circuit.qubits, qubits, strict=True)}
+    registers = {register.name: register for register in circuit.cregs}
+    dropped = {registers[name][index] for name, index in unread}
+    for instruction in circuit.data:
+        if instruction.name == "measure" and instruction.clbits[0] in dropped:
+            continue
+        wide.append(
+            instruction.replace(qubits=[place[qubit] for qubit in instruction.qubits]), copy=False
+        )
+    return wide

@@ -1,0 +1,95 @@
+"""Dynamical decoupling: a circuit is scheduled, and idle times are filled with pulses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.library import RZGate, XGate
+from qiskit.providers import BackendV2
+from qiskit.transpiler import PassManager, TranspilerError
+from qiskit.transpiler.passes import (
+    ALAPScheduleAnalysis,
+    ASAPScheduleAnalysis,
+    PadDelay,
+    PadDynamicalDecoupling,
+    TimeUnitConversion,
+)
+
+from qiskit_modes.exceptions import InvalidInputError
+
+__all__ = ["decoupled", "pulses"]
+
+# A pulse about an axis in the plane is an X pulse between two frame changes, which take no time.
+_PULSES: dict[str, tuple[float, ...]] = {
+    "+X": (),
+    "-X": (np.pi, -np.pi),
+    "+Y": (np.pi / 2, -np.pi / 2),
+    "-Y": (-np.pi / 2, np.pi / 2),
+}
+
+_SEQUENCES: dict[str, tuple[str, ...]] = {
+    "XX": ("+X", "+X"),
+    "XpXm": ("+X", "-X"),
+    "XY4": ("+X", "+Y", "-X", "-Y"),
+}
+
+
+def pulses(sequence_type: str) -> tuple[list[XGate | RZGate], list[float]]:
+    """Return the gates of a sequence, and what share of an idle time lies before and after each.
+
+    Example:
+        >>> gates, shares = pulses("XX")
+        >>> [gate.name for gate in gates], shares
+        (['x', 'x'], [0.25, 0.5, 0.25])
+    """
+    sequence = _SEQUENCES[sequence_type]
+    gates: list[XGate | RZGate] = []
+    shares: list[float] = []
+    for number, pulse in enumerate(sequence):
+        turns = _PULSES[pulse]
+        own = [XGate()] if not turns else [RZGate(turns[0]), XGate(), RZGate(turns[1])]
+        gates += own
+        shares += [(0.5 if number == 0 else 1.0) / len(sequence), *[0.0] * (len(own) - 1)]
+    return gates, [*shares, 0.5 / len(sequence)]
+
+
+def decoupled(
+    circuits: Sequence[QuantumCircuit], options: Any, backend: BackendV2
+) -> list[QuantumCircuit]:
+    """Return circuits with the backend's schedule, decoupled where their qubits are idle.
+
+    Args:
+        circuits: Circuits in the backend's gates, without control flow.
+        options: Upstream's ``DynamicalDecouplingOptions``.
+        backend: Whose durations count.
+
+    Raises:
+        InvalidInputError: If the backend does not know how long its gates take.
+    """
+    target = backend.target
+    gates, shares = pulses(options.sequence_type)
+    schedule = {"alap": ALAPScheduleAnalysis, "asap": ASAPScheduleAnalysis}
+    passes = [
+        schedule[options.scheduling_method](target=target),
+        PadDynamicalDecoupling(
+            skip_reset_qubits=options.skip_reset_qubits,
+            dd_sequence=gates,
+            spacing=shares,
+            extra_slack_distribution=options.extra_slack_distribution,
+            target=target,
+        ),
+        PadDelay(target=target),
+    ]
+    if target.dt is not None:
+        passes.insert(0, TimeUnitConversion(target=target))
+    try:
+        return [PassManager(passes).run(circuit) for circuit in circuits]
+    except TranspilerError as error:
+        raise InvalidInputError(
+            f"dynamical_decoupling: the circuit cannot be scheduled for {backend.name}: "
+            f"{error.message} It needs a backend that knows how long each of its gates takes, "
+            "such as a fake backend; otherwise set dynamical_decoupling.enable=False."
+        ) from error

@@ -1,0 +1,135 @@
+"""What goes together in an estimator's job, checked when ``run()`` is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.isa import instruction_set_of
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions
+from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.simulated_backend import is_noiseless, simulated_backend
+from qiskit_modes.warn import unsupported_options
+
+__all__ = ["check_estimation", "with_noise_of_layers"]
+
+_NEEDED = {"linear": 2, "exponential": 2, "double_exponential": 4, "fallback": 1}
+_NEEDED |= {f"polynomial_degree_{degree}": degree + 1 for degree in range(1, 8)}
+"""How many noise factors an extrapolator needs."""
+
+
+def with_noise_of_layers(
+    options: ResolvedEstimatorOptions, backend: BackendV2
+) -> ResolvedEstimatorOptions:
+    """Return the options, with noise for a simulator that has none of its own.
+
+    The noise that mitigation is to remove, ``resilience.layer_noise_model``, is simulated where
+    nothing else is: on a simulator without noise, as upstream does. A noisy backend has that noise
+    already, and it would act twice; upstream adds it there too.
+    """
+    layers = options.resilience.layer_noise_model
+    if options.layer_noise_model is not None or not layers:
+        return options
+    if not is_noiseless(simulated_backend(backend, options.noise_model)):
+        return options
+    # Whoever gives noise for mitigation gives it for layers of gates; the others are no mistake.
+    return replace(options, layer_noise_model=tuple(layers), warn_absent=False)
+
+
+def check_estimation(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    *,
+    stacklevel: int = 1,
+) -> None:
+    """Raise if PUBs, options and backend do not go together.
+
+    Args:
+        inputs: The PUBs.
+        options: The options.
+        backend: The backend that the job is for.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        InvalidInputError: Saying what contradicts what, and what to change.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated.
+    """
+    simulated_backend(backend, options.noise_model)
+    _check_techniques(options, stacklevel + 1)
+    if not options.mitigates:
+        return
+    # Loaded late: an estimator that mitigates nothing does not need what this brings along.
+    from qiskit_modes.primitives.active_qubits import used_qubits
+    from qiskit_modes.primitives.templates import check_decoupling, check_for_boxes, check_pulses
+
+    instructions = instruction_set_of(backend)
+    for index, each in enumerate(inputs):
+        where = f"PUB {index}"
+        check_for_boxes(each.circuit, where)
+        qubits = used_qubits(each.circuit) | {int(qubit) for qubit in each.observables.qubits}
+        check_pulses(instructions, qubits, where)
+        if options.dynamical_decoupling is not None:
+            check_decoupling(each.circuit, instructions.target, where)
+    if options.twirling.gates or options.layer_noise_model is not None:
+        _check_layers(inputs, options, backend, stacklevel + 1)
+
+
+def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> None:
+    resilience = options.resilience
+    zne = resilience.zne
+    if resilience.pec_mitigation and resilience.zne_mitigation:
+        raise InvalidInputError(
+            "resilience.pec_mitigation and resilience.zne_mitigation exclude each other: one "
+            "removes the noise that the other amplifies. Set one of them to False; "
+            "resilience_level=2 switches zne_mitigation on."
+        )
+    amplifies_layers = resilience.zne_mitigation and zne.amplifier == "pea"
+    needs_layers = resilience.pec_mitigation or amplifies_layers
+    if needs_layers and not resilience.layer_noise_model:
+        raise InvalidInputError(
+            "PEC and PEA need to know the noise of the circuits' layers. Set "
+            "resilience.layer_noise_model to pairs of a layer and its noise: the layers from "
+            "estimator.find_unique_layers(pubs), their noise from NoiseLearnerV3."
+        )
+    if resilience.layer_noise_model and not needs_layers and options.layer_noise_model is None:
+        sentence = (
+            "resilience.layer_noise_model has no effect: neither PEC nor PEA is on, and the "
+            "backend has noise of its own. Switch resilience.pec_mitigation on, or leave it unset."
+        )
+        unsupported_options([sentence], stacklevel=stacklevel + 1)
+    if resilience.zne_mitigation:
+        factors = 3 if zne.noise_factors == "auto" else len(zne.noise_factors)
+        names = [zne.extrapolator] if isinstance(zne.extrapolator, str) else zne.extrapolator
+        for name in names:
+            if factors < _NEEDED[name]:
+                raise InvalidInputError(
+                    f"The extrapolator {name!r} needs at least {_NEEDED[name]} noise factors, and "
+                    f"there are {factors}. Add to resilience.zne.noise_factors, or take the "
+                    "extrapolator out of resilience.zne.extrapolator."
+                )
+
+
+def _check_layers(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    stacklevel: int,
+) -> None:
+    """Box the circuits now, to find out whether the options suit their layers."""
+    from qiskit_modes.primitives.layer_noise import LayerNoise
+    from qiskit_modes.primitives.mitigated_estimation import prepare_pubs
+    from qiskit_modes.primitives.templates import warn_absent
+
+    prepared = prepare_pubs(inputs, options, backend)
+    if options.layer_noise_model is None:
+        return
+    noise = LayerNoise.of(options.layer_noise_model)
+    circuits = [item.circuit for pub in prepared for item in pub.items]
+    if options.warn_absent:
+        warn_absent(noise, circuits, stacklevel=stacklevel + 1)

@@ -1,0 +1,51 @@
+"""Quantum programs with shots of their own, executed as one program of the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
+from qiskit_modes.simulation import Program, Samples
+
+__all__ = ["by_key", "joined", "parted", "seed_of_part"]
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def by_key(keys: Iterable[Key]) -> dict[Key, list[int]]:
+    """Return the places of equal keys, in the order in which the keys come first."""
+    places: dict[Key, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    return places
+
+
+def seed_of_part(seed: int, part: int) -> int:
+    """Return the seed from which a part draws its randomisations: not the ones of another part."""
+    if part == 0:
+        return seed
+    return int(np.random.SeedSequence(seed, spawn_key=(part,)).generate_state(1, np.uint64)[0])
+
+
+def joined(parts: Sequence[CompiledQuantumProgram], seed: int) -> Program:
+    """Return one program with the runs of all parts.
+
+    Args:
+        parts: The parts, in order.
+        seed: From which the shots are drawn.
+    """
+    circuits = {key: circuit for part in parts for key, circuit in part.program.circuits.items()}
+    return Program(circuits, tuple(run for part in parts for run in part.program.runs), seed)
+
+
+def parted(samples: Samples, parts: Sequence[CompiledQuantumProgram]) -> list[Samples]:
+    """Return what was recorded for each of the parts."""
+    own, first = [], 0
+    for part in parts:
+        last = first + len(part.program.runs)
+        own.append(Samples(samples.runs[first:last]))
+        first = last
+    return own

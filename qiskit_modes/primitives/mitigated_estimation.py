@@ -1,0 +1,268 @@
+"""An estimator's job with error mitigation: PUBs to a program, samples to mitigated values."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.results import EstimatorPubResult
+from samplomatic.quantum_program import QuantumProgram, SamplexItem
+
+from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
+from qiskit_modes.primitives.joined_programs import by_key, joined, parted, seed_of_part
+from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.mitigation_plan import Group, Planner
+from qiskit_modes.primitives.observables import on_qubits
+from qiskit_modes.primitives.opaque_body import OpaqueItem
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions
+from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
+from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
+from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Samples, fingerprint
+
+__all__ = ["mitigated_estimator_steps", "prepare_pubs"]
+
+
+_Outputs = dict[str, npt.NDArray[Any]]
+"""What a samplex gave beside angles."""
+
+_OPAQUE = 0x6F706171
+"""Beside a seed, so that what is drawn here is not what is drawn when a program is compiled."""
+
+
+def mitigated_estimator_steps(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    seed: int,
+) -> Steps:
+    """Return the steps of an estimator's job with error mitigation.
+
+    ``stds`` comes from the spread over randomisations, ``ensemble_standard_error`` from all shots
+    taken together, as upstream has them; with extrapolation there are its further fields.
+
+    Args:
+        inputs: The PUBs, as `coerce_estimator_pubs` returns them.
+        options: The options; they ask for some technique.
+        backend: The backend to simulate.
+        seed: From which randomisations and shots are drawn.
+    """
+    job = _MitigatedJob(tuple(inputs), options, backend, seed)
+    return Steps(compile=job.compile, post_process=job.post_process, executions=job.executions)
+
+
+def prepare_pubs(
+    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
+) -> list[PreparedPub]:
+    """Box and build the circuits of PUBs, and keep what came of it for their job.
+
+    Raises:
+        InvalidInputError: If a PUB does not go with the options; the message names it.
+    """
+    job = _MitigatedJob(tuple(inputs), options, backend, options.seed or 0)
+    return [pub for planner in job.planners() for pub in planner.prepared()]
+
+
+class _MitigatedJob:
+    """What compilation finds out and post-processing needs."""
+
+    def __init__(
+        self,
+        inputs: tuple[EstimatorInput, ...],
+        options: ResolvedEstimatorOptions,
+        backend: BackendV2,
+        seed: int,
+    ) -> None:
+        self._inputs = inputs
+        self._options = options
+        self._backend = backend
+        self._seed = seed
+        run = [index for index, each in enumerate(inputs) if each.pub.size > 0]
+        groups = by_key(inputs[index].shots for index in run)
+        self._places = [[run[index] for index in places] for places in groups.values()]
+        self._groups: list[Group] = []
+        self._drawn: list[list[_Outputs]] = []
+        self._parts: list[CompiledQuantumProgram] = []
+
+    def compile(self) -> Program:
+        self._groups, self._parts, self._drawn = [], [], []
+        backend = simulated_backend(self._backend, self._options.noise_model)
+        layers = self._options.layer_noise_model
+        for number, (planner, places) in enumerate(zip(self.planners(), self._places, strict=True)):
+            group, seed = planner.group(), seed_of_part(self._seed, number)
+            program, drawn = self._quantum_program(group, places, seed)
+            compiled = compile_quantum_program(
+                program,
+                backend,
+                seed=seed,
+                layer_noise=None if layers is None else LayerNoise.of(layers),
+                angle_decimals=rounding_of(backend, self._options.angle_decimals),
+            )
+            self._groups.append(group)
+            self._drawn.append(drawn)
+            self._parts.append(compiled)
+        return joined(self._parts, self._seed)
+
+    def executions(self) -> list[CircuitExecutions]:
+        """Return which circuits are executed, one for each item, and how often."""
+        planned = []
+        for planner, places in zip(self.planners(), self._places, strict=True):
+            group = planner.group()
+            items = [
+                (place, item, f"{pub.technique} {number}" if len(pub.items) > 1 else "")
+                for place, pub in zip(places, group.pubs, strict=True)
+                for number, item in enumerate(pub.items)
+            ]
+            if group.calibration is not None:
+                items.append((places[0], group.calibration.item, "calibration"))
+            for place, item, purpose in items:
+                count = group.shots * math.prod(item.shape)
+                content = fingerprint(item.circuit)
+                planned.append(CircuitExecutions(place, item.circuit, content, count, purpose))
+        return planned
+
+    def planners(self) -> list[Planner]:
+        """Return what prepares the PUBs, those with the same number of shots together."""
+        return [
+            Planner(
+                [(place, self._inputs[place]) for place in places],
+                self._options,
+                self._backend,
+                seed_of_part(self._seed, number),
+            )
+            for number, places in enumerate(self._places)
+        ]
+
+    def _quantum_program(
+        self, group: Group, places: Sequence[int], seed: int
+    ) -> tuple[QuantumProgram, list[_Outputs]]:
+        """Return what to execute, and for each item what was drawn for it already."""
+        program = QuantumProgram(group.shots)
+        drawn: list[_Outputs] = []
+        for place, pub in zip(places, group.pubs, strict=True):
+            values = _values(self._inputs[place], pub)
+            for item in pub.items:
+                if isinstance(item, OpaqueItem):
+                    generator = np.random.default_rng((seed, len(drawn), _OPAQUE))
+                    executed, outputs = item.drawn(values, generator)
+                    program.items.append(executed)
+                    drawn.append(outputs)
+                else:
+                    program.items.append(_item(item, values))
+                    drawn.append({})
+        if group.calibration is not None:
+            program.items.append(_item(group.calibration.item))
+            drawn.append({})
+        return program, drawn
+
+    def post_process(self, samples: Samples, span: ExecutionSpan) -> PrimitiveResult[PubResult]:
+        results = [_empty_result(each) for each in self._inputs]
+        parts = zip(
+            self._groups,
+            self._parts,
+            self._drawn,
+            parted(samples, self._parts),
+            self._places,
+            strict=True,
+        )
+        for group, part, drawn, own, places in parts:
+            outcomes = list(part.result(own, span))
+            for outcome, outputs in zip(outcomes, drawn, strict=True):
+                outcome.update(outputs)
+            readout = None
+            if group.calibration is not None:
+                readout = group.calibration.noise(outcomes[-1])
+            first = 0
+            for place, pub in zip(places, group.pubs, strict=True):
+                last = first + len(pub.items)
+                each = self._inputs[place]
+                qubits = [qubit for qubit in group.qubits if qubit < each.circuit.num_qubits]
+                observables = on_qubits(each.observables, qubits)
+                raw = pub.evaluate(outcomes[first:last], observables, readout)
+                simulations = [item.simulation for item in part.items[first:last]]
+                results[place] = _pub_result(each, pub, raw, group.shots, simulations)
+                first = last
+        return PrimitiveResult(results, job_metadata(self._options, self._inputs, self._seed))
+
+
+def _values(pub: EstimatorInput, prepared: PreparedPub) -> npt.NDArray[np.float64]:
+    """Return a PUB's parameter values for each configuration."""
+    rows = prepared.rows(pub.parameter_shape)
+    # Parameters that only idle qubits depend on are not among those of the prepared circuit.
+    column = {parameter.name: at for at, parameter in enumerate(pub.circuit.parameters)}
+    columns = np.array(
+        [column[each.name] for each in prepared.task.circuit.parameters], dtype=np.intp
+    )
+    return pub.parameter_values[np.ix_(rows, columns)]
+
+
+def _item(prepared: PreparedItem, values: Any = None) -> SamplexItem:
+    """Put numbers into what was prepared."""
+    arguments = dict(prepared.arguments)
+    if prepared.samplex.inputs().get_specs("parameter_values"):
+        arguments["parameter_values"] = values
+    return SamplexItem(
+        prepared.circuit, prepared.samplex, samplex_arguments=arguments, shape=prepared.shape
+    )
+
+
+def _pub_result(
+    pub: EstimatorInput,
+    prepared: PreparedPub,
+    raw: PubResult,
+    shots: int,
+    simulations: Sequence[Any],
+) -> PubResult:
+    """Return a PUB's result under the names that upstream's estimator has."""
+    data = raw.data
+    if prepared.technique in ("gate_folding", "pea"):
+        fields = {
+            "stds": data.stds,
+            "evs_noise_factors": data.evs_noise_factors,
+            "stds_noise_factors": data.stds_twirl_noise_factors,
+            "ensemble_stds_noise_factors": data.stds_noise_factors,
+            "evs_extrapolated": data.evs_extrapolated,
+            "stds_extrapolated": data.stds_extrapolated,
+        }
+    else:
+        fields = {"stds": data.twirl_stds, "ensemble_standard_error": data.stds}
+    metadata: dict[str, Any] = {
+        "target_precision": pub.precision,
+        "shots": shots * prepared.randomisations,
+        "num_randomizations": prepared.randomisations,
+        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "executor": None,
+        "simulation": summary(simulations),
+    }
+    if prepared.technique == "gate_folding":
+        metadata["executor"] = [None] * len(prepared.items)
+    if "selected_extrapolators" in raw.metadata:
+        chosen = [
+            names[0] if len(set(names)) == 1 else "multiple"
+            for names in raw.metadata["selected_extrapolators"]
+        ]
+        extrapolators = np.asarray(chosen).reshape(pub.shape)
+        metadata["resilience"] = {"zne": {"extrapolators": extrapolators}}
+    return EstimatorPubResult(DataBin(evs=data.evs, **fields, shape=pub.shape), metadata=metadata)
+
+
+def _empty_result(pub: EstimatorInput) -> PubResult:
+    """Return the result of a PUB that has no value to estimate."""
+    nothing = np.zeros(pub.shape)
+    data = DataBin(evs=nothing, stds=nothing, ensemble_standard_error=nothing, shape=pub.shape)
+    metadata = {
+        "target_precision": pub.precision,
+        "shots": 0,
+        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "executor": None,
+        "simulation": {},
+    }
+    return EstimatorPubResult(data, metadata=metadata)

@@ -1,0 +1,256 @@
+"""How the PUBs of one job are mitigated: everything that does not depend on their numbers.
+
+An optimizer's iterations differ in numbers only, so what is prepared here is kept for as long as
+the backend lives, and an iteration only puts its numbers in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit.quantum_info import PauliLindbladMap
+from samplomatic import InjectNoise
+from samplomatic.utils import get_annotation
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.active_qubits import narrowed, used_qubits
+from qiskit_modes.primitives.isa import instruction_set_of
+from qiskit_modes.primitives.observables import on_qubits
+from qiskit_modes.primitives.opaque_body import prepare_opaque
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions
+from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.techniques import (
+    Calibration,
+    PreparedItem,
+    PreparedPub,
+    Request,
+    folds_at_random,
+    prepare,
+    technique_of,
+)
+from qiskit_modes.primitives.templates import explained, placed, readable
+
+__all__ = ["Group", "Planner", "boxing_of", "division", "noise_maps_of"]
+
+_REGISTER = "_meas"
+"""What qiskit-mitigation calls the register that it measures into."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """PUBs with the same number of shots, prepared."""
+
+    qubits: tuple[int, ...]
+    """The qubits that matter to any of them; the prepared circuits act on no others."""
+    shots: int
+    """The shots of each randomisation."""
+    pubs: tuple[PreparedPub, ...]
+    calibration: Calibration | None
+
+
+def boxing_of(options: ResolvedEstimatorOptions) -> dict[str, Any]:
+    """Return the arguments of the boxing pass manager for an estimator's circuits."""
+    twirls = options.resilience.measure_mitigation or options.twirling.measure
+    return {
+        **options.twirling.boxing(),
+        "enable_measures": True,
+        "measure_annotations": "all" if twirls else "change_basis",
+    }
+
+
+def noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladMap]:
+    """Return the noise of layers, by the references of the boxes."""
+    maps = {}
+    for instruction, noise in options.resilience.layer_noise_model or ():
+        annotation = get_annotation(instruction.operation, InjectNoise)
+        if annotation is not None:
+            maps[annotation.ref] = noise
+    return maps
+
+
+def division(options: ResolvedEstimatorOptions, shots: int) -> tuple[int, int]:
+    """Return how many randomisations a PUB with so many shots has, and the shots of each."""
+    if not options.twirling.enabled:
+        return 1, shots
+    return options.twirling.divide(shots, for_pec=options.resilience.pec_mitigation)
+
+
+class Planner:
+    """Prepares the PUBs of a job that have the same number of shots.
+
+    Args:
+        inputs: The PUBs, each with its number in the job.
+        options: The options.
+        backend: Whose gates and durations count.
+        seed: From which gates to fold are drawn, where that is left to chance.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[tuple[int, EstimatorInput]],
+        options: ResolvedEstimatorOptions,
+        backend: BackendV2,
+        seed: int,
+    ) -> None:
+        self._inputs = inputs
+        self._options = options
+        self._backend = backend
+        self._known = instruction_set_of(backend).templates
+        pubs = [each for _, each in inputs]
+        self._qubits = _qubits_of(pubs, options)
+        self._read = {int(qubit) for each in pubs for qubit in each.observables.qubits}
+        randomisations, shots = division(options, pubs[0].shots)
+        self._request = Request(
+            technique=technique_of(options.resilience),
+            resilience=options.resilience,
+            boxing=boxing_of(options),
+            randomisations=randomisations,
+            shots=shots,
+            noise_maps=noise_maps_of(options),
+            folding_seed=seed if folds_at_random(options.resilience) else 0,
+        )
+        self._key = _key_of(self._request)
+
+    def prepared(self) -> list[PreparedPub]:
+        """Return the PUBs boxed and built, on the qubits that matter.
+
+        Raises:
+            InvalidInputError: If a PUB does not go with the options; the message names it.
+        """
+        return [self._prepared(number, each) for number, each in self._inputs]
+
+    def group(self) -> Group:
+        """Return everything that is executed, on the qubits of the device.
+
+        Raises:
+            InvalidInputError: If a PUB does not go with the options; the message names it.
+        """
+        pubs = tuple(self._placed(number, each) for number, each in self._inputs)
+        calibrates = self._options.resilience.measure_mitigation
+        calibration = self._calibration() if calibrates else None
+        return Group(self._qubits, self._request.shots, pubs, calibration)
+
+    def _key_of_pub(self, pub: EstimatorInput) -> Hashable:
+        structure = (pub.fingerprint, pub.observables.structure, pub.parameter_shape)
+        return (*structure, self._qubits, self._key)
+
+    def _prepared(self, number: int, pub: EstimatorInput) -> PreparedPub:
+        key = ("prepared", self._key_of_pub(pub))
+        prepared: PreparedPub | None = self._known.get(key)
+        if prepared is None:
+            qubits = self._qubits_within(pub.circuit.num_qubits)
+            with explained(f"PUB {number}"):
+                prepared = prepare(
+                    readable(narrowed(pub.circuit, qubits)),
+                    on_qubits(pub.observables, qubits),
+                    pub.parameter_shape,
+                    self._request,
+                )
+            self._known.put(key, prepared)
+        return prepared
+
+    def _placed(self, number: int, pub: EstimatorInput) -> PreparedPub:
+        key = ("placed", self._key_of_pub(pub), self._decoupling_key)
+        placed: PreparedPub | None = self._known.get(key)
+        if placed is None:
+            try:
+                prepared = self._prepared(number, pub)
+            except InvalidInputError:
+                placed = self._opaque(pub)
+                if placed is None:
+                    raise
+            else:
+                items = self._on_device(prepared.items, pub.circuit.num_qubits)
+                placed = replace(prepared, items=items)
+            self._known.put(key, placed)
+        return placed
+
+    def _opaque(self, pub: EstimatorInput) -> PreparedPub | None:
+        """Prepare a circuit that cannot be boxed, if only its measurements are to be randomised."""
+        options, request = self._options, self._request
+        changes_body = options.twirling.gates or options.dynamical_decoupling is not None
+        if changes_body or request.technique != "none" or options.layer_noise_model is not None:
+            return None
+        qubits = self._qubits_within(pub.circuit.num_qubits)
+        return prepare_opaque(
+            pub.circuit,
+            qubits,
+            on_qubits(pub.observables, qubits),
+            pub.parameter_shape,
+            request,
+            self._read,
+        )
+
+    def _calibration(self) -> Calibration:
+        learning = self._options.resilience.measure_noise_learning.num_randomizations
+        number = self._request.randomisations if learning == "auto" else int(learning)
+        width = max(each.circuit.num_qubits for _, each in self._inputs)
+        read = tuple(sorted(self._read))
+        key = ("calibration", self._qubits, read, number, width, self._decoupling_key)
+        calibration: Calibration | None = self._known.get(key)
+        if calibration is None:
+            calibration = Calibration.of(len(self._qubits), number)
+            (item,) = self._on_device((calibration.item,), width)
+            calibration = replace(calibration, item=item)
+            self._known.put(key, calibration)
+        return calibration
+
+    def _qubits_within(self, num_qubits: int) -> list[int]:
+        """Return the qubits that a circuit of this width has; the first ones of all."""
+        return [qubit for qubit in self._qubits if qubit < num_qubits]
+
+    def _on_device(
+        self, items: Sequence[PreparedItem], num_qubits: int
+    ) -> tuple[PreparedItem, ...]:
+        qubits = self._qubits_within(num_qubits)
+        circuits = placed(
+            [item.circuit for item in items],
+            qubits,
+            num_qubits,
+            self._backend,
+            decoupling=self._options.dynamical_decoupling,
+            unread=[(_REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
+        )
+        return tuple(
+            replace(item, circuit=circuit) for item, circuit in zip(items, circuits, strict=True)
+        )
+
+    @property
+    def _decoupling_key(self) -> Hashable:
+        decoupling = self._options.dynamical_decoupling
+        return None if decoupling is None else tuple(decoupling.model_dump().items())
+
+
+def _qubits_of(
+    pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions
+) -> tuple[int, ...]:
+    """Return the qubits on which something happens, is asked for, or is known of the noise."""
+    layers = [*(options.resilience.layer_noise_model or ()), *(options.layer_noise_model or ())]
+    named = {qubit for instruction, _ in layers for qubit in instruction.qubits}
+    found: set[int] = set()
+    for pub in pubs:
+        found |= used_qubits(pub.circuit)
+        found |= {int(qubit) for qubit in pub.observables.qubits}
+        if named:
+            found |= {at for at, qubit in enumerate(pub.circuit.qubits) if qubit in named}
+    return tuple(sorted(found or {0}))
+
+
+def _key_of(request: Request) -> Hashable:
+    noise = tuple(
+        (ref, tuple((letters, tuple(at), rate) for letters, at, rate in noise.to_sparse_list()))
+        for ref, noise in request.noise_maps.items()
+    )
+    resilience = request.resilience.model_dump(exclude={"layer_noise_model"})
+    return (
+        request.technique,
+        repr(resilience),
+        tuple(request.boxing.items()),
+        request.randomisations,
+        request.shots,
+        noise,
+        request.folding_seed,
+    )

@@ -1,0 +1,201 @@
+"""Reading what a user passed as options: upstream's models, dictionaries, and its older classes.
+
+Options are upstream's public models (`qiskit_ibm_runtime.options_models`) or dictionaries of the
+same form, so that a script keeps them when it moves to hardware. Code written for the older family
+(`qiskit_ibm_runtime.options`) passes other names: what has a counterpart is translated, what has
+none is refused with what to do instead.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions, SimulatorOptions
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.option_rules import set_options
+
+__all__ = [
+    "LocalSimulatorOptions",
+    "coerce_estimator_options",
+    "coerce_sampler_options",
+    "options_as_dict",
+]
+
+Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
+
+# Names of older options, and what took their place.
+_MOVED = {
+    "simulator.basis_gates": "pass a backend that has these gates instead",
+    "simulator.coupling_map": "pass a backend that has this coupling map instead",
+    "seed_simulator": "use simulator.seed_simulator",
+    "shots": "use default_shots",
+    "precision": "use default_precision",
+    "job_tags": "use environment.job_tags",
+    "optimization_level": "transpile circuits before passing them",
+    "environment.callback": "call job.result() instead",
+    "resilience.layer_noise_learning": (
+        "the noise of layers is learned beforehand: pass what NoiseLearnerV3 finds for "
+        "estimator.find_unique_layers(pubs) as resilience.layer_noise_model"
+    ),
+    "resilience.measure_noise_learning.shots_per_randomization": (
+        "the calibration takes as many shots for each randomization as the circuits do, see "
+        "twirling.shots_per_randomization"
+    ),
+}
+
+_OLDER_SEED = "seed_estimator"
+
+
+class LocalSimulatorOptions(SimulatorOptions):
+    """Upstream's options of simulations, and the one that its older family has."""
+
+    noise_model: Any = None
+    """A noise model of Aer, which replaces the noise of the backend."""
+
+
+def coerce_sampler_options(options: SamplerOptions | Mapping[str, Any] | None) -> SamplerOptions:
+    """Return options as upstream's model; a model is returned as it is, not copied.
+
+    Args:
+        options: A model, a dictionary, upstream's older dataclass, or None for the defaults.
+
+    Raises:
+        InvalidInputError: If an option does not exist or a value does not fit it.
+    """
+    return _coerce(options, SamplerOptions)
+
+
+def coerce_estimator_options(
+    options: EstimatorOptions | Mapping[str, Any] | None,
+) -> EstimatorOptions:
+    """Return options as upstream's model; a model is returned as it is, not copied.
+
+    Args:
+        options: A model, a dictionary, upstream's older dataclass, or None for the defaults.
+
+    Raises:
+        InvalidInputError: If an option does not exist or a value does not fit it.
+    """
+    return _coerce(options, EstimatorOptions)
+
+
+def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
+    """Return what was set of some options, however it was set, in the form of a dictionary."""
+    tree: dict[str, Any] = {}
+    for option in set_options(options):
+        *parents, name = option.path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        # Boxes and noise models are large and nobody changes them; a dictionary of options may be.
+        value = option.value
+        branch[name] = copy.deepcopy(value) if isinstance(value, dict) else copy.copy(value)
+    return tree
+
+
+def _coerce(options: Any, model: type[Model]) -> Model:
+    if isinstance(options, model):
+        return options
+    if options is not None and not isinstance(options, Mapping):
+        options = _legacy_as_dict(options, model)
+    try:
+        tree, noise_model = _translated(options or {})
+        coerced = model(**tree)
+    except ValidationError as error:
+        raise InvalidInputError(_explain(error, model)) from None
+    except TypeError as error:  # a key that is no string
+        raise InvalidInputError(f"The options cannot be read: {error}.") from error
+    simulator = coerced.simulator
+    chosen = {name: getattr(simulator, name) for name in simulator.model_fields_set}
+    if noise_model is not None:
+        chosen["noise_model"] = noise_model
+    coerced.simulator = LocalSimulatorOptions(**chosen)
+    return coerced
+
+
+def _translated(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return a dictionary in today's names, and the noise model, which has no name there."""
+    tree, noise_model = dict(options), None
+    simulator = tree.get("simulator")
+    if isinstance(simulator, Mapping):
+        tree["simulator"] = simulator = dict(simulator)
+        noise_model = simulator.pop("noise_model", None)
+    if _OLDER_SEED in tree:
+        seed = tree.pop(_OLDER_SEED)
+        simulator = {} if simulator is None else simulator
+        if not isinstance(simulator, dict) or simulator.get("seed_simulator", seed) != seed:
+            raise InvalidInputError(
+                f"{_OLDER_SEED}={seed!r} and the options in simulator contradict each other; set "
+                "simulator.seed_simulator only."
+            )
+        tree["simulator"] = {**simulator, "seed_simulator": seed}
+    return tree, noise_model
+
+
+def _legacy_as_dict(options: Any, model: type[BaseModel]) -> dict[str, Any]:
+    """Return what was set in one of upstream's older option classes, which are dataclasses."""
+    kind = type(options)
+    is_legacy = kind.__module__.startswith("qiskit_ibm_runtime.options.")
+    if is_legacy and kind.__name__ == model.__name__ and not isinstance(options, BaseModel):
+        return _changed_fields(options)
+    raise InvalidInputError(
+        f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, not "
+        f"{kind.__module__}.{kind.__qualname__}."
+    )
+
+
+def _changed_fields(options: Any) -> dict[str, Any]:
+    defaults = type(options)()
+    changed: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        value, default = getattr(options, field.name), getattr(defaults, field.name)
+        if dataclasses.is_dataclass(value):
+            if nested := _changed_fields(value):
+                changed[field.name] = nested
+        elif value is not default and value != default and not field.name.startswith("_"):
+            changed[field.name] = value
+    return changed
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    lines = []
+    known = list(_all_paths(model, ""))
+    for problem in error.errors(include_url=False):
+        path = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"There is no option {path}: {_advice(path, known)}")
+            continue
+        # Behind the name of an option pydantic says which of its types it tried.
+        path = next((each for each in known if f"{path}.".startswith(f"{each}.")), path)
+        lines.append(f"{path}={problem['input']!r} does not fit: {problem['msg']}.")
+    return f"{model.__name__}: " + " ".join(dict.fromkeys(lines))
+
+
+def _advice(path: str, known: list[str]) -> str:
+    if path in _MOVED:
+        return f"{_MOVED[path]}."
+    if path == "simulator.noise_model":  # only where a model of another class was passed
+        return "pass AerSimulator(noise_model=...) as the backend instead."
+    by_leaf: dict[str, list[str]] = {}
+    for each in known:
+        by_leaf.setdefault(each.rsplit(".", 1)[-1], []).append(each)
+    leaf = path.rsplit(".", 1)[-1]
+    near = [full for name in difflib.get_close_matches(leaf, by_leaf, 3) for full in by_leaf[name]]
+    if near:
+        return f"did you mean {' or '.join(near[:3])}?"
+    group = path.rpartition(".")[0]
+    siblings = [each for each in known if each.rpartition(".")[0] == group]
+    return f"the options are {', '.join(siblings)}."
+
+
+def _all_paths(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _all_paths(type(field.default), f"{prefix}{name}.")
+        yield f"{prefix}{name}"

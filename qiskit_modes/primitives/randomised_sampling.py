@@ -1,0 +1,295 @@
+"""A sampler's job whose circuits are twirled, decoupled or given noise of layers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
+from qiskit.providers import BackendV2
+from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans, TwirledSliceSpan
+from samplomatic.quantum_program import CircuitItem, QuantumProgram, QuantumProgramItem, SamplexItem
+
+from qiskit_modes.primitives.active_qubits import narrowed, used_qubits
+from qiskit_modes.primitives.decoupling import decoupled
+from qiskit_modes.primitives.isa import instruction_set_of
+from qiskit_modes.primitives.joined_programs import by_key, joined, parted, seed_of_part
+from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.options import ResolvedSamplerOptions
+from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
+from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
+from qiskit_modes.primitives.templates import (
+    Template,
+    boxed,
+    check_decoupling,
+    check_for_boxes,
+    check_pulses,
+    explained,
+    placed,
+    warn_absent,
+)
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
+from qiskit_modes.simulation import Program, Samples, fingerprint
+
+__all__ = ["check_randomised_sampling", "randomised_sampler_steps"]
+
+_FLIPS = "measurement_flips."
+"""What a samplex calls the bits that it turned: this, and their register's name."""
+
+
+def check_randomised_sampling(
+    inputs: Sequence[SamplerInput],
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+    *,
+    stacklevel: int = 1,
+) -> None:
+    """Raise if a PUB does not go with the options.
+
+    Raises:
+        InvalidInputError: Naming the PUB, and what to change.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated.
+    """
+    for index, each in enumerate(inputs):
+        where = f"PUB {index}"
+        if options.dynamical_decoupling is not None:
+            check_decoupling(each.circuit, instruction_set_of(backend).target, where)
+        if options.twirling.enabled:
+            check_for_boxes(each.circuit, where)
+            check_pulses(instruction_set_of(backend), used_qubits(each.circuit), where)
+            _boxed(each, options, backend, where)
+    if options.layer_noise_model is not None and options.warn_absent:
+        noise = LayerNoise.of(options.layer_noise_model)
+        circuits = [_boxed(each, options, backend, "").circuit for each in inputs]
+        warn_absent(noise, circuits, stacklevel=stacklevel + 1)
+
+
+def randomised_sampler_steps(
+    inputs: Sequence[SamplerInput],
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+    seed: int,
+) -> Steps:
+    """Return the steps of a sampler's job whose circuits are changed before they run.
+
+    The result has the form that `sampler_steps` describes; what measurement twirling turned is
+    turned back, and the shots of all randomisations stand one after the other.
+
+    Args:
+        inputs: The PUBs, as `coerce_sampler_pubs` returns them.
+        options: The options; they change circuits.
+        backend: The backend to simulate.
+        seed: From which randomisations and shots are drawn.
+    """
+    job = _RandomisedSamplerJob(tuple(inputs), options, backend, seed)
+    return Steps(compile=job.compile, post_process=job.post_process, executions=job.executions)
+
+
+class _RandomisedSamplerJob:
+    """What compilation finds out and post-processing needs."""
+
+    def __init__(
+        self,
+        inputs: tuple[SamplerInput, ...],
+        options: ResolvedSamplerOptions,
+        backend: BackendV2,
+        seed: int,
+    ) -> None:
+        self._inputs = inputs
+        self._options = options
+        self._backend = backend
+        self._seed = seed
+        self._places = by_key(each.shots for each in inputs)
+        self._parts: list[CompiledQuantumProgram] = []
+
+    def compile(self) -> Program:
+        options = self._options
+        backend = simulated_backend(self._backend, options.noise_model)
+        layers = options.layer_noise_model
+        self._parts = []
+        for number, (shots, places) in enumerate(self._places.items()):
+            program = QuantumProgram(self._division(shots)[1])
+            program.items += [self._item(self._inputs[place], place) for place in places]
+            compiled = compile_quantum_program(
+                program,
+                backend,
+                seed=seed_of_part(self._seed, number),
+                layer_noise=None if layers is None else LayerNoise.of(layers),
+                angle_decimals=rounding_of(backend, options.angle_decimals),
+            )
+            self._parts.append(compiled)
+        return joined(self._parts, self._seed)
+
+    def executions(self) -> list[CircuitExecutions]:
+        """Return which circuits are executed for the PUBs, and how often."""
+        planned = []
+        for place, each in enumerate(self._inputs):
+            circuit = self._item(each, place).circuit
+            number, shots = self._division(each.shots)
+            count = number * shots * each.pub.size
+            planned.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
+        return planned
+
+    def _division(self, shots: int) -> tuple[int, int]:
+        twirling = self._options.twirling
+        return twirling.divide(shots) if twirling.enabled else (1, shots)
+
+    def _item(self, pub: SamplerInput, place: int) -> QuantumProgramItem:
+        if not self._options.twirling.enabled:
+            circuit = _decoupled(pub, self._options, self._backend)
+            shape = (*pub.shape, circuit.num_parameters)
+            return CircuitItem(circuit, circuit_arguments=pub.parameter_values.reshape(shape))
+        template = _template(pub, self._options, self._backend, f"PUB {place}")
+        arguments = {}
+        if template.samplex.inputs().get_specs("parameter_values"):
+            column = {each.name: at for at, each in enumerate(pub.circuit.parameters)}
+            values = pub.parameter_values[:, [column[name] for name in template.parameters]]
+            arguments["parameter_values"] = values.reshape(*pub.shape, len(template.parameters))
+        number, _ = self._division(pub.shots)
+        return SamplexItem(
+            template.circuit,
+            template.samplex,
+            samplex_arguments=arguments,
+            shape=(number, *pub.shape),
+        )
+
+    def post_process(
+        self, samples: Samples, span: ExecutionSpan
+    ) -> PrimitiveResult[SamplerPubResult]:
+        results: list[Any] = [None] * len(self._inputs)
+        for part, own, places in zip(
+            self._parts, parted(samples, self._parts), self._places.values(), strict=True
+        ):
+            for index, place in enumerate(places):
+                results[place] = self._pub_result(place, part, own, index)
+        return PrimitiveResult(results, self._metadata(span))
+
+    def _pub_result(
+        self, place: int, part: CompiledQuantumProgram, samples: Samples, index: int
+    ) -> SamplerPubResult:
+        pub, item = self._inputs[place], part.items[index]
+        twirled = self._options.twirling.enabled
+        data = {}
+        for name, bits in part.bits(samples, index).items():
+            packed = bits.array
+            if _FLIPS + name in item.outputs:
+                flips = BitArray.from_bool_array(item.outputs[_FLIPS + name], order="little")
+                packed = packed ^ flips.array
+            if twirled:
+                packed = _one_after_the_other(packed, len(pub.shape))
+            data[name] = BitArray(packed, bits.num_bits)
+        number, each = self._division(pub.shots)
+        metadata = {
+            "shots": number * each,
+            "circuit_metadata": copy.deepcopy(pub.circuit.metadata) or {},
+            "executor": None,
+            "simulation": dict(item.simulation),
+        }
+        if twirled:
+            metadata["num_randomizations"] = number
+        return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
+
+    def _metadata(self, span: ExecutionSpan) -> dict[str, Any]:
+        run = {index: each for index, each in enumerate(self._inputs) if each.pub.size > 0}
+        spans: list[Any] = []
+        if run and self._options.twirling.enabled:
+            parts = {}
+            for index, each in run.items():
+                number, shots = self._division(each.shots)
+                shape = (number, *each.shape, shots)
+                parts[index] = (shape, True, slice(0, number * each.pub.size), slice(0, shots))
+            spans = [TwirledSliceSpan(span.start, span.stop, parts)]
+        elif run:
+            slices = {
+                index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
+                for index, each in run.items()
+            }
+            spans = [DoubleSliceSpan(span.start, span.stop, slices)]
+        return {
+            "version": 2,
+            "options": self._options.report,
+            "shots": self._division(self._inputs[0].shots)[1],
+            "executor": None,
+            "execution": {"execution_spans": ExecutionSpans(spans)},
+            "simulation": {"seed_simulator": self._seed},
+        }
+
+
+def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArray[np.uint8]:
+    """Put the shots of all randomisations into one axis.
+
+    Args:
+        packed: Shape (randomisations, *PUB, shots, bytes).
+        axes: How many axes the PUB has.
+    """
+    moved = np.moveaxis(packed, 0, axes)
+    *shape, number, shots, row_bytes = moved.shape
+    return moved.reshape(*shape, number * shots, row_bytes)
+
+
+def _decoupling_key(options: ResolvedSamplerOptions) -> Hashable:
+    decoupling = options.dynamical_decoupling
+    return None if decoupling is None else tuple(decoupling.model_dump().items())
+
+
+def _boxed(
+    pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2, where: str
+) -> Template:
+    """Return the circuit of a PUB on the qubits it uses, boxed by the options and built."""
+    known = instruction_set_of(backend).templates
+    key = ("boxed", pub.fingerprint, options.twirling)
+    template: Template | None = known.get(key)
+    if template is None:
+        with explained(where):
+            template = boxed(
+                narrowed(pub.circuit, sorted(used_qubits(pub.circuit))),
+                enable_measures=options.twirling.measure,
+                **options.twirling.boxing(),
+            )
+        known.put(key, template)
+    return template
+
+
+def _template(
+    pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2, where: str
+) -> Template:
+    """Return the circuit of a PUB as it runs on the device."""
+    known = instruction_set_of(backend).templates
+    key = ("sampled", pub.fingerprint, options.twirling, _decoupling_key(options))
+    template: Template | None = known.get(key)
+    if template is None:
+        template = _boxed(pub, options, backend, where)
+        (circuit,) = placed(
+            [template.circuit],
+            sorted(used_qubits(pub.circuit)),
+            pub.circuit.num_qubits,
+            backend,
+            decoupling=options.dynamical_decoupling,
+        )
+        template = replace(template, circuit=circuit)
+        known.put(key, template)
+    return template
+
+
+def _decoupled(
+    pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2
+) -> QuantumCircuit:
+    """Return the circuit of a PUB, decoupled if that is asked for."""
+    decoupling = options.dynamical_decoupling
+    if decoupling is None:
+        return pub.circuit
+    known = instruction_set_of(backend).templates
+    key = ("decoupled", pub.fingerprint, _decoupling_key(options))
+    circuit: QuantumCircuit | None = known.get(key)
+    if circuit is None:
+        (circuit,) = decoupled([pub.circuit], decoupling, backend)
+        known.put(key, circuit)
+    return circuit

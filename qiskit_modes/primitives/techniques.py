@@ -1,0 +1,304 @@
+"""The techniques of error mitigation: what each prepares for one PUB, and makes of the data.
+
+The techniques themselves are those of qiskit-mitigation. What they prepare depends on the structure
+of a PUB alone, not on its numbers, so it is kept in a form into which numbers are put later.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives.containers import PubResult
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import PauliLindbladMap
+from qiskit.transpiler import PassManager
+from qiskit_ibm_runtime.options_models import ResilienceOptions
+from qiskit_mitigation import PEA, PEC, TREX, GateFolding, MitigationTask
+from qiskit_mitigation.zne import GateFoldingPass
+from samplomatic.quantum_program import QuantumProgram, QuantumProgramResult, SamplexItem
+
+from qiskit_modes.exceptions import InvalidInputError
+
+__all__ = [
+    "Calibration",
+    "PreparedItem",
+    "PreparedPub",
+    "Request",
+    "Technique",
+    "extrapolation_of",
+    "folds_at_random",
+    "prepare",
+    "technique_of",
+]
+
+Technique = Literal["none", "gate_folding", "pea", "pec"]
+
+NoiseMaps = Mapping[str, PauliLindbladMap]
+"""The noise of layers, by the references of their boxes."""
+
+_FOLDING: dict[str, Literal["random", "front", "back"]] = {
+    "gate_folding": "random",
+    "gate_folding_front": "front",
+    "gate_folding_back": "back",
+}
+
+_NO_LIMIT = float(np.finfo(np.float64).max)
+
+DEFAULT_NOISE_FACTORS = (1.0, 3.0, 5.0)
+
+_fit_mutex = threading.Lock()
+"""Held while a fit runs with its own filters of warnings; nothing waits inside."""
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Let a fit be unweighted in silence where the outcome is certain and no value has an error."""
+    # The filters of warnings are the process': two lanes that put them back would mix them up.
+    with _fit_mutex, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No positive, finite standard errors", UserWarning)
+        yield
+
+
+class _KnownNoise(dict[str, PauliLindbladMap]):
+    """The noise of layers, with a word about what to do where a layer has none."""
+
+    def __missing__(self, ref: str) -> PauliLindbladMap:
+        raise InvalidInputError(
+            f"resilience.layer_noise_model has no noise for the layer {ref!r} of the circuit; it "
+            f"has noise for {sorted(self)}. Take the layers from estimator.find_unique_layers(pubs)"
+            ", with the options and the circuits with which the job is run, and learn their noise."
+        )
+
+
+@dataclass(frozen=True)
+class PreparedItem:
+    """An item of a quantum program into which parameter values are still to be put."""
+
+    circuit: QuantumCircuit
+    samplex: Any
+    arguments: Mapping[str, Any]
+    """The samplex's arguments but for the parameter values."""
+    shape: tuple[int, ...]
+    """Randomisations, then configurations: pairs of a parameter set and a measurement basis.
+    With PEA the noise factors stand in front."""
+
+    @classmethod
+    def of(cls, item: SamplexItem) -> PreparedItem:
+        """Take an item apart."""
+        arguments = dict(item.samplex_arguments.items())
+        arguments.pop("parameter_values", None)
+        return cls(item.circuit, item.samplex, arguments, item.shape)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a technique."""
+
+    technique: Technique
+    resilience: ResilienceOptions
+    boxing: Mapping[str, Any]
+    """Arguments of the boxing pass manager."""
+    randomisations: int
+    shots: int
+    """For each randomisation."""
+    noise_maps: NoiseMaps
+    folding_seed: int
+
+
+@dataclass(frozen=True)
+class PreparedPub:
+    """A PUB as a technique prepared it."""
+
+    technique: Technique
+    task: MitigationTask
+    """Knows which basis was measured for which parameter set."""
+    items: tuple[PreparedItem, ...]
+    resilience: ResilienceOptions
+
+    @property
+    def randomisations(self) -> int:
+        """How many there are of each configuration."""
+        return self.items[0].shape[-2]
+
+    def rows(self, parameter_shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+        """Return for each configuration the index of its parameter set, flattened."""
+        pairs = self.task.param_basis_pairs
+        places = [int(np.ravel_multi_index(at, parameter_shape)) if at else 0 for at, _ in pairs]
+        return np.array(places, dtype=np.intp)
+
+    def evaluate(
+        self,
+        results: Sequence[Any],
+        observables: ObservablesArray,
+        readout: PauliLindbladMap | None,
+    ) -> PubResult:
+        """Return expectation values.
+
+        Args:
+            results: What the items gave, each upstream's ``QuantumProgramItemResult``.
+            observables: The observables, on the qubits of the prepared circuit.
+            readout: The noise of measurements, to be mitigated; None if it is not.
+        """
+        common = {
+            "observables": observables,
+            "param_shape": self.task.param_shape,
+            "param_basis_pairs": self.task.param_basis_pairs,
+            "broadcast_obs_and_params": True,
+            "measure_noise_data": readout,
+        }
+        match self.technique:
+            case "none":
+                return MitigationTask.compute_expectation_value(results[0], **common)
+            case "pec":
+                return PEC.compute_expectation_value_pec(
+                    results[0], gamma=self.task.gamma, **common
+                )
+        extrapolation = extrapolation_of(self.resilience)
+        with _fitting():
+            if self.technique == "pea":
+                return PEA.compute_expectation_value_pea(results[0], **common, **extrapolation)
+            return GateFolding.compute_expectation_value_gate_folding(
+                list(results), **common, **extrapolation
+            )
+
+
+def technique_of(resilience: ResilienceOptions) -> Technique:
+    """Return the technique that finalized options ask for, beside measurement mitigation."""
+    if resilience.pec_mitigation:
+        return "pec"
+    if resilience.zne_mitigation:
+        return "pea" if resilience.zne.amplifier == "pea" else "gate_folding"
+    return "none"
+
+
+def extrapolation_of(resilience: ResilienceOptions) -> dict[str, Any]:
+    """Return the noise factors, the extrapolators, and where these are evaluated."""
+    zne = resilience.zne
+    factors = DEFAULT_NOISE_FACTORS if zne.noise_factors == "auto" else zne.noise_factors
+    points = zne.extrapolated_noise_factors
+    extrapolators = zne.extrapolator
+    return {
+        "noise_factors": [float(factor) for factor in factors],
+        "extrapolator": (
+            [extrapolators] if isinstance(extrapolators, str) else list(extrapolators)
+        ),
+        "extrapolated_noise_factors": [
+            float(point) for point in ((0.0, *factors) if points == "auto" else points)
+        ],
+    }
+
+
+def folds_at_random(resilience: ResilienceOptions) -> bool:
+    """Return whether which gates are folded is left to chance."""
+    zne = resilience.zne
+    if technique_of(resilience) != "gate_folding" or _FOLDING[zne.amplifier] != "random":
+        return False
+    return any((factor - 1) % 2 != 0 for factor in extrapolation_of(resilience)["noise_factors"])
+
+
+def prepare(
+    circuit: QuantumCircuit,
+    observables: ObservablesArray,
+    parameter_shape: tuple[int, ...],
+    request: Request,
+) -> PreparedPub:
+    """Box a circuit, and build what measures the observables.
+
+    Args:
+        circuit: The circuit, not modified.
+        observables: On the circuit's qubits; their coefficients do not matter.
+        parameter_shape: The shape of the PUB's parameter sets.
+        request: The technique and what it needs to know.
+    """
+    names = tuple(parameter.name for parameter in circuit.parameters)
+    zeros = BindingsArray({names: np.zeros((*parameter_shape, len(names)))}, shape=parameter_shape)
+    common: dict[str, Any] = {
+        "observables": observables,
+        "parameters": zeros,
+        "custom_boxing_options": dict(request.boxing),
+        "shots_per_randomization": request.shots,
+        "num_randomizations": request.randomisations,
+        "broadcast_obs_and_params": True,
+    }
+    resilience = request.resilience
+    task: MitigationTask
+    match request.technique:
+        case "none":
+            task = MitigationTask()
+            programs = [task.prepare(circuit, **common)]
+        case "gate_folding":
+            task, programs = _folded(circuit, request, common)
+        case "pea":
+            task = PEA()
+            programs = [
+                task.prepare(
+                    circuit,
+                    **common,
+                    noise_maps=_KnownNoise(request.noise_maps),
+                    noise_factors=extrapolation_of(resilience)["noise_factors"],
+                )
+            ]
+        case "pec":
+            task = PEC()
+            limit = resilience.pec.max_overhead
+            executions = request.randomisations * request.shots
+            programs = [
+                task.prepare(
+                    circuit,
+                    **common,
+                    noise_maps=_KnownNoise(request.noise_maps),
+                    noise_gain=resilience.pec.noise_gain,
+                    max_sampling_overhead=_NO_LIMIT / executions if limit is None else float(limit),
+                )
+            ]
+    items = tuple(PreparedItem.of(item) for program in programs for item in program.items)
+    return PreparedPub(request.technique, task, items, resilience)
+
+
+def _folded(
+    circuit: QuantumCircuit, request: Request, common: Mapping[str, Any]
+) -> tuple[MitigationTask, list[QuantumProgram]]:
+    """Prepare a circuit once for each noise factor, with gates folded."""
+    method = _FOLDING[request.resilience.zne.amplifier]
+    programs = []
+    for number, factor in enumerate(extrapolation_of(request.resilience)["noise_factors"]):
+        # GateFolding draws which gates it folds from a seed that nobody knows; this one is ours.
+        seed = np.random.default_rng((request.folding_seed, number))
+        folding = PassManager([GateFoldingPass(factor, method, seed)])
+        task = MitigationTask()
+        programs.append(task.prepare(folding.run(circuit), **common))
+    return task, programs
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What measures how measurements err."""
+
+    item: PreparedItem
+    trex: TREX
+
+    @classmethod
+    def of(cls, num_qubits: int, randomisations: int) -> Calibration:
+        """Prepare the calibration of all of some qubits."""
+        trex, task = TREX(), MitigationTask()
+        task.circuit = QuantumCircuit(num_qubits)
+        trex.tasks.append(task)
+        program = trex.prepare(randomisations, QuantumProgram(1), {"add_tags": "unique_box"})
+        return cls(PreparedItem.of(program.items[0]), trex)
+
+    def noise(self, result: Any) -> PauliLindbladMap:
+        """Return the noise of measurements.
+
+        Args:
+            result: What the item gave, upstream's ``QuantumProgramItemResult``.
+        """
+        return self.trex.compute_noise_model(QuantumProgramResult([result]))
