@@ -181,6 +181,19 @@ for _what, _error in {
     def _raised_in_a_lane(staged, step, error=_error):
         return staged.submit(**{step: fail_with(error)})
 
+    @disaster(_what, "execute", "ERROR", type(_error))
+    def _raised_by_a_worker_of_somebody_else(staged, error=_error):
+        """Whatever the executor is, and whatever it answers with."""
+        errors = [error]
+
+        def run(program, keys):
+            if errors:
+                raise errors.pop()
+            return worker_process.Execution("samples", 0.0, 0.0)
+
+        staged.monkeypatch.setattr(worker_process, "run", run)
+        return staged.submit()
+
 
 @disaster("exception", "execute", "ERROR", KeyError, on=PROCESS)
 def _raised_in_a_worker(staged):
@@ -358,6 +371,18 @@ def _killed_while_another_job_has_it(staged):
     assert finished(other) == ["ERROR"]
     assert isinstance(other.error, WorkerDiedError)
     return job
+
+
+@disaster("Ctrl-C of the terminal", "execute, in a worker process", "DONE", on=PROCESS)
+def _ctrl_c_reaches_the_worker_too(staged):
+    """It is for the process that the user talks to."""
+
+    def compile():
+        (worker,) = staged.executor.workers._workers
+        os.kill(worker.started.result(DEADLINE), signal.SIGINT)
+        return program()
+
+    return staged.submit(compile=compile)
 
 
 @disaster("kill -9", "compile", "DONE", on=PROCESS)
