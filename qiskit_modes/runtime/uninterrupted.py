@@ -61,6 +61,9 @@ class Uninterrupted:
             return function()
         answer: SimpleQueue[tuple[_Answer, BaseException | None]] = SimpleQueue()
         calls.put((function, answer))
+        # The race being closed: another thread closes this, and the call comes behind the end.
+        if self._closed:
+            self._make_rest(calls)
         value, error = answer.get()
         if error is None:
             return value
@@ -86,7 +89,7 @@ class Uninterrupted:
         if self._thread is None or self._process_id != os.getpid():
             calls: _Calls = SimpleQueue()
             thread = threading.Thread(
-                target=_make, args=(calls,), name="qiskit_modes-calls", daemon=True
+                target=_serve, args=(calls,), name="qiskit_modes-calls", daemon=True
             )
             # Nobody may have closed what is thrown away; the thread ends all the same.
             weakref.finalize(self, calls.put, None).atexit = False
@@ -103,12 +106,25 @@ class Uninterrupted:
                 raise
         return self._calls
 
+    def _make_rest(self, calls: _Calls) -> None:
+        """Make what the thread has left when it ended."""
+        assert self._thread is not None
+        self._thread.join()
+        while not calls.empty():
+            call = calls.get()
+            if call is not None:
+                _make(call)
 
-def _make(calls: _Calls) -> None:
+
+def _serve(calls: _Calls) -> None:
     while (call := calls.get()) is not None:
-        function, answer = call
-        try:
-            answer.put((function(), None))
-        except BaseException as error:  # for whoever made the call
-            answer.put((None, error))
-        del call, function, answer  # nothing of it is kept until the next one comes
+        _make(call)
+        del call  # nothing of it is kept until the next one comes
+
+
+def _make(call: _Call) -> None:
+    function, answer = call
+    try:
+        answer.put((function(), None))
+    except BaseException as error:  # for whoever made the call
+        answer.put((None, error))

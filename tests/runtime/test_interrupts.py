@@ -304,6 +304,21 @@ def test_where_no_thread_can_be_started_the_main_thread_makes_its_calls(monkeypa
     assert uninterrupted(threading.current_thread) is threading.main_thread()
 
 
+def test_a_call_that_meets_the_end_is_made():
+    class ClosedMeanwhile(Uninterrupted):
+        def _open(self):
+            calls = super()._open()
+            for _ in range(2):
+                closer = threading.Thread(target=self.close)
+                closer.start()
+                closer.join(DEADLINE)
+            return calls
+
+    uninterrupted = ClosedMeanwhile()
+    assert uninterrupted(lambda: 42) == 42
+    assert uninterrupted(lambda: 43) == 43
+
+
 def test_the_thread_ends_with_what_it_serves():
     uninterrupted = Uninterrupted()
     thread = uninterrupted(threading.current_thread)
