@@ -10,7 +10,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> [duration(each) for each in (0.0, 0.00123, 0.5, 12.34, 99.6, 150, 5400, 200_000)]
-        ['0 s', '1.23 ms', '0.5 s', '12.3 s', '99.6 s', '2.5 min', '1.5 h', '2.31 days']
+        ['0 s', '1.23 ms', '0.5 s', '12.3 s', '99.6 s', '2.5 min', '90 min', '2.31 days']
     """
     factor, unit = _unit(seconds)
     return f"{seconds / factor:.3g} {unit}"
