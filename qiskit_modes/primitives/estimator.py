@@ -27,14 +27,13 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     """Estimates expectation values on a backend's simulated QPU, in job, batch or session mode.
 
     May be used from any thread. Options that cannot be honoured are refused in `run`, by name.
-    Nothing is mitigated yet: an unset ``resilience_level`` counts as 0, and the result's metadata
-    says so.
+    Measurements are mitigated unless ``resilience_level`` is 0; the fastest jobs have that.
 
     Args:
         mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
-        options: Upstream's ``EstimatorOptions`` or a dictionary of the same form. What acts:
-            ``default_precision`` (0.015625), ``default_shots``, ``simulator.seed_simulator``,
-            ``max_execution_time`` in seconds, and ``environment.job_tags``.
+        options: Upstream's ``EstimatorOptions``, a dictionary of the same form, or upstream's older
+            class of that name. All act but ``execution.init_qubits=False``, ``scheduler_timing``,
+            ``stretch_values``, ``environment.image`` and ``experimental``.
 
     Raises:
         InvalidInputError: If there is no such mode, or an option does not exist.

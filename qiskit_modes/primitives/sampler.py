@@ -33,9 +33,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
 
     Args:
         mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
-        options: Upstream's ``SamplerOptions`` or a dictionary of the same form. What acts:
-            ``default_shots`` (4096), ``simulator.seed_simulator``, ``max_execution_time`` in
-            seconds, and ``environment.job_tags``.
+        options: Upstream's ``SamplerOptions``, a dictionary of the same form, or upstream's older
+            class of that name. All act but ``execution.init_qubits=False``, ``scheduler_timing``,
+            ``stretch_values``, kerneled ``meas_type``, ``environment.image`` and ``experimental``.
 
     Raises:
         InvalidInputError: If there is no such mode, or an option does not exist.

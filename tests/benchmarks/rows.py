@@ -28,6 +28,7 @@ from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks.mitigation import default_options, heavy_techniques
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
@@ -335,6 +336,8 @@ ROWS = {
     "D1": client_door,
     "E1": quantum_program,
     "P1": vqe_iterations,
+    "P2": default_options,
+    "P2b": heavy_techniques,
     "P3": against_the_simulation_itself,
     "P4": mode_layer,
     "P5": status_while_simulating,

@@ -5,7 +5,7 @@ import pytest
 from tests.benchmarks import queueing, rows
 
 
-@pytest.mark.parametrize("name", ["D1", "E1", "P4", "P7", "P9"])
+@pytest.mark.parametrize("name", ["D1", "E1", "P2b", "P4", "P7", "P9"])
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
     for row in rows.quiet(rows.ROWS[name]):
