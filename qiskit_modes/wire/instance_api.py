@@ -161,6 +161,16 @@ class InstanceApi(InstanceView):
         self._check_process()
         return self._runtime.clock.wait(self._job(job_id).finished, timeout)
 
+    def keep_job(self, job_id: str) -> object:
+        """Return something that keeps a job from being forgotten for as long as it is held.
+
+        Of the jobs that have ended and that nobody holds, only the latest are remembered.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return self._job(job_id)
+
     def job_results(self, job_id: str) -> str:
         """Return what came of a job: its result as JSON text, or the text of what went wrong.
 
