@@ -29,7 +29,7 @@ class LocalClient:
 
     It has the methods of the client's own class, with its arguments; what newer releases add is
     accepted and ignored. All of them may be called from any thread, and none waits for a job but
-    `wait_for_job`, which the client's own class does not have.
+    `wait_for_job`. That one and `keep_job` the client's own class does not have.
 
     Args:
         platform: What answers.
@@ -130,6 +130,11 @@ class LocalClient:
         """Wait until a job has ended, and return whether it has."""
         with as_request_errors(f"/jobs/{job_id}"):
             return self._api.wait_for_job(job_id, timeout)
+
+    def keep_job(self, job_id: str) -> object:
+        """Return something that keeps a job from being forgotten for as long as it is held."""
+        with as_request_errors(f"/jobs/{job_id}"):
+            return self._api.keep_job(job_id)
 
     def job_results(self, job_id: str) -> str:
         """Return what came of a job, as text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import qiskit_ibm_runtime
 from qiskit_ibm_runtime.exceptions import RuntimeJobTimeoutError
@@ -17,7 +18,19 @@ _SHORTEST_POLL_SECONDS = 0.1
 
 
 class RuntimeJobV2(qiskit_ibm_runtime.RuntimeJobV2):
-    """The job of the service's client; only how it waits is different."""
+    """The job of the service's client; only how it waits is different.
+
+    Whoever holds it keeps the job itself, however many others come after it.
+
+    Args:
+        *args: Of the client's own class.
+        **kwargs: Of the client's own class.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        client = api_client_of(self)
+        self._kept = client.keep_job(self.job_id()) if isinstance(client, LocalClient) else None
 
     def wait_for_final_state(
         self, timeout: float | None = None, poll_interval: float | None = None
@@ -41,6 +54,8 @@ class RuntimeJobV2(qiskit_ibm_runtime.RuntimeJobV2):
                 f"{_SHORTEST_POLL_SECONDS} as the poll interval.",
                 stacklevel=2,
             )
+        if self.in_final_state():
+            return
         if not client.wait_for_job(self.job_id(), timeout):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."

@@ -14,10 +14,27 @@ from typing import Any
 
 import qiskit_ibm_runtime
 from qiskit_ibm_runtime import QiskitRuntimeService, RuntimeJobV2
-from qiskit_ibm_runtime.accounts import Account, AccountManager
-from qiskit_ibm_runtime.api.exceptions import RequestsApiError
 
 from qiskit_modes.exceptions import QiskitModesError
+
+
+def _moved(names: str) -> QiskitModesError:
+    return QiskitModesError(
+        f"qiskit-ibm-runtime {qiskit_ibm_runtime.__version__} has moved {names}, which "
+        "qiskit_modes.client builds on. Nothing was replaced, so that no request leaves this "
+        "machine. Use an older qiskit-ibm-runtime, a newer qiskit_modes, or the HTTP service, "
+        "which builds on no private name"
+    )
+
+
+try:
+    from qiskit_ibm_runtime.accounts import Account, AccountManager
+    from qiskit_ibm_runtime.api.exceptions import RequestsApiError
+
+    CloudAccount: type[Any] = type(Account.create_account("ibm_quantum_platform", "no token"))
+    """The class of accounts that the client makes; in some releases one derived from `Account`."""
+except (ImportError, AttributeError, TypeError) as error:
+    raise _moved(str(error)) from error
 
 __all__ = [
     "CLIENT_METHODS",
@@ -63,10 +80,6 @@ CLIENT_METHODS = (
 """What the client calls on the object with which it sends its requests."""
 
 
-CloudAccount: type[Any] = type(Account.create_account("ibm_quantum_platform", "no token"))
-"""The class of accounts that the client makes; in some releases one derived from `Account`."""
-
-
 def api_client_of(job: RuntimeJobV2) -> Any:
     """Return the object with which a job sends its requests."""
     return job._api_client  # noqa: SLF001 - this is the module for it
@@ -90,12 +103,7 @@ def check() -> None:
     if client is not None:
         missing += [f"RuntimeClient.{name}" for name in CLIENT_METHODS if not hasattr(client, name)]
     if missing:
-        raise QiskitModesError(
-            f"qiskit-ibm-runtime {qiskit_ibm_runtime.__version__} has moved "
-            f"{', '.join(missing)}, which qiskit_modes.client builds on. Nothing was replaced, so "
-            "that no request leaves this machine. Use an older qiskit-ibm-runtime, a newer "
-            "qiskit_modes, or the HTTP service, which builds on no private name"
-        )
+        raise _moved(", ".join(missing))
 
 
 def _names_used_by(routine: Any) -> tuple[str, ...]:

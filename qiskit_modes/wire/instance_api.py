@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from qiskit.providers import BackendV2
-
 from qiskit_modes.modes import Batch, Session
-from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options import check_tags
-from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.records import JobRecord, JobRequest
-from qiskit_modes.scheduling import Instance, Mode
-from qiskit_modes.service import LocalService
+from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
-from qiskit_modes.wire.catalog import Device
+from qiskit_modes.wire.instance_view import InstanceView
 from qiskit_modes.wire.job_json import job_json, result_text
 from qiskit_modes.wire.params import decode_params
 from qiskit_modes.wire.programs import Submission, run_program
 from qiskit_modes.wire.session_json import session_json
 
 if TYPE_CHECKING:
-    from qiskit_modes.wire.platform import Platform
+    pass
 
 __all__ = ["InstanceApi"]
 
 _MODES: dict[str, type[Session]] = {"dedicated": Session, "batch": Batch}
 
 
-class InstanceApi:
+class InstanceApi(InstanceView):
     """What the service answers to one instance; see the package for what holds for all methods.
 
     Made by `Platform.api`.
@@ -42,19 +35,6 @@ class InstanceApi:
         instance: Who asks.
         crn: The name of the instance in the service's world.
     """
-
-    def __init__(self, platform: Platform, instance: Instance, crn: str) -> None:
-        self.platform = platform
-        self.instance = instance
-        self.crn = crn
-        self._runtime = platform.runtime
-        self._service = LocalService(instance=instance, runtime=platform.runtime)
-        self._mutex = threading.Lock()
-        """Guards ``_backends``, and that a private result is read once."""
-        self._backends: dict[str, BackendV2] = {}
-
-    def __repr__(self) -> str:
-        return f"<InstanceApi of {self.crn}>"
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -91,6 +71,7 @@ class InstanceApi:
             ApiError: 400 if something cannot be used, 404 for an unknown program, 409 if the
                 session takes no more jobs.
         """
+        self._check_process()
         text, decoded = decode_params(params)
         with as_api_errors():
             checked_tags = check_tags([] if tags is None else list(tags))
@@ -177,7 +158,18 @@ class InstanceApi:
         Raises:
             ApiError: 404 if there is none of this id.
         """
+        self._check_process()
         return self._runtime.clock.wait(self._job(job_id).finished, timeout)
+
+    def keep_job(self, job_id: str) -> object:
+        """Return something that keeps a job from being forgotten for as long as it is held.
+
+        Of the jobs that have ended and that nobody holds, only the latest are remembered.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        return self._job(job_id)
 
     def job_results(self, job_id: str) -> str:
         """Return what came of a job: its result as JSON text, or the text of what went wrong.
@@ -273,6 +265,7 @@ class InstanceApi:
             ApiError: 400 if something cannot be used, 403 if the plan has no sessions, 404 if there
                 is no such backend.
         """
+        self._check_process()
         kind = _MODES.get(mode or "dedicated")
         if kind is None:
             raise ApiError(
@@ -350,95 +343,3 @@ class InstanceApi:
     def usage(self) -> dict[str, Any]:
         """Return what the instance has used, as ``GET /instances/usage`` does."""
         return {**self._service.usage(), "instance_id": self.crn}
-
-    # -- finding things --------------------------------------------------------------------------
-
-    def _job(self, job_id: str) -> JobRecord:
-        job = self._runtime.jobs.get(job_id)
-        if job is None or job.instance.id != self.instance.id:
-            raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
-        return job
-
-    def _session(self, session_id: str) -> Session:
-        record = self._runtime.workload(session_id)
-        if record is None or record.core.instance.id != self.instance.id:
-            raise ApiError(
-                404, Code.NOT_FOUND, f"Session not found: there is no session {session_id!r}"
-            )
-        kind = Session if record.core.mode is Mode.SESSION else Batch
-        return kind.from_id(session_id, self._service)
-
-    def _device(self, name: str | None) -> Device:
-        device = self.platform.catalog.get(name or "")
-        if device is None:
-            names = [each.name for each in self.platform.catalog.listed()]
-            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-            raise ApiError(
-                404, Code.NOT_FOUND, f"There is no backend {name!r} here; there is {some}"
-            )
-        return device
-
-    def _backend(self, name: str) -> BackendV2:
-        """Return the backend on which jobs of this instance run that ask for this name."""
-        with self._mutex:
-            if name not in self._backends:
-                self._backends[name] = charge_to(
-                    self._device(name).backend, self.instance, runtime=self._runtime, name=name
-                )
-            return self._backends[name]
-
-    def _mode(self, backend: str | None, session_id: str | None) -> tuple[Session | BackendV2, str]:
-        """Return where a job is to run, and the name of its backend."""
-        try:
-            device = None if backend is None and session_id else self._device(backend)
-            if session_id is None:
-                assert device is not None, "without a session the backend was looked up"
-                return self._backend(device.name), device.name
-            session = self._session(session_id)
-        except ApiError as error:
-            # Here 404 would mean that there is no such program.
-            raise ApiError(400, error.code, error.message) from None
-        core = session.record.core
-        if not core.accepting_jobs:
-            raise ApiError(
-                409,
-                Code.SESSION_CLOSED,
-                f"{core.mode} {core.id} takes no more jobs: {core.closed_because}; "
-                f"open a new {core.mode}",
-            )
-        name = session_json(session)["backend_name"]
-        if device is not None and self._qpu(device) is not session.record.qpu:
-            raise ApiError(
-                400,
-                Code.INVALID,
-                f"Session {session_id} is on the backend {name}, not on {backend}",
-            )
-        return session, name if device is None else device.name
-
-    def _qpu(self, device: Device) -> QPU:
-        return self._runtime.qpu(device.backend)
-
-    def _qpu_name(self, backend: str | None) -> str | None:
-        if backend is None:
-            return None
-        device = self.platform.catalog.get(backend)
-        return backend if device is None else self._qpu(device).name
-
-    def _is_maintained(self, qpu: QPU) -> bool:
-        with qpu.mutex:
-            return qpu.scheduler.maintained_until > self._runtime.clock.now()
-
-    def _device_json(self, device: Device) -> dict[str, Any]:
-        qpu = self._qpu(device)
-        maintained = self._is_maintained(qpu)
-        return {
-            "name": device.name,
-            "status": {"name": "paused", "reason": "maintenance"}
-            if maintained
-            else {"name": "online", "reason": "available"},
-            "queue_length": qpu.unfinished_jobs(),
-            "qubits": device.num_qubits,
-            "physical_qubits": device.num_qubits,
-            "is_simulator": False,
-            **({} if device.listed else {"class": "mock"}),
-        }

@@ -169,10 +169,10 @@ class _Decoder(RuntimeDecoder):
 _SHORTEST_ARRAY = 40
 """Characters. The header of an array alone takes more, packed; an option's word takes less."""
 
-_LONGEST_KEPT = 2**20
-"""Characters of a packed circuit that is kept; with 64 of them, at most 64 MiB of text."""
+_LONGEST_KEPT = 128 * 2**10
+"""Characters of a packed circuit that is kept: some ten thousand gates, and some megabytes read."""
 
-_circuits: BoundedCache[str, QuantumCircuit] = BoundedCache(64)
+_circuits: BoundedCache[str, QuantumCircuit] = BoundedCache(32)
 """Circuits that came lately, by their text."""
 
 

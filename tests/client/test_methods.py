@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,7 +19,11 @@ from qiskit_ibm_runtime import (
     SamplerV2,
     Session,
 )
-from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
+from qiskit_ibm_runtime.exceptions import (
+    IBMInputValueError,
+    IBMRuntimeError,
+    RuntimeJobNotFound,
+)
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.noise_learner import NoiseLearner
 from qiskit_ibm_runtime.session import AdvancedSession
@@ -123,6 +128,23 @@ class TestJob:
         assert "Executing" in job.logs()
         assert job.usage() == job.usage(partial=True) == 1.0
         assert service.job(job.job_id()).creation_date == job.creation_date
+
+    def test_whoever_holds_it_keeps_it(self, service, backend, bell, monkeypatch):
+        for kept in ("_KEPT_JOBS", "_KEPT_INPUTS"):
+            monkeypatch.setattr(f"qiskit_modes.runtime.job_table.{kept}", 2)
+        sampler = SamplerV2(mode=backend)
+        jobs = [sampler.run([bell], shots=5) for _ in range(6)]
+        for job in jobs:
+            job.wait_for_final_state()
+        gone = jobs.pop(0).job_id()
+        assert [job.result()[0].data.meas.num_shots for job in jobs] == [5] * 5
+        del job
+        gc.collect()
+        with pytest.raises(RuntimeJobNotFound):
+            service.job(gone)
+        service.delete_job(jobs[0].job_id())
+        jobs[0].wait_for_final_state()
+        assert jobs[0].status() == "DONE"
 
     def test_its_inputs(self, service, backend, bell):
         angle = Parameter("a")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 import qiskit_ibm_runtime
@@ -89,6 +91,23 @@ def test_a_moved_name_is_named_and_nothing_is_replaced(monkeypatch, name):
     ):
         pass
     assert {other: getattr(MODULE, other) for other in left} == left
+
+
+def test_a_moved_class_is_named_when_the_door_is_imported():
+    code = """
+import qiskit_ibm_runtime.accounts as accounts
+del accounts.AccountManager
+try:
+    import qiskit_modes.client
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.startswith("QiskitModesError"), done
+    assert f"{VERSION} has moved" in done.stdout
+    assert "AccountManager" in done.stdout
 
 
 def test_a_moved_method_is_named(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -322,3 +323,25 @@ def test_a_runtime_that_was_shut_down_says_so(api, params, scenario):
     assert caught.value.status == 409
     with pytest.raises(ApiError, match="shut down"):
         api.open_session("batch", "ibm_manila")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_the_child_of_a_fork_is_told_that_nobody_works_there(api, params):
+    job_id = api.submit_job("sampler", params, backend="ibm_manila")["id"]
+    calls = (
+        lambda: api.submit_job("sampler", params, backend="ibm_manila"),
+        lambda: api.open_session("batch", "ibm_manila"),
+        lambda: api.wait_for_job(job_id),
+    )
+    child = os.fork()
+    if child == 0:
+        told = 0
+        for call in calls:
+            try:
+                call()
+            except ApiError as error:
+                told += "forked" in error.message
+        os._exit(told)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == len(calls)

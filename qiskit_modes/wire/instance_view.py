@@ -1,0 +1,151 @@
+"""What one instance can see: its jobs and sessions, and the backends of everybody."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.modes import Batch, Session
+from qiskit_modes.modes.backends import charge_to
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.service import LocalService
+from qiskit_modes.wire.api_error import ApiError, Code
+from qiskit_modes.wire.catalog import Device
+from qiskit_modes.wire.session_json import session_json
+
+if TYPE_CHECKING:
+    from qiskit_modes.wire.platform import Platform
+
+__all__ = ["InstanceView"]
+
+
+class InstanceView:
+    """Finds what an instance asks for; what is somebody else's does not exist.
+
+    Args:
+        platform: Whose jobs, sessions and backends.
+        instance: Who looks.
+        crn: The name of the instance in the service's world.
+    """
+
+    def __init__(self, platform: Platform, instance: Instance, crn: str) -> None:
+        self.platform = platform
+        self.instance = instance
+        self.crn = crn
+        self._runtime = platform.runtime
+        self._service = LocalService(instance=instance, runtime=platform.runtime)
+        self._mutex = threading.Lock()
+        """Guards ``_backends``, and that a private result is read once."""
+        self._backends: dict[str, BackendV2] = {}
+
+    def __repr__(self) -> str:
+        return f"<InstanceApi of {self.crn}>"
+
+    def _check_process(self) -> None:
+        """Check that this is not the child of a fork, where no thread would do the work.
+
+        Raises:
+            ApiError: If it is; status 409.
+        """
+        if os.getpid() != self._runtime.process_id:
+            raise ApiError(
+                409,
+                Code.CLOSED,
+                "This process was forked from the one in which the service runs; open a service "
+                "in it, or start processes by spawning",
+            )
+
+    def _job(self, job_id: str) -> JobRecord:
+        job = self._runtime.jobs.get(job_id)
+        if job is None or job.instance.id != self.instance.id:
+            raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
+        return job
+
+    def _session(self, session_id: str) -> Session:
+        record = self._runtime.workload(session_id)
+        if record is None or record.core.instance.id != self.instance.id:
+            raise ApiError(
+                404, Code.NOT_FOUND, f"Session not found: there is no session {session_id!r}"
+            )
+        kind = Session if record.core.mode is Mode.SESSION else Batch
+        return kind.from_id(session_id, self._service)
+
+    def _device(self, name: str | None) -> Device:
+        device = self.platform.catalog.get(name or "")
+        if device is None:
+            names = [each.name for each in self.platform.catalog.listed()]
+            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise ApiError(
+                404, Code.NOT_FOUND, f"There is no backend {name!r} here; there is {some}"
+            )
+        return device
+
+    def _backend(self, name: str) -> BackendV2:
+        """Return the backend on which jobs of this instance run that ask for this name."""
+        with self._mutex:
+            if name not in self._backends:
+                self._backends[name] = charge_to(
+                    self._device(name).backend, self.instance, runtime=self._runtime, name=name
+                )
+            return self._backends[name]
+
+    def _mode(self, backend: str | None, session_id: str | None) -> tuple[Session | BackendV2, str]:
+        """Return where a job is to run, and the name of its backend."""
+        try:
+            device = None if backend is None and session_id else self._device(backend)
+            if session_id is None:
+                assert device is not None, "without a session the backend was looked up"
+                return self._backend(device.name), device.name
+            session = self._session(session_id)
+        except ApiError as error:
+            # Here 404 would mean that there is no such program.
+            raise ApiError(400, error.code, error.message) from None
+        core = session.record.core
+        if not core.accepting_jobs:
+            raise ApiError(
+                409,
+                Code.SESSION_CLOSED,
+                f"{core.mode} {core.id} takes no more jobs: {core.closed_because}; "
+                f"open a new {core.mode}",
+            )
+        name = session_json(session)["backend_name"]
+        if device is not None and self._qpu(device) is not session.record.qpu:
+            raise ApiError(
+                400,
+                Code.INVALID,
+                f"Session {session_id} is on the backend {name}, not on {backend}",
+            )
+        return session, name if device is None else device.name
+
+    def _qpu(self, device: Device) -> QPU:
+        return self._runtime.qpu(device.backend)
+
+    def _qpu_name(self, backend: str | None) -> str | None:
+        if backend is None:
+            return None
+        device = self.platform.catalog.get(backend)
+        return backend if device is None else self._qpu(device).name
+
+    def _is_maintained(self, qpu: QPU) -> bool:
+        with qpu.mutex:
+            return qpu.scheduler.maintained_until > self._runtime.clock.now()
+
+    def _device_json(self, device: Device) -> dict[str, Any]:
+        qpu = self._qpu(device)
+        maintained = self._is_maintained(qpu)
+        return {
+            "name": device.name,
+            "status": {"name": "paused", "reason": "maintenance"}
+            if maintained
+            else {"name": "online", "reason": "available"},
+            "queue_length": qpu.unfinished_jobs(),
+            "qubits": device.num_qubits,
+            "physical_qubits": device.num_qubits,
+            "is_simulator": False,
+            **({} if device.listed else {"class": "mock"}),
+        }
