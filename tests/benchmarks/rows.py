@@ -28,6 +28,7 @@ from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
@@ -339,6 +340,8 @@ ROWS = {
     "P4": mode_layer,
     "P5": status_while_simulating,
     "P5b": feed_forward_circuit,
+    "P6a": on_the_manual_clock,
+    "P6b": real_jobs,
     "P7": two_qpus,
     "P8": first_result,
     "P9": long_queue,
