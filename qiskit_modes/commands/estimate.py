@@ -49,6 +49,12 @@ def add(commands: Commands) -> None:
         "--precision", type=positive, metavar="X", help="of an estimator (default: 0.015625)"
     )
     estimate.add_argument(
+        "--resilience-level",
+        type=whole(0, 2),
+        metavar="N",
+        help="of an estimator: 0, 1 or 2 (default: the primitive's)",
+    )
+    estimate.add_argument(
         "--jobs",
         type=whole(1, 1_000_000),
         default=1,
@@ -77,9 +83,11 @@ def _estimate(parsed: argparse.Namespace) -> int:
 
     backend = LocalService().backend(parsed.backend)
     circuits = _read(Path(parsed.file))
+    level = parsed.resilience_level
     estimate = estimate_usage(
         [_pub(circuit, backend, parsed.observable) for circuit in circuits],
         backend,
+        None if level is None else {"resilience_level": level},
         primitive="sampler" if parsed.observable is None else "estimator",
         shots=parsed.shots,
         precision=parsed.precision,

@@ -23,8 +23,8 @@ class Recorder:
     What a user waited for is told from what each thread has done: a submission comes after the one
     before it in its thread, and after all jobs whose ends the thread has seen since then, by
     ``result()``, ``wait_for_final_state()`` or a status that is final. The first submission of a
-    thread comes after the last end that any thread has seen. It costs some microseconds for each
-    job, and for each new circuit the time that its duration takes to compute.
+    thread comes after the last end that any thread has seen. It costs about a millisecond for each
+    job; more for circuits that are new, or that mitigation makes of them.
 
     Args:
         runtime: What to listen to.
@@ -144,7 +144,10 @@ def _ended_before(index: int, facts: list[JobFacts]) -> Iterator[int]:
 
 
 def _estimate(job: JobRecord, steps: Steps | None) -> float | None:
-    """Return what hardware would charge for a job; None where its durations are not known."""
+    """Return what hardware would charge for a job; None where that cannot be told."""
     from qiskit_modes.planning.estimate import estimate_steps
 
-    return None if steps is None else estimate_steps(job, steps)
+    try:
+        return None if steps is None else estimate_steps(job, steps)
+    except Exception:  # what cannot be prepared fails in the job itself, and not in run()
+        return None

@@ -28,6 +28,7 @@ from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
 from tests.benchmarks.mitigation import default_options, heavy_techniques
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue
@@ -342,6 +343,8 @@ ROWS = {
     "P4": mode_layer,
     "P5": status_while_simulating,
     "P5b": feed_forward_circuit,
+    "P6a": on_the_manual_clock,
+    "P6b": real_jobs,
     "P7": two_qpus,
     "P8": first_result,
     "P9": long_queue,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks import queueing, rows
+from tests.benchmarks import batch_speedup, queueing, rows
 
 
 @pytest.mark.parametrize("name", ["D1", "E1", "P2b", "P4", "P7", "P9"])
@@ -11,3 +11,10 @@ def test_a_light_row_measures_something(name, monkeypatch):
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
         assert any(digit in row.measured for digit in "123456789")
+
+
+@pytest.mark.parametrize(("lanes", "ratio", "bound"), [(5, 1.0, 2), (5, 4.0, 5), (2, 4.0, 2)])
+def test_a_batch_is_as_fast_as_it_can_be(lanes, ratio, bound):
+    """On a moved clock no machine is too slow: what is lost is the beginning and the end."""
+    assert batch_speedup.bound(lanes, ratio) == bound
+    assert 0.88 * bound < batch_speedup.staged_speedup(lanes, ratio, jobs=40) <= bound

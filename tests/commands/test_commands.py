@@ -160,8 +160,17 @@ def test_the_estimate_of_observables(tmp_path, capsys):
     with path.open("wb") as file:
         qpy.dump(circuit, file)
     command = ["estimate", str(path), "--backend", "fake_manila", "--json"]
-    assert main([*command, "--observable", "ZZ,XX,IZ", "--precision", "0.1"]) == 0
+    command += ["--precision", "0.1", "--observable", "ZZ,XX,IZ"]
+    assert main([*command, "--resilience-level", "0"]) == 0
     assert json.loads(capsys.readouterr().out)["executions"] == 200
+    assert main([*command, "--resilience-level", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["executions"] > 200
+
+
+def test_the_estimate_of_a_circuit_without_measurements(tmp_path, capsys):
+    path = tmp_path / "ghz.qasm"
+    path.write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; h q; cx q[0], q[1];')
+    command = ["estimate", str(path), "--backend", "fake_manila", "--json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["executions"] == 4096
 

@@ -194,3 +194,34 @@ def test_it_can_be_read_and_stored(measured):
     data = json.loads(json.dumps(estimate.to_dict()))
     assert data["seconds"] == estimate.seconds
     assert data["circuits"][0]["executions"] == 4096
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"resilience_level": 1},
+        {"resilience_level": 2},
+        {"twirling": {"enable_gates": True, "num_randomizations": 8}, "resilience_level": 0},
+    ],
+)
+def test_what_twirling_and_mitigation_add_is_counted(ansatz, options):
+    pubs = [(ansatz, ["ZZ", "XX"], [[0.1], [0.2]])]
+    with Scenario():
+        job = EstimatorV2(BACKEND, options={"default_shots": 512, **options}).run(pubs)
+    estimate = estimate_usage(pubs, BACKEND, {"default_shots": 512, **options})
+    plain = estimate_usage(pubs, BACKEND, {"default_shots": 512, "resilience_level": 0})
+    assert estimate.quick_seconds == pytest.approx(job.usage_estimation["quantum_seconds"])
+    assert estimate.executions >= plain.executions
+    assert ("calibration" in [each.purpose for each in estimate.circuits]) == (
+        options["resilience_level"] > 0
+    )
+    assert any("randomisations" in text for text in estimate.assumptions)
+
+
+def test_a_twirled_sampler_is_counted(measured):
+    options = {"twirling": {"enable_gates": True}, "default_shots": 1000}
+    with Scenario():
+        job = SamplerV2(BACKEND, options=options).run([measured])
+    estimate = estimate_usage([measured], BACKEND, options, primitive="sampler")
+    assert estimate.quick_seconds == pytest.approx(job.usage_estimation["quantum_seconds"])
+    assert estimate.executions >= 1000

@@ -234,3 +234,15 @@ def test_submitted_circuits_are_not_kept(scenario, backend, circuit):
         gc.collect()
         assert copied() is None
     assert recorder.recording().jobs
+
+
+def test_what_cannot_be_estimated_is_recorded_all_the_same(scenario, backend, circuit, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("qiskit_modes.planning.estimate.estimate_steps", fail)
+    with record() as recorder:
+        SamplerV2(backend).run([circuit]).result()
+    (job,) = recorder.recording().jobs
+    assert job.estimated_seconds is None
+    assert job.quick_seconds is not None
