@@ -19,7 +19,6 @@ version = release = qiskit_modes.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "myst_nb",
     "qiskit_sphinx_theme",
 ]
@@ -32,7 +31,6 @@ html_css_files = ["extra.css"]
 
 # -- pages -----------------------------------------------------------------------------------------
 
-myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the stored outputs are shown; tests execute the notebooks
 

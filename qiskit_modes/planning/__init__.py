@@ -2,7 +2,7 @@
 
 `estimate_usage` tells what a job would be charged on hardware; `record` notes what a program runs,
 `compare_modes` replays that as jobs, as a batch and as a session, under the rules of the service
-and the traffic of others; a `Timeline` draws it.
+and the traffic of others; `draw_timeline` draws it.
 """
 
 from typing import TYPE_CHECKING

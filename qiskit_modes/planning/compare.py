@@ -143,7 +143,7 @@ def compare_modes(
 
     Args:
         recording: A recording, or its file.
-        plan: Under which plan: one of `PLANS` by its name, a `Plan`, an `Instance`, or None for
+        plan: Under which plan: one of ``PLANS`` by its name, a `Plan`, an `Instance`, or None for
             the recorded one.
         traffic: Who else uses the QPU: ``"none"``, ``"light"`` (30 % of its time), ``"heavy"``
             (90 %), a number of jobs an hour, or a `Traffic`.

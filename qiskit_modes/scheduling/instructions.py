@@ -91,7 +91,7 @@ class Wait:
 
     job_id: str
     blocker_id: str
-    """A workload, a job, or `CALIBRATION`."""
+    """A workload, a job, or ``CALIBRATION``."""
     reason: str
     """One clause: what the blocker is doing."""
     longest_seconds: float | None

@@ -8,8 +8,8 @@
 ===============  ==================================================================================
 ``serving``      starts and stops it
 ``application``  puts the parts together
-``jobs``, ``sessions``, ``backends``, ``cloud``
-                 what it answers; ``cloud`` stands in for sign-in, search and catalog of IBM Cloud
+``jobs``         what it answers about them; so do ``sessions`` and ``backends``
+``cloud``        stands in for sign-in, search and catalog of IBM Cloud
 ``bodies``       what requests carry, and their limits
 ``site``         what all requests are answered from: the platform, the tokens, who asks
 ``guard``        looks at requests before anything else does
