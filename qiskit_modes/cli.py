@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from qiskit_modes.commands import run, serve
+from qiskit_modes.commands.arguments import whole
 from qiskit_modes.demo.settings import MAX_EVALUATIONS, Settings
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         parsed = _parser().parse_args(arguments)
-        return _demo(parsed)
+        command: Callable[[argparse.Namespace], int] = parsed.command
+        return command(parsed)
     except KeyboardInterrupt:
         print("qiskit-modes: interrupted, everything was stopped", file=sys.stderr)
         return _INTERRUPTED
@@ -46,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"qiskit-modes {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    serve.add(commands)
+    run.add(commands)
     return parser
 
 
@@ -69,21 +74,21 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     demo.add_argument(
         "--seed",
-        type=_whole(0, 2**31 - 1),
+        type=whole(0, 2**31 - 1),
         default=default.seed,
         metavar="N",
         help="where the searches start, and every shot (default: %(default)s)",
     )
     demo.add_argument(
         "--maxiter",
-        type=_whole(1, MAX_EVALUATIONS),
+        type=whole(1, MAX_EVALUATIONS),
         default=default.evaluations,
         metavar="N",
         help="most energies for each optimizer (default: %(default)s)",
     )
     demo.add_argument(
         "--shots",
-        type=_whole(1, 10_000_000),
+        type=whole(1, 10_000_000),
         default=default.shots,
         metavar="N",
         help="for each energy, in each of two bases (default: %(default)s)",
@@ -94,23 +99,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="lines of text, no moving picture; so it is anyway if the output is no terminal",
     )
     demo.add_argument("--quiet", action="store_true", help="only the report at the end")
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers within limits."""
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number from {least} to {most}, found {text!r}"
-            )
-        return number
-
-    return parse
+    demo.set_defaults(command=_demo)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ FLOORS = [
     {"wire"},
     {"client", "server"},
     {"demo", "testing"},
+    {"commands"},
     {"cli"},
 ]
 """From the ground up; the names are modules or packages of `qiskit_modes`."""
