@@ -6,7 +6,7 @@ The floors of the house; each imports only from those below it:
 7    ``cli``, ``demo``, ``testing``  the command line, and what tests of users' code need
 6    ``client``, ``server``          the doors for the service's own client: in process, over HTTP
 5    ``wire``                        the service's interface, for doors that its client uses
-4    ``service``                     the facade that people query
+4    ``service``, ``planning``       what people query; estimates, recordings, pictures
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
 2    ``runtime``                     threads, worker processes, QPUs, records of jobs
 1    ``scheduling``, ``simulation``  the rules, and the physics: pure
@@ -35,18 +35,24 @@ if TYPE_CHECKING:
     from qiskit_ibm_runtime.options_models import (
         EstimatorOptions,
         ExecutorOptions,
+        NoiseLearnerV3Options,
         SamplerOptions,
     )
 
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
+    from qiskit_modes.planning.compare import compare_modes
+    from qiskit_modes.planning.estimate import estimate_usage
+    from qiskit_modes.planning.recorder import record
     from qiskit_modes.primitives.estimator import EstimatorV2
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
     from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
+    from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
+    from qiskit_modes.runtime.progress import show_progress
     from qiskit_modes.scheduling.plan import Instance, Plan
     from qiskit_modes.service import LocalService, QiskitRuntimeService
     from qiskit_modes.service import QiskitRuntimeService as IBMQuantumComputeService
@@ -66,6 +72,8 @@ __all__ = [
     "Instance",
     "LocalService",
     "ModeWarning",
+    "NoiseLearnerV3",
+    "NoiseLearnerV3Options",
     "Plan",
     "QiskitModesError",
     "QiskitModesWarning",
@@ -81,6 +89,10 @@ __all__ = [
     "SamplerOptions",
     "SamplerV2",
     "Session",
+    "compare_modes",
+    "estimate_usage",
+    "record",
+    "show_progress",
 ]
 
 _HOMES = {
@@ -96,6 +108,8 @@ _HOMES = {
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",
+    "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
+    "NoiseLearnerV3Options": "qiskit_ibm_runtime.options_models",
     "Plan": "qiskit_modes.scheduling.plan",
     "QiskitModesError": "qiskit_modes.exceptions",
     "QiskitModesWarning": "qiskit_modes.exceptions",
@@ -111,6 +125,10 @@ _HOMES = {
     "SamplerOptions": "qiskit_ibm_runtime.options_models",
     "SamplerV2": "qiskit_modes.primitives.sampler",
     "Session": "qiskit_modes.modes.session",
+    "compare_modes": "qiskit_modes.planning.compare",
+    "estimate_usage": "qiskit_modes.planning.estimate",
+    "record": "qiskit_modes.planning.recorder",
+    "show_progress": "qiskit_modes.runtime.progress",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -99,6 +99,9 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="lines of text, no moving picture; so it is anyway if the output is no terminal",
     )
     demo.add_argument("--quiet", action="store_true", help="only the report at the end")
+    demo.add_argument(
+        "--record", metavar="FILE", help="record the run, for `compare` and `timeline`"
+    )
     demo.set_defaults(command=_demo)
 
 
@@ -113,10 +116,12 @@ def _demo(parsed: argparse.Namespace) -> int:
     settings = Settings(parsed.backend, parsed.seed, parsed.maxiter, parsed.shots)
     can_move = console.is_terminal and not console.is_dumb_terminal
     plain = parsed.plain or not can_move or console.options.ascii_only
-    return _play(settings, console, plain=plain, quiet=parsed.quiet)
+    return _play(settings, console, plain=plain, quiet=parsed.quiet, recording=parsed.record)
 
 
-def _play(settings: Settings, console: Console, *, plain: bool, quiet: bool) -> int:
+def _play(
+    settings: Settings, console: Console, *, plain: bool, quiet: bool, recording: str | None
+) -> int:
     with console.status("Importing Qiskit ..."):
         from qiskit.exceptions import QiskitError
         from qiskit.providers.exceptions import QiskitBackendNotFoundError
@@ -124,7 +129,8 @@ def _play(settings: Settings, console: Console, *, plain: bool, quiet: bool) -> 
         from qiskit_modes.demo.run import run_demo
         from qiskit_modes.exceptions import InvalidInputError
     try:
-        return 0 if run_demo(settings, console, plain=plain, quiet=quiet) else 1
+        shown = run_demo(settings, console, plain=plain, quiet=quiet, recording=recording)
+        return 0 if shown else 1
     except (QiskitBackendNotFoundError, InvalidInputError) as error:
         print(f"qiskit-modes: error: {error.message}", file=sys.stderr)
         return _USAGE

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -295,6 +296,37 @@ class LocalService:
                 f"Job {job_id} cannot be deleted: it is {job.status()}; cancel it first"
             )
         self.runtime.jobs.forget(job_id)
+
+    def draw(
+        self,
+        backend: BackendV2 | str | None = None,
+        *,
+        title: str | None = None,
+        save: str | Path | None = None,
+    ) -> Any:
+        """Draw what a QPU did: lanes, the QPU lock, reservations, who waited, who else.
+
+        Needs the extra ``visualization``. Shown are the jobs that `jobs` knows.
+
+        Args:
+            backend: Whose QPU, as an object or by its name; None for the one with most jobs.
+            title: None for one that says what is to be seen.
+            save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``,
+                ``.pdf``.
+
+        Returns:
+            A figure of plotly.
+
+        Raises:
+            InvalidInputError: If there are no jobs, or the file's ending is not known.
+            QiskitModesError: If plotly is not installed, or the browser that PNG files need.
+        """
+        from qiskit_modes.planning.live_drawing import draw_qpu
+
+        if isinstance(backend, str):
+            backend = self.backend(backend)
+        qpu = None if backend is None else self.runtime.qpu(backend)
+        return draw_qpu(self.runtime, qpu, self.instance.id, title, save)
 
     # -- usage -----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ LAZY = [
     "qiskit_modes.runtime",
     "qiskit_modes.server",
     "qiskit_modes.primitives",
+    "qiskit_modes.planning",
     "qiskit_modes.simulation",
 ]
 EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.wire"]
@@ -29,6 +30,8 @@ SCRIPTS_IMPORT = [
     "IBMInputValueError",
     "IBMQuantumComputeService",
     "IBMRuntimeError",
+    "NoiseLearnerV3",
+    "NoiseLearnerV3Options",
     "QiskitRuntimeService",
     "QuantumProgram",
     "RuntimeInvalidStateError",

@@ -19,6 +19,7 @@ FLOORS = [
     {"scheduling", "simulation"},
     {"runtime"},
     {"primitives", "modes"},
+    {"planning"},
     {"service"},
     {"wire"},
     {"client", "server"},
@@ -33,8 +34,8 @@ LEVEL = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 BESIDE = {("primitives", "modes")}
 """Who may import whom on one floor."""
 
-UPWARDS = {("modes.session", "service")}
-"""Imports that point up, inside a function: a user may ask a session for its service."""
+UPWARDS = {("modes.session", "service"), ("modes.session", "planning")}
+"""Imports that point up, inside a function: one asks a session for its service, or its picture."""
 
 THREADS_AND_JOBS = {"threading", "concurrent", "multiprocessing", "asyncio", "loky", "queue"}
 
@@ -100,7 +101,10 @@ def test_every_module_has_a_floor():
 def test_the_floors_are_those_of_the_docstring():
     order = [
         qiskit_modes.__doc__.index(f"``{part}``")
-        for part in ("cli", "client", "wire", "service", "primitives", "runtime", "scheduling")
+        for part in (
+            *("cli", "client", "wire", "service", "planning"),
+            *("primitives", "runtime", "scheduling"),
+        )
     ]
     assert order == sorted(order)
 

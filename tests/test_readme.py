@@ -16,6 +16,7 @@ def test_the_examples_run_one_after_the_other(capsys):
     assert "the scenario lets job 2 fail" in printed
     assert "Closed" in printed
     assert "(20, 50, 2) 9" in printed, "nine shots in ten agree, if not all"
+    assert "2 qubits, an error in" in printed
     assert names["best"].fun < -0.8
     assert names["session"].status() == "Closed"
 

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from qiskit_modes.client.api_client import ADDRESS, LocalClient
-from qiskit_modes.client.upstream import Account, AccountManager
+from qiskit_modes.client.upstream import AccountManager, CloudAccount
+from qiskit_modes.exceptions import QiskitModesError
 from qiskit_modes.wire import ApiError, Platform
 
 __all__ = ["Accounts"]
@@ -22,14 +23,16 @@ _platforms: weakref.WeakValueDictionary[str, Platform] = weakref.WeakValueDictio
 """Which platform an account is for, by its address."""
 
 
-class LocalAccount(Account):
-    """An account of a platform, whatever it was made with."""
+class LocalAccount(CloudAccount):
+    """An account of a platform. It sends nothing, and has nothing that it could send.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.proxies = None
-        self.verify = True
-        self.private_endpoint = False
+    Args:
+        url: Says which platform it is for.
+        **kwargs: Of the client's own accounts, but for those that say how to reach the service.
+    """
+
+    def __init__(self, url: str, **kwargs: Any) -> None:
+        super().__init__(token=TOKEN, url=url, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; an instance becomes its CRN as soon as it is named."""
@@ -48,6 +51,19 @@ class LocalAccount(Account):
         """Return the instances of the platform."""
         platform = _platforms.get(self.url)
         return [] if platform is None else platform.instances()
+
+    def get_auth_handler(self) -> Any:
+        """Refuse: there is nobody to whom this account could prove who it is.
+
+        Raises:
+            QiskitModesError: Always.
+        """
+        raise QiskitModesError("The account of a local_runtime sends no requests")
+
+    get_iam_authentificator = get_auth_handler
+
+    def resolve_crn(self) -> None:
+        """Do nothing: an instance becomes its CRN as soon as it is named."""
 
 
 class Accounts:
@@ -77,12 +93,11 @@ class Accounts:
         plans_preference: list[str] | None = None,
         tags: list[str] | None = None,
         **kwargs: Any,  # noqa: ARG002 - how the service would be reached
-    ) -> Account:
+    ) -> LocalAccount:
         """Return an account; its token and its address are not those that were passed."""
-        account = LocalAccount.create_account(
+        account = LocalAccount(
+            self._url,
             channel=channel,
-            token=TOKEN,
-            url=self._url,
             region=region,
             plans_preference=plans_preference,
             tags=tags,
@@ -91,7 +106,7 @@ class Accounts:
         account.instance = instance or self._only_instance()
         return account
 
-    def to_saved_format(self, account: Account) -> dict[str, Any]:
+    def to_saved_format(self, account: LocalAccount) -> dict[str, Any]:
         """Return an account as the client prints it."""
         saved: dict[str, Any] = account.to_saved_format()
         return saved
@@ -100,7 +115,7 @@ class Accounts:
 
     def get(
         self, filename: str | None = None, name: str | None = None, channel: str | None = None
-    ) -> Account:
+    ) -> LocalAccount:
         """Return the account that was saved here, or else one for this platform."""
         try:
             saved = AccountManager.get(filename=self._file(filename), name=name, channel=channel)
@@ -128,9 +143,9 @@ class Accounts:
         )
         return deleted
 
-    def list(self, *, filename: str | None = None, **which: Any) -> dict[str, Account]:
+    def list(self, *, filename: str | None = None, **which: Any) -> dict[str, Any]:
         """Return the accounts that were saved here."""
-        accounts: dict[str, Account] = AccountManager.list(filename=self._file(filename), **which)
+        accounts: dict[str, Any] = AccountManager.list(filename=self._file(filename), **which)
         return accounts
 
     # -- in the place of the client's class of clients ---------------------------------------------

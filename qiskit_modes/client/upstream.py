@@ -25,6 +25,7 @@ __all__ = [
     "SERVICE_MODULE",
     "Account",
     "AccountManager",
+    "CloudAccount",
     "RequestsApiError",
     "RuntimeJobV2",
     "api_client_of",
@@ -60,6 +61,10 @@ CLIENT_METHODS = (
     "update_tags",
 )
 """What the client calls on the object with which it sends its requests."""
+
+
+CloudAccount: type[Any] = type(Account.create_account("ibm_quantum_platform", "no token"))
+"""The class of accounts that the client makes; in some releases one derived from `Account`."""
 
 
 def api_client_of(job: RuntimeJobV2) -> Any:

@@ -10,12 +10,20 @@ from qiskit_modes.demo.plain import PlainView
 from qiskit_modes.demo.report import print_introduction, print_report
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.demo.settings import Settings
+from qiskit_modes.planning.recorder import record
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 
 __all__ = ["run_demo"]
 
 
-def run_demo(settings: Settings, console: Console, *, plain: bool, quiet: bool) -> bool:
+def run_demo(
+    settings: Settings,
+    console: Console,
+    *,
+    plain: bool,
+    quiet: bool,
+    recording: str | None = None,
+) -> bool:
     """Play the demonstration, in a runtime of its own that is gone at the end.
 
     Args:
@@ -23,6 +31,7 @@ def run_demo(settings: Settings, console: Console, *, plain: bool, quiet: bool) 
         console: Where to show it.
         plain: Print lines and no moving picture.
         quiet: Print the report only.
+        recording: The file to record the run to; None to record nothing.
 
     Returns:
         Whether everything that was said to have been shown is true.
@@ -32,15 +41,21 @@ def run_demo(settings: Settings, console: Console, *, plain: bool, quiet: bool) 
         InvalidInputError: If the backend is too small.
         KeyboardInterrupt: At Ctrl-C, when everything has been stopped.
     """
-    with LocalRuntime() as runtime, use_runtime(runtime):
+    # It has a view of its own, so that progress is shown nowhere else.
+    with LocalRuntime(surface=lambda: None) as runtime, use_runtime(runtime):
         runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
-        if quiet:
-            scene.play(lambda: None)
-        else:
-            print_introduction(scene, console)
-            with PlainView(scene, console) if plain else LiveView(scene, console) as view:
-                scene.play(view.show)
+        with record(recording):
+            _play(scene, console, plain=plain, quiet=quiet)
         claims = examine(scene)
         print_report(scene, claims, console)
         return all(claim.held for claim in claims)
+
+
+def _play(scene: Scene, console: Console, *, plain: bool, quiet: bool) -> None:
+    if quiet:
+        scene.play(lambda: None)
+        return
+    print_introduction(scene, console)
+    with PlainView(scene, console) if plain else LiveView(scene, console) as view:
+        scene.play(view.show)

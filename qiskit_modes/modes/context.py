@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qiskit_modes.modes.session import Session
 
-__all__ = ["Block", "current_session", "enter", "leave"]
+__all__ = ["Block", "current_session", "enter", "leave", "new_block"]
 
 
 @dataclass(eq=False)
@@ -38,11 +38,14 @@ def current_session() -> Session | None:
     return None if block is None else block.session
 
 
-def enter(session: Session) -> Block:
+def new_block(session: Session) -> Block:
+    """Return a block inside the present one, not entered yet."""
+    return Block(session, _not_left(_innermost.get()))
+
+
+def enter(block: Block) -> None:
     """Enter a block."""
-    block = Block(session, _not_left(_innermost.get()))
     _innermost.set(block)
-    return block
 
 
 def leave(block: Block) -> None:

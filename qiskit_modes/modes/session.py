@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from qiskit.providers import BackendV2
@@ -10,7 +11,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
 from qiskit_modes.modes.backends import belonging, check_backend, instance_of
-from qiskit_modes.modes.context import Block, enter, leave
+from qiskit_modes.modes.context import Block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
@@ -84,10 +85,7 @@ class Session:
             instance=instance or instance_of(backend, self._runtime.instance),
             max_ttl_seconds=max_time_seconds(max_time),
         )
-        qpu = self._runtime.qpu(backend)
-        core = self._runtime.executor.open_workload(event, qpu)
-        self._record = WorkloadRecord(core, qpu, backend)
-        self._runtime.add_workload(self._record)
+        self._record: WorkloadRecord = self._runtime.open_workload(event, backend)
         self._closed_here = False
         self._blocks: list[Block] = []
 
@@ -135,13 +133,22 @@ class Session:
         return f"<{type(self).__name__} {self.session_id} on {self.backend()}: {self.status()}>"
 
     def __enter__(self) -> Self:
-        self._blocks.append(enter(self))
-        return self
+        block = new_block(self)
+        try:
+            enter(block)
+            self._blocks.append(block)
+            return self
+        except KeyboardInterrupt:  # Python does not call __exit__ then
+            self._leave(block)
+            raise
 
     def __exit__(self, error_type: type[BaseException] | None, *exc_info: object) -> None:
-        if self._blocks:
-            leave(self._blocks.pop())
-        self.close()
+        block = self._blocks[-1] if self._blocks else None
+        try:
+            self._leave(block)
+        except KeyboardInterrupt:  # just now: the QPU is given back all the same
+            self._leave(block)
+            raise
         if error_type is None and not self._record.core.jobs_submitted:
             kind = self._record.core.mode
             warn(
@@ -150,6 +157,14 @@ class Session:
                 ModeWarning,
                 stacklevel=2,
             )
+
+    def _leave(self, block: Block | None) -> None:
+        """Leave a block and close; doing it again does nothing."""
+        if block is not None:
+            leave(block)
+        if block in self._blocks:
+            self._blocks.remove(block)
+        self.close()
 
     @property
     def record(self) -> WorkloadRecord:
@@ -246,7 +261,7 @@ class Session:
                 "backend_name": self._record.qpu.name,
                 "interactive_timeout": core.interactive_ttl_seconds,
                 "max_time": core.max_ttl_seconds,
-                "active_timeout": core.max_ttl_seconds,
+                "active_timeout": core.active_ttl_seconds(),
                 "state": core.state.value,
                 "accepting_jobs": core.accepting_jobs,
                 "last_job_started": time(core.last_job_started),
@@ -260,6 +275,28 @@ class Session:
                     {"status": state.value, "timestamp": time(at)} for state, at in core.timestamps
                 ],
             }
+
+    def draw(self, *, title: str | None = None, save: str | Path | None = None) -> Any:
+        """Draw what its QPU did while it lasted: lanes, the QPU lock, who waited, who else.
+
+        Needs the extra ``visualization``. The latest 1,000 jobs are remembered, and all that
+        somebody holds.
+
+        Args:
+            title: None for one that says what is to be seen.
+            save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``,
+                ``.pdf``.
+
+        Returns:
+            A figure of plotly.
+
+        Raises:
+            InvalidInputError: If no job of it is remembered, or the file's ending is not known.
+            QiskitModesError: If plotly is not installed, or the browser that PNG files need.
+        """
+        from qiskit_modes.planning.live_drawing import draw_workload
+
+        return draw_workload(self._record, self._runtime, title, save)
 
     def check_open(self) -> None:
         """Check that this handle has not been closed; asks nobody.

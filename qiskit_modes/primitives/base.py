@@ -9,25 +9,20 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
 from qiskit_modes.exceptions import (
-    InvalidInputError,
     QiskitModesWarning,
     RefusedError,
     UnsupportedOptionError,
 )
 from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_size
 from qiskit_modes.primitives.options import options_as_dict
+from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
 __all__ = ["JobOptions", "Primitive"]
-
-_OVERHEAD_SECONDS = 2.0
-_CIRCUIT_SECONDS = 100e-6
-_REP_DELAY_SECONDS = 250e-6
-"""The service's quick formula for usage: an overhead for each job, and for each execution the time
-of a typical circuit and the usual delay between two of them."""
 
 
 class JobOptions(Protocol):
@@ -133,13 +128,7 @@ class Primitive:
             QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
         instance = resolution.instance
-        most = instance.plan.max_sampler_executions
-        if self._primitive_id == "sampler" and most is not None and executions > most:
-            raise InvalidInputError(
-                f"the job asks for {executions:,} executions of circuits, and the "
-                f"{instance.plan.name} plan allows {most:,} in one job of a sampler; use fewer "
-                "shots or divide the job"
-            )
+        check_size(self._primitive_id, inputs.get("pubs", ()), executions, instance)
         now = resolution.runtime.clock.now()
         if self.request is None and resolution.runtime.ledger.is_limited(instance, now):
             warn(
@@ -161,7 +150,8 @@ class Primitive:
             tags=list(options.job_tags),
             private=self.request is not None and self.request.private,
             request=self.request,
-            usage_estimation_seconds=_quick_estimate(options, executions),
+            usage_estimation_seconds=quick_estimate(options.rep_delay, executions),
+            executions=executions,
         )
         try:
             resolution.runtime.submit(
@@ -170,8 +160,3 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
-
-
-def _quick_estimate(options: JobOptions, executions: int) -> float:
-    rep_delay = _REP_DELAY_SECONDS if options.rep_delay is None else options.rep_delay
-    return _OVERHEAD_SECONDS + (rep_delay + _CIRCUIT_SECONDS) * executions

@@ -23,10 +23,10 @@ from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.parities import expectation_values
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.sampling import draw_seed
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 
-__all__ = ["count_executions", "estimator_steps"]
+__all__ = ["count_executions", "estimator_executions", "estimator_steps"]
 
 # An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
 _plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
@@ -53,12 +53,32 @@ def estimator_steps(
         backend: The backend to simulate.
     """
     job = _EstimatorJob(tuple(inputs), draw_seed(options.seed), options, backend)
-    return Steps(compile=job.compile, post_process=job.post_process)
+    return Steps(
+        compile=job.compile,
+        post_process=job.post_process,
+        executions=lambda: estimator_executions(inputs, backend),
+    )
 
 
 def count_executions(inputs: Sequence[EstimatorInput]) -> int:
     """Return how often a circuit is executed for all PUBs, bases, parameter sets and shots."""
     return sum(each.shots * sum(len(sets) for sets in _plan_of(each).sets) for each in inputs)
+
+
+def estimator_executions(
+    inputs: Sequence[EstimatorInput], backend: BackendV2
+) -> list[CircuitExecutions]:
+    """Return which circuits are executed for some PUBs, one for each basis, and how often."""
+    instructions = instruction_set_of(backend)
+    planned = []
+    for index, each in enumerate(inputs):
+        plan = _plan_of(each)
+        for basis, sets in zip(plan.bases, plan.sets, strict=True):
+            circuit, content = _measured_circuit(each, basis, instructions)
+            executions = each.shots * len(sets)
+            purpose = " ".join(f"{letter}{q}" for q, letter in zip(*basis, strict=True))
+            planned.append(CircuitExecutions(index, circuit, content, executions, purpose))
+    return planned
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
+from qiskit_ibm_runtime.options_models import ExecutorOptions
 from samplomatic.quantum_program import QuantumProgram
 
 from qiskit_modes.exceptions import QiskitModesWarning
@@ -22,7 +22,7 @@ from qiskit_modes.primitives.quantum_program import (
     compile_quantum_program,
 )
 from qiskit_modes.primitives.sampling import draw_seed
-from qiskit_modes.primitives.semantic_role import decoder_of, semantic_role
+from qiskit_modes.primitives.semantic_role import decoder_of
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.warn import warn
@@ -148,10 +148,10 @@ class _ExecutorJob:
         decoded: bool,
     ) -> None:
         self._checked = checked
-        self._decoded = decoded
         self._options = options
         self._backend = backend
         self._seed = draw_seed(options.seed)
+        self._decode = decoder_of(checked.program) if decoded else None
         self._compiled: CompiledQuantumProgram
 
     def compile(self) -> Program:
@@ -167,7 +167,4 @@ class _ExecutorJob:
 
     def post_process(self, samples: Samples, span: ExecutionSpan) -> Any:
         result = self._compiled.result(samples, span)
-        if not self._decoded:
-            return result
-        decode = decoder_of(semantic_role(self._checked.program))
-        return result if decode is None else decode(result)
+        return result if self._decode is None else self._decode(result)

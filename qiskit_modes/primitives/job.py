@@ -166,7 +166,10 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         A job is running from the moment it has a lane: also while it is compiled, waits for the
         QPU, or is post-processed.
         """
-        return self._record.status
+        status = self._record.status
+        if status in self.JOB_FINAL_STATES:
+            self._runtime.tell_seen(self._record)
+        return status
 
     def queued(self) -> bool:
         """Return whether it waits for a lane."""
@@ -202,6 +205,9 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     ) -> None:
         """Wait until the job has ended; returns as soon as it has.
 
+        On a terminal and in a notebook a line shows how it is going when that takes long; see
+        `qiskit_modes.show_progress`.
+
         Args:
             timeout: Longest time to wait in seconds; None for no limit.
             poll_interval: For compatibility: nothing is polled here. Below 0.1 s it warns, as the
@@ -217,10 +223,11 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
                 UserWarning,
                 stacklevel=2,
             )
-        if not self._clock.wait(self._record.finished, timeout):
+        if not self._runtime.wait(self._record, timeout):
             raise RuntimeJobTimeoutError(
                 f"Timed out waiting for job to complete after {timeout} secs."
             )
+        self._runtime.tell_seen(self._record)
 
     def cancel(self) -> None:
         """End the job, wherever it is; what is on the QPU is stopped. Does not wait.

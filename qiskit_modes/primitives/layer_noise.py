@@ -27,8 +27,8 @@ __all__ = ["LayerNoise", "kind_of_box"]
 
 Position = Literal["L", "M", "R"]
 
-LABEL = re.compile(r"(?P<position>[LMR])\d+.*?tag=(?P<tag>.+)")
-"""How the barriers of a tagged box are labelled."""
+LABEL = re.compile(r"(?P<position>[LMR])\d+@(?:.*&)?tag=(?P<tag>.+?)(?:&[a-z_]+=.*)?$")
+"""How the barriers of a tagged box are labelled; beside the tag there may be other references."""
 
 LARGEST_GENERATOR = 5
 """Qubits that one Pauli error may act on at once: its channel has 4^n by 4^n entries."""

@@ -1,31 +1,21 @@
-"""Quantum programs (samplomatic's) as programs of the simulation, and back.
+"""Quantum programs (samplomatic's) as programs of the simulation.
 
 An item of a quantum program becomes one run: its circuit compiled once, and a parameter set for
 each element of its shape, drawn from its samplex or taken from its arguments. What comes back is
-unpacked into upstream's result type.
+the matter of `compiled_program`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
-from qiskit.primitives.containers import BitArray
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.results import (
-    ChunkPart,
-    ChunkSpan,
-    ItemMetadata,
-    Metadata,
-    QuantumProgramItemResult,
-    QuantumProgramResult,
-    SchedulerTiming,
-)
 from samplomatic.quantum_program import (
     CircuitItem,
     QuantumProgram,
@@ -33,123 +23,17 @@ from samplomatic.quantum_program import (
     SamplexItem,
 )
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
+from qiskit_modes.primitives.compiled_program import CompiledItem, CompiledQuantumProgram
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
-from qiskit_modes.runtime.steps import ExecutionSpan
-from qiskit_modes.simulation import CompiledCircuit, Program, Run, Samples, compile_circuit
+from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
-__all__ = [
-    "CompiledItem",
-    "CompiledQuantumProgram",
-    "SimulatedItemMetadata",
-    "SimulatedMetadata",
-    "compile_quantum_program",
-    "unpack_bits",
-]
+__all__ = ["CompiledQuantumProgram", "compile_quantum_program"]
 
 RANDOMISATIONS = 0x72616E64
 """Beside a job's seed, so that randomisations and shots draw from different streams."""
-
-
-@dataclass
-class SimulatedItemMetadata(ItemMetadata):
-    """Upstream's metadata of an item, and how it was simulated."""
-
-    simulation: Mapping[str, Any] | None = None
-    """What noise and which methods; None if nothing was simulated, because it has no element."""
-
-
-@dataclass
-class SimulatedMetadata(Metadata):
-    """Upstream's metadata of a program, and what reproduces it."""
-
-    simulation: Mapping[str, Any] | None = None
-    """``seed_simulator``: the seed with which the same program gives the same result."""
-
-
-@dataclass(frozen=True)
-class CompiledItem:
-    """What one item of a quantum program has become."""
-
-    shape: tuple[int, ...]
-    outputs: Mapping[str, npt.NDArray[Any]]
-    """What the samplex gave beside angles, e.g. ``measurement_flips.meas``: first the axes of
-    ``shape``, then its own."""
-    registers: Mapping[str, int]
-    """Name and number of bits of each classical register."""
-    run: int | None
-    """Which run of the program; None if the item has no element."""
-    simulation: Mapping[str, Any]
-    """How its circuit is simulated."""
-    timing: SchedulerTiming | None = None
-    """The schedule of its circuit, where that is asked for."""
-
-
-@dataclass(frozen=True, eq=False)
-class CompiledQuantumProgram:
-    """A quantum program ready to be executed. Plain data; it can be pickled."""
-
-    program: Program
-    """What to execute."""
-    items: tuple[CompiledItem, ...]
-    shots: int
-    passthrough_data: Any
-    """Passed on to the result, as it is."""
-    seed: int
-    """From which its randomisations were drawn, and its shots will be."""
-
-    def bits(self, samples: Samples, item: int) -> dict[str, BitArray]:
-        """Return what an item recorded, packed: for each register an array of the item's shape.
-
-        Args:
-            samples: What execution gave.
-            item: Which item.
-        """
-        compiled = self.items[item]
-        arrays = {}
-        for name, num_bits in compiled.registers.items():
-            shape = (*compiled.shape, self.shots, -(-num_bits // 8))
-            if compiled.run is None:
-                packed = np.zeros(shape, dtype=np.uint8)
-            else:
-                packed = samples.runs[compiled.run].registers[name].reshape(shape)
-            arrays[name] = BitArray(packed, num_bits)
-        return arrays
-
-    def result(self, samples: Samples, span: ExecutionSpan) -> QuantumProgramResult:
-        """Return upstream's result.
-
-        For each item it has the outputs of its samplex, and for each classical register a Boolean
-        array of shape (*item shape, shots, bits), bit 0 first. The axes of the two broadcast
-        against each other.
-
-        Args:
-            samples: What execution gave.
-            span: When the circuits were executed.
-        """
-        data = []
-        for index, item in enumerate(self.items):
-            registers = {
-                name: unpack_bits(array) for name, array in self.bits(samples, index).items()
-            }
-            metadata = SimulatedItemMetadata(item.timing, simulation=dict(item.simulation) or None)
-            data.append(QuantumProgramItemResult({**item.outputs, **registers}, metadata))
-        parts = [
-            ChunkPart(index, math.prod(item.shape))
-            for index, item in enumerate(self.items)
-            if item.run is not None
-        ]
-        spans = [ChunkSpan(span.start, span.stop, parts)] if parts else []
-        metadata = SimulatedMetadata(spans, simulation={"seed_simulator": self.seed})
-        return QuantumProgramResult(data, metadata, self.passthrough_data)
-
-
-def unpack_bits(array: BitArray) -> npt.NDArray[np.bool_]:
-    """Return packed bits as Booleans, bit 0 first, shape (*shape, shots, bits)."""
-    little_endian = array.array[..., ::-1]
-    bits = np.unpackbits(little_endian, axis=-1, count=array.num_bits, bitorder="little")
-    return bits.view(np.bool_)
 
 
 def compile_quantum_program(
@@ -175,7 +59,6 @@ def compile_quantum_program(
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
         wanted: For each item the classical bits that will be read, numbered as in its circuit;
             None for all. What only other bits depend on is not simulated, and those read as 0.
-            It has no effect on circuits with control flow.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
 
@@ -198,12 +81,14 @@ def compile_quantum_program(
             items.append(CompiledItem(item.shape, outputs, registers, None, {}))
             continue
         circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
-        if wanted is not None and (bits := wanted[index]) is not None:
-            circuit = _without_unread(circuit, bits)
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        compiled = compile_circuit(circuit, backend, content=content)
+        clbits = None if wanted is None else wanted[index]
+        word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
+        compiled = _compiled(circuit, backend, content, clbits, clifford_angles=word)
+        if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
+            values = _quarters(values) * (np.pi / 2)
         circuits[compiled.key] = compiled
         items.append(
             CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))
@@ -238,15 +123,43 @@ def _values(
     return values, outputs
 
 
-def _without_unread(circuit: QuantumCircuit, wanted: Collection[int]) -> QuantumCircuit:
-    """Return a circuit without the measurements that nobody reads."""
-    if any(step.is_control_flow() or step.name == "store" for step in circuit.data):
-        return circuit
-    bits = {circuit.clbits[index] for index in wanted}
-    kept = [step for step in circuit.data if step.name != "measure" or step.clbits[0] in bits]
-    if len(kept) == len(circuit.data):
-        return circuit
-    reduced = circuit.copy_empty_like()
-    for step in kept:
-        reduced.append(step, copy=False)
-    return reduced
+def _compiled(
+    circuit: QuantumCircuit,
+    backend: BackendV2,
+    content: bytes | None,
+    clbits: Collection[int] | None,
+    *,
+    clifford_angles: bool,
+) -> CompiledCircuit:
+    """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
+
+    A template is compiled once, whether its angles happen to be multiples of π/2 or not, unless
+    that decides whether it can be simulated.
+    """
+    if not clifford_angles:
+        return compile_circuit(circuit, backend, content=content, clbits=clbits)
+    try:
+        compiled = compile_circuit(circuit, backend, content=content, clbits=clbits)
+        if not any("statevector" in method for method in compiled.metadata["methods"]):
+            return compiled
+    except SimulationTooLargeError:
+        pass
+    settings = replace(DEFAULT_SETTINGS, clifford_angles=True)
+    return compile_circuit(circuit, backend, settings, content=content, clbits=clbits)
+
+
+def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return angles in quarter turns, rounded."""
+    return np.round(values / (np.pi / 2))
+
+
+def _are_clifford(values: npt.NDArray[np.float64], *, drawn: bool) -> bool:
+    """Tell whether all angles are multiples of π/2, as exactly as they are known.
+
+    Args:
+        values: The angles.
+        drawn: Whether they come from a samplex, which gives them in single precision.
+    """
+    tolerance = 5e-7 if drawn else 1e-12
+    apart = abs(values - _quarters(values) * (np.pi / 2))
+    return values.size > 0 and bool((apart < tolerance).all())

@@ -14,10 +14,10 @@ from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
 
 from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
 
-__all__ = ["draw_seed", "sampler_steps"]
+__all__ = ["draw_seed", "sampler_executions", "sampler_steps"]
 
 
 def sampler_steps(
@@ -36,7 +36,20 @@ def sampler_steps(
         backend: The backend to simulate.
     """
     job = _SamplerJob(tuple(inputs), draw_seed(options.seed), backend)
-    return Steps(compile=job.compile, post_process=job.post_process)
+    return Steps(
+        compile=job.compile,
+        post_process=job.post_process,
+        executions=lambda: sampler_executions(inputs),
+    )
+
+
+def sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
+    """Return which circuits are executed for some PUBs, and how often."""
+    return [
+        CircuitExecutions(index, each.circuit, each.fingerprint, each.shots * each.pub.size)
+        for index, each in enumerate(inputs)
+        if _is_run(each)
+    ]
 
 
 def draw_seed(seed: int | None) -> int:

@@ -11,12 +11,15 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.listener import Listener
+from qiskit_modes.runtime.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
@@ -24,6 +27,7 @@ from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.runtime.workers import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
+from qiskit_modes.scheduling.events import WorkloadOpened
 
 _KEPT_WORKLOADS = 100
 """Closed sessions and batches that can still be asked about by their ids."""
@@ -41,6 +45,8 @@ class LocalRuntime:
         clock: Whose time counts; None for the machine's.
         workers: What executes programs; None for one process per core, started when needed.
         instance: To whom usage is charged unless a session or backend says otherwise.
+        surface: Returns where users see how it is going while they wait, or None for nowhere. By
+            default the terminal or notebook of the process; nowhere for another ``clock``.
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
     """
@@ -52,17 +58,23 @@ class LocalRuntime:
         clock: Clock | None = None,
         workers: WorkerPool | None = None,
         instance: Instance | None = None,
+        surface: Callable[[], Surface | None] | None = None,
         simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
     ) -> None:
         self.instance = instance or Instance()
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         self.executor = SessionExecutor(clock=clock, workers=workers)
+        self.listeners: tuple[Listener, ...] = ()
+        """Replaced as a whole, so that any thread may go through them at any time."""
+        if surface is None and clock is None:
+            surface = find_surface
+        self._progress = None if surface is None else Progress(self.executor.clock, surface)
         self._mutex = threading.Lock()
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
         self._simulate = simulate
-        self._started = False
+        self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
         self.process_id = os.getpid()
 
     def __enter__(self) -> LocalRuntime:
@@ -78,10 +90,7 @@ class LocalRuntime:
 
     def warm_up(self) -> None:
         """Start a worker, without waiting for it, so that the first job finds it ready."""
-        self.executor.workers.warm_up()
-        if not self._started:
-            self._started = True
-            _shut_down_at_exit(self)
+        self.executor.uninterrupted(self.executor.workers.warm_up)
 
     def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
         """Hand a job in; does not wait for it.
@@ -91,19 +100,54 @@ class LocalRuntime:
             RuntimeClosedError: If the runtime was shut down.
         """
         job.simulated = self._simulate(job)
+        steps = job.steps  # it may have ended, and have dropped them, before this method has
+        self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+        for listener in self.listeners:
+            listener.job_submitted(job, steps)
+
+    def tell_seen(self, job: JobRecord) -> None:
+        """Tell the listeners that the present thread knows that a job has ended; for the doors."""
+        for listener in self.listeners:
+            listener.job_seen(job)
+
+    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if job.simulated is None:
-            self.warm_up()
+            self.executor.workers.warm_up()
         self.executor.submit(job, max_execution_seconds=max_execution_seconds)
+
+    def wait(self, job: JobRecord, timeout: float | None = None) -> bool:
+        """Wait until a job has ended, and show how it is going if that takes long.
+
+        Args:
+            job: Which one.
+            timeout: Longest time to wait in seconds; None for no limit.
+
+        Returns:
+            Whether it has ended.
+        """
+        if self._progress is None or job.finished.is_set():
+            return self.clock.wait(job.finished, timeout)
+        return self._progress.wait(job, timeout)
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
 
-    def add_workload(self, record: WorkloadRecord) -> None:
-        """Remember a session or batch, so that it can be found by its id.
+    def open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
+        """Open a session or batch, and remember it, so that it can be found by its id.
 
         Of those that are closed the latest are kept; the others go, and their backends with them.
+
+        Raises:
+            RefusedError: If the plan does not allow it.
+            RuntimeClosedError: If the runtime was shut down.
         """
+        return self.executor.uninterrupted(partial(self._open_workload, event, backend))
+
+    def _open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
+        qpu = self.qpu(backend)
+        core = self.executor.open_workload(event, qpu)
+        record = WorkloadRecord(core, qpu, backend)
         with self._mutex:
             self._workloads[record.id] = record
             closed = [
@@ -114,6 +158,7 @@ class LocalRuntime:
             for workload in closed[:-_KEPT_WORKLOADS]:
                 del self._workloads[workload.id]
                 workload.forget()
+        return record
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
@@ -132,6 +177,8 @@ class LocalRuntime:
 
     def shut_down(self) -> list[JobRecord]:
         """End everything: jobs that have not finished are cancelled and returned."""
+        if self._progress is not None:
+            self._progress.close()
         return self.executor.shut_down()
 
 
@@ -166,22 +213,23 @@ def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
             _default = before
 
 
-def _shut_down_at_exit(runtime: LocalRuntime) -> None:
-    """Have ``runtime`` shut down before the interpreter waits for threads and workers.
+def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
+    """Have a runtime shut down before the interpreter waits for threads and workers.
 
     The functions registered with `atexit` come too late: before them, the interpreter and loky wait
-    for every program that is under way. Those registered here run first, the latest first; so this
-    is to be called after the first worker was started, when loky has registered its own. The name
-    used is private to the standard library; loky and `concurrent.futures` build on it too.
+    for every program that is under way. Those registered here run first, the latest first. loky
+    registers its own whenever a worker starts, so ours follows after each start; shutting down a
+    second time does nothing. The name used is private to the standard library; loky and
+    `concurrent.futures` build on it too.
     """
-    reference = weakref.ref(runtime)
 
     def shut_down() -> None:
         living = reference()
         if living is not None and living.process_id == os.getpid():
             _warn_of(living.shut_down())
 
-    threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    with suppress(RuntimeError):  # the interpreter is shutting down already
+        threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _warn_of(outstanding: list[JobRecord]) -> None:

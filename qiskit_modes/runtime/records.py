@@ -116,6 +116,8 @@ class JobRecord:
     tags: list[str] = field(default_factory=list)
     private: bool = False
     usage_estimation_seconds: float | None = None
+    executions: int = 0
+    """How often it executes a circuit, all circuits together."""
     request: JobRequest | None = None
     """The request that it came with; None for a job of this package's own primitives."""
     core: Job = field(init=False)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from qiskit.circuit import QuantumCircuit
+
     from qiskit_modes.simulation.program import Program, Samples
 
-__all__ = ["Durations", "ExecutionSpan", "SimulatedSteps", "StepName", "Steps"]
+__all__ = [
+    "CircuitExecutions",
+    "Durations",
+    "ExecutionSpan",
+    "SimulatedSteps",
+    "StepName",
+    "Steps",
+]
 
 StepName = Literal["compile", "execute", "post_process"]
 
@@ -27,6 +36,26 @@ class ExecutionSpan:
 
 
 @dataclass(frozen=True)
+class CircuitExecutions:
+    """One circuit of a job as the QPU gets it, and how often it is executed."""
+
+    pub: int
+    """Which of the job's PUBs it is for, counted from 0."""
+
+    circuit: QuantumCircuit
+    """In the backend's instructions, with its measurements; parameters may be open."""
+
+    content: bytes
+    """Its content key: circuits with the same key are the same."""
+
+    executions: int
+    """Shots of all parameter sets together."""
+
+    purpose: str = ""
+    """What it is executed for, if one PUB takes several circuits; for people."""
+
+
+@dataclass(frozen=True)
 class Steps:
     """What a job does before, on and after the QPU.
 
@@ -39,6 +68,9 @@ class Steps:
 
     post_process: Callable[[Samples, ExecutionSpan], Any]
     """Runs in a lane after the QPU lock was released; what it returns is the job's result."""
+
+    executions: Callable[[], Sequence[CircuitExecutions]] = tuple
+    """What the QPU will execute, for estimates; asked at most once, before the job has ended."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ logger = logging.getLogger("qiskit_modes")
 class ThreadTimer:
     """Calls back when deadlines pass; sleeps until the earliest of them.
 
-    The thread starts with the first deadline. Callbacks run on it, one after the other, and with
-    nothing locked; they are expected to set the next deadline themselves.
+    The thread starts with the first deadline; if it cannot be started, with the next. Callbacks run
+    on it, one after the other, and with nothing locked; they are expected to set the next deadline
+    themselves.
 
     Args:
         now: Returns the time, in seconds on a scale that never goes back.
@@ -40,13 +41,19 @@ class ThreadTimer:
                 return
             self._deadlines[key] = (deadline, callback)
             if self._thread is None:
-                # A daemon: it must not keep the interpreter from shutting down what it serves.
-                self._thread = threading.Thread(
-                    target=self._run, name="qiskit_modes-timer", daemon=True
-                )
-                self._thread.start()
+                self._start()
             elif self._sleeps_until is None or deadline < self._sleeps_until:
                 self._condition.notify()
+
+    def _start(self) -> None:
+        # A daemon: it must not keep the interpreter from shutting down what it serves.
+        thread = threading.Thread(target=self._run, name="qiskit_modes-timer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads: the next one to set a deadline tries again
+            logger.warning("deadlines are acted on late, the timer could not be started: %s", error)
+        else:
+            self._thread = thread
 
     def close(self) -> None:
         """Forget all deadlines and end the thread; returns when it has ended."""

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime.worker import (
+    Answer,
+    ProgramAbandoned,
+    Ticket,
+    Unusable,
+    Worker,
+    loky_executor,
+)
 from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
 
 if TYPE_CHECKING:
@@ -28,149 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"]
 
-
-class ProgramAbandoned(Exception):  # noqa: N818 - named for what happened
-    """A program was given up before a worker had run it."""
-
-
-Answer = Execution | BaseException
-"""What comes of a program."""
-
-_ENVIRONMENT = {
-    # One thread per worker: workers share the cores, and a result must not depend on how many.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # loky replaces a worker that has grown by 300 MB; a large state is not a leak.
-    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e12",
-}
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment, and from processes that are started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such thing
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def loky_executor() -> Executor:
-    """Return an executor with one process of its own, started when it is first used."""
-    import loky
-
-    return loky.ProcessPoolExecutor(
-        max_workers=1, initializer=worker_process.prepare, env=_ENVIRONMENT
-    )
-
-
-_FEEDER_SECONDS = 1.0
-"""What a thread needs to close a pipe, many times over."""
-
 _MOST_REFUSALS = 3
 """After so many dead workers in a row, the fault is not a worker's."""
-
-
-@dataclass(eq=False)
-class Ticket:
-    """One program on its way: waiting for a worker, in one, or answered."""
-
-    program: Program
-    on_done: Callable[[Answer], None]
-    worker: _Worker | None = None
-    abandoned: bool = False
-    refused: int = 0
-    """By how many workers that turned out to be dead."""
-
-    def __post_init__(self) -> None:
-        self.keys = tuple(self.program.circuits)
-
-
-class _Unusable(Executor):
-    """Stands for an executor that could not be made: fails the first program that it gets."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def submit(self, *_: Any, **__: Any) -> Any:
-        """Raise what was raised when the executor should have been made."""
-        raise self._error
-
-
-class _Worker:
-    """One executor, the program it has, and what it is believed to know."""
-
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-        self.ticket: Ticket | None = None
-        self.started: Future[int] | None = None
-        """Done when its process is up and has imported what it needs; None before it is begun."""
-        self._known: OrderedDict[str, None] = OrderedDict()
-
-    @property
-    def can_be_killed(self) -> bool:
-        """Whether it is a process of ours; a foreign executor can only be waited for."""
-        return type(self.executor).__module__.startswith("loky.")
-
-    def knows(self, ticket: Ticket) -> bool:
-        """Whether the circuits of a program need not be sent to it."""
-        return all(key in self._known for key in ticket.keys)
-
-    def forget_all(self) -> None:
-        """Send every circuit again."""
-        self._known.clear()
-
-    def start(self) -> None:
-        """Begin to start its process; returns before that is up."""
-        # A terminal sends Ctrl-C to all processes of a program: one that is still importing would
-        # end with a traceback, so it starts with the signal held back, and ignores it later.
-        with _interrupts_held_back():
-            self.started = self.executor.submit(os.getpid)
-
-    def send(self, ticket: Ticket) -> Future[Execution | UnknownCircuits]:
-        """Hand it a program, without the circuits that it knows."""
-        new = {k: c for k, c in ticket.program.circuits.items() if k not in self._known}
-        for key in ticket.keys:
-            self._known[key] = None
-            self._known.move_to_end(key)
-        while len(self._known) > worker_process.CACHED_CIRCUITS:
-            self._known.popitem(last=False)
-        lean = replace(ticket.program, circuits=new)
-        return self.executor.submit(worker_process.run, lean, ticket.keys)
-
-    def stop(self) -> None:
-        """End it: at once if it can be killed, otherwise when it has done what it is doing.
-
-        Waits for the end of a process of ours, a matter of milliseconds; not to be called on the
-        thread that serves its answers.
-        """
-        if self.can_be_killed:
-            queue = getattr(self.executor, "_call_queue", None)
-            self.executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
-            _end_feeder(queue)
-        else:
-            self.executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _end_feeder(queue: Any) -> None:
-    """End the thread with which loky sends programs to a process that is dead now.
-
-    As a rule it ends by itself, and closes the pipe. But a program larger than the pipe's buffer
-    may be half sent: nobody will read the rest, and the thread would wait for that for ever. Once
-    nobody can read it any more, it ends with an error that loky ignores. The names are loky's own;
-    where they have changed, the thread stays, which costs a thread and no more.
-    """
-    feeder = getattr(queue, "_thread", None)
-    if feeder is None:
-        return
-    feeder.join(_FEEDER_SECONDS)
-    if feeder.is_alive():
-        with contextlib.suppress(OSError, AttributeError):
-            queue._reader.close()  # noqa: SLF001 - see above
 
 
 class WorkerPool:
@@ -191,13 +54,16 @@ class WorkerPool:
         self, size: int | None = None, new_executor: Callable[[], Executor] = loky_executor
     ) -> None:
         self.size = size or os.cpu_count() or 1
+        self.on_start: Callable[[], object] = lambda: None
+        """Called after each start of a worker, on any thread."""
         self._new_executor = new_executor
-        self._mutex = threading.Lock()
-        """Guards everything below, and which ticket a worker has. Nothing is sent and nobody is
-        called back while it is held."""
-        self._workers: list[_Worker] = []
+        self._mutex = threading.Condition()
+        """Guards everything below, and which ticket a worker has; notified when a worker has been
+        stopped. Nothing is sent and nobody is called back while it is held."""
+        self._workers: list[Worker] = []
+        self._leaving: list[Worker] = []
+        """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
         self._waiting: deque[Ticket] = deque()
-        self._stoppers: list[threading.Thread] = []
         self._closed = False
 
     def warm_up(self, count: int = 1) -> list[Future[int]]:
@@ -246,12 +112,11 @@ class WorkerPool:
                 self._waiting.remove(ticket)
             worker = ticket.worker
             kill = worker is not None and worker.ticket is ticket and worker.can_be_killed
-            if kill and worker in self._workers:
-                # From here on it gets no other program, so that none dies with this one.
-                self._workers.remove(worker)
+            # From here on it gets no other program, so that none dies with this one.
+            stop = worker is not None and kill and self._take_out(worker)
         if never_sent:
             ticket.on_done(ProgramAbandoned())
-        elif kill and worker is not None:
+        elif worker is not None and stop:
             self._stop_aside(worker)
 
     def close(self) -> None:
@@ -260,15 +125,15 @@ class WorkerPool:
             self._closed = True
             workers, self._workers = self._workers, []
             waiting, self._waiting = self._waiting, deque()
-            stoppers, self._stoppers = self._stoppers, []
         for ticket in waiting:
             ticket.on_done(ProgramAbandoned())
         for worker in workers:
             worker.stop()
-        for stopper in stoppers:
-            stopper.join()
+        with self._mutex:
+            while self._leaving:
+                self._mutex.wait()
 
-    def _assign(self) -> list[tuple[_Worker, Ticket]]:
+    def _assign(self) -> list[tuple[Worker, Ticket]]:
         """Give waiting programs to idle workers; the caller sends them without the mutex."""
         assigned = []
         while self._waiting:
@@ -280,15 +145,30 @@ class WorkerPool:
             assigned.append((worker, ticket))
         return assigned
 
-    def _stop_aside(self, worker: _Worker) -> None:
-        """Stop a worker on a thread of its own: this one may be needed for it to end."""
-        stopper = threading.Thread(target=worker.stop, name="qiskit_modes-stopper")
-        stopper.start()
-        with self._mutex:
-            self._stoppers = [s for s in self._stoppers if s.is_alive()]
-            self._stoppers.append(stopper)
+    def _take_out(self, worker: Worker) -> bool:
+        """Let a worker get no more programs; return whether it is to be stopped by the caller."""
+        if worker not in self._workers:
+            return False
+        self._workers.remove(worker)
+        self._leaving.append(worker)
+        return True
 
-    def _idle_worker(self, ticket: Ticket) -> _Worker | None:
+    def _stop_aside(self, worker: Worker) -> None:
+        """Stop a worker on a thread of its own: this one may be needed for it to end."""
+        try:
+            threading.Thread(
+                target=partial(self._stop, worker), name="qiskit_modes-stopper"
+            ).start()
+        except RuntimeError:  # no more threads: it is killed all the same
+            self._stop(worker, wait=False)
+
+    def _stop(self, worker: Worker, *, wait: bool = True) -> None:
+        worker.stop(wait=wait)
+        with self._mutex:
+            self._leaving.remove(worker)
+            self._mutex.notify_all()
+
+    def _idle_worker(self, ticket: Ticket) -> Worker | None:
         idle = [worker for worker in self._workers if worker.ticket is None]
         for worker in idle:
             if worker.knows(ticket):
@@ -300,18 +180,19 @@ class WorkerPool:
             return self._workers[-1]
         return None
 
-    def _new_worker(self) -> _Worker:
+    def _new_worker(self) -> Worker:
         try:
-            return _Worker(self._new_executor())
+            return Worker(self._new_executor())
         except Exception as error:  # no processes or semaphores left, a cluster is gone
-            return _Worker(_Unusable(error))
+            return Worker(Unusable(error))
 
-    def _start(self, worker: _Worker) -> None:
+    def _start(self, worker: Worker) -> None:
         # An executor that cannot even be started fails the first program that it gets.
         with contextlib.suppress(Exception):
             worker.start()
+        self.on_start()
 
-    def _send(self, assigned: list[tuple[_Worker, Ticket]]) -> None:
+    def _send(self, assigned: list[tuple[Worker, Ticket]]) -> None:
         for worker, ticket in assigned:
             if worker.started is None:
                 self._start(worker)
@@ -329,25 +210,25 @@ class WorkerPool:
             else:
                 future.add_done_callback(partial(self._done, worker, ticket))
 
-    def _returned(self, worker: _Worker, ticket: Ticket) -> None:
+    def _returned(self, worker: Worker, ticket: Ticket) -> None:
         """Give a program to another worker than the one that could not take it."""
         with self._mutex:
             worker.ticket = None
-            stop = worker in self._workers
-            if stop:
-                self._workers.remove(worker)
+            stop = self._take_out(worker)
             dropped = self._closed or ticket.abandoned
             if not dropped:
                 self._waiting.appendleft(ticket)
             assigned = self._assign()
-        if stop:
-            self._stop_aside(worker)
-        if dropped:
-            ticket.on_done(ProgramAbandoned())
-        self._send(assigned)
+        try:
+            if dropped:
+                ticket.on_done(ProgramAbandoned())
+        finally:
+            self._send(assigned)
+            if stop:
+                self._stop_aside(worker)
 
     def _done(
-        self, worker: _Worker, ticket: Ticket, future: Future[Execution | UnknownCircuits]
+        self, worker: Worker, ticket: Ticket, future: Future[Execution | UnknownCircuits]
     ) -> None:
         if future.cancelled():
             self._answered(worker, ticket, ProgramAbandoned())
@@ -357,7 +238,7 @@ class WorkerPool:
 
     def _answered(
         self,
-        worker: _Worker,
+        worker: Worker,
         ticket: Ticket,
         answer: Answer | UnknownCircuits,
         *,
@@ -372,13 +253,13 @@ class WorkerPool:
                     answer = ProgramAbandoned()
                 else:
                     self._waiting.appendleft(ticket)
-            # Who takes it out of the list stops it: loky cannot be stopped by two at once.
-            stop = broken and worker in self._workers
-            if stop:
-                self._workers.remove(worker)
+            stop = broken and self._take_out(worker)
             assigned = self._assign()
-        if stop:
-            self._stop_aside(worker)
-        self._send(assigned)
-        if not isinstance(answer, UnknownCircuits):
-            ticket.on_done(answer)
+        # First what somebody waits for.
+        try:
+            if not isinstance(answer, UnknownCircuits):
+                ticket.on_done(answer)
+        finally:
+            self._send(assigned)
+            if stop:
+                self._stop_aside(worker)

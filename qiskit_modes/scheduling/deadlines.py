@@ -76,6 +76,9 @@ class Deadlines(Dispatch):
         match timer:
             case Timer.INTERACTIVE:
                 self._leave_active(workload, WorkloadState.INACTIVE, at)
+            case Timer.ACTIVE_TTL:
+                workload.yielding = True
+                self._rest(workload, at)
             case Timer.UNUSED | Timer.MAX_TTL:
                 reason = f"{_SESSION_ENDED}: {timer.value}"
                 fails = workload.instance.plan.queued_fail_at_ttl

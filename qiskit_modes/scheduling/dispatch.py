@@ -26,7 +26,7 @@ class Dispatch(Endings):
         locks = self.locks
         if not locks.reservation.idle:
             self._start_queued(self.workloads[locks.reservation.holders[0]], now)
-            return
+            return  # also if it starts nothing more: it has the QPU until its last job has ended
         while locks.lanes.free:
             if self.draining_for is not None and not self.draining_for.queued:
                 self.draining_for = None  # its jobs were cancelled meanwhile
@@ -53,13 +53,13 @@ class Dispatch(Endings):
         batches = [
             workload
             for workload in self.open_workloads.values()
-            if workload.state is WorkloadState.ACTIVE and workload.queued
+            if workload.state is WorkloadState.ACTIVE and workload.queued and not workload.yielding
         ]
         for batch in sorted(batches, key=lambda batch: batch.windows[-1].start):
             self._start_queued(batch, now)
 
     def _start_queued(self, workload: Workload, now: float) -> None:
-        while workload.queued and self.locks.lanes.free:
+        while workload.queued and self.locks.lanes.free and not workload.yielding:
             self._start(self.jobs[next(iter(workload.queued))], now)
 
     def _start(self, job: Job, now: float) -> None:

@@ -76,6 +76,8 @@ class Endings(SchedulerState):
         workload = self.open_workloads.get(workload_id)
         if workload is None:  # closed before, and perhaps forgotten
             return
+        if workload.accepting_jobs:
+            workload.closing_at = now
         workload.accepting_jobs = False
         workload.closed_because = workload.closed_because or why
         if drop_queued is not None:
@@ -84,11 +86,14 @@ class Endings(SchedulerState):
         self._rest(workload, now)
 
     def _rest(self, workload: Workload, now: float) -> None:
-        """See whether a workload has nothing to do: it begins to idle, or is closed."""
-        if workload.has_jobs or workload.state is WorkloadState.CLOSED:
+        """See whether a workload has nothing to do: it begins to idle, gives way, or is closed."""
+        if workload.state is WorkloadState.CLOSED:
             return
-        if workload.accepting_jobs:
+        if not workload.has_jobs:
             workload.idle_since = now
+        if workload.has_jobs or workload.accepting_jobs:
+            if workload.yielding and not workload.running:
+                self._leave_active(workload, WorkloadState.INACTIVE, now)
             return
         self._leave_active(workload, WorkloadState.CLOSED, now)
         del self.open_workloads[workload.id]

@@ -35,6 +35,12 @@ class Plan:
     batch_interactive_ttl_seconds: float = 1.0
     """The same for a batch. The service's text says a minute, its output says 1 s."""
 
+    active_ttl_seconds: float | None = None
+    """How long a session or batch may be active at a stretch; None for as long as it lasts. Then
+    it starts no more of its jobs and, once the running ones have ended, is inactive: what it has
+    queued goes through the queue. The service has such a limit and does not say what happens at
+    it; it has only been seen equal to the maximum TTL, where it never comes."""
+
     unused_ttl_seconds: float = _HOUR / 2
     """An open session or batch without a job is closed after this time. Documented for sessions."""
 
@@ -68,6 +74,15 @@ class Plan:
 
     max_sampler_executions: int | None = 10_000_000
     """Most executions of circuits, shots included, in one job of a sampler; None for no limit."""
+
+    max_two_qubit_gates: int | None = 5_000_000
+    """Most gates on two qubits in one circuit; None for no limit."""
+
+    max_rz_gates: int | None = 30_000_000
+    """Most gates named ``rz`` in one circuit; None for no limit."""
+
+    max_sx_gates: int | None = 20_000_000
+    """Most gates named ``sx`` in one circuit; None for no limit."""
 
 
 PREMIUM = Plan("premium")

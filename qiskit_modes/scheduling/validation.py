@@ -132,7 +132,8 @@ def _nobody_waits_in_vain(scheduler: SchedulerState) -> None:
     if locks.lanes.free:
         if not locks.reservation.idle:
             session = scheduler.workloads[locks.reservation.holders[0]]
-            _require(not session.queued, f"lanes are free and {session.id} has queued jobs")
+            idle = session.queued and not session.yielding
+            _require(not idle, f"lanes are free and {session.id} has queued jobs")
         elif scheduler.draining_for is None:
             entry = scheduler.queue.first(scheduler.open_workloads, scheduler.now)
             _require(entry is None, f"lanes are free and {entry} waits")

@@ -57,6 +57,7 @@ class Timer(Enum):
 
     UNUSED = "it was open for too long without a job"
     INTERACTIVE = "it had no job to run within its interactive TTL"
+    ACTIVE_TTL = "it was active for as long as it may be at a stretch"
     MAX_TTL = "its maximum TTL was reached"
 
 
@@ -81,6 +82,8 @@ class Workload:
     opened_at: float
     state: WorkloadState = WorkloadState.OPEN
     accepting_jobs: bool = True
+    yielding: bool = False
+    """Whether it starts nothing more, and is inactive as soon as nothing of it runs."""
     queued: OrderedDict[str, int] = field(default_factory=OrderedDict)
     """Its jobs that have no lane yet, each with its place in the order of all submissions."""
     running: set[str] = field(default_factory=set)
@@ -93,7 +96,10 @@ class Workload:
     jobs_submitted: int = 0
     last_job_started: float | None = None
     last_job_completed: float | None = None
+    closing_at: float | None = None
+    """When it stopped accepting jobs; None while it does."""
     closed_because: str | None = None
+    """Why it stopped accepting jobs."""
     job_seconds: float = 0.0
     """Sum of what its finished jobs are charged alone: a batch's usage."""
 
@@ -115,6 +121,7 @@ class Workload:
         if state is WorkloadState.ACTIVE:
             self.windows.append(Window(at))
         self.state = state
+        self.yielding = False
         self.timestamps.append((state, at))
 
     @property
@@ -142,6 +149,11 @@ class Workload:
         """Return when its maximum TTL runs out, or None if it has not started."""
         return None if self.started_at is None else self.started_at + self.max_ttl_seconds
 
+    def active_ttl_seconds(self) -> float:
+        """Return for how long it may be active at a stretch."""
+        of_plan = self.instance.plan.active_ttl_seconds
+        return self.max_ttl_seconds if of_plan is None else min(of_plan, self.max_ttl_seconds)
+
     def next_timer(self) -> tuple[float, Timer] | None:
         """Return when which of its timers runs out next, or None if none runs."""
         if self.state is WorkloadState.CLOSED:
@@ -151,6 +163,10 @@ class Workload:
         # Once it takes no jobs and none of its jobs waits, there is nothing left to cut off.
         if ends_at is not None and (self.accepting_jobs or self.queued):
             timers.append((ends_at, Timer.MAX_TTL))
+            limited = self.instance.plan.active_ttl_seconds is not None
+            if limited and self.state is WorkloadState.ACTIVE and not self.yielding:
+                yields_at = self.windows[-1].start + self.active_ttl_seconds()
+                timers.append((yields_at, Timer.ACTIVE_TTL))
         if not self.has_jobs:
             if self.state is WorkloadState.ACTIVE:
                 timers.append((self.idle_since + self.interactive_ttl_seconds, Timer.INTERACTIVE))

@@ -20,6 +20,7 @@ from qiskit.circuit import (
     SwitchCaseOp,
 )
 
+from qiskit_modes.simulation.aer_errors import compact
 from qiskit_modes.simulation.control_flow import JUMPS
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.noise import NoiseSource
@@ -168,6 +169,7 @@ class _Writer:
     ) -> None:
         on = tuple(numbers[qubit] for qubit in qubits)
         error = self._noise.aer_error(noise_label(operation), on)
+        error = None if error is None else compact(error)
         if operation.name == "measure" and error is not None:
             target.append(error.to_instruction(), qubits)  # Aer has these before the measurement
             error = None
@@ -177,4 +179,4 @@ class _Writer:
         if operation.name == "delay" and isinstance(self._noise, DeviceNoise):
             relaxation = self._noise.aer_relaxation(operation, on[0])
             if relaxation is not None:
-                target.append(relaxation.to_instruction(), qubits)
+                target.append(compact(relaxation).to_instruction(), qubits)

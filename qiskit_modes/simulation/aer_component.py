@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.simulation.costs import Cost
 from qiskit_modes.simulation.pauli_basis import RealArray
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class AerComponent:
     """Readout errors of the component's qubits: ``[recorded, true]``."""
     options: Mapping[str, Any]
     """For the `AerSimulator`; the method is always among them."""
+    cost: Cost
     model: bytes | None = None
     """A whole noise model, pickled, where the circuit does not hold its errors itself."""
 
@@ -39,6 +41,16 @@ class AerComponent:
     def method(self) -> str:
         """Tell how it is simulated."""
         return f"Aer's {self.options['method'].replace('_', ' ')}"
+
+    def chosen(self, shots: int) -> AerComponent:
+        """There is but one way."""
+        del shots
+        return self
+
+    @property
+    def block_shots(self) -> int | None:
+        """Return how many shots are one block; None if Aer computes all of them at once."""
+        return self.cost.block_shots
 
     @property
     def peak(self) -> int:

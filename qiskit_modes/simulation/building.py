@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from qiskit import QuantumCircuit
 
+from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation.aer_circuit import cut_circuit
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.component_kinds import (
     Component,
+    EitherComponent,
     FeedForwardComponent,
     StaticComponent,
+)
+from qiskit_modes.simulation.costs import (
+    aer_cost,
+    crossover,
+    feed_forward_costs,
+    static_cost,
 )
 from qiskit_modes.simulation.feed_forward import BranchNode, LoopNode, Node
 from qiskit_modes.simulation.merge import Group, merge
@@ -44,6 +54,9 @@ from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["ComponentBuilder"]
 
+TYPICAL_SHOTS = 1000
+"""Two ways of drawing shots one by one are compared at this number."""
+
 
 class ComponentBuilder:
     """Chooses for each component of a circuit how to simulate it, and prepares that.
@@ -55,6 +68,7 @@ class ComponentBuilder:
         choice: What the user chose.
         pool: Collects the products that depend on angles.
         settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
     """
 
     def __init__(
@@ -65,6 +79,7 @@ class ComponentBuilder:
         choice: SimulatorChoice,
         pool: ProductPool,
         settings: Settings,
+        wanted: frozenset[int],
     ) -> None:
         self._circuit = circuit
         self._extents = extents
@@ -72,6 +87,7 @@ class ComponentBuilder:
         self._choice = choice
         self._pool = pool
         self._settings = settings
+        self._wanted = wanted
         self._available = available_bytes(choice, settings)
 
     def build(self, block: Block) -> Component:
@@ -80,69 +96,110 @@ class ComponentBuilder:
         Raises:
             SimulationTooLargeError: If no method that fits the component has enough memory.
         """
-        if self._choice.method and block.qubits:
-            return self._aer(block)
         before, finals = _final_measurements(block)
+        if block.qubits and (self._choice.method or self._settings.only == "trajectories"):
+            return self._aer(block, before)
         if is_static(block):
-            return self._static(block, before, finals) or self._aer(block)
-        return self._feed_forward(block, before, finals) or self._aer(block)
+            exact: StaticComponent | FeedForwardComponent | None
+            exact, divided = self._static(before, finals), None
+        else:
+            exact, divided = self._feed_forward(block, before, finals)
+        if self._settings.only == "division" and divided:
+            return divided
+        singly = self._cheapest(block, before, exact, divided)
+        if exact is None or singly is None:
+            component = exact or singly
+            assert component is not None, "without an exact way, Aer's is there or has raised"
+            return component
+        from_shots = crossover(exact.cost, singly.cost)
+        if from_shots <= 1 or self._settings.only == "exact":
+            return exact
+        return EitherComponent(exact, singly, math.ceil(min(from_shots, 1e12)))
+
+    def _cheapest(
+        self,
+        block: Block,
+        before: Sequence[Operation],
+        exact: Component | None,
+        divided: FeedForwardComponent | None,
+    ) -> FeedForwardComponent | AerComponent | None:
+        """Return the best way to draw shots one by one, if one may be better than the exact way."""
+        if isinstance(exact, StaticComponent | FeedForwardComponent):
+            if exact.cost.once < self._settings.trajectories_from_seconds:
+                return divided
+            try:
+                aer = self._aer(block, before)
+            except SimulationTooLargeError:
+                return divided
+        else:
+            aer = self._aer(block, before)
+        if divided and divided.cost.seconds(TYPICAL_SHOTS) < aer.cost.seconds(TYPICAL_SHOTS):
+            return divided
+        return aer
 
     def _static(
-        self, block: Block, before: Sequence[Operation], finals: Sequence[Measure]
+        self, before: Sequence[Operation], finals: Sequence[Measure]
     ) -> StaticComponent | None:
-        """Return a density matrix that follows a plan; None if something else is better."""
-        many = len(block.qubits) >= self._settings.ideal_vector_from_qubits
-        if many and is_ideal(Block(tuple(before))):
-            return None
+        """Return a density matrix that follows a plan; None if there is no memory for it."""
         used = self._pool.mark()
-        groups = self._groups(before, len(block.qubits))
+        num_qubits = len(Block((*before, *finals)).qubits)
+        groups = self._groups(before, num_qubits)
         plan = build_plan(groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits)
         if not density_fits(plan.peak, self._available, self._settings):
             self._pool.forget_since(used)
             return None
-        return StaticComponent(plan, tuple(number for _, number in plan.axes))
+        return StaticComponent(plan, tuple(number for _, number in plan.axes), static_cost(plan))
 
     def _feed_forward(
         self, block: Block, operations: Sequence[Operation], finals: Sequence[Measure]
-    ) -> FeedForwardComponent | None:
-        """Return a density matrix for each branch; None if trajectories are better."""
+    ) -> tuple[FeedForwardComponent | None, FeedForwardComponent | None]:
+        """Return a density matrix for every branch, and one for the branches that shots take."""
         settings, size = self._settings, 4 ** len(block.qubits)
+        if not density_fits(size, self._available, settings):
+            return None, None
         written = frozenset[int]().union(*map(_written, operations))
         # Every written bit may double the branches.
         peak = size << min(len(written), 48)
-        exact = len(written) <= settings.max_branch_bits and peak <= settings.max_branch_elements
-        if not exact and len(block.qubits) > settings.divide_up_to_qubits:
-            return None
         qubits = tuple(sorted(block.qubits))
         count = next(i for i, op in enumerate(operations) if not _is_quantum(op))
         groups = self._groups(operations[:count], len(qubits))
         begin = build_plan(groups, self._pool, staying=qubits)
         overwritten = {measure.clbit for measure in finals}
-        num_clbits = self._circuit.num_clbits  # from this number on, bits belong to variables
-        return FeedForwardComponent(
+        nodes = (begin, *self._nodes(operations[count:], qubits))
+        final = build_plan([], self._pool, present=qubits, finals=finals)
+        all_branches, by_shots = feed_forward_costs(nodes, final, size)
+        divided = FeedForwardComponent(
             qubits=qubits,
-            nodes=(begin, *self._nodes(operations[count:], qubits)),
-            final=build_plan([], self._pool, present=qubits, finals=finals),
-            remembered=tuple(b for b in sorted(written - overwritten) if b < num_clbits),
+            nodes=nodes,
+            final=final,
+            remembered=tuple(sorted((written - overwritten) & self._wanted)),
             max_loop_rounds=settings.max_loop_rounds,
             peak=peak,
-            shots_at_once=None if exact else max(1, settings.max_branch_elements // size),
+            cost=by_shots,
+            block_shots=min(by_shots.block_shots or 1, max(1, settings.divided_elements // size)),
         )
+        exact = None
+        if len(written) <= settings.max_branch_bits and density_fits(
+            peak, self._available, settings
+        ):
+            exact = replace(divided, cost=all_branches, block_shots=None)
+        return exact, divided
 
-    def _aer(self, block: Block) -> AerComponent:
+    def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
         """Return a component that Aer simulates."""
         cut = cut_circuit(self._circuit, self._extents, block, self._noise)
-        method = self._choice.method or ("stabilizer" if is_clifford(cut) else "statevector")
-        check_memory(method, len(block.qubits), self._available)
+        clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
+        method = self._choice.method or ("stabilizer" if clifford else "statevector")
+        check_memory(method, block.qubits, self._available)
         columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
         readout = {
             place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))
         }
-        recorded = sorted(bit for bit in block.clbits if bit < self._circuit.num_clbits)
+        computed_once = is_static(block) and is_ideal(Block(tuple(before)))
         return AerComponent(
             circuit=cut,
             columns=tuple(columns[parameter] for parameter in cut.parameters),
-            clbits=tuple(recorded),
+            clbits=tuple(sorted(block.clbits & self._wanted)),
             readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
             options={
                 **dict(self._choice.options),
@@ -152,6 +209,7 @@ class ComponentBuilder:
                 # loop that the measurement is in. Here nothing needs to be cut off any more.
                 "enable_truncation": False,
             },
+            cost=aer_cost(cut, method, computed_once=computed_once),
         )
 
     def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,7 @@ def compile_circuit(
     settings: Settings = DEFAULT_SETTINGS,
     *,
     content: bytes | None = None,
+    clbits: Collection[int] | None = None,
 ) -> CompiledCircuit:
     """Return a circuit with a backend's noise, ready to run.
 
@@ -67,6 +68,8 @@ def compile_circuit(
         settings: Switches for tests.
         content: The circuit's `fingerprint`, where the caller has it and the circuit has not been
             changed since.
+        clbits: Indices of the classical bits that will be read; by default all. The others come
+            back as 0, and what only they depend on is not simulated.
 
     Raises:
         UnsupportedCircuitError: If the circuit has a construct that cannot be simulated.
@@ -74,10 +77,13 @@ def compile_circuit(
     """
     noise, choice = noise_source(backend), SimulatorChoice.of(backend)
     content = fingerprint(circuit) if content is None else content
-    key = (content, type(noise), choice, settings)
+    wanted = frozenset(range(circuit.num_clbits))
+    if clbits is not None:
+        wanted = wanted.intersection(clbits)
+    key = (content, type(noise), choice, settings, wanted)
     entry = _find(backend, key)
     if entry is None or not entry.holds(noise):
-        compiled = compile_with_noise(circuit, noise, choice, content, settings)
+        compiled = compile_with_noise(circuit, noise, choice, content, settings, wanted)
         entry = _Entry(compiled, noise.facts)
         _keep(backend, key, entry)
     return entry.compiled

@@ -41,4 +41,4 @@ class CompiledCircuit:
     def sets_at_once(self) -> int:
         """Return how many parameter sets are simulated together."""
         largest = max((component.peak for component in self.components), default=1)
-        return max(1, self.batch_elements // largest)
+        return max(1, self.batch_elements // max(largest, self.products.elements))

@@ -45,12 +45,22 @@ def compile_with_noise(
     choice: SimulatorChoice,
     fingerprint: bytes,
     settings: Settings,
+    wanted: frozenset[int],
 ) -> CompiledCircuit:
-    """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards."""
+    """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards.
+
+    Args:
+        circuit: The whole circuit.
+        noise: Where its errors are read.
+        choice: What the user chose.
+        fingerprint: Of the circuit.
+        settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
+    """
     try:
-        return _compile_in_parts(circuit, noise, choice, fingerprint, settings)
+        return _compile_in_parts(circuit, noise, choice, fingerprint, settings, wanted)
     except NotCuttableError as reason:
-        return compile_whole(circuit, noise, choice, fingerprint, settings, reason)
+        return compile_whole(circuit, noise, choice, fingerprint, settings, wanted, reason)
 
 
 def _compile_in_parts(
@@ -59,15 +69,17 @@ def _compile_in_parts(
     choice: SimulatorChoice,
     fingerprint: bytes,
     settings: Settings,
+    wanted: frozenset[int],
 ) -> CompiledCircuit:
     block, angles, extents = read_circuit(circuit, noise)
-    block = prune(block, range(circuit.num_clbits), drop=settings.prune)
-    blocks = split(block) if settings.split_components else [block] if block.clbits else []
+    block = prune(block, wanted, drop=settings.prune)
+    blocks = split(block) if settings.split_components else [block]
+    blocks = [part for part in blocks if not part.clbits.isdisjoint(wanted)]
     pool = ProductPool()
-    builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings)
+    builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings, wanted)
     components = tuple(map(builder.build, blocks))
     return CompiledCircuit(
-        key=_key(fingerprint, block, angles, choice, settings),
+        key=_key(fingerprint, block, angles, (choice, settings, sorted(wanted))),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
         layout=registers_of(circuit),
@@ -83,15 +95,13 @@ def _compile_in_parts(
     )
 
 
-def _key(
-    fingerprint: bytes, block: Block, angles: Angles, choice: SimulatorChoice, settings: Settings
-) -> str:
+def _key(fingerprint: bytes, block: Block, angles: Angles, chosen: object) -> str:
     """Return a digest of all that decides what the circuit records, the way it is simulated too.
 
     Workers keep circuits by this key, and with another method the same seed gives other shots.
     """
     digest = hashlib.blake2b(fingerprint, digest_size=16)
-    digest.update(repr((choice, settings)).encode())
+    digest.update(repr(chosen).encode())
     # Rotations that noise passes have added are told apart by their angles.
     digest.update(angles.offsets.tobytes() + angles.coefficients.tobytes())
     _digest_noise(block, digest)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.branches import Branches
+from qiskit_modes.simulation.costs import Cost
 from qiskit_modes.simulation.density import apply_plan
 from qiskit_modes.simulation.feed_forward import Node, Walk
 from qiskit_modes.simulation.outcomes import Outcomes
@@ -18,7 +19,13 @@ from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.plan import Plan
 from qiskit_modes.simulation.sampling import draw_rows
 
-__all__ = ["Component", "FeedForwardComponent", "StaticComponent"]
+__all__ = [
+    "Component",
+    "EitherComponent",
+    "FeedForwardComponent",
+    "SingleComponent",
+    "StaticComponent",
+]
 
 Bits = npt.NDArray[np.bool_]
 
@@ -30,8 +37,14 @@ class StaticComponent:
     plan: Plan
     clbits: tuple[int, ...]
     """Bits of an outcome, most significant first."""
+    cost: Cost
     method: ClassVar[str] = "density matrix"
-    shots_at_once: ClassVar[None] = None
+    block_shots: ClassVar[None] = None
+
+    def chosen(self, shots: int) -> StaticComponent:
+        """There is but one way."""
+        del shots
+        return self
 
     @property
     def peak(self) -> int:
@@ -58,13 +71,20 @@ class FeedForwardComponent:
     max_loop_rounds: int
     peak: int
     """Estimate of the float64 numbers held for one parameter set if every branch is followed."""
-    shots_at_once: int | None
-    """With a number, shots are divided among branches, so many at a time."""
+    cost: Cost
+    block_shots: int | None = None
+    """With a number, shots are divided among branches, so many at a time; otherwise every branch
+    is followed."""
+
+    def chosen(self, shots: int) -> FeedForwardComponent:
+        """There is but one way."""
+        del shots
+        return self
 
     @property
     def method(self) -> str:
         """Tell how it is simulated."""
-        return "density matrix, " + ("all branches" if self.shots_at_once is None else "by shots")
+        return "density matrix, " + ("all branches" if self.block_shots is None else "by shots")
 
     @property
     def clbits(self) -> tuple[int, ...]:
@@ -88,17 +108,13 @@ class FeedForwardComponent:
         Returns:
             Shape (shots, bits), in random order.
         """
-        assert self.shots_at_once is not None
-        drawn = []
-        for start in range(0, shots, self.shots_at_once):
-            count = np.array([min(self.shots_at_once, shots - start)])
-            begin = Branches((0,), np.ones((1, 1, 1)), count, generator)
-            branches = self._walk(products, begin)
-            assert branches.shots is not None
-            weights = apply_plan(self.final, branches.state, products)[0]
-            rows = np.repeat(np.arange(len(branches)), branches.shots)
-            drawn.append(self._patterns(branches, rows, draw_rows(weights, rows, generator)))
-        return generator.permutation(np.concatenate(drawn))
+        begin = Branches((0,), np.ones((1, 1, 1)), np.array([shots]), generator)
+        branches = self._walk(products, begin)
+        assert branches.shots is not None
+        weights = apply_plan(self.final, branches.state, products)[0]
+        rows = np.repeat(np.arange(len(branches)), branches.shots)
+        drawn = self._patterns(branches, rows, draw_rows(weights, rows, generator))
+        return generator.permutation(drawn)
 
     def _walk(self, products: Sequence[RealArray], branches: Branches) -> Branches:
         walk = Walk(self.qubits, products, self.max_loop_rounds)
@@ -118,4 +134,38 @@ class FeedForwardComponent:
         return np.hstack([on_the_way[rows], (finals[:, None] >> digits & 1).astype(np.bool_)])
 
 
-Component = StaticComponent | FeedForwardComponent | AerComponent
+SingleComponent = StaticComponent | FeedForwardComponent | AerComponent
+
+
+@dataclass(frozen=True, eq=False)
+class EitherComponent:
+    """Joined qubits for which the number of shots decides how they are simulated."""
+
+    exact: StaticComponent | FeedForwardComponent
+    """Costs the same however many shots are drawn."""
+    singly: FeedForwardComponent | AerComponent
+    """Costs so much for every shot."""
+    from_shots: int
+    """From so many shots on, the first is the cheaper one."""
+
+    def chosen(self, shots: int) -> SingleComponent:
+        """Return the component for so many shots of each parameter set."""
+        return self.exact if shots >= self.from_shots else self.singly
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Return the recorded bits."""
+        return self.singly.clbits
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        return self.exact.peak
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+        return f"{self.exact.method}; below {self.from_shots:,} shots {self.singly.method}"
+
+
+Component = SingleComponent | EitherComponent

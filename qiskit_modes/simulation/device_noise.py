@@ -86,33 +86,16 @@ class DeviceNoise:
 
     def aer_relaxation(self, delay: Instruction, qubit: int) -> Any:
         """Return the relaxation during a delay as Aer's ``QuantumError``, or None."""
-        from qiskit_aer.noise import thermal_relaxation_error
-
         fact = self._read(("delay", qubit))
         if not isinstance(fact, tuple):
             return None
         t1, t2, dt = fact
-        return thermal_relaxation_error(t1, t2, delay_seconds(delay, dt))
+        return _aer_gate_error(0.0, delay_seconds(delay, dt), ((t1, t2),))
 
     def aer_error(self, label: str, qubits: tuple[int, ...]) -> Any:
         """Return the error of an instruction of that label as Aer's ``QuantumError``, or None."""
-        from qiskit_aer.noise import depolarizing_error, thermal_relaxation_error
-
         fact = self._read(("gate", label, qubits))
-        if not isinstance(fact, tuple):
-            return None
-        error, seconds, times = fact
-        combined = None
-        parameter = _depolarizing_parameter(error, seconds, times)
-        if parameter:
-            combined = depolarizing_error(parameter, len(qubits))
-        if seconds:
-            relaxed = None
-            for t1, t2 in times:
-                single = thermal_relaxation_error(t1, t2, seconds)
-                relaxed = single if relaxed is None else relaxed.expand(single)
-            combined = relaxed if combined is None else combined.compose(relaxed)
-        return combined
+        return _aer_gate_error(*fact) if isinstance(fact, tuple) else None
 
     def _read(self, key: tuple[Any, ...]) -> Fact:
         if key not in self.facts:
@@ -165,6 +148,27 @@ def _gate_error(error: float, seconds: float, times: tuple[Times, ...]) -> RealA
     relaxed = tensor(*(relaxation(t1, t2, seconds) for t1, t2 in times))
     parameter = _depolarizing_parameter(error, seconds, times)
     return relaxed @ depolarizing(parameter, len(times)) if parameter else relaxed
+
+
+@lru_cache(maxsize=4096)
+def _aer_gate_error(error: float, seconds: float, times: tuple[Times, ...]) -> Any:
+    """Return the same channel as Aer's ``QuantumError``; None if it does nothing.
+
+    One object wherever the same error occurs: Aer converts each object once in a run.
+    """
+    from qiskit_aer.noise import depolarizing_error, thermal_relaxation_error
+
+    combined = None
+    parameter = _depolarizing_parameter(error, seconds, times)
+    if parameter:
+        combined = depolarizing_error(parameter, len(times))
+    if seconds:
+        relaxed = None
+        for t1, t2 in times:
+            single = thermal_relaxation_error(t1, t2, seconds)
+            relaxed = single if relaxed is None else relaxed.expand(single)
+        combined = relaxed if combined is None else combined.compose(relaxed)
+    return combined
 
 
 def _depolarizing_parameter(error: float, seconds: float, times: tuple[Times, ...]) -> float:

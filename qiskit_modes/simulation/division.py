@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from qiskit_modes.simulation.compiled import CompiledCircuit
-from qiskit_modes.simulation.component_kinds import FeedForwardComponent, StaticComponent
+from qiskit_modes.simulation.component_kinds import SingleComponent, StaticComponent
 from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 
 __all__ = ["join", "split"]
@@ -17,24 +18,23 @@ PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
 
 SECONDS_PER_SET = 60e-6
-SECONDS_PER_SHOT = 10e-9
-SECONDS_PER_MULTIPLICATION = 0.5e-9
-SECONDS_PER_TRAJECTORY = 1e-3
-"""Rough costs on one core; they only decide where a job is cut."""
+"""What a parameter set costs beside its components: angles, streams, packing."""
 
 
 def split(program: Program) -> list[Program]:
     """Divide a program into pieces that may run anywhere, in any order.
 
-    The samples of all pieces, joined, are those of the whole program: parameter sets draw from
-    streams of their own wherever they run. Most programs are one piece.
+    Parameter sets are divided first; if they are too few, each is divided by its components, and
+    components whose shots are simulated one by one by blocks of shots. The samples of all pieces,
+    joined, are those of the whole program, because all of these have streams of their own. Most
+    programs are one piece.
     """
     pieces: list[Program] = []
     runs: list[Run] = []
     cost = 0.0
-    for run in _cut_runs(program):
+    for run, run_seconds in _parts(program):
         runs.append(run)
-        cost += seconds(program.circuits[run.circuit], run)
+        cost += run_seconds
         if cost >= PIECE_SECONDS:
             pieces.append(_piece(program, runs))
             runs, cost = [], 0.0
@@ -54,31 +54,72 @@ def join(pieces: Sequence[Samples]) -> Samples:
 
 def seconds(compiled: CompiledCircuit, run: Run) -> float:
     """Return roughly how long a run takes on one core."""
-    per_set = SECONDS_PER_SET + SECONDS_PER_SHOT * run.shots * len(compiled.components)
-    for component in compiled.components:
-        match component:
-            case StaticComponent():
-                per_set += component.plan.work * SECONDS_PER_MULTIPLICATION
-            case FeedForwardComponent():
-                per_set += component.peak * SECONDS_PER_MULTIPLICATION
-            case _:
-                per_set += run.shots * SECONDS_PER_TRAJECTORY
-    return per_set * len(run.parameter_values)
+    per_set = sum(component.cost.seconds(run.shots) for component in _chosen(compiled, run))
+    return (SECONDS_PER_SET + per_set) * len(run.parameter_values)
 
 
-def _cut_runs(program: Program) -> Iterator[Run]:
-    """Number the runs, and cut those with many parameter sets."""
-    for position, whole in enumerate(program.runs):
-        run = whole if whole.number is not None else replace(whole, number=position)
+def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
+    return [component.chosen(run.shots) for component in compiled.components]
+
+
+def _parts(program: Program) -> Iterator[tuple[Run, float]]:
+    """Number the runs and divide the long ones; with each part, what it costs."""
+    for position, given in enumerate(program.runs):
+        run = given if given.number is not None else replace(given, number=position)
+        compiled = program.circuits[run.circuit]
+        whole = seconds(compiled, run)
         num_sets = len(run.parameter_values)
-        parts = int(seconds(program.circuits[run.circuit], run) / PIECE_SECONDS)
-        size = -(-num_sets // max(1, min(parts, num_sets))) if num_sets else 1
-        for start in range(0, max(num_sets, 1), size):
-            yield replace(
+        wanted = int(whole / PIECE_SECONDS)
+        if wanted < 2:
+            yield run, whole
+            continue
+        by_components = wanted > num_sets and run.components is None
+        size = -(-num_sets // min(wanted, num_sets))
+        for start in range(0, num_sets, size):
+            part = replace(
                 run,
                 parameter_values=run.parameter_values[start : start + size],
                 first_set=run.first_set + start,
             )
+            if by_components:
+                yield from _by_components(compiled, part)
+            else:
+                yield part, whole * len(part.parameter_values) / num_sets
+
+
+def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, float]]:
+    """Divide one parameter set by components, and these by blocks of shots."""
+    together: list[int] = []
+    cost = SECONDS_PER_SET
+    chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not _is_lone(item[1]))
+    for index, component in chosen:  # lone bits first: they are drawn from one stream
+        own = component.cost.seconds(run.shots)
+        if component.block_shots is not None and own >= PIECE_SECONDS:
+            yield from _by_blocks(run, index, component, component.block_shots)
+            continue
+        together.append(index)
+        cost += own
+        if cost >= PIECE_SECONDS and not _is_lone(component):
+            yield replace(run, components=tuple(together)), cost
+            together, cost = [], SECONDS_PER_SET
+    if together:
+        yield replace(run, components=tuple(together)), cost
+
+
+def _by_blocks(
+    run: Run, index: int, component: SingleComponent, block_shots: int
+) -> Iterator[tuple[Run, float]]:
+    per_block = component.cost.seconds(block_shots)
+    size = block_shots * max(1, math.ceil(PIECE_SECONDS / per_block))
+    for start in range(0, run.shots, size):
+        shots = (start, min(start + size, run.shots))
+        part = replace(run, components=(index,), shot_range=shots)
+        yield part, per_block * (shots[1] - start) / block_shots
+
+
+def _is_lone(component: SingleComponent) -> bool:
+    """Tell whether a component is one bit, to be drawn together with others of its kind."""
+    return isinstance(component, StaticComponent) and len(component.clbits) == 1
 
 
 def _piece(program: Program, runs: Sequence[Run]) -> Program:
@@ -87,11 +128,18 @@ def _piece(program: Program, runs: Sequence[Run]) -> Program:
 
 
 def _joined(parts: Sequence[RunSamples]) -> RunSamples:
-    ordered = sorted(parts, key=lambda part: part.first_set)
-    if len(ordered) == 1:
-        return ordered[0]
-    registers = {
-        name: np.concatenate([part.registers[name] for part in ordered])
-        for name in ordered[0].registers
-    }
-    return replace(ordered[0], registers=registers)
+    """Put the parts of one run together: what is not drawn in a part is 0 in it."""
+    if len(parts) == 1:
+        return parts[0]
+    registers = {}
+    for name in parts[0].registers:
+        arrays = [part.registers[name] for part in parts]
+        num_sets = max(p.first_set + a.shape[0] for p, a in zip(parts, arrays, strict=True))
+        shots = max(p.first_shot + a.shape[1] for p, a in zip(parts, arrays, strict=True))
+        whole = np.zeros((num_sets, shots, arrays[0].shape[2]), dtype=np.uint8)
+        for part, array in zip(parts, arrays, strict=True):
+            sets = slice(part.first_set, part.first_set + array.shape[0])
+            drawn = slice(part.first_shot, part.first_shot + array.shape[1])
+            whole[sets, drawn] |= array
+        registers[name] = whole
+    return RunSamples(registers, parts[0].number)

@@ -16,6 +16,7 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.angles import AngleTable
 from qiskit_modes.simulation.compiled import CompiledCircuit
+from qiskit_modes.simulation.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT, Cost
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.model_noise import ModelNoise
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
@@ -32,6 +33,7 @@ def compile_whole(
     choice: SimulatorChoice,
     fingerprint: bytes,
     settings: Settings,
+    wanted: frozenset[int],
     reason: NotCuttableError,
 ) -> CompiledCircuit:
     """Compile a circuit to be run by Aer as it is.
@@ -42,6 +44,7 @@ def compile_whole(
         choice: What the user chose. Without a method, Aer takes the one that it would take.
         fingerprint: Of the circuit.
         settings: Of which only the number of Aer's threads acts.
+        wanted: The classical bits that will be read.
         reason: Why it cannot be cut.
 
     Raises:
@@ -51,17 +54,18 @@ def compile_whole(
     _check_known(circuit)
     model = _pickled(noise) if isinstance(noise, ModelNoise) else None
     digest = hashlib.blake2b(fingerprint, digest_size=16)
-    digest.update(repr((choice, settings)).encode() + b"whole" + (model or b""))
+    digest.update(repr((choice, settings, sorted(wanted))).encode() + b"whole" + (model or b""))
     component = AerComponent(
         circuit=circuit.copy(),
         columns=tuple(range(circuit.num_parameters)),
-        clbits=tuple(range(circuit.num_clbits)),
+        clbits=tuple(sorted(wanted)),
         readout={},
         options={
             **dict(choice.options),
             "method": choice.method or "automatic",
             "max_parallel_threads": settings.aer_threads,
         },
+        cost=Cost(AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT),
         model=model,
     )
     qubits = {qubit for step in circuit.data for qubit in step.qubits}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,19 +85,26 @@ def density_fits(elements: int, available: int, settings: Settings) -> bool:
     return elements <= settings.max_density_elements and COPIES * 8 * elements <= available
 
 
-def check_memory(method: str, num_qubits: int, available: int) -> None:
+def check_memory(method: str, qubits: Collection[int], available: int) -> None:
     """Refuse what would not fit.
+
+    Args:
+        method: Aer's name of it.
+        qubits: The component.
+        available: Bytes that may be used.
 
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
     """
     if method not in {"statevector", "density_matrix"}:
         return  # these grow with what the circuit does, not with its size alone
+    num_qubits = len(qubits)
     needed = 16 << num_qubits * (1 if method == "statevector" else 2)
     if needed <= available:
         return
     raise SimulationTooLargeError(
-        f"The circuit joins {num_qubits} qubits into one state; simulating it by {method!r} needs "
+        f"The circuit joins {num_qubits} qubits ({_listed(qubits)}) into one state; simulating it "
+        f"by {method!r} needs "
         f"{_readable(needed)} and {_readable(available)} may be used. Use fewer qubits that are "
         "joined by gates or conditions, or a method whose memory does not grow so: pass "
         "AerSimulator(method='matrix_product_state', ...) as the backend for weakly entangled "
@@ -107,21 +115,26 @@ def check_memory(method: str, num_qubits: int, available: int) -> None:
     )
 
 
-def is_clifford(circuit: QuantumCircuit) -> bool:
-    """Tell whether Aer's stabilizer method simulates a circuit, its errors included, exactly."""
-    return all(_is_clifford_step(step) for step in circuit.data)
+def is_clifford(circuit: QuantumCircuit, *, clifford_angles: bool = False) -> bool:
+    """Tell whether Aer's stabilizer method simulates a circuit, its errors included, exactly.
+
+    Args:
+        circuit: The circuit with its errors.
+        clifford_angles: Whether open angles will be multiples of π/2.
+    """
+    return all(_is_clifford_step(step, clifford_angles) for step in circuit.data)
 
 
-def _is_clifford_step(step: CircuitInstruction) -> bool:
+def _is_clifford_step(step: CircuitInstruction, clifford_angles: bool) -> bool:
     operation = step.operation
     if step.name == "rz":
         angle = operation.params[0]
         if isinstance(angle, ParameterExpression):
-            return False
+            return clifford_angles
         return math.isclose(math.remainder(angle, math.pi / 2), 0.0, abs_tol=1e-12)
     blocks = getattr(operation, "blocks", ())
     if blocks:
-        return all(map(is_clifford, blocks))
+        return all(is_clifford(block, clifford_angles=clifford_angles) for block in blocks)
     error = getattr(operation, "_quantum_error", None)
     if error is not None:
         return all(inner.name in _PAULI_NAMES for term in error.circuits for inner in term.data)
@@ -147,6 +160,12 @@ def is_ideal(block: Block) -> bool:
 
 def _is_orthogonal(channel: Channel) -> bool:
     return np.allclose(channel.matrix @ channel.matrix.T, np.eye(len(channel.matrix)))
+
+
+def _listed(qubits: Collection[int]) -> str:
+    first = sorted(qubits)[:8]
+    more = len(qubits) - len(first)
+    return ", ".join(map(str, first)) + (f" and {more} more" if more else "")
 
 
 def _readable(size: int) -> str:

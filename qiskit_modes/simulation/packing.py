@@ -17,6 +17,9 @@ __all__ = ["Layout", "registers_of"]
 
 Bytes = npt.NDArray[np.uint8]
 
+ROWS_AT_ONCE = 4096
+"""A hundred bits of so many rows take 1.6 MB as numbers, which stays within a cache."""
+
 LARGEST_TABLE_BITS = 12
 """Up to so many bits, the bytes of every outcome are tabulated: 4096 rows."""
 
@@ -78,14 +81,14 @@ class Layout:
         Returns:
             Shape (shots, row_bytes).
         """
-        row = np.zeros((len(values), 8 * self.row_bytes), dtype=np.bool_)
-        columns, sources = [], []
-        for source, clbit in enumerate(clbits):
-            for place in self.places.get(clbit, ()):
-                columns.append(place)
-                sources.append(source)
-        row[:, columns] = values[:, sources]
-        return np.packbits(row, axis=1)
+        # Each bit adds its power of two to its byte: as a product of matrices this takes a tenth
+        # of what moving the bits to their places takes. Sums up to 255 are exact.
+        weights = _bit_weights(self.registers, tuple(clbits))
+        packed = np.empty((len(values), self.row_bytes), dtype=np.uint8)
+        for start in range(0, len(values), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            packed[part] = values[part].astype(np.float32) @ weights
+        return packed
 
 
 def registers_of(circuit: QuantumCircuit) -> Layout:
@@ -94,6 +97,19 @@ def registers_of(circuit: QuantumCircuit) -> Layout:
     return Layout(
         tuple((register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs)
     )
+
+
+@lru_cache(maxsize=256)
+def _bit_weights(
+    registers: tuple[tuple[str, tuple[int, ...]], ...], clbits: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Return what each bit adds to each byte of a row, shape (bits, row_bytes)."""
+    layout = Layout(registers)
+    weights = np.zeros((len(clbits), layout.row_bytes), dtype=np.float32)
+    for source, clbit in enumerate(clbits):
+        for place in layout.places.get(clbit, ()):
+            weights[source, place // 8] += 1 << (7 - place % 8)
+    return weights
 
 
 @lru_cache(maxsize=256)

@@ -54,8 +54,9 @@ class Plan:
     """The state's axes at the end."""
     peak: int
     """Largest number of float64 numbers in the state of one parameter set and branch."""
-    work: int
-    """Multiplications for one parameter set and branch."""
+    moved: int
+    """How many numbers the states before and after each step have, for one parameter set and
+    branch: what a step costs is to read and write them."""
 
 
 def _axis_size(axis: Axis) -> int:
@@ -75,7 +76,7 @@ class PlanBuilder:
         self._pool = pool
         self._steps: list[Step] = []
         self._peak = self._size(self.axes)
-        self._work = 0
+        self._moved = 0
 
     def apply(
         self, factors: Sequence[Factor], inputs: Sequence[Axis], outputs: Sequence[Axis]
@@ -94,9 +95,11 @@ class PlanBuilder:
         self._steps.append(
             Step(shape, None if arranged == self.axes else order, columns, matrix, product)
         )
+        before = self._size(self.axes)
         self.axes = [*others, *outputs]
-        self._peak = max(self._peak, self._size(self.axes))
-        self._work += self._size(others) * columns * self._size(outputs)
+        after = self._size(self.axes)
+        self._peak = max(self._peak, after)
+        self._moved += max(before, after)
 
     def finish(self, last_qubits: Sequence[int]) -> Plan:
         """Return the plan, with some qubits as the last axes of its result."""
@@ -106,7 +109,7 @@ class PlanBuilder:
         if arranged != self.axes:
             shape = tuple(map(_axis_size, self.axes))
             arrangement = (shape, tuple(map(self.axes.index, arranged)))
-        return Plan(tuple(self._steps), arrangement, tuple(arranged), self._peak, self._work)
+        return Plan(tuple(self._steps), arrangement, tuple(arranged), self._peak, self._moved)
 
     @staticmethod
     def _size(axes: Sequence[Axis]) -> int:

@@ -38,6 +38,14 @@ class Products:
 
     stacks: tuple[ProductStack, ...]
 
+    @property
+    def elements(self) -> int:
+        """Return how many float64 numbers all factors have for one parameter set."""
+        return sum(
+            len(stack.angles) * sum(rows * columns for rows, columns in stack.shapes)
+            for stack in self.stacks
+        )
+
     def evaluate(self, angles: RealArray) -> list[RealArray]:
         """Return the products for every parameter set.
 

@@ -33,6 +33,12 @@ class Run:
     """Which run of the whole job this is, where a job was divided; by default its position."""
     first_set: int = 0
     """Which parameter set of the whole run is the first here, where a run was divided."""
+    components: tuple[int, ...] | None = None
+    """Which components are simulated here, where a run was divided; the bits of all others are
+    left 0."""
+    shot_range: tuple[int, int] | None = None
+    """Which of the shots are drawn here, where a run was divided; they begin with a block of the
+    only component that is simulated here."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,9 @@ class Program:
     """By `CompiledCircuit.key`."""
     runs: tuple[Run, ...]
     seed: int
-    """Every component of every parameter set of every run draws from a stream of its own that is
-    spawned from this number, so that samples do not depend on how a job was divided."""
+    """Every component of every parameter set of every run, and every block of its shots where they
+    are simulated one by one, draws from a stream of its own that is spawned from this number, so
+    that samples do not depend on how a job was divided."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class RunSamples:
     """See `Run.number`."""
     first_set: int = 0
     """See `Run.first_set`."""
+    first_shot: int = 0
+    """The beginning of `Run.shot_range`."""
 
 
 @dataclass(frozen=True)

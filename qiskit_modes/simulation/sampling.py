@@ -10,12 +10,16 @@ from qiskit_modes.simulation.pauli_basis import RealArray
 __all__ = ["draw", "draw_bits", "draw_rows", "stream"]
 
 
-def stream(seed: int, run: int, parameter_set: int, component: int) -> np.random.Generator:
-    """Return the random numbers of one component of one parameter set of one run.
+def stream(seed: int, *place: int) -> np.random.Generator:
+    """Return the random numbers of one place in a program.
 
-    Streams of different arguments are independent, and none depends on how a job was divided.
+    Streams of different places are independent, and none depends on how a job was divided.
+
+    Args:
+        seed: The program's.
+        place: Run, parameter set and component, and the block of shots where there are blocks.
     """
-    spawned = np.random.SeedSequence(seed, spawn_key=(run, parameter_set, component))
+    spawned = np.random.SeedSequence(seed, spawn_key=place)
     return np.random.Generator(np.random.PCG64(spawned))
 
 

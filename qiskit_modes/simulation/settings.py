@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["DEFAULT_SETTINGS", "Settings"]
 
@@ -29,23 +30,28 @@ class Settings:
     batch_elements: int = 1 << 18
     """Parameter sets are simulated together up to this many float64 numbers of state: 2 MB, so
     that the working set stays within a core's cache."""
-    max_density_elements: int = 1 << 26
-    """Largest state, in float64 numbers, that is kept as a density matrix: 512 MB, reached by
-    13 qubits that are all in use at once."""
-    max_branch_bits: int = 12
-    """With feed-forward, every branch is followed exactly while so many bits are written on the
-    way: 4096 branches. Beyond, the shots are divided among the branches."""
-    max_branch_elements: int = 1 << 22
-    """... and while all branches together take so many float64 numbers: 32 MB."""
-    divide_up_to_qubits: int = 6
-    """Dividing shots keeps a density matrix for each branch; with more qubits than this, one
-    state vector for each shot costs less."""
-    ideal_vector_from_qubits: int = 10
-    """Without noise, a component of so many qubits is simulated as one state vector."""
+    max_density_elements: int = 1 << 28
+    """Largest state, in float64 numbers, that is kept as a density matrix: 2 GB, reached by 14
+    qubits that are all in use at once; with feed-forward all branches together count."""
+    max_branch_bits: int = 16
+    """With feed-forward, every branch may be followed while so many bits are written on the way:
+    65536 branches."""
+    divided_elements: int = 1 << 22
+    """Where shots are divided among the branches, so many at a time that their states take up to
+    so many float64 numbers: 32 MB."""
+    trajectories_from_seconds: float = 0.03
+    """What a density matrix does sooner is not left to Aer: its first call in a process takes
+    half a second."""
+    only: Literal["exact", "division", "trajectories"] | None = None
+    """For tests: not the cheapest way of simulating a component, but this one, where it exists."""
     max_memory_bytes: int | None = None
     """How much one simulation may take; by default half of the machine's memory."""
     aer_threads: int = 1
     """Threads of each of Aer's simulations: one, as every worker process has a core."""
+    clifford_angles: bool = False
+    """The caller's word that every angle of an ``rz`` which depends on parameters will be a
+    multiple of π/2, as those of a twirled Clifford circuit are: then many joined qubits may be
+    left to Aer's stabilizer method, which takes angles for exactly that."""
     max_loop_rounds: int = 10_000
     """A ``while_loop`` that still runs after so many rounds is an error and not a hang."""
 

@@ -15,8 +15,9 @@ from qiskit.providers import BackendV2
 from qiskit_modes.durations import seconds_of
 from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
-from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.scheduling.workload import Timer
 from qiskit_modes.testing.manual_clock import ManualClock
 from qiskit_modes.testing.tenant import Duration, Tenant, durations_of
 from qiskit_modes.testing.zero_samples import zero_samples
@@ -142,13 +143,20 @@ class Scenario:
 
         def expire(job: JobRecord, steps: SimulatedSteps) -> SimulatedSteps:
             if job.workload is not None:
-                with job.qpu.mutex:
-                    core = job.workload.core
-                    started_at = self.clock.now() if core.started_at is None else core.started_at
-                    core.max_ttl_seconds = self.clock.now() - started_at
+                self._expire(job.workload)
             return steps
 
         self._special[before_job] = expire
+
+    def _expire(self, workload: WorkloadRecord) -> None:
+        with workload.qpu.mutex:
+            core, started_at = workload.core, workload.core.started_at
+            if started_at is not None:
+                core.max_ttl_seconds = self.clock.now() - started_at
+            else:
+                core.closed_because = Timer.MAX_TTL.value
+        if started_at is None:  # its timer does not run yet, so nothing would come of a shorter one
+            self.runtime.executor.cancel_workload(workload)
 
     # -- who else is there -----------------------------------------------------------------------
 

@@ -7,24 +7,21 @@ their sizes and types were looked at; results are written here, because the clie
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from qiskit_ibm_runtime.options_models.executor import ExecutorOptions
+from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
-from qiskit_modes.wire.api_error import ApiError, Code
-from qiskit_modes.wire.params import Inflater, check_qpy_version
+from qiskit_modes.wire.api_error import ApiError
+from qiskit_modes.wire.params import unreadable
+from qiskit_modes.wire.schemas import check_sizes, first_problems, tensor
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
@@ -33,24 +30,6 @@ SCHEMA_VERSIONS = ("v1.0", "v1.1", "v2.0")
 
 _COMPRESSED_SINCE = "v2.0"
 """From this version on circuits and tensors are packed with zlib; before, with base64 only."""
-
-_DTYPES = {
-    "b1": "bool",
-    "c16": "c128",
-    "c8": "c64",
-    "f2": "f16",
-    "f4": "f32",
-    "f8": "f64",
-    "i1": "i8",
-    "i2": "i16",
-    "i4": "i32",
-    "i8": "i64",
-    "u1": "u8",
-    "u2": "u16",
-    "u4": "u32",
-    "u8": "u64",
-}
-"""The schema's names of the types of numbers, by numpy's."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +66,7 @@ class ExecutorRequest:
                 "data": [
                     {
                         "results": {
-                            name: _tensor(array, compressed=compressed)
+                            name: tensor(array, compressed=compressed)
                             for name, array in item.items()
                         },
                         "metadata": {"scheduler_timing": None, "stretch_values": None},
@@ -112,7 +91,7 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
     """
     version = params.get("schema_version")
     if version not in SCHEMA_VERSIONS:
-        raise _invalid(
+        raise unreadable(
             f"the schema version is {version!r}, and this service reads "
             f"{', '.join(SCHEMA_VERSIONS)}; use a qiskit-ibm-runtime that sends one of them, or a "
             "newer qiskit_modes"
@@ -120,20 +99,20 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
     converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS[version]
     described = params.get("quantum_program")
     if not isinstance(described, Mapping):
-        raise _invalid("there is no quantum_program")
+        raise unreadable("there is no quantum_program")
     circuits = described.get("circuits")
     if not isinstance(circuits, Mapping) or "b64_data" not in circuits:
         # The schema also knows OpenQASM texts, which may name files of this machine.
-        raise _invalid("quantum_program.circuits has no b64_data: circuits are read as QPY only")
+        raise unreadable("quantum_program.circuits has no b64_data: circuits are read as QPY only")
     try:
-        _check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
+        check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
         program, options = converter.decoder(converter.model(**params))
     except ApiError:
         raise
     except ValidationError as error:
-        raise _invalid(_first_problems(error)) from error
+        raise unreadable(first_problems(error)) from error
     except Exception as error:  # parsers of foreign bytes fail in many ways
-        raise _invalid(f"{type(error).__name__}: {error}") from error
+        raise unreadable(f"{type(error).__name__}: {error}") from error
     for item in program.items:
         if isinstance(item, SamplexItem):
             item.samplex.finalize()
@@ -147,58 +126,6 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
         described.get("passthrough_data"),
         described.get("semantic_role"),
     )
-
-
-def _invalid(why: str) -> ApiError:
-    return ApiError(400, Code.INVALID, f"The parameters of the program cannot be read: {why}")
-
-
-def _first_problems(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:3]]
-    return "; ".join(said) + ("; ..." if len(problems) > 3 else "")
-
-
-def _check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
-    """Look at what is packed in the parameters, before anything is made of it."""
-    inflater = Inflater()
-    for packed in _dictionaries(params):
-        for key in ("data", "b64_data"):
-            text = packed.get(key)
-            if not isinstance(text, str):
-                continue
-            if key == "data" and "dtype" not in packed:
-                continue
-            if compressed:
-                data = inflater.inflate(text)
-            else:
-                data = base64.b64decode(text)
-                inflater.count(data)
-            if key == "b64_data":
-                check_qpy_version(data)
-
-
-def _dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield all dictionaries of nested ones, without recursion: the nesting is a stranger's."""
-    waiting = [tree]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, Mapping):
-            yield each
-            waiting.extend(each.values())
-        elif isinstance(each, list):
-            waiting.extend(each)
-
-
-def _tensor(array: NDArray[Any], *, compressed: bool) -> dict[str, Any]:
-    """Return an array as the schema has it: little-endian, in C order, bits packed from the low."""
-    kind = _DTYPES[array.dtype.str[1:]]
-    if kind == "bool":
-        data = np.packbits(array, bitorder="little").tobytes()
-    else:
-        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    packed = base64.b64encode(zlib.compress(data) if compressed else data).decode()
-    return {"data": packed, "shape": list(array.shape), "dtype": kind}
 
 
 def _chunks(result: Any, shapes: list[list[int]]) -> Iterator[dict[str, Any]]:

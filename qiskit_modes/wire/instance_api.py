@@ -74,7 +74,7 @@ class InstanceApi:
         """Submit a job.
 
         Args:
-            program_id: ``"sampler"``, ``"estimator"`` or ``"executor"``.
+            program_id: ``"sampler"``, ``"estimator"``, ``"executor"`` or ``"noise-learner"``.
             params: The program's parameters as JSON, see the package.
             backend: Name of the backend; may be left out for a job of a session.
             session_id: Of its session or batch; None for job mode.

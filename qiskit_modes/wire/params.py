@@ -16,12 +16,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.qpy import QPY_VERSION, get_qpy_version
 from qiskit_ibm_runtime import RuntimeDecoder
 
+from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.wire.api_error import ApiError, Code
 
-__all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params"]
+__all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params", "unreadable"]
 
 MOST_INFLATED_BYTES = 256 * 2**20
 """What the circuits and arrays of one request may take together, inflated. The service itself has
@@ -65,11 +68,11 @@ def decode_params(params: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     except ApiError:
         raise
     except RecursionError:
-        raise _unreadable("they are nested too deeply") from None
+        raise unreadable("they are nested too deeply") from None
     except Exception as error:  # parsers of foreign bytes fail in many ways
-        raise _unreadable(f"{type(error).__name__}: {error}") from error
+        raise unreadable(f"{type(error).__name__}: {error}") from error
     if not isinstance(decoded, dict):
-        raise _unreadable(f"expected an object, found {type(decoded).__name__}")
+        raise unreadable(f"expected an object, found {type(decoded).__name__}")
     return text, decoded
 
 
@@ -98,7 +101,7 @@ class Inflater:
         """
         self._left -= len(data)
         if self._left < 0:
-            raise _unreadable(f"inflated, they are more than {self._most // 2**20} MiB")
+            raise unreadable(f"inflated, they are more than {self._most // 2**20} MiB")
 
 
 def check_qpy_version(data: bytes) -> None:
@@ -109,13 +112,14 @@ def check_qpy_version(data: bytes) -> None:
     """
     version = get_qpy_version(io.BytesIO(data))
     if version > QPY_VERSION:
-        raise _unreadable(
+        raise unreadable(
             f"the circuits are in QPY version {version}, and the Qiskit of this service reads "
             f"versions up to {QPY_VERSION}; use the Qiskit version of the service, or upgrade it"
         )
 
 
-def _unreadable(why: str) -> ApiError:
+def unreadable(why: str) -> ApiError:
+    """Return the error of parameters that cannot be read."""
     return ApiError(400, Code.INVALID, f"The parameters of the program cannot be read: {why}")
 
 
@@ -127,43 +131,61 @@ class _Decoder(RuntimeDecoder):
         self._inflater = Inflater()
 
     def object_hook(self, obj: Any) -> Any:
-        if "__type__" in obj:
-            if obj["__type__"] == _LEFT_AS_IT_IS:
-                return obj
-            self._check(obj)
-        return super().object_hook(obj)
-
-    def _check(self, obj: dict[str, Any]) -> None:
-        kind, value = obj["__type__"], obj.get("__value__")
+        kind, value = obj.get("__type__"), obj.get("__value__")
+        if kind is None or kind == _LEFT_AS_IT_IS:
+            return obj
         if kind in _PACKED and isinstance(value, str):
-            if kind == "ndarray" and len(value) < _SHORTEST_ARRAY:
-                return  # a word that an option's list is written as
-            data = self._inflater.inflate(value)
-            if kind == "ndarray":
-                _check_array(data)
-            else:
-                check_qpy_version(data)
+            if kind == "ndarray" and len(value) >= _SHORTEST_ARRAY:
+                return _read_array(self._inflater.inflate(value))
+            if kind == "QuantumCircuit":
+                return self._circuit(obj, value)
+            if kind == "Instruction":
+                check_qpy_version(self._inflater.inflate(value))
         elif kind == "_json":
             if (
                 obj.get("__module__") not in _LEARNED_NOISE_MODULES
                 or obj.get("__class__") not in _LEARNED_NOISE
             ):
-                raise _unreadable(f"a program has no use for a {obj.get('__class__')!r}")
+                raise unreadable(f"a program has no use for a {obj.get('__class__')!r}")
         elif kind not in _PLAIN | _PACKED:
-            raise _unreadable(f"a program has no use for the type {kind!r}")
+            raise unreadable(f"a program has no use for the type {kind!r}")
+        return super().object_hook(obj)
+
+    def _circuit(self, obj: dict[str, Any], packed: str) -> QuantumCircuit:
+        """Return a circuit; what it is read for copies it, so that it can be kept.
+
+        An optimisation sends the same circuit again and again, and reading one takes longer than
+        all else that a request does.
+        """
+        known = _circuits.get(packed)
+        if known is None:
+            check_qpy_version(self._inflater.inflate(packed))
+            known = super().object_hook(obj)
+            if len(packed) <= _LONGEST_KEPT:
+                _circuits.put(packed, known)
+        return known
 
 
 _SHORTEST_ARRAY = 40
-"""Characters. The header of an array alone takes more, packed."""
+"""Characters. The header of an array alone takes more, packed; an option's word takes less."""
+
+_LONGEST_KEPT = 2**20
+"""Characters of a packed circuit that is kept; with 64 of them, at most 64 MiB of text."""
+
+_circuits: BoundedCache[str, QuantumCircuit] = BoundedCache(64)
+"""Circuits that came lately, by their text."""
 
 
-def _check_array(data: bytes) -> None:
-    """Check that an array is as large as it says, before memory is set aside for it."""
+def _read_array(data: bytes) -> NDArray[Any]:
+    """Return an array that numpy has saved, without a copy; one of objects is refused."""
     file = io.BytesIO(data)
     major, _ = np.lib.format.read_magic(file)
     read = (
         np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     )
-    shape, _, dtype = read(file)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
-        raise _unreadable("an array is not of the size that it says")
+    shape, by_columns, dtype = read(file)
+    start = file.tell()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
+        raise unreadable("an array is not of the size that it says")
+    array = np.frombuffer(data, dtype, offset=start) if math.prod(shape) else np.empty(0, dtype)
+    return array.reshape(shape, order="F" if by_columns else "C")

@@ -10,10 +10,11 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qiskit_modes.modes import Session
-from qiskit_modes.primitives import EstimatorV2, Executor, RuntimeJobV2, SamplerV2
+from qiskit_modes.primitives import EstimatorV2, Executor, NoiseLearnerV3, RuntimeJobV2, SamplerV2
 from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.executor_program import read_executor_params
+from qiskit_modes.wire.noise_learner_program import read_noise_learner_params
 
 __all__ = ["PROGRAMS", "Submission", "run_program"]
 
@@ -76,9 +77,20 @@ def _run_executor(submission: Submission) -> RuntimeJobV2:
     return executor.run(asked.program)
 
 
+def _run_noise_learner(submission: Submission) -> RuntimeJobV2:
+    asked = read_noise_learner_params(submission.params)
+    options = asked.options
+    options.max_execution_time = submission.request.max_execution_seconds
+    options.environment.job_tags = list(submission.tags)
+    learner = NoiseLearnerV3(submission.mode, options)
+    learner.request = replace(submission.request, encode_result=asked.encode_result)
+    return learner.run(asked.instructions)
+
+
 PROGRAMS: dict[str, Callable[[Submission], RuntimeJobV2]] = {
     "estimator": _run_estimator,
     "executor": _run_executor,
+    "noise-learner": _run_noise_learner,
     "sampler": _run_sampler,
 }
 """How to run each program."""

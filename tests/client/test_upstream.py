@@ -50,7 +50,8 @@ def test_a_client_names_its_instance():
 
 
 def test_a_job_keeps_its_client():
-    assert "self._api_client =" in inspect.getsource(upstream.RuntimeJobV2.__init__), (
+    theirs = [base for base in upstream.RuntimeJobV2.__mro__ if "ibm" in base.__module__]
+    assert any("self._api_client =" in inspect.getsource(base) for base in theirs), (
         f"qiskit-ibm-runtime {VERSION} keeps a job's client under another name"
     )
 
@@ -60,10 +61,22 @@ def test_errors_of_requests_have_a_status():
 
 
 def test_the_accounts_have_what_the_stand_ins_use():
-    for name in ("create_account", "to_saved_format", "list_instances"):
+    for name in ("create_account", "to_saved_format"):
         assert hasattr(upstream.Account, name), f"{VERSION} has moved Account.{name}"
+    for name in ("list_instances", "get_auth_handler", "get_iam_authentificator", "resolve_crn"):
+        assert hasattr(upstream.CloudAccount, name), f"{VERSION} has moved {name} of accounts"
     for name in ("get", "save", "delete", "list"):
         assert hasattr(upstream.AccountManager, name), f"{VERSION} has moved AccountManager.{name}"
+
+
+def test_an_account_of_ours_sends_nothing():
+    with local_runtime(backends=["ibm_manila"]) as service:
+        account = service._account
+    for send in (account.get_auth_handler, account.get_iam_authentificator):
+        with pytest.raises(QiskitModesError, match="sends no requests"):
+            send()
+    account.resolve_crn()
+    assert account.token == "local"
 
 
 @pytest.mark.parametrize("name", upstream.REPLACED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.conformance.rules import HERE, Rule, proofs, rules, sources, themes
+from tests.conformance.rules import HERE, Rule, client_proofs, proofs, rules, sources, themes
 
 PAGE = HERE.parent.parent / "docs" / "conformance.md"
 
@@ -16,8 +16,9 @@ Written by `python -m tests.conformance` from `tests/conformance/rules.toml`; do
 `pytest tests/conformance -k s07` shows that rule S07 holds.
 
 * **door**: *native* for this package's own classes, *client* for the service's client on top of
-  this package, or both. The tests named here go through the native door. Rules of the client's door
-  alone are about requests, polling or its backend objects, and have no test yet.
+  this package, or both. Rules of the client's door alone are about requests, polling or its backend
+  objects; their tests are in `tests/conformance/test_client.py`. The others are tested through the
+  native door, and `tests/contract` runs the same scenarios through every door.
 * **strength** of the source: **D** stated in current documentation, **C** read in the client's
   code, **O** in older texts or issues only, **I** inferred.
 * **as documented**, or the **emulator's decision**: where sources are silent or contradict each
@@ -36,12 +37,12 @@ def _summary() -> Iterator[str]:
     decided = sum(rule.decision for rule in everything)
     yield (
         f"{len(everything)} rules; {native} are tested at the native door, "
-        f"{len(everything) - native} belong to the client's door alone. {decided} are decisions.\n"
+        f"{len(everything) - native} at the client's. {decided} are decisions.\n"
     )
 
 
 def _themes() -> Iterator[str]:
-    names = {id: name for id, _, name in proofs()}
+    names = {id: name for id, _, name in proofs()} | dict(client_proofs())
     for theme, title in themes().items():
         yield f"## {title}\n"
         yield f"Tests: `tests/conformance/test_{theme}.py`.\n"

@@ -1,13 +1,15 @@
 """The rules of the execution modes as data, and where each is tested.
 
 The data is ``rules.toml``. A rule's test is the function whose name begins with the rule's id, in
-the file of its theme: ``S07`` is ``test_s07_...`` in ``test_sessions.py``.
+the file of its theme: ``S07`` is ``test_s07_...`` in ``test_sessions.py``. The rules that belong to
+the service's client alone have theirs in ``test_client.py``.
 """
 
 from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,13 +34,13 @@ class Rule:
     """Tags, explained in the table of sources; empty for what no source says."""
     door: str = "both"
     """``"native"`` for this package's own classes, ``"client"`` for the service's client on top of
-    this package, or both. What belongs to the client alone has no test here."""
+    this package, or both. What is true of both is tested through the native one."""
     decision: bool = False
     """Whether it is this package's decision, and not what the service is known to do."""
 
     @property
     def is_native(self) -> bool:
-        """Whether it is tested here."""
+        """Whether it is tested through this package's own classes."""
         return self.door != "client"
 
 
@@ -67,10 +69,16 @@ def rules() -> list[Rule]:
 
 
 def proofs() -> list[tuple[str, str, str]]:
-    """Return the rule's id, the theme and the name of every test of this folder."""
-    return [
-        (node.name.split("_")[1].upper(), theme, node.name)
-        for theme in themes()
-        for node in ast.parse((HERE / f"test_{theme}.py").read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    ]
+    """Return the rule's id, the theme and the name of every test of the native rules."""
+    return [(id, theme, name) for theme in themes() for id, name in _tests(f"test_{theme}.py")]
+
+
+def client_proofs() -> list[tuple[str, str]]:
+    """Return the rule's id and the name of every test of the rules of the client alone."""
+    return list(_tests("test_client.py"))
+
+
+def _tests(file: str) -> Iterator[tuple[str, str]]:
+    for node in ast.parse((HERE / file).read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.name.split("_")[1].upper(), node.name

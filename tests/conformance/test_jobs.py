@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.exceptions import (
     IBMRuntimeError,
     RuntimeInvalidStateError,
@@ -13,7 +14,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes import Batch, SamplerV2, Session
-from qiskit_modes.exceptions import UnsupportedOptionError
+from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.scheduling import Instance, Plan
 from tests.conformance.conftest import HOUR, on_qpu, states, times
 
@@ -297,6 +298,25 @@ def test_p111_ten_million_executions(world):
     with pytest.raises((IBMRuntimeError, ValueError), match=r"10,?000,?000"):
         world.run(world.backend, shots=10_000_001)
     assert len(world.service.jobs()) == 1
+
+
+@pytest.mark.parametrize("gate", ["rz", "sx", "cx"])
+def test_p120_gates_of_a_circuit(world, gate):
+    plan = Plan()
+    limits = (plan.max_two_qubit_gates, plan.max_rz_gates, plan.max_sx_gates)
+    assert limits == (5_000_000, 30_000_000, 20_000_000)
+    few = Plan("small", max_two_qubit_gates=3, max_rz_gates=3, max_sx_gates=3)
+    sampler = SamplerV2(Session(world.backend, instance=Instance("me", few)))
+    circuit = QuantumCircuit(2, 2)
+    for count in range(1, 5):
+        circuit.cx(0, 1) if gate == "cx" else getattr(circuit, gate)(*[0.1] * (gate == "rz"), 0)
+        circuit.measure(1, 1)
+        if count == 4:
+            with pytest.raises(InvalidInputError, match=r"PUB 0 has 4 .* allows 3"):
+                sampler.run([circuit])
+        else:
+            sampler.run([circuit])
+    assert len(world.service.jobs()) == 3
 
 
 def test_p112_the_limit_counts_time_on_the_qpu(world):

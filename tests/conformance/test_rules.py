@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from tests.conformance.page import PAGE, page
-from tests.conformance.rules import DOORS, STRENGTHS, proofs, rules, sources
+from tests.conformance.rules import DOORS, STRENGTHS, client_proofs, proofs, rules, sources
 
 
 def test_ids_are_unique():
@@ -14,6 +14,12 @@ def test_ids_are_unique():
 def test_every_native_rule_has_one_test_in_its_theme():
     native = sorted((rule.id, rule.theme) for rule in rules() if rule.is_native)
     assert sorted((id, theme) for id, theme, _ in proofs()) == native
+
+
+def test_every_rule_of_the_client_has_one_test():
+    assert sorted(id for id, _ in client_proofs()) == sorted(
+        rule.id for rule in rules() if not rule.is_native
+    )
 
 
 def test_rules_are_complete():

@@ -331,6 +331,31 @@ def test_x8_active_timeout_does_not_count_down(world):
     assert details["active_timeout"] == details["max_time"] == 1000
 
 
+def test_t10_the_active_ttl(world):
+    world.scenario.runtime.instance = Instance("brief", Plan(active_ttl_seconds=100))
+    session = Session(world.backend)
+    assert session.details()["active_timeout"] == 100
+    mine = [world.run(session, quantum=30) for _ in range(6)]
+    other = world.other().job(at=50, quantum_time=10)
+    world.until(100)
+    late = world.run(session, quantum=20)
+    world.until(179)
+    assert (session.status(), late.status(), other.status()) == (ACCEPTING, "QUEUED", "QUEUED")
+    world.until(180)
+    assert session.details()["state"] == "inactive"
+    world.until(400)
+    assert {job.status() for job in mine} == {"DONE"}
+    assert (other.started_at, times(late)["running"]) == (180, 190)
+    entered = [(e["status"], seconds(e["timestamp"])) for e in session.details()["timestamps"]]
+    assert entered == [
+        ("open", 0),
+        ("active", 0),
+        ("inactive", 180),
+        ("active", 190),
+        ("inactive", 270),
+    ]
+
+
 def test_x18_idle_only_when_nothing_runs(world):
     session = Session(world.backend)
     world.run(session, quantum=1)

@@ -31,7 +31,7 @@ from qiskit_modes.exceptions import (
     QiskitModesWarning,
     UnsupportedOptionError,
 )
-from qiskit_modes.primitives.semantic_role import semantic_role
+from qiskit_modes.primitives.semantic_role import decoder_of, semantic_role
 from tests.modes.staging import stage, timed  # noqa: F401
 from tests.primitives import program_cases as cases
 
@@ -244,9 +244,11 @@ def test_angles_are_rounded_where_that_is_set(ideal, timed):
     assert abs(exact - 0.5) > 0.1
 
 
-def test_a_stabilizer_simulation_of_more_qubits_than_a_state_would_fit(timed):
+@pytest.mark.parametrize("method", ["stabilizer", "automatic"])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_twirled_clifford_circuit_on_more_qubits_than_a_state_would_fit(timed, method, noisy):
     circuit = QuantumCircuit(40)
-    with circuit.box([Twirl()]):
+    with circuit.box([Twirl(), Tag("first")]):
         circuit.x(0)
         circuit.cx(range(0, 40, 2), range(1, 40, 2))
     with circuit.box([Twirl()]):
@@ -255,11 +257,16 @@ def test_a_stabilizer_simulation_of_more_qubits_than_a_state_would_fit(timed):
     with circuit.box([Twirl()]):
         circuit.measure_all()
     template, samplex = build(circuit)
-    program = QuantumProgram(3)
+    program = QuantumProgram(10)
     program.append_samplex_item(template, samplex, shape=(2,))
-    item = Executor(AerSimulator(method="stabilizer")).run(program).result(timeout=60)[0]
+    flips = PauliLindbladMap.from_sparse_list([("X", [20], 100.0)], 40)
+    options = {"simulator": layer_noise(circuit, "first", flips) if noisy else {}}
+    item = Executor(AerSimulator(method=method), options).run(program).result(timeout=60)[0]
     bits = item["meas"] ^ item["measurement_flips.meas"]
-    assert (bits == ([True, True, True] + [False] * 37)).all()
+    assert (bits[..., :20] == ([True, True, True] + [False] * 17)).all()
+    assert bits[..., 20].any() == noisy
+    assert not bits[..., 23:].any()
+    assert "stabilizer" in item.metadata.simulation["methods"][-1]
 
 
 def prepared_by(primitive, module, pubs, monkeypatch) -> QuantumProgram:
@@ -312,6 +319,28 @@ def test_a_program_that_somebody_wrote_has_no_role():
     assert semantic_role(samplomatic_programs.QuantumProgram(1)) is None
     marked = QuantumProgram(1, passthrough_data={"post_processor": {"version": "v0.1"}})
     assert semantic_role(marked) is None
+    assert decoder_of(marked) is None
+
+
+def test_a_program_prepared_in_a_way_that_is_not_known_is_refused_before_the_job(ideal, timed):
+    program = cases.circuits()
+    program.passthrough_data = {"post_processor": {"version": "v9"}}
+    program._semantic_role = "sampler_v2"
+    with pytest.raises(InvalidInputError, match=r"'sampler_v2' for .* version 'v9'"):
+        Executor(ideal).run(program)
+
+
+def test_a_circuit_that_branches(ideal, timed):
+    circuit = QuantumCircuit(2, 2)
+    circuit.rx(Parameter("a"), 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    program = QuantumProgram(50)
+    program.append_circuit_item(circuit, [[0.0], [np.pi]])
+    item = Executor(ideal).run(program).result(timeout=20)[0]
+    assert item["c"].mean(axis=1).tolist() == [[0.0, 0.0], [1.0, 1.0]]
 
 
 @pytest.mark.parametrize("angle", [0.7, 2.0])

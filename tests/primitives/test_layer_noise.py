@@ -10,7 +10,7 @@ from qiskit.quantum_info import PauliLindbladMap
 from qiskit.transpiler import PassManager
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider.executor.insert_noise_pass import InsertNoisePass
-from samplomatic import Tag, Twirl, build
+from samplomatic import InjectNoise, Tag, Twirl, build
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.layer_noise import LayerNoise
@@ -115,6 +115,25 @@ def test_layers_without_noise_are_named():
         (step, PauliLindbladMap.identity(step.operation.num_qubits)) for step in found.values()
     ]
     assert LayerNoise.of(all_of_them).missing(template) == []
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        [Twirl(), Tag("a tag=b@c"), InjectNoise("ref")],
+        [InjectNoise("ref"), Twirl(), Tag("a tag=b@c")],
+    ],
+)
+def test_a_layer_is_found_beside_other_references(annotations):
+    circuit = QuantumCircuit(2)
+    with circuit.box(annotations):
+        circuit.cx(0, 1)
+    with circuit.box([Twirl()]):
+        circuit.measure_all()
+    template, _ = build(circuit)
+    assert LayerNoise({}, {}).missing(template) == ["a tag=b@c"]
+    noisy = LayerNoise.of([(circuit.data[0], PAIR)]).insert(template)
+    assert len(noisy.data) > len(template.data)
 
 
 def box(annotations: list, build_body) -> CircuitInstruction:

@@ -6,11 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
-from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.runtime import (
+    JobMode,
+    JobRecord,
+    LocalRuntime,
+    Steps,
+    WorkerPool,
+    session_executor,
+)
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program
+from tests.runtime.controlled import Exploration
+from tests.runtime.stand_ins import stand_in_for_threading
+
+DRAWN, MOST = 80, 6_000
+"""Runs of a case that has too many for every day, and the most that the full check makes. Where
+there are still more, as of three threads, it draws half as many again, wherever they lie."""
 
 DEADLINE = 30.0
 """Seconds after which a wait in a test has failed."""
@@ -66,8 +78,7 @@ class Machine:
 
     def open(self, mode=Mode.SESSION, **more):
         event = WorkloadOpened(str(uuid.uuid4()), mode, Instance(), **more)
-        core = self.runtime.executor.open_workload(event, self.qpu)
-        return WorkloadRecord(core, self.qpu, self.backend)
+        return self.runtime.open_workload(event, self.backend)
 
 
 @pytest.fixture
@@ -92,6 +103,8 @@ def threaded():
 def runtime_is_gone(before):
     """No thread is left that was not there before; those that end by themselves are joined."""
     for thread in set(threading.enumerate()) - before:
+        if thread.ident is None:
+            continue  # interrupted before it began: Python lists it for ever
         thread.join(DEADLINE)
         assert not thread.is_alive(), f"{thread.name} was left behind"
 
@@ -100,3 +113,35 @@ def finished(*jobs):
     for job in jobs:
         assert job.finished.wait(DEADLINE), f"job is {job.core.state}"
     return [job.status for job in jobs]
+
+
+@pytest.fixture
+def explore(monkeypatch):
+    """Call with a scenario, and how many runs there are to be; patches are made for each run."""
+
+    def not_only_in_the_log(*_):
+        raise  # what the code under test would catch and write down
+
+    monkeypatch.setattr(session_executor.logger, "exception", not_only_in_the_log)
+
+    def explore(scenario, *, least, seed=None):
+        def patched(run):
+            def patch(module, *, leaves):
+                monkeypatch.setattr(module, "threading", stand_in_for_threading(run, leaves=leaves))
+
+            scenario(run, patch)
+
+        if seed is not None:
+            Exploration(most=DRAWN, seed=seed).of(patched)
+            return
+        exploration = Exploration(most=MOST).of(patched)
+        runs, drawn = exploration.runs, 0
+        if not exploration.complete:
+            drawn = Exploration(most=MOST // 2, seed=0).of(patched).runs
+        print(  # noqa: T201
+            f"{runs} orders, which are {'all' if exploration.complete else 'not all'}, "
+            f"{exploration.redundant} that were like one of them, and {drawn} drawn"
+        )
+        assert runs >= least, f"{runs} orders were seen, which is fewer than there are"
+
+    return explore

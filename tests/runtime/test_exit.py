@@ -63,3 +63,38 @@ def test_jobs_outstanding_at_exit_are_cancelled_with_one_warning(ending, interru
     assert "6 job(s) had not finished" in errors
     assert "resource_tracker" not in errors, "no semaphore is left behind"
     assert "Exception ignored" not in errors
+
+
+AT_EACH_STEP = """
+    import signal, threading
+    from qiskit_modes.runtime import LocalRuntime, WorkerPool
+    from qiskit_modes.scheduling import Mode
+    from tests.runtime.conftest import Gate, Machine, program
+    from tests.runtime.test_disasters import in_a_worker, on_the_qpu
+
+    # The first job of the day is in its last step, the next one on the QPU, one compiles, and two
+    # wait: for the QPU and for a lane.
+    machine = Machine(LocalRuntime(lanes=4, workers=WorkerPool(1)))
+    steps = [Gate() for _ in range(2)]
+    last = machine.submit(post_process=steps[0])
+    assert steps[0].entered.wait(60)
+    on_qpu = machine.submit(compile=lambda: in_a_worker(signal.pause))
+    on_the_qpu(on_qpu)
+    jobs = [last, on_qpu, machine.submit(), machine.submit(compile=steps[1])]
+    jobs += [machine.submit(), machine.submit(workload=machine.open(Mode.SESSION))]
+    assert steps[1].entered.wait(60)
+    # What stands in a lane is waited for, so it has to go on when its job was cancelled.
+    open_all = lambda: (last.finished.wait(), [step.opened.set() for step in steps])
+    threading.Thread(target=open_all, daemon=True).start()
+    print([job.status for job in jobs], flush=True)
+"""
+
+
+def test_jobs_in_every_step_are_ended_at_exit():
+    command = [sys.executable, "-c", textwrap.dedent(AT_EACH_STEP)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.stdout == f"{['RUNNING'] * 4 + ['QUEUED'] * 2}\n", done.stderr
+    assert done.returncode == 0
+    assert done.stderr.count("OutstandingJobsWarning:") == 1
+    assert "6 job(s) had not finished" in done.stderr
+    assert "Exception ignored" not in done.stderr

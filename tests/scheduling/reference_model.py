@@ -82,6 +82,9 @@ class ReferenceModel:
             to_cut_off = w.state != "closed" and (w.accepts or self.those("queued", workload=w))
             if starts and to_cut_off:
                 yield starts[0] + w.ttl, partial(self.stop, w, CUT_OFF)
+                if plan.active_ttl_seconds and w.state == "active" and not w.yields:
+                    end = w.story[-1][1] + min(plan.active_ttl_seconds, w.ttl)
+                    yield end, partial(self.give_way, w)
             if not self.those(*UNFINISHED, workload=w):
                 if w.state == "active":
                     session = w.mode == "session"
@@ -135,15 +138,16 @@ class ReferenceModel:
         if len(self.those(*IN_LANE)) == self.lanes:
             return None
         if session := self.active_session():
-            return next(iter(self.those("queued", workload=session)), None)
+            queued = [] if session.yields else self.those("queued", workload=session)
+            return next(iter(queued), None)
         if self.draining and not self.those("queued", workload=self.draining):
             self.draining = None
         if not self.draining:
             queued = self.those("queued")
-            first = [j for j in queued if j.workload and j.workload.state == "active"]
-            if first:
+            active = [j for j in queued if j.workload and j.workload.state == "active"]
+            if first := [job for job in active if not job.workload.yields]:
                 return min(first, key=lambda j: (j.workload.story[-1][1], j.workload.number))
-            queued = [job for job in queued if not self.is_limited(job.instance)]
+            queued = [j for j in queued if j not in active and not self.is_limited(j.instance)]
             job = min(queued, key=lambda job: self.share(job.instance), default=None)
             if job is None or job.workload is None:
                 return job
@@ -160,7 +164,7 @@ class ReferenceModel:
     # -- how things end ------------------------------------------------------------------------
 
     def enter(self, w, state):
-        w.state = state
+        w.state, w.yields = state, False
         w.story.append((state, self.now))
 
     def leave(self, w, state):
@@ -183,11 +187,20 @@ class ReferenceModel:
             if job.instance.id == instance.id:
                 self.end_early(job, RAN_TOO_LONG)
 
+    def give_way(self, w):
+        w.yields = True
+        self.rest(w)
+
     def rest(self, w):
-        if w.state != "closed" and not self.those(*UNFINISHED, workload=w):
+        if w.state == "closed":
+            return
+        idle = not self.those(*UNFINISHED, workload=w)
+        if idle:
             w.idle_since = self.now
-            if not w.accepts:
-                self.leave(w, "closed")
+        if idle and not w.accepts:
+            self.leave(w, "closed")
+        elif w.yields and not self.those(*IN_LANE, workload=w):
+            self.leave(w, "inactive")
 
     def end_early(self, job, outcome):
         if job.state in ("queued", "ready"):
@@ -237,7 +250,7 @@ class ReferenceModel:
                     id=workload_id, number=next(self.order), mode=mode, instance=instance,
                     ttl=max_ttl_seconds or plan.max_ttl_seconds, state="open", accepts=True,
                     idle_since=self.now, story=[("open", self.now)], started=None, completed=None,
-                    job_seconds=0.0,
+                    job_seconds=0.0, yields=False,
                 )
             )  # fmt: skip
 

@@ -28,6 +28,7 @@ DAY = 24 * 3600.0
 INSTANCES = [
     Instance("a", allocation_seconds=128),
     Instance("b", allocation_seconds=256),
+    Instance("brief", Plan(active_ttl_seconds=8.0)),
     Instance("few", Plan(max_pending_jobs=2)),
     Instance("slow", Plan(max_submissions_per_minute=2, sessions_allowed=False)),
     Instance("poor", Plan(window_seconds=600.0), limit_seconds=4.0),
@@ -137,15 +138,16 @@ class BothWays(RuleBasedStateMachine):
         | st.just([Mode.BATCH, Mode.BATCH]),
         times=st.integers(1, 4),
         max_ttl=st.sampled_from([None, 100]),
+        instance=st.sampled_from([INSTANCES[0], INSTANCES[2]]),
         then=st.sampled_from([None, None, WorkloadClosed, WorkloadCancelled]),
     )
-    def several_arrive_with_jobs(self, modes, times, max_ttl, then):
+    def several_arrive_with_jobs(self, modes, times, max_ttl, instance, then):
         names = [self.name(mode) for mode in modes]
         for name, mode in zip(names, modes, strict=True):
-            self.handle(WorkloadOpened(name, mode, INSTANCES[0], max_ttl))
+            self.handle(WorkloadOpened(name, mode, instance, max_ttl))
         for _ in range(times):
             for name in names:
-                self.handle(JobSubmitted(self.name("job"), INSTANCES[0], name))
+                self.handle(JobSubmitted(self.name("job"), instance, name))
                 self.now += 0.25
         if then is not None:
             self.handle(then(names[-1]))

@@ -40,7 +40,7 @@ SUCCESS = {Compile: JobCompiled, Execute: JobExecuted, PostProcess: JobPostProce
 INSTANCES = [
     Instance("a", allocation_seconds=100),
     Instance("b", allocation_seconds=200),
-    Instance("c", Plan("small", max_pending_jobs=3)),
+    Instance("c", Plan("small", max_pending_jobs=3, active_ttl_seconds=5.0)),
     Instance("d", Plan("metered", max_submissions_per_minute=4), limit_seconds=20),
     Instance("e", Plan("paid", stops_at_limit=True, window_seconds=100.0), limit_seconds=10),
 ]

@@ -7,7 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit.library import efficient_su2
+from qiskit.circuit.library import XGate, efficient_su2
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDynamicalDecoupling
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
@@ -42,6 +44,27 @@ def test_as_aer_on_a_large_device():
     found = outcome_probabilities(compile_circuit(circuit, backend), values)
     bound = circuit.assign_parameters(values)
     assert_same(found, aer_distribution(bound, noise_model(backend)), circuit)
+
+
+def test_as_aer_with_dynamical_decoupling_in_idle_periods():
+    backend = device("manila")
+    ansatz = efficient_su2(4, reps=1)
+    ansatz.measure_all()
+    circuit = transpile(ansatz, backend, optimization_level=1, seed_transpiler=1)
+    circuit = circuit.assign_parameters(np.linspace(0.2, 2.9, circuit.num_parameters))
+    scheduling = PassManager(
+        [
+            ALAPScheduleAnalysis(target=backend.target),
+            PadDynamicalDecoupling(dd_sequence=[XGate(), XGate()], target=backend.target),
+        ]
+    )
+    padded = scheduling.run(circuit)
+    operations = padded.count_ops()
+    assert operations["delay"] > 5
+    assert operations["x"] > 3
+    found = outcome_probabilities(compile_circuit(padded, backend))
+    assert_same(found, aer_distribution(padded, noise_model(backend)), padded)
+    assert_same(found, reference_distribution(padded, backend, noise_model(backend)), padded)
 
 
 # 60 examples in the full check: Aer's density matrix of ten qubits takes up to 1.2 s, and half a

@@ -16,7 +16,7 @@ from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_devices
 
-DIVIDING = Settings(max_branch_bits=-1)
+DIVIDING = Settings(only="division")
 IDEAL = AerSimulator()
 
 
@@ -39,9 +39,9 @@ def test_shots_are_divided_a_part_at_a_time():
     with circuit.if_test((circuit.clbits[0], 1)):
         circuit.sx(0)
     circuit.measure(0, 1)
-    few = Settings(max_branch_bits=-1, max_branch_elements=400)
+    few = Settings(only="division", divided_elements=400)
     compiled = compile_circuit(circuit, IDEAL, few)
-    assert compiled.components[0].shots_at_once == 100
+    assert compiled.components[0].block_shots == 100
     counts = memory_counts(circuit, sample(compiled, shots=4050))
     assert_drawn_from(counts, outcome_probabilities(compiled))
 

@@ -1,28 +1,27 @@
 """Which method simulates a component, and what happens if it is too large for any."""
 
+import math
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel, depolarizing_error
+from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
 
-TRAJECTORIES = Settings(
-    max_density_elements=0,
-    max_branch_elements=0,
-    divide_up_to_qubits=0,
-    ideal_vector_from_qubits=0,
-)
+TRAJECTORIES = Settings(only="trajectories")
 
 
 def ghz(num_qubits: int) -> QuantumCircuit:
@@ -70,14 +69,77 @@ def test_trajectories_are_reproducible_and_components_independent():
 
 
 def test_many_qubits_without_noise_are_one_state_vector():
-    compiled = compile_circuit(ghz(16), AerSimulator())
-    assert compiled.metadata["methods"] == ["Aer's stabilizer"]
-    circuit = ghz(16).copy_empty_like()
-    circuit.rx(0.3, range(16))
-    circuit.compose(ghz(16), inplace=True)
+    circuit = QuantumCircuit(16, 16)
+    for qubit in [*range(16), *range(16)]:
+        circuit.rx(0.3, qubit)
+        circuit.cx(qubit, (qubit + 1) % 16)
+    circuit.measure(range(16), range(16))
     compiled = compile_circuit(circuit, AerSimulator())
     assert compiled.metadata["methods"] == ["Aer's statevector"]
     assert sample(compiled, shots=10)["c"].shape == (1, 10, 2)
+    assert compiled.components[0].block_shots is None  # computed once, however many shots
+
+
+def test_qubits_that_leave_early_need_no_large_state():
+    assert compile_circuit(ghz(16), AerSimulator()).metadata["methods"] == ["density matrix"]
+
+
+def noisy_ring(num_qubits: int, *, feed_forward: bool) -> QuantumCircuit:
+    circuit = QuantumCircuit(num_qubits, num_qubits + 1)
+    for _ in range(3):
+        circuit.sx(range(num_qubits))
+        for qubit in range(num_qubits):
+            circuit.cx(qubit, (qubit + 1) % num_qubits)
+    if feed_forward:
+        circuit.measure(0, num_qubits)
+        with circuit.if_test((num_qubits, 1)):
+            circuit.x(1)
+    circuit.measure(range(num_qubits), range(num_qubits))
+    return circuit
+
+
+def depolarized(error: float = 0.05) -> AerSimulator:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(error, 2), "cx")
+    model.add_all_qubit_quantum_error(amplitude_damping_error(error), "sx")
+    return AerSimulator(noise_model=model)
+
+
+@pytest.mark.parametrize("feed_forward", [False, True])
+def test_few_shots_are_trajectories_and_many_a_density_matrix(feed_forward):
+    compiled = compile_circuit(noisy_ring(11, feed_forward=feed_forward), depolarized())
+    (component,) = compiled.components
+    assert 10 < component.from_shots < 100_000
+    assert component.chosen(component.from_shots) is component.exact
+    assert component.chosen(component.from_shots - 1) is component.singly
+    (method,) = compiled.metadata["methods"]
+    assert method.startswith("density matrix")
+    assert method.endswith(f"below {component.from_shots:,} shots Aer's statevector")
+
+
+@pytest.mark.parametrize("feed_forward", [False, True])
+def test_both_ways_draw_from_the_same_distribution(feed_forward):
+    circuit = noisy_ring(5, feed_forward=feed_forward)
+    backend = depolarized()
+    exact = compile_circuit(circuit, backend, Settings(only="exact"))
+    singly = compile_circuit(circuit, backend, TRAJECTORIES)
+    either = EitherComponent(exact.components[0], singly.components[0], from_shots=3000)
+    both = replace(exact, components=(either,))
+    expected = outcome_probabilities(both)
+    for shots in (2999, 3000):
+        counts = memory_counts(circuit, sample(both, shots=shots))
+        assert_drawn_from(counts, expected)
+
+
+def test_no_density_matrix_without_memory_for_it():
+    roomy, tight = (
+        compile_circuit(
+            noisy_ring(9, feed_forward=False), depolarized(), Settings(max_memory_bytes=size)
+        )
+        for size in (1 << 30, 1 << 20)
+    )
+    assert roomy.metadata["methods"][0].startswith("density matrix")
+    assert tight.metadata["methods"] == ["Aer's statevector"]
 
 
 def test_clifford_gates_and_pauli_noise_are_simulated_at_any_size():
@@ -88,6 +150,28 @@ def test_clifford_gates_and_pauli_noise_are_simulated_at_any_size():
     counts = memory_counts(ghz(60), sample(compiled, shots=400))
     assert counts[0] > 50
     assert counts[2**60 - 1] > 50
+
+
+def test_open_angles_are_clifford_where_the_caller_says_so():
+    circuit = ghz(14).copy_empty_like()
+    circuit.sx(0)
+    circuit.rz(Parameter("a"), 0)
+    circuit.sx(0)
+    circuit.compose(ghz(14).copy(), inplace=True)
+    circuit.data.pop(3)  # the Hadamard gate
+    plain, told = (
+        compile_circuit(
+            circuit, AerSimulator(), Settings(max_density_elements=16, clifford_angles=word)
+        )
+        for word in (False, True)
+    )
+    assert plain.metadata["methods"] == ["Aer's statevector"]
+    assert told.metadata["methods"] == ["Aer's stabilizer"]
+    assert plain.key != told.key, "workers keep circuits by their keys"
+    for angle, memory in [(0.0, 2**14 - 1), (math.pi, 0)]:
+        for compiled in (plain, told):
+            registers = sample(compiled, values=[[angle]], shots=20)
+            assert memory_counts(circuit, registers) == {memory: 20}
 
 
 def test_the_users_method_is_respected():

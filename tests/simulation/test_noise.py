@@ -13,6 +13,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import (
     LocalNoisePass,
     NoiseModel,
+    QuantumError,
     ReadoutError,
     RelaxationNoisePass,
     amplitude_damping_error,
@@ -24,6 +25,7 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.aer_errors import compact
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.model_noise import error_matrix
 from qiskit_modes.simulation.noise import NO_CONFUSION
@@ -51,6 +53,36 @@ def test_every_error_of_a_device(name):
     for qubit in range(backend.num_qubits):
         error = model._local_readout_errors[(qubit,)]
         np.testing.assert_allclose(ours.confusion(qubit), error.probabilities.T, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["manila", "lima", "generic-1"])
+def test_errors_for_aer_have_few_terms_and_are_the_same_channel(name):
+    backend = device(name)
+    sizes = []
+    for label, by_qubits in noise_model(backend)._local_quantum_errors.items():
+        for qubits, error in by_qubits.items():
+            fewer = compact(error)
+            np.testing.assert_allclose(transfer_matrix(fewer), transfer_matrix(error), atol=1e-12)
+            assert len(fewer.circuits) <= 5 ** len(qubits)
+            assert compact(error) is fewer
+            assert DeviceNoise(backend).aer_error(label, qubits) is DeviceNoise(backend).aer_error(
+                label, qubits
+            )
+            sizes.append((len(error.circuits), len(fewer.circuits)))
+    assert any(after < before for before, after in sizes)
+
+
+def test_an_error_whose_terms_cannot_be_merged_stays_what_it_is():
+    flip_after_reset = QuantumCircuit(2)
+    flip_after_reset.reset(0)
+    flip_after_reset.x(0)
+    entangling = QuantumCircuit(2)
+    entangling.cx(0, 1)
+    nothing = QuantumCircuit(2)
+    nothing.z(1)
+    nothing.z(1)
+    error = QuantumError([(flip_after_reset, 0.2), (entangling, 0.3), (nothing, 0.5)])
+    np.testing.assert_allclose(transfer_matrix(compact(error)), transfer_matrix(error), atol=1e-12)
 
 
 def test_instructions_without_an_error_have_none():

@@ -32,7 +32,8 @@ VARIANTS = {
 
 def test_every_switch_is_tested():
     switches = {field.name for field in fields(DEFAULT_SETTINGS) if field.type == "bool"}
-    assert switches <= VARIANTS.keys()
+    # This one is a caller's word about values, and no optimisation: see test_methods.
+    assert switches - {"clifford_angles"} <= VARIANTS.keys()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

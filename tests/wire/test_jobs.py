@@ -237,7 +237,12 @@ class TestListing:
 @pytest.mark.parametrize(
     ("program", "arguments", "status", "words"),
     [
-        ("nonsense", {"backend": "ibm_manila"}, 404, "there is estimator, executor, sampler"),
+        (
+            "nonsense",
+            {"backend": "ibm_manila"},
+            404,
+            "there is estimator, executor, noise-learner, s",
+        ),
         ("sampler", {"backend": "ibm_nowhere"}, 400, "no backend 'ibm_nowhere' here"),
         ("sampler", {"backend": None}, 400, "no backend None here"),
         ("sampler", {"session_id": "unknown"}, 400, "no session 'unknown'"),

@@ -18,6 +18,7 @@ from qiskit_ibm_runtime import RuntimeEncoder
 
 from qiskit_modes.wire import ApiError, params
 from qiskit_modes.wire.params import decode_params
+from tests.wire.encoding import sampler_params
 
 LEARNED = "qiskit_ibm_runtime.results.noise_learner"
 
@@ -111,6 +112,35 @@ def test_an_array_larger_than_it_is_makes_no_room():
     claimed = saved(np.zeros(4), shape=(2**50,))
     with pytest.raises(ApiError, match="not of the size that it says"):
         decode_params(typed("ndarray", packed(claimed)))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.zeros((2, 0, 3)),
+        np.arange(4, dtype=">i4"),
+        np.array([[True, False]]),
+        np.array(1 + 2j),
+    ],
+)
+def test_arrays_of_all_kinds(array):
+    text = typed("ndarray", packed(saved(array)))
+    (read,) = decode_params(text)[1]["pubs"]
+    np.testing.assert_array_equal(read, array)
+    assert (read.shape, read.dtype) == (array.shape, array.dtype)
+
+
+def test_a_circuit_that_was_read_is_not_what_a_job_changes(api):
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    text = sampler_params(circuit)
+    first = decode_params(text)[1]["pubs"][0][0]
+    assert decode_params(text)[1]["pubs"][0][0] is first
+    for _ in range(2):
+        job_id = api.submit_job("sampler", text, backend="ibm_manila")["id"]
+        api.wait_for_job(job_id)
+    assert first == circuit
 
 
 def test_an_array_of_objects_is_not_unpickled():

@@ -1,0 +1,51 @@
+"""Pictures of what a runtime remembers, without a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.planning.drawing import draw_timeline
+from qiskit_modes.planning.facts import recording_of_jobs
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.records import WorkloadRecord
+
+__all__ = ["draw_qpu", "draw_workload"]
+
+
+def draw_workload(
+    workload: WorkloadRecord, runtime: LocalRuntime, title: str | None, save: str | Path | None
+) -> Any:
+    """Draw a session or batch, and what else its QPU did at the time; see `draw_timeline`.
+
+    Raises:
+        InvalidInputError: If no job of it is remembered.
+    """
+    jobs = [job for job in runtime.jobs.all() if job.qpu is workload.qpu]
+    recording = recording_of_jobs(jobs, runtime.clock, workload.core.instance.id)
+    number = next((each.number for each in recording.workloads if each.id == workload.id), None)
+    if number is None:
+        raise InvalidInputError(
+            f"there is nothing to draw: no job of {workload.core.mode.value} {workload.id} is "
+            "remembered; of many jobs that nobody holds the latest 1,000 are"
+        )
+    return draw_timeline(recording, around=number, title=title, save=save)
+
+
+def draw_qpu(
+    runtime: LocalRuntime,
+    qpu: QPU | None,
+    instance_id: str,
+    title: str | None,
+    save: str | Path | None,
+) -> Any:
+    """Draw everything that is remembered of a QPU; None for the one with most jobs.
+
+    Raises:
+        InvalidInputError: If no job is remembered.
+    """
+    jobs = [job for job in runtime.jobs.all() if qpu is None or job.qpu is qpu]
+    recording = recording_of_jobs(jobs, runtime.clock, instance_id)
+    return draw_timeline(recording, title=title, save=save)

@@ -1,0 +1,214 @@
+"""A QPU in simulated time: the package's own scheduler, driven by SimPy instead of threads.
+
+The simulation counts whole nanoseconds, so that adding times up never rounds: a replay with the
+recorded durations meets the recorded times exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import simpy
+
+from qiskit_modes.scheduling import Ledger, Scheduler
+from qiskit_modes.scheduling.events import (
+    CalibrationDue,
+    CancelRequested,
+    Event,
+    JobCompiled,
+    JobExecuted,
+    JobFailed,
+    JobPostProcessed,
+    JobSubmitted,
+    TimePassed,
+    WorkloadCancelled,
+    WorkloadClosed,
+    WorkloadOpened,
+)
+from qiskit_modes.scheduling.instructions import (
+    Abandon,
+    Announce,
+    Compile,
+    Execute,
+    Finish,
+    Instruction,
+    PostProcess,
+    Refuse,
+)
+from qiskit_modes.scheduling.job import Fault, Job
+from qiskit_modes.scheduling.workload import Workload
+
+__all__ = ["NANOSECONDS", "SimulatedJob", "SimulatedQPU", "StepTimes", "nanoseconds"]
+
+NANOSECONDS = 1_000_000_000
+"""In a second."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """Return a time in whole nanoseconds, the unit of the simulation."""
+    return round(seconds * NANOSECONDS)
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """How long a job's steps last, in nanoseconds; None for a step that ends only if stopped."""
+
+    compile: int | None = 0
+    execute: int | None = 0
+    post_process: int | None = 0
+    abandon: int = 0
+    """From the moment when a step is stopped to its end."""
+    fails_in: str = ""
+    """At the end of which step the job fails; empty if it succeeds."""
+    fault: Fault = Fault.USER
+    reason: str = ""
+    code: int | None = None
+
+
+@dataclass(eq=False)
+class SimulatedJob:
+    """A job in simulated time."""
+
+    core: Job
+    """The scheduler's facts."""
+    steps: StepTimes
+    ended: simpy.Event
+    """Triggered when its outcome is decided."""
+    busy: bool = False
+    """Whether a step of it is under way."""
+    under_way: simpy.Event | None = field(default=None, repr=False)
+    """The end of that step; replaced when it is stopped, None if it does not end by itself."""
+
+
+class SimulatedQPU:
+    """One QPU: hands events to a scheduler, and lets steps take their time.
+
+    Args:
+        env: Whose time counts, in nanoseconds.
+        lanes: How many jobs are in progress at once.
+        ledger: What the instances have used; shared with other QPUs.
+    """
+
+    def __init__(self, env: simpy.Environment, *, lanes: int, ledger: Ledger) -> None:
+        self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
+        self._env = env
+        self._jobs: dict[str, SimulatedJob] = {}
+        self._alarm: simpy.Event | None = None
+        self._alarm_at = math.inf
+
+    # -- what users do ---------------------------------------------------------------------------
+
+    def submit(self, event: JobSubmitted, steps: StepTimes) -> SimulatedJob | Refuse:
+        """Submit a job; return it, or why it was refused."""
+        instructions = self.scheduler.handle(event, self._now())
+        refused = next((i for i in instructions if isinstance(i, Refuse)), None)
+        if refused is None:
+            core = self.scheduler.jobs[event.job_id]
+            self._jobs[event.job_id] = SimulatedJob(core, steps, self._env.event())
+        self._carry_out(instructions)
+        return refused or self._jobs[event.job_id]
+
+    def open(self, event: WorkloadOpened) -> Workload | Refuse:
+        """Open a session or batch; return it, or why it was refused."""
+        refused = self._post(event)
+        return refused or self.scheduler.workloads[event.workload_id]
+
+    def close(self, workload_id: str, *, cancelled: bool = False) -> None:
+        """Close or cancel a session or batch."""
+        event = WorkloadCancelled(workload_id) if cancelled else WorkloadClosed(workload_id)
+        self._post(event)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job, unless it has ended."""
+        self._post(CancelRequested(job_id))
+
+    def calibrate(self, seconds: float) -> None:
+        """Let a calibration become due."""
+        self._post(CalibrationDue(seconds))
+
+    def job(self, job_id: str) -> SimulatedJob:
+        """Return a job that was submitted."""
+        return self._jobs[job_id]
+
+    # -- events in, instructions out ---------------------------------------------------------------
+
+    def _now(self) -> float:
+        # Never earlier than what the scheduler knows: a deadline need not be a whole nanosecond.
+        return max(self._env.now / NANOSECONDS, self.scheduler.now)
+
+    def _post(self, event: Event) -> Refuse | None:
+        instructions = self.scheduler.handle(event, self._now())
+        self._carry_out(instructions)
+        return next((i for i in instructions if isinstance(i, Refuse)), None)
+
+    def _carry_out(self, instructions: list[Instruction]) -> None:
+        for instruction in instructions:
+            self._carry_out_one(instruction)
+        self._set_alarm()
+
+    def _carry_out_one(self, instruction: Instruction) -> None:
+        match instruction:
+            case Compile(job_id):
+                job = self._jobs[job_id]
+                self._begin(job, "compile", job.steps.compile, JobCompiled(job_id))
+            case Execute(job_id):
+                job = self._jobs[job_id]
+                self._begin(job, "execute", job.steps.execute, JobExecuted(job_id))
+            case PostProcess(job_id):
+                job = self._jobs[job_id]
+                self._begin(job, "post_process", job.steps.post_process, JobPostProcessed(job_id))
+            case Abandon(job_id):
+                job = self._jobs[job_id]
+                # Its step may have ended at this very moment, and was answered for then.
+                if job.busy:
+                    stopped = JobFailed(job_id, Fault.SYSTEM, "it was stopped")
+                    self._after(job, job.steps.abandon, stopped)
+            case Finish(job_id):
+                self._jobs[job_id].ended.succeed()
+            case Announce() | Refuse():
+                pass
+            case _:
+                assert_never(instruction)
+
+    def _begin(self, job: SimulatedJob, step: str, duration: int | None, done: Event) -> None:
+        steps = job.steps
+        if steps.fails_in == step:
+            done = JobFailed(job.core.id, steps.fault, steps.reason, steps.code)
+        job.busy = True
+        if duration is None:
+            job.under_way = None
+        else:
+            self._after(job, duration, done)
+
+    def _after(self, job: SimulatedJob, delay: int, event: Event) -> None:
+        """Post an event later, unless the job's step is stopped before."""
+        timeout = self._env.timeout(delay)
+        job.under_way = timeout
+
+        def over(_: simpy.Event) -> None:
+            if job.under_way is timeout:
+                job.busy = False
+                self._post(event)
+
+        timeout.callbacks.append(over)
+
+    def _set_alarm(self) -> None:
+        """Have the scheduler told when its next deadline has come."""
+        deadline = self.scheduler.next_deadline()
+        if deadline is None:
+            self._alarm, self._alarm_at = None, math.inf
+            return
+        at = max(math.ceil(deadline * NANOSECONDS), self._env.now)
+        if self._alarm is not None and at == self._alarm_at:
+            return
+        alarm = self._env.timeout(at - self._env.now)
+        self._alarm, self._alarm_at = alarm, at
+        alarm.callbacks.append(lambda _: self._ring(alarm, deadline))
+
+    def _ring(self, alarm: simpy.Event, deadline: float) -> None:
+        if self._alarm is alarm:
+            self._alarm = None
+            now = max(self._now(), deadline)
+            self._carry_out(self.scheduler.handle(TimePassed(), now))

@@ -1,0 +1,150 @@
+"""Recording a run: ``with qiskit_modes.record("run.json"):``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from qiskit_modes.planning.facts import JobFacts, make_recording
+from qiskit_modes.planning.recording import Recording
+from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.steps import Steps
+
+__all__ = ["Recorder", "record"]
+
+
+class Recorder:
+    """Takes notes of everything that is submitted to a runtime.
+
+    What a user waited for is told from what each thread has done: a submission comes after the one
+    before it in its thread, and after all jobs whose ends the thread has seen since then, by
+    ``result()``, ``wait_for_final_state()`` or a status that is final. The first submission of a
+    thread comes after the last end that any thread has seen. It costs some microseconds for each
+    job, and for each new circuit the time that its duration takes to compute.
+
+    Args:
+        runtime: What to listen to.
+    """
+
+    def __init__(self, runtime: LocalRuntime) -> None:
+        self._runtime = runtime
+        self._origin = runtime.clock.now()
+        self._mutex = threading.RLock()
+        """Guards everything below; nothing else is taken, and nobody called, while it is held. It
+        can be taken twice, by a signal's handler that looks at a job."""
+        self._facts: list[JobFacts] = []
+        self._numbers: dict[str, int] = {}
+        self._last_submission: dict[threading.Thread, int] = {}
+        self._seen: dict[threading.Thread, dict[int, None]] = {}
+        self._last_seen: int | None = None
+
+    # -- what the runtime tells ------------------------------------------------------------------
+
+    def job_submitted(self, job: JobRecord, steps: Steps | None) -> None:
+        """See `qiskit_modes.runtime.listener.Listener`."""
+        facts = JobFacts.of(job)
+        me = threading.current_thread()
+        with self._mutex:
+            number = len(self._facts) + 1
+            ends = tuple(self._seen.pop(me, ()))
+            if me not in self._last_submission and not ends and self._last_seen is not None:
+                ends = (self._last_seen,)
+            facts.after_submission = self._last_submission.get(me)
+            facts.after_ends = ends
+            self._last_submission[me] = number
+            self._numbers[job.id] = number
+            self._facts.append(facts)
+        facts.estimated_seconds = _estimate(job, steps)
+
+    def job_seen(self, job: JobRecord) -> None:
+        """See `qiskit_modes.runtime.listener.Listener`."""
+        with self._mutex:
+            number = self._numbers.get(job.id)
+            if number is not None:  # otherwise it was submitted before the recording began
+                self._seen.setdefault(threading.current_thread(), {})[number] = None
+                self._last_seen = number
+
+    # -- what comes of it ------------------------------------------------------------------------
+
+    def recording(self) -> Recording:
+        """Return what has been recorded so far; may be called at any time, from any thread."""
+        with self._mutex:
+            facts = list(self._facts)
+        return make_recording(_in_order(facts), self._runtime.clock, self._origin)
+
+
+@contextmanager
+def record(
+    path: str | Path | None = None, *, runtime: LocalRuntime | None = None
+) -> Iterator[Recorder]:
+    """Record every job, session and batch of all threads while the ``with`` block lasts.
+
+    At its end, also by an exception, the recording is written. Wait for your results inside of the
+    block: of a job that has not ended then, the rest is missing.
+
+    Args:
+        path: Where to write it; None to write nothing.
+        runtime: What to listen to; None for the runtime that is the default one at the beginning.
+
+    Yields:
+        The recorder; its ``recording()`` is what has been recorded so far.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> from qiskit_aer import AerSimulator
+        >>> from qiskit_modes import SamplerV2
+        >>> circuit = QuantumCircuit(1, 1)
+        >>> _ = circuit.measure(0, 0)
+        >>> with record() as recorder:
+        ...     _ = SamplerV2(AerSimulator()).run([circuit]).result()
+        >>> [job.outcome for job in recorder.recording().jobs]
+        ['completed']
+    """
+    runtime = runtime or default_runtime()
+    recorder = Recorder(runtime)
+    with _listeners_mutex:
+        runtime.listeners = (*runtime.listeners, recorder)
+    try:
+        yield recorder
+    finally:
+        with _listeners_mutex:
+            runtime.listeners = tuple(each for each in runtime.listeners if each is not recorder)
+        if path is not None:
+            recorder.recording().save(path)
+
+
+_listeners_mutex = threading.Lock()
+"""Guards the replacing of listeners."""
+
+
+def _in_order(facts: list[JobFacts]) -> list[JobFacts]:
+    """Sort jobs by their submission: of two threads, the later one may have noted first."""
+    order = sorted(range(len(facts)), key=lambda index: facts[index].core.submitted_at)
+    new = {old + 1: position + 1 for position, old in enumerate(order)}
+    return [
+        replace(
+            facts[index],
+            after_submission=new.get(facts[index].after_submission or 0),
+            after_ends=tuple(sorted(new[number] for number in _ended_before(index, facts))),
+        )
+        for index in order
+    ]
+
+
+def _ended_before(index: int, facts: list[JobFacts]) -> Iterator[int]:
+    """Yield the jobs that a job comes after: what ended later was seen when it was noted only."""
+    for number in facts[index].after_ends:
+        settled_at = facts[number - 1].core.settled_at
+        if settled_at is not None and settled_at <= facts[index].core.submitted_at:
+            yield number
+
+
+def _estimate(job: JobRecord, steps: Steps | None) -> float | None:
+    """Return what hardware would charge for a job; None where its durations are not known."""
+    from qiskit_modes.planning.estimate import estimate_steps
+
+    return None if steps is None else estimate_steps(job, steps)

@@ -1,0 +1,48 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+__all__ = ["duration", "durations", "times"]
+
+
+def duration(seconds: float) -> str:
+    """Return a time with its unit, with three digits at most.
+
+    Example:
+        >>> [duration(each) for each in (0.0, 0.00123, 0.5, 12.34, 99.6, 150, 5400, 200_000)]
+        ['0 s', '1.23 ms', '0.5 s', '12.3 s', '99.6 s', '2.5 min', '1.5 h', '2.31 days']
+    """
+    factor, unit = _unit(seconds)
+    return f"{seconds / factor:.3g} {unit}"
+
+
+def durations(median: float, low: float, high: float) -> str:
+    """Return a time with its interval, all in the same unit.
+
+    Example:
+        >>> durations(690, 624, 744), durations(3, 3, 3)
+        ('11.5 [10.4 – 12.4] min', '3 s')
+    """
+    factor, unit = _unit(median if median else high)
+    middle, least, most = (f"{each / factor:.3g}" for each in (median, low, high))
+    interval = "" if least == most else f" [{least} – {most}]"
+    return f"{middle}{interval} {unit}"
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    if 0 < seconds < 0.0999:
+        return 1e-3, "ms"
+    for factor, unit, most in ((1.0, "s", 119.5), (60.0, "min", 7170.0), (3600.0, "h", 172_000.0)):
+        if seconds < most:
+            return factor, unit
+    return 86_400.0, "days"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio in words.
+
+    Example:
+        >>> times(3.14159), times(1.02)
+        ('3.1 times', '1.0 times')
+    """
+    return f"{ratio:.1f} times"

@@ -1,0 +1,58 @@
+"""How large a job may be by the plan of its instance: looked at before it is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from qiskit_modes.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from qiskit_modes.scheduling import Instance, Plan
+
+__all__ = ["check_size"]
+
+
+def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance: Instance) -> None:
+    """Check that a job is not larger than the plan allows.
+
+    The service also limits the control instructions for each qubit; those are the hardware's, and
+    cannot be counted here.
+
+    Args:
+        primitive_id: Which primitive the job is for; executions are limited for samplers only.
+        pubs: Of the job; none if it has another form.
+        executions: How many executions of circuits it asks for, shots included.
+        instance: Whose plan counts.
+
+    Raises:
+        InvalidInputError: If it is; with the number, the limit, and what to do.
+    """
+    plan = instance.plan
+    most = plan.max_sampler_executions
+    if primitive_id == "sampler" and most is not None and executions > most:
+        raise InvalidInputError(
+            f"the job asks for {executions:,} executions of circuits, and the {plan.name} plan "
+            f"allows {most:,} in one job of a sampler; use fewer shots or divide the job"
+        )
+    for number, pub in enumerate(pubs):
+        for what, count, limit in _counts(pub.circuit, plan):
+            if count > limit:
+                raise InvalidInputError(
+                    f"the circuit of PUB {number} has {count:,} {what}, and the {plan.name} plan "
+                    f"allows {limit:,} in one circuit; divide the circuit"
+                )
+
+
+def _counts(circuit: QuantumCircuit, plan: Plan) -> Iterator[tuple[str, int, int]]:
+    """Yield what is limited, how much of it a circuit has, and the limit."""
+    size = len(circuit.data)
+    limit = plan.max_two_qubit_gates
+    # Most circuits have fewer instructions than any limit: they need not be counted one by one.
+    if limit is not None and size > limit:
+        yield "gates on two qubits", circuit.num_nonlocal_gates(), limit
+    for name, most in (("rz", plan.max_rz_gates), ("sx", plan.max_sx_gates)):
+        if most is not None and size > most:
+            yield f"{name} gates", circuit.count_ops().get(name, 0), most

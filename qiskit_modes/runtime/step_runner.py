@@ -1,0 +1,323 @@
+"""What carries instructions out: steps in lanes and workers, or timed by a clock.
+
+It knows no rules. Each step that it is told to begin is answered by exactly one event, when it has
+ended, whatever happens in it::
+
+    Compile, PostProcess ──▶ a lane thread ────▶ JobCompiled, JobPostProcessed ──┐
+    Execute ───────────────▶ the workers ──────▶ JobExecuted ────────────────────┼──▶ report
+    Abandon ───────────────▶ what is under way ▶ (its end comes sooner) ─────────┤
+                             whatever fails ───▶ JobFailed ──────────────────────┘
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError, WorkerDiedError
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.gathering import Gathering
+from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.notices import describe_wait
+from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
+from qiskit_modes.runtime.worker_process import Execution
+from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
+from qiskit_modes.scheduling.events import (
+    Event,
+    JobCompiled,
+    JobExecuted,
+    JobFailed,
+    JobPostProcessed,
+)
+from qiskit_modes.scheduling.instructions import (
+    Abandon,
+    Announce,
+    Compile,
+    Execute,
+    Finish,
+    Instruction,
+    PostProcess,
+    Refuse,
+    Wait,
+)
+from qiskit_modes.scheduling.job import Fault
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.program import Program
+
+__all__ = ["StepRunner"]
+
+logger = logging.getLogger("qiskit_modes")
+
+_LANE_THREADS = 16
+"""Threads for the light classical steps of all QPUs; more would contend for one interpreter."""
+
+_SYSTEM_FAULTS = (QiskitModesError, ProgramAbandoned)
+"""Failures that are not the user's: their time on the QPU is not charged."""
+
+
+class StepRunner:
+    """Does the steps of jobs.
+
+    May be used from any thread; one thread at a time for each QPU calls `carry_out`.
+
+    Args:
+        clock: Whose time counts.
+        workers: The processes that execute programs.
+        jobs: Where the records of jobs are found.
+        call_at: Sets, replaces or (with None) takes away the deadline of a key.
+        report: Told of the end of each step.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        workers: WorkerPool,
+        jobs: JobTable,
+        call_at: Callable[[Hashable, float | None, Callable[[], None]], None],
+        report: Callable[[QPU, Event], None],
+    ) -> None:
+        self._clock = clock
+        self._workers = workers
+        self._jobs = jobs
+        self._call_at = call_at
+        self._report = report
+        self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
+        self._closed = False
+
+    def carry_out(self, instruction: Instruction) -> None:
+        """Do what an instruction says, or begin it; does not wait for the end of a step."""
+        match instruction:
+            case Compile(job_id):
+                self._begin("compile", self._record(job_id))
+            case Execute(job_id):
+                self._begin("execute", self._record(job_id))
+            case PostProcess(job_id):
+                self._begin("post_process", self._record(job_id))
+            case Abandon(job_id):
+                self._abandon(self._record(job_id))
+            case Finish(job_id):
+                self._finish(self._record(job_id))
+            case Announce(notice):
+                self._announce(self._record(notice.job_id), notice)
+            case Refuse():
+                raise AssertionError("a refusal is for the one who asked")
+            case _:
+                assert_never(instruction)
+
+    def close(self) -> None:
+        """End the lane threads; returns when what they are doing has ended."""
+        self._closed = True
+        self._lanes.shutdown(wait=True)
+
+    def _record(self, job_id: str) -> JobRecord:
+        job = self._jobs.get(job_id)
+        assert job is not None, "a job is known until it has ended"
+        return job
+
+    # -- the beginning and the end of a step -----------------------------------------------------
+
+    def _begin(self, step: StepName, job: JobRecord) -> None:
+        if job.simulated is None:
+            self._do(step, job)
+        else:
+            job.simulated_step = {step}
+            ends_at = self._clock.now() + job.simulated.seconds(step)
+            self._call_at(job.id, ends_at, partial(self._end_simulated, step, job))
+
+    def _do(self, step: StepName, job: JobRecord) -> None:
+        match step:
+            case "compile":
+                self._in_lane(self._compile, job)
+            case "execute":
+                self._execute(job)
+            case "post_process":
+                self._in_lane(self._post_process, job)
+
+    def _end_simulated(self, step: StepName, job: JobRecord) -> None:
+        simulated = job.simulated
+        assert simulated is not None
+        if not job.take_simulated_step():
+            return
+        if simulated.fails_in == step:
+            error = simulated.error or RuntimeError("the test says so")
+            self._fail(job, error, code=simulated.code)
+        else:
+            self._do(step, job)
+
+    def _abandon(self, job: JobRecord) -> None:
+        gathering = job.gathering  # once: the workers' answer takes it away
+        if gathering is not None:
+            gathering.abandon()
+        elif job.take_simulated_step():
+            self._call_at(job.id, None, lambda: None)
+            self._fail(job, ProgramAbandoned())
+
+    def _finish(self, job: JobRecord) -> None:
+        job.let_go()
+        self._jobs.finish(job)
+        job.finished.set()
+        self._clock.changed()
+
+    def _announce(self, job: JobRecord, notice: Wait) -> None:
+        # In a lane: whoever reads the log may be slow, and others wait for this thread.
+        with suppress(RuntimeError):  # unless the lanes were shut down, or no thread is left
+            self._lanes.submit(lambda: logger.warning(describe_wait(job, notice)))
+
+    # -- in a lane -------------------------------------------------------------------------------
+
+    def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
+        self._clock.work_begins()
+        # Whoever takes it answers for the step: a pool that could not start a thread raises, and
+        # may do the work all the same when one of its other threads comes to it.
+        to_be_done = threading.Lock()
+        try:
+            self._lanes.submit(self._work, to_be_done, step, job)
+        except RuntimeError as error:
+            if to_be_done.acquire(blocking=False):
+                self._fail(job, self._no_lane(job, error))
+                self._clock.work_ends()
+
+    def _no_lane(self, job: JobRecord, error: RuntimeError) -> Exception:
+        if self._closed:
+            return RuntimeClosedError("the local runtime has been shut down")
+        no_lane = QiskitModesError(
+            f"no thread could be started for the classical steps of job {job.id} ({error}); end "
+            "other threads or raise the limit of this process, then submit the job again"
+        )
+        no_lane.__cause__ = error
+        return no_lane
+
+    def _work(
+        self, to_be_done: threading.Lock, step: Callable[[JobRecord], object], job: JobRecord
+    ) -> None:
+        if not to_be_done.acquire(blocking=False):
+            return
+        try:
+            step(job)
+        finally:
+            self._clock.work_ends()
+
+    def _compile(self, job: JobRecord) -> None:
+        steps = job.steps
+        try:
+            if steps is not None:  # otherwise it has ended while it waited for a thread
+                job.program = steps.compile()
+                if job.simulated is None:
+                    job.pieces = self._divide(job.program)
+                    # The start of a worker is not the QPU's time: it is over before the lock.
+                    for started in self._workers.warm_up(self._jobs.busy_qpus()):
+                        with suppress(CancelledError):  # the pool was closed meanwhile
+                            started.exception()
+        except BaseException as error:  # whatever it is, the lane must be given back
+            self._fail(job, error)
+        else:
+            self._report(job.qpu, JobCompiled(job.id))
+        self._let_go_if_over(job)
+
+    def _divide(self, program: Program) -> list[Program]:
+        """Return the pieces in which several workers can share a program."""
+        from qiskit_modes.simulation.division import split
+
+        return [program] if self._workers.size == 1 else split(program)
+
+    def _post_process(self, job: JobRecord) -> None:
+        # In this order: what has ended loses its steps before its samples.
+        samples, steps = job.samples, job.steps
+        try:
+            if steps is not None:  # otherwise it has ended while it waited for a thread
+                job.span = self._span(job)
+                job.result = steps.post_process(samples, job.span)  # type: ignore[arg-type]
+        except BaseException as error:  # whatever it is, the lane must be given back
+            self._fail(job, error)
+        else:
+            self._report(job.qpu, JobPostProcessed(job.id))
+        self._let_go_if_over(job)
+
+    def _span(self, job: JobRecord) -> ExecutionSpan:
+        started, stopped = job.worker_stamps or (0.0, 0.0)
+        first, last = job.core.executing_at, job.core.released_at
+        assert first is not None
+        assert last is not None
+        # Clocks of two processes may differ by their resolution: the lock's interval decides.
+        start = min(max(started, first), last)
+        stop = min(max(stopped, start), last)
+        return ExecutionSpan(self._clock.utc(start), self._clock.utc(stop))
+
+    # -- on the QPU ------------------------------------------------------------------------------
+
+    def _execute(self, job: JobRecord) -> None:
+        self._clock.work_begins()
+        if job.simulated is not None:
+            self._executed(job, self._simulated_execution(job.simulated, job.program))
+            return
+        try:
+            assert job.pieces, "a job is executed after it was compiled"
+            job.gathering = Gathering(self._workers, job.pieces, partial(self._executed, job))
+            job.gathering.start()
+        except BaseException as error:  # whatever it is, the QPU must be given back
+            self._executed(job, error)
+
+    def _executed(self, job: JobRecord, answer: Answer) -> None:
+        job.gathering = job.program = None
+        job.pieces = []
+        try:
+            if isinstance(answer, BaseException):
+                self._fail(job, _of_worker(answer, job))
+            else:
+                job.samples = answer.samples
+                job.worker_stamps = (answer.started, answer.stopped)
+                self._report(job.qpu, JobExecuted(job.id))
+            self._let_go_if_over(job)
+        finally:
+            self._clock.work_ends()
+
+    def _simulated_execution(self, simulated: SimulatedSteps, program: Program | None) -> Answer:
+        now = self._clock.now()
+        try:
+            samples = simulated.samples(program)
+        except Exception as error:  # a test's own function
+            return error
+        return Execution(samples, now - simulated.durations.execute, now)
+
+    # -- what a step leaves ----------------------------------------------------------------------
+
+    def _fail(self, job: JobRecord, error: BaseException, *, code: int | None = None) -> None:
+        """Report that a step has ended without success."""
+        if job.core.outcome is None:
+            job.error = error
+        reason = f"{type(error).__name__}: {_words(error)}"
+        fault = Fault.SYSTEM if isinstance(error, _SYSTEM_FAULTS) else Fault.USER
+        self._report(job.qpu, JobFailed(job.id, fault, reason, code))
+
+    def _let_go_if_over(self, job: JobRecord) -> None:
+        """Drop what a step has made of a job that was cancelled meanwhile."""
+        if job.core.outcome is not None:
+            job.let_go()
+
+
+def _of_worker(error: BaseException, job: JobRecord) -> BaseException:
+    """Return what a user is told of an error that came instead of samples."""
+    if not isinstance(error, BrokenExecutor):
+        return error
+    died = WorkerDiedError(
+        f"the worker process that executed job {job.id} died before it answered "
+        f"({type(error).__name__}); the job can be submitted again"
+    )
+    died.__cause__ = error
+    return died
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(getattr(error, "message", None) or error)
+    except Exception:  # a user's own class: whatever it raises, the lane must be given back
+        return "(its message cannot be read)"

@@ -1,0 +1,170 @@
+"""One worker: an executor with a process of its own, and what it is believed to know."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.program import Program
+
+__all__ = ["Answer", "ProgramAbandoned", "Ticket", "Unusable", "Worker", "loky_executor"]
+
+logger = logging.getLogger("qiskit_modes")
+
+
+class ProgramAbandoned(Exception):  # noqa: N818 - named for what happened
+    """A program was given up before a worker had run it."""
+
+
+Answer = Execution | BaseException
+"""What comes of a program."""
+
+_ENVIRONMENT = {
+    # One thread per worker: workers share the cores, and a result must not depend on how many.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # loky replaces a worker that has grown by 300 MB; a large state is not a leak.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e12",
+}
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment, and from processes that are started meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such thing
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def loky_executor() -> Executor:
+    """Return an executor with one process of its own, started when it is first used."""
+    import loky
+
+    return loky.ProcessPoolExecutor(
+        max_workers=1, initializer=worker_process.prepare, env=_ENVIRONMENT
+    )
+
+
+_FEEDER_SECONDS = 1.0
+"""What a thread needs to close a pipe, many times over."""
+
+
+@dataclass(eq=False)
+class Ticket:
+    """One program on its way: waiting for a worker, in one, or answered."""
+
+    program: Program
+    on_done: Callable[[Answer], None]
+    worker: Worker | None = None
+    abandoned: bool = False
+    refused: int = 0
+    """By how many workers that turned out to be dead."""
+
+    def __post_init__(self) -> None:
+        self.keys = tuple(self.program.circuits)
+
+
+class Unusable(Executor):
+    """Stands for an executor that could not be made: fails the first program that it gets."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Raise what was raised when the executor should have been made."""
+        raise self._error
+
+
+class Worker:
+    """One executor, the program it has, and what it is believed to know."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.ticket: Ticket | None = None
+        self.started: Future[int] | None = None
+        """Done when its process is up and has imported what it needs; None before it is begun."""
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def can_be_killed(self) -> bool:
+        """Whether it is a process of ours; a foreign executor can only be waited for."""
+        return type(self.executor).__module__.startswith("loky.")
+
+    def knows(self, ticket: Ticket) -> bool:
+        """Whether the circuits of a program need not be sent to it."""
+        return all(key in self._known for key in ticket.keys)
+
+    def forget_all(self) -> None:
+        """Send every circuit again."""
+        self._known.clear()
+
+    def start(self) -> None:
+        """Begin to start its process; returns before that is up."""
+        # A terminal sends Ctrl-C to all processes of a program: one that is still importing would
+        # end with a traceback, so it starts with the signal held back, and ignores it later.
+        with _interrupts_held_back():
+            self.started = self.executor.submit(os.getpid)
+
+    def send(self, ticket: Ticket) -> Future[Execution | UnknownCircuits]:
+        """Hand it a program, without the circuits that it knows."""
+        new = {k: c for k, c in ticket.program.circuits.items() if k not in self._known}
+        for key in ticket.keys:
+            self._known[key] = None
+            self._known.move_to_end(key)
+        while len(self._known) > worker_process.CACHED_CIRCUITS:
+            self._known.popitem(last=False)
+        lean = replace(ticket.program, circuits=new)
+        return self.executor.submit(worker_process.run, lean, ticket.keys)
+
+    def stop(self, *, wait: bool = True) -> None:
+        """End it: at once if it can be killed, otherwise when it has done what it is doing.
+
+        Args:
+            wait: For the end of a process of ours, a matter of milliseconds; not on the thread that
+                serves its answers.
+        """
+        try:
+            if not self.can_be_killed:
+                self.executor.shutdown(wait=False, cancel_futures=True)
+                return
+            queue = getattr(self.executor, "_call_queue", None)
+            self.executor.shutdown(wait=wait, kill_workers=True)  # type: ignore[call-arg]
+            if wait:
+                _end_feeder(queue)
+        except Exception:  # a foreign executor's: nothing more is sent to it anyway
+            logger.exception("a worker could not be stopped")
+
+
+def _end_feeder(queue: Any) -> None:
+    """End the thread with which loky sends programs to a process that is dead now.
+
+    As a rule it ends by itself, and closes the pipe. But a program larger than the pipe's buffer
+    may be half sent: nobody will read the rest, and the thread would wait for that for ever. Once
+    nobody can read it any more, it ends with an error that loky ignores. The names are loky's own;
+    where they have changed, the thread stays, which costs a thread and no more.
+    """
+    feeder = getattr(queue, "_thread", None)
+    if feeder is None:
+        return
+    feeder.join(_FEEDER_SECONDS)
+    if feeder.is_alive():
+        with contextlib.suppress(OSError, AttributeError):
+            queue._reader.close()  # noqa: SLF001 - see above

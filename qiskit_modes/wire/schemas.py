@@ -1,0 +1,97 @@
+"""What the schemas of the client's programs have in common: packed tensors and circuits."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from qiskit_modes.wire.params import Inflater, check_qpy_version
+
+__all__ = ["check_sizes", "first_problems", "tensor"]
+
+_CIRCUITS = ("b64_data", "circuit_b64")
+"""Where circuits stand, as QPY."""
+
+_DTYPES = {
+    "b1": "bool",
+    "c16": "c128",
+    "c8": "c64",
+    "f2": "f16",
+    "f4": "f32",
+    "f8": "f64",
+    "i1": "i8",
+    "i2": "i16",
+    "i4": "i32",
+    "i8": "i64",
+    "u1": "u8",
+    "u2": "u16",
+    "u4": "u32",
+    "u8": "u64",
+}
+"""The schema's names of the types of numbers, by numpy's."""
+
+
+def first_problems(error: ValidationError) -> str:
+    """Return what is wrong with parameters, where the client's model says so."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:3]]
+    return "; ".join(said) + ("; ..." if len(problems) > 3 else "")
+
+
+def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
+    """Look at what is packed in the parameters, before anything is made of it.
+
+    Args:
+        params: Of a program whose circuits and tensors are in the client's schemas.
+        compressed: Whether they are packed with zlib, too, and not with base64 only.
+
+    Raises:
+        ApiError: If it is too much, or of a newer Qiskit; status 400.
+    """
+    inflater = Inflater()
+    for packed in _dictionaries(params):
+        for key in ("data", *_CIRCUITS):
+            text = packed.get(key)
+            if not isinstance(text, str) or (key == "data" and "dtype" not in packed):
+                continue
+            if compressed:
+                data = inflater.inflate(text)
+            else:
+                data = base64.b64decode(text)
+                inflater.count(data)
+            if key in _CIRCUITS:
+                check_qpy_version(data)
+
+
+def _dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield all dictionaries of nested ones, without recursion: the nesting is a stranger's."""
+    waiting = [tree]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            yield each
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+
+
+def tensor(array: NDArray[Any], *, compressed: bool) -> dict[str, Any]:
+    """Return an array as the schemas have it: little-endian, in C order, bits from the lowest.
+
+    Args:
+        array: Of numbers or of bits.
+        compressed: Whether it is packed with zlib, too, and not with base64 only.
+    """
+    kind = _DTYPES[array.dtype.str[1:]]
+    if kind == "bool":
+        data = np.packbits(array, bitorder="little").tobytes()
+    else:
+        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    packed = base64.b64encode(zlib.compress(data) if compressed else data).decode()
+    return {"data": packed, "shape": list(array.shape), "dtype": kind}

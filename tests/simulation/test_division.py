@@ -1,0 +1,157 @@
+"""A job's samples are a function of the job alone: divided anywhere, they are the same bits."""
+
+import pickle
+import queue
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+
+from qiskit_modes.runtime.gathering import Gathering
+from qiskit_modes.runtime.worker_process import Execution
+from qiskit_modes.runtime.workers import WorkerPool
+from qiskit_modes.simulation import Program, Run, compile_circuit, costs, division, execute
+from qiskit_modes.simulation.settings import Settings
+from tests.examples import examples
+from tests.simulation.devices import device
+from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
+
+TRAJECTORIES = Settings(only="trajectories")
+DIVISION = Settings(only="division")
+
+
+def finely():
+    """Divide wherever a job may be divided, and shots into blocks of a few."""
+    return mock.patch.multiple(division, PIECE_SECONDS=1e-7), mock.patch.multiple(
+        costs, BLOCK_SECONDS=1e-3, BLOCK_CALLS=0
+    )
+
+
+def assert_the_same_divided(program: Program, at_least: int = 1) -> None:
+    whole = execute(program)
+    pieces = division.split(program)
+    assert len(pieces) >= at_least
+    joined = division.join([execute(pickle.loads(pickle.dumps(each))) for each in pieces[::-1]])
+    assert len(joined.runs) == len(whole.runs)
+    for found, expected in zip(joined.runs, whole.runs, strict=True):
+        assert found.number == expected.number
+        assert found.registers.keys() == expected.registers.keys()
+        for name, array in expected.registers.items():
+            assert (found.registers[name] == array).all()
+
+
+@settings(
+    max_examples=examples(daily=12),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**40))
+def test_any_program(data, name, seed):
+    circuits = {}
+    runs = []
+    for _ in range(data.draw(st.integers(1, 2))):
+        feed_forward = data.draw(st.booleans())
+        circuit = data.draw((dynamic_circuits if feed_forward else static_circuits)(name))
+        way = data.draw(st.sampled_from([Settings(), TRAJECTORIES, DIVISION]))
+        compiled = compile_circuit(circuit, device(name), way)
+        circuits[compiled.key] = compiled
+        num_sets, shots = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 40))
+        values = np.linspace(0, 2, num_sets * circuit.num_parameters)
+        runs.append(Run(compiled.key, values.reshape(num_sets, circuit.num_parameters), shots))
+    pieces, blocks = finely()
+    with pieces, blocks:
+        assert_the_same_divided(Program(circuits, tuple(runs), seed))
+
+
+def two_pairs_and_lone_qubits() -> QuantumCircuit:
+    circuit = QuantumCircuit(20, 20)
+    circuit.sx(range(20))
+    for first, second in ((0, 1), (3, 4)):
+        circuit.cz(first, second)
+        circuit.sx([first, second])
+    circuit.measure(range(20), range(20))
+    return circuit
+
+
+def program_of(way: Settings, shots: int = 300) -> Program:
+    compiled = compile_circuit(two_pairs_and_lone_qubits(), device("torino"), way)
+    return Program({compiled.key: compiled}, (Run(compiled.key, np.zeros((1, 0)), shots),), seed=8)
+
+
+def test_one_parameter_set_is_divided_by_components():
+    program = program_of(Settings())
+    with mock.patch.multiple(division, PIECE_SECONDS=1e-6):
+        pieces = division.split(program)
+        assert_the_same_divided(program, at_least=2)
+    components = [run.components for piece in pieces for run in piece.runs]
+    num_components = len(program.circuits[program.runs[0].circuit].components)
+    assert sorted(sum(components, ())) == list(range(num_components))
+    # Lone bits are drawn from one stream, so they stay together.
+    assert max(map(len, components)) >= 16
+
+
+def test_trajectories_are_divided_by_blocks_of_shots():
+    program = program_of(TRAJECTORIES)
+    pieces, blocks = finely()
+    with pieces, blocks:
+        components = program.circuits[program.runs[0].circuit].components
+        parts = [run for piece in division.split(program) for run in piece.runs]
+        for part in parts:
+            (index,) = part.components
+            assert part.shot_range[0] % components[index].block_shots == 0
+        assert min(part.shot_range[0] for part in parts if part.shot_range[0]) < 150
+
+
+def test_what_costs_the_same_for_any_number_of_shots_is_not_divided_by_them():
+    program = program_of(Settings(), shots=100_000)
+    with mock.patch.multiple(division, PIECE_SECONDS=1e-6):
+        ranges = [run.shot_range for piece in division.split(program) for run in piece.runs]
+    assert set(ranges) == {None}
+
+
+def bell_in_blocks(shots: int, block: int) -> Program:
+    """Trajectories that are believed to be so slow that a block has few shots."""
+    circuit = QuantumCircuit(5, 2)
+    circuit.sx(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    compiled = compile_circuit(circuit, device("manila"), TRAJECTORIES)
+    (component,) = compiled.components
+    slow = costs.Cost(0.0, costs.BLOCK_SECONDS / block, drawn_singly=True)
+    compiled = replace(compiled, key="slow", components=(replace(component, cost=slow),))
+    return Program({"slow": compiled}, (Run("slow", np.zeros((1, 0)), shots),), seed=3)
+
+
+def test_workers_share_one_parameter_set_and_give_the_bits_of_a_single_one():
+    program = bell_in_blocks(shots=90, block=20)
+    pieces = division.split(program)
+    assert [run.shot_range for piece in pieces for run in piece.runs] == [
+        (0, 20),
+        (20, 40),
+        (40, 60),
+        (60, 80),
+        (80, 90),
+    ]
+    expected = execute(program).runs[0].registers["c"]
+    assert len(np.unique(expected)) > 1
+    pool = WorkerPool(2)
+    try:
+        answers: queue.Queue = queue.Queue()
+        Gathering(pool, pieces, answers.put).start()
+        answer = answers.get(timeout=60)
+    finally:
+        pool.close()
+    assert isinstance(answer, Execution), answer
+    assert (answer.samples.runs[0].registers["c"] == expected).all()
+
+
+def test_what_travels_is_small():
+    program = bell_in_blocks(shots=90, block=20)
+    (compiled,) = program.circuits.values()
+    without = [replace(piece, circuits={}) for piece in division.split(program)]
+    assert max(len(pickle.dumps(piece)) for piece in without) < 700
+    assert len(pickle.dumps(compiled)) < 20_000
+    answers = [execute(piece) for piece in division.split(program)]
+    assert max(len(pickle.dumps(answer)) for answer in answers) < 700

@@ -1,0 +1,70 @@
+"""The program "noise-learner": read in every version of the schema, and answered in kind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.decoders.noise_learner_v3.decoder import NoiseLearnerV3ResultDecoder
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
+    NOISE_LEARNER_V3_PARAMS_CONVERTERS,
+)
+from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
+from samplomatic import Twirl
+
+import qiskit_modes
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.noise_learner_program import LEARNER_VERSIONS
+
+
+@pytest.fixture
+def layers():
+    """A layer of gates, and one that measures."""
+    circuit = QuantumCircuit(5, 2)
+    with circuit.box([Twirl()]):
+        circuit.cx(0, 1)
+    with circuit.box([Twirl()]):
+        circuit.measure([2, 3], [0, 1])
+    return circuit.data
+
+
+def params_of(layers, version="v0.3"):
+    converter = NOISE_LEARNER_V3_PARAMS_CONVERTERS[version]
+    encoded = converter.encoder(layers, NoiseLearnerV3Options()).model_dump(mode="json")
+    return {**encoded, "version": 3}
+
+
+def test_the_converters_are_where_they_were():
+    assert set(LEARNER_VERSIONS) == set(NOISE_LEARNER_V3_PARAMS_CONVERTERS), (
+        "qiskit-ibm-runtime has other versions of the noise learner's schema"
+    )
+
+
+@pytest.mark.parametrize("version", LEARNER_VERSIONS)
+def test_the_noise_is_that_of_the_native_door(api, layers, version, scenario):
+    params = params_of(layers, version)
+    job_id = api.submit_job("noise-learner", params, backend="ibm_manila")["id"]
+    assert api.wait_for_job(job_id)
+    text = api.job_results(job_id)
+    assert json.loads(text)["schema_version"] == version
+    learned = NoiseLearnerV3ResultDecoder.decode(text)
+    native = qiskit_modes.NoiseLearnerV3(mode=FakeManilaV2()).run(layers).result()
+    assert learned.to_pauli_lindblad_maps() == native.to_pauli_lindblad_maps()
+    protocols = [each.metadata["learning_protocol"] for each in learned.data]
+    assert protocols == ["lindblad", "trex"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema_version": None}, "reads v0.1, v0.2, v0.3; use NoiseLearnerV3"),
+        ({"instructions": None}, "instructions: "),
+        ({"instructions": {"circuit_b64": "AAAA", "qpy_version": 17}}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(api, layers, change, words):
+    with pytest.raises(ApiError, match=words) as caught:
+        api.submit_job("noise-learner", {**params_of(layers), **change}, backend="ibm_manila")
+    assert caught.value.status == 400
