@@ -5,12 +5,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from qiskit_modes.commands import backends, compare, demo, doctor, estimate, record, timeline
+from qiskit_modes.commands import (
+    backends,
+    compare,
+    demo,
+    doctor,
+    estimate,
+    record,
+    run,
+    serve,
+    timeline,
+)
 from qiskit_modes.commands.common import run_safely
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, backends, estimate, record, compare, timeline, doctor)
+_COMMANDS = (demo, run, serve, backends, estimate, record, compare, timeline, doctor)
 """In the order of the help text."""
 
 

@@ -16,6 +16,7 @@ LAZY = [
     "qiskit_modes.primitives",
     "qiskit_modes.planning",
     "qiskit_modes.simulation",
+    "qiskit_modes.testing",
 ]
 EAGER = ["qiskit_modes.modes", "qiskit_modes.scheduling", "qiskit_modes.wire"]
 
@@ -127,6 +128,7 @@ def test_a_star_import_gives_everything():
     ("statement", "unwanted"),
     [
         ("import qiskit_modes", ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy", "loky")),
+        ("import qiskit_modes.testing.plugin", ("qiskit", "numpy", "fastapi", "loky")),
         ("import qiskit_modes.server", ("qiskit", "fastapi", "uvicorn", "starlette")),
         ("import qiskit_modes.cli", ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy")),
         ("import qiskit_modes.scheduling", ("qiskit", "numpy", "loky")),

@@ -1,1 +1,4 @@
-"""The commands of ``qiskit-modes``, a module each. Nothing heavy is imported before one runs."""
+"""The commands of ``qiskit-modes``, a module each: ``add`` describes it, and says what runs.
+
+Nothing heavy is imported before one runs.
+"""

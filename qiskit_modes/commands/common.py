@@ -31,6 +31,12 @@ FAILED = 1
 USAGE = 2
 """What argparse returns for a command line that it cannot use."""
 
+_EXTRA = {
+    **dict.fromkeys(("anyio", "cryptography", "fastapi", "jwt", "starlette", "uvicorn"), "server"),
+    **dict.fromkeys(("kaleido", "plotly"), "visualization"),
+}
+"""Which of our extras brings a package that not everybody has."""
+
 INTERRUPTED = 130
 """What shells report for a program that Ctrl-C has ended."""
 
@@ -48,6 +54,16 @@ def run_safely(parsed: argparse.Namespace) -> int:
 
 
 def _explain(error: Exception) -> int:
+    if isinstance(error, ImportError):
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
+            raise error
+        extra = f"pip install 'qiskit_modes[{_EXTRA[package]}]'"
+        print(f"qiskit-modes: error: {package} is missing; {extra}", file=sys.stderr)
+        return USAGE
+    if isinstance(error, OSError):
+        print(f"qiskit-modes: error: {error}", file=sys.stderr)
+        return USAGE
     from qiskit.exceptions import QiskitError
     from qiskit.providers.exceptions import QiskitBackendNotFoundError
     from qiskit_ibm_runtime.exceptions import IBMInputValueError

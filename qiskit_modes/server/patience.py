@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 
@@ -25,8 +26,17 @@ _NEW_SECONDS = 0.5
 _MOST_WAITING = 100
 """Threads that wait at the same time; who comes when all are in use is answered at once."""
 
-_LOOKS_AGAIN_SECONDS = (0.05, 2.0)
-"""Between two looks of somebody who waits. Two calls one after the other are quicker."""
+_LOOKS_AGAIN_SECONDS = (0.09, 0.75)
+"""Between two looks of somebody who waits: a tenth of a second or a half, and some delay. Two calls
+one after the other are quicker."""
+
+
+@dataclass
+class _Look:
+    first_at: float
+    last_at: float
+    clock_at: float
+    """What the time was on the clock of the jobs."""
 
 
 class Patience:
@@ -36,14 +46,14 @@ class Patience:
         self._mutex = threading.Lock()
         """Guards what follows."""
         self._new: OrderedDict[str, float] = OrderedDict()
-        self._last_look: tuple[str, float] | None = None
+        self._looks: dict[str, _Look] = {}
         self._limiter: CapacityLimiter | None = None
 
     def submitted(self, job_id: str) -> None:
         """Take note of a new job."""
         now = time.monotonic()
         with self._mutex:
-            self._last_look = None
+            self._looks.clear()
             self._new[job_id] = now
             while self._new and next(iter(self._new.values())) < now - _NEW_SECONDS:
                 self._new.popitem(last=False)
@@ -71,14 +81,23 @@ class Patience:
                 left = self._new.get(job_id, 0.0) + _NEW_SECONDS - time.monotonic()
             if left > 0:
                 asked.wait_for_job(job_id, left)
-        elif getattr(clock, "autojump", False) and self._waits(job_id):
+        elif getattr(clock, "autojump", False) and self._waits(job_id, clock.now()):
             # A test's clock goes on when somebody waits, and only then.
             asked.wait_for_job(job_id)
 
-    def _waits(self, job_id: str) -> bool:
+    def other_request(self) -> None:
+        """Take note of a request that is no look at a job: who sends it does not just wait."""
+        with self._mutex:
+            self._looks.clear()
+
+    def _waits(self, job_id: str, clock_at: float) -> bool:
         """Return whether somebody looks at a job again, as in a loop that waits for it."""
         now = time.monotonic()
         shortest, longest = _LOOKS_AGAIN_SECONDS
         with self._mutex:
-            before, self._last_look = self._last_look, (job_id, now)
-        return before is not None and before[0] == job_id and shortest < now - before[1] < longest
+            look = self._looks.get(job_id)
+            if look is None or now - look.last_at > longest or look.clock_at != clock_at:
+                self._looks[job_id] = _Look(now, now, clock_at)
+                return False
+            look.last_at = now
+            return now - look.first_at >= shortest

@@ -79,6 +79,7 @@ class Caller:
         self._instance = request.headers.get("service-crn")
         self._authorization = request.headers.get("authorization")
         self._version = request.headers.get("ibm-api-version")
+        self._looks_at_a_job = False
 
     async def ask(
         self,
@@ -95,6 +96,7 @@ class Caller:
 
     async def wait_for(self, job_id: str) -> None:
         """Let the caller wait a moment for a job, if it is a new one."""
+        self._looks_at_a_job = True
         await self.site.patience.wait(self.api, job_id)
 
     def api(self) -> InstanceApi:
@@ -124,6 +126,8 @@ class Caller:
     def _answer(
         self, call: Callable[[InstanceApi], Any], respond: Callable[[Any], Response]
     ) -> Response:
+        if not self._looks_at_a_job:
+            self.site.patience.other_request()
         try:
             return respond(call(self.api()))
         except ApiError:

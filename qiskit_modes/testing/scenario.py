@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import count
 from typing import Any, Self
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
-from qiskit_modes.exceptions import WorkerDiedError
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
-from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.runtime.steps import SimulatedSteps, StepName
-from qiskit_modes.scheduling.workload import Timer
+from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.steps import SimulatedSteps
+from qiskit_modes.scheduling import Instance
+from qiskit_modes.testing.faults import Faults
 from qiskit_modes.testing.manual_clock import ManualClock
 from qiskit_modes.testing.tenant import Duration, Tenant, durations_of
 from qiskit_modes.testing.zero_samples import zero_samples
@@ -25,7 +23,7 @@ from qiskit_modes.testing.zero_samples import zero_samples
 __all__ = ["Scenario"]
 
 
-class Scenario:
+class Scenario(Faults):
     """A runtime on a manual clock, for tests of code that uses sessions, batches and jobs.
 
     Inside its ``with`` block everything that is opened and submitted, in all threads, goes to it.
@@ -39,6 +37,7 @@ class Scenario:
         compile_time: How long the classical step before the QPU lasts.
         quantum_time: How long a job has the QPU.
         post_process_time: How long the classical step after it lasts.
+        instance: To whom usage is charged, and whose plan counts; None for one without limits.
 
     Example:
         >>> from qiskit import QuantumCircuit
@@ -63,14 +62,13 @@ class Scenario:
         compile_time: Duration = 0.0,
         quantum_time: Duration = 1.0,
         post_process_time: Duration = 0.0,
+        instance: Instance | None = None,
     ) -> None:
         self.clock = ManualClock(autojump=autojump)
-        self.runtime = LocalRuntime(lanes=lanes, clock=self.clock, simulate=self._simulate)
+        super().__init__(lanes=lanes, clock=self.clock, instance=instance)
         durations = durations_of(compile_time, quantum_time, post_process_time)
         self._usual = SimulatedSteps(durations, samples=zero_samples)
         self._next: deque[SimulatedSteps] = deque()
-        self._special: dict[int, Callable[[JobRecord, SimulatedSteps], SimulatedSteps]] = {}
-        self._numbers = count(1)
         self._timer = self.clock.new_timer()
         self._stack = ExitStack()
 
@@ -107,57 +105,6 @@ class Scenario:
         durations = durations_of(compile_time, quantum_time, post_process_time)
         self._next.append(replace(self._usual, durations=durations))
 
-    # -- what goes wrong -------------------------------------------------------------------------
-
-    def job_fails(
-        self,
-        number: int,
-        *,
-        step: StepName = "execute",
-        error: BaseException | None = None,
-        code: int | None = None,
-    ) -> None:
-        """Let job ``number`` fail at the end of a step.
-
-        Args:
-            number: Of the job, counted from 1.
-            step: ``"compile"``, ``"execute"`` or ``"post_process"``.
-            error: What it fails with; by default a RuntimeError that says so.
-            code: The service's code for it, as in ``Error code 1234; ...``.
-        """
-        error = error or RuntimeError(f"the scenario lets job {number} fail")
-        self._special[number] = lambda _, steps: replace(
-            steps, fails_in=step, error=error, code=code
-        )
-
-    def worker_dies(self, number: int) -> None:
-        """Let the worker die that executes job ``number``; the system's fault, so not charged."""
-        error = WorkerDiedError(f"the worker died that executed job {number}")
-        self.job_fails(number, error=error)
-
-    def session_expires(self, *, before_job: int) -> None:
-        """Let the session of job ``before_job`` be over when that job is submitted.
-
-        What the job's ``run()`` raises is what it raises when a maximum TTL has run out.
-        """
-
-        def expire(job: JobRecord, steps: SimulatedSteps) -> SimulatedSteps:
-            if job.workload is not None:
-                self._expire(job.workload)
-            return steps
-
-        self._special[before_job] = expire
-
-    def _expire(self, workload: WorkloadRecord) -> None:
-        with workload.qpu.mutex:
-            core, started_at = workload.core, workload.core.started_at
-            if started_at is not None:
-                core.max_ttl_seconds = self.clock.now() - started_at
-            else:
-                core.closed_because = Timer.MAX_TTL.value
-        if started_at is None:  # its timer does not run yet, so nothing would come of a shorter one
-            self.runtime.executor.cancel_workload(workload)
-
     # -- who else is there -----------------------------------------------------------------------
 
     def tenant(self, name: str, backend: BackendV2, **instance: Any) -> Tenant:
@@ -188,9 +135,7 @@ class Scenario:
             lambda: maintain(self.runtime.qpu(backend), seconds_of(lasts)),
         )
 
-    def _simulate(self, job: JobRecord) -> SimulatedSteps:
+    def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
         if job.simulated is not None:  # another tenant's
             return job.simulated
-        steps = self._next.popleft() if self._next else self._usual
-        special = self._special.pop(next(self._numbers), None)
-        return steps if special is None else special(job, steps)
+        return self._fated(job, self._next.popleft() if self._next else self._usual)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import qiskit_ibm_runtime
+from qiskit_ibm_runtime import runtime_job_v2
 from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimator
 from qiskit_ibm_runtime.executor_sampler import Sampler as ClientSideSampler
 
@@ -15,6 +19,7 @@ import qiskit_modes
 from qiskit_modes.client import local_runtime
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 from qiskit_modes.scheduling import Instance
+from qiskit_modes.server import serve
 
 __all__ = ["DOORS", "Door"]
 
@@ -33,6 +38,9 @@ class Door:
     estimator: Any
     checks_circuits_itself: bool = True
     """Whether a circuit is looked at before it is sent; otherwise the service does it."""
+
+    real_timeouts: bool = False
+    """Whether ``result(timeout=...)`` counts real seconds, whatever clock the jobs go by."""
 
     @property
     def backend(self) -> Any:
@@ -85,9 +93,39 @@ def client_side(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Do
         )
 
 
+@contextmanager
+def http(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Door]:
+    instances = None if instance is None else [instance]
+    with (
+        serve(backends=BACKENDS, runtime=runtime, instances=instances) as server,
+        mock.patch.dict(os.environ, server.environment),
+        mock.patch.object(runtime_job_v2, "time", _QuickTime),
+    ):
+        yield Door(
+            "http",
+            qiskit_ibm_runtime.QiskitRuntimeService(),
+            qiskit_ibm_runtime.Session,
+            qiskit_ibm_runtime.Batch,
+            qiskit_ibm_runtime.SamplerV2,
+            qiskit_ibm_runtime.EstimatorV2,
+            real_timeouts=True,
+        )
+
+
+class _QuickTime:
+    """The client polls jobs of job mode as often as those of sessions, so that tests are quick."""
+
+    time = time.time
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        time.sleep(min(seconds, 0.1))
+
+
 DOORS: dict[str, Callable[[LocalRuntime, Instance | None], Opened]] = {
     "native": native,
     "client": client,
     "client-side": client_side,
+    "http": http,
 }
 """How to open each door to a runtime, for an instance or for the runtime's own."""

@@ -1,0 +1,143 @@
+"""``qiskit-modes run``: a program for the service, unchanged, on a private one."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from qiskit_modes.commands.arguments import add_service_arguments
+from qiskit_modes.commands.common import Commands
+
+if TYPE_CHECKING:
+    from qiskit_modes.server.tally import Row
+
+__all__ = ["add"]
+
+_NOT_FOUND = 127
+"""What shells report for a program that there is not."""
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "run",
+        help="run a program for the service, unchanged, on this machine",
+        description=(
+            "Start a private service, run a program that is written for IBM's service, and tell "
+            "what its workloads did. Nothing leaves this machine: accounts that the program writes "
+            "down or has saved are led to the private service, other connections are stopped."
+        ),
+        epilog="example: qiskit-modes run --qpu ibm_torino python my_vqe.py. Its options stand "
+        "before the program; the exit code is the program's.",
+    )
+    add_service_arguments(parser)
+    parser.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="and its arguments"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    command = [part for index, part in enumerate(parsed.program) if index or part != "--"]
+    if command and command[0].endswith(".py"):
+        command.insert(0, sys.executable)
+    if not command or shutil.which(command[0]) is None:
+        print(
+            f"qiskit-modes: error: there is no program {command[0]!r}"
+            if command
+            else "qiskit-modes: error: which program? For example: qiskit-modes run python my.py",
+            file=sys.stderr,
+        )
+        return _NOT_FOUND
+
+    from qiskit_modes.server.isolation import check_command, isolated
+    from qiskit_modes.server.serving import serve
+    from qiskit_modes.server.tally import Tally
+
+    check_command(command)
+    tally = Tally()
+    with serve(
+        backends=parsed.qpu,
+        plan=parsed.plan,
+        lanes=parsed.lanes,
+        seed=parsed.seed,
+        on_job=tally.job,
+    ) as server:
+        with isolated(server, _Refusals()) as environment:
+            code = _execute(command, environment)
+        rows = tally.rows(server.platform.runtime)
+    sys.stdout.flush()
+    print(_report(rows), file=sys.stderr)
+    return code
+
+
+class _Refusals:
+    """Says once of each machine that it was not connected with."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, host: str) -> None:
+        if host not in self._told:
+            self._told.add(host)
+            print(
+                f"qiskit-modes run: stopped a connection to {host}: nothing leaves this machine",
+                file=sys.stderr,
+            )
+
+
+def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    with (
+        subprocess.Popen(command, env=dict(environment)) as process,  # noqa: S603 - its purpose
+        _passing_on(process),
+    ):
+        while process.poll() is None:
+            # Ctrl-C reaches the program too, and what follows is its affair.
+            with suppress(KeyboardInterrupt):
+                process.wait()
+        code = process.returncode
+    return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
+
+
+@contextmanager
+def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass the request to end on to the program, while it runs."""
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(rows: list[Row]) -> str:
+    """Return what the workloads did, as a table of text."""
+    if not rows:
+        return "qiskit-modes run: the program submitted no jobs and opened no sessions"
+    head = ("mode", "workload", "jobs", "done", "QPU time", "session time", "usage")
+    lines = [
+        (
+            row.mode,
+            row.id,
+            str(row.jobs),
+            str(row.done),
+            f"{row.qpu_seconds:.3f} s",
+            "" if row.session_seconds is None else f"{row.session_seconds:.3f} s",
+            f"{row.usage_seconds:.3f} s",
+        )
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    table = [
+        "  ".join(
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in (head, *lines)
+    ]
+    return "\n".join(["qiskit-modes run: what ran on this machine, and on no other", *table])

@@ -1,0 +1,61 @@
+"""``qiskit-modes serve``: the service over HTTP, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import threading
+
+from qiskit_modes.commands.arguments import add_service_arguments
+from qiskit_modes.commands.common import Commands, whole
+
+__all__ = ["add"]
+
+_TOKEN = "QISKIT_MODES_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "serve",
+        help="answer the service's client over HTTP on this machine",
+        description=(
+            "Answer qiskit_ibm_runtime over HTTP on this machine, until Ctrl-C. Prints the "
+            "environment with which a plain QiskitRuntimeService() finds it; programs that write "
+            "their token or address down go elsewhere, use `qiskit-modes run` for those."
+        ),
+        epilog=f"example: qiskit-modes serve --qpu ibm_torino --plan premium. A token that clients "
+        f"need is read from the environment variable {_TOKEN}.",
+    )
+    add_service_arguments(parser)
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help=f"where to listen; for other machines set {_TOKEN} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=0, metavar="N", help="default: a free one"
+    )
+    parser.set_defaults(run=_serve)
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    from qiskit_modes.server.serving import serve
+
+    with serve(
+        backends=parsed.qpu,
+        plan=parsed.plan,
+        lanes=parsed.lanes,
+        seed=parsed.seed,
+        host=parsed.host,
+        port=parsed.port,
+        token=os.environ.get(_TOKEN),
+    ) as server:
+        print(f"# {server.url} answers until Ctrl-C; for the programs that are to use it:")
+        for name, value in server.environment.items():
+            print(f"export {name}={shlex.quote(value)}")
+        sys.stdout.flush()
+        threading.Event().wait()
+    return 0

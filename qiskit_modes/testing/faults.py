@@ -1,0 +1,98 @@
+"""Failures on demand: a job that fails, a worker that dies, a session that is over too early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from qiskit_modes.exceptions import WorkerDiedError
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.scheduling.workload import Timer
+
+__all__ = ["Faults"]
+
+
+class Faults:
+    """A runtime that executes jobs, but for those that are to fail: they fail at once.
+
+    Jobs are counted from 1, in the order in which they are submitted. `Scenario` can all of this
+    too, on a clock of its own.
+
+    Args:
+        **settings: Of the `LocalRuntime`.
+
+    Example:
+        >>> from qiskit_modes import LocalService
+        >>> faults = Faults()
+        >>> faults.job_fails(2)
+        >>> service = LocalService(runtime=faults.runtime)
+        >>> _ = faults.runtime.shut_down()
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._special: dict[
+            int, Callable[[JobRecord, SimulatedSteps | None], SimulatedSteps | None]
+        ] = {}
+        self._numbers = count(1)
+        self.runtime = LocalRuntime(simulate=self._simulate, **settings)
+
+    def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
+        return self._fated(job, None)
+
+    def _fated(self, job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
+        """Return what happens with a job whose steps would be ``steps``; None to execute it."""
+        special = self._special.pop(next(self._numbers), None)
+        return steps if special is None else special(job, steps)
+
+    def job_fails(
+        self,
+        number: int,
+        *,
+        step: StepName = "execute",
+        error: BaseException | None = None,
+        code: int | None = None,
+    ) -> None:
+        """Let job ``number`` fail at the end of a step.
+
+        Args:
+            number: Of the job, counted from 1.
+            step: ``"compile"``, ``"execute"`` or ``"post_process"``.
+            error: What it fails with; by default a RuntimeError that says so.
+            code: The service's code for it, as in ``Error code 1234; ...``.
+        """
+        error = error or RuntimeError(f"the scenario lets job {number} fail")
+        self._special[number] = lambda _, steps: replace(
+            steps or SimulatedSteps(), fails_in=step, error=error, code=code
+        )
+
+    def worker_dies(self, number: int) -> None:
+        """Let the worker die that executes job ``number``; the system's fault, so not charged."""
+        error = WorkerDiedError(f"the worker died that executed job {number}")
+        self.job_fails(number, error=error)
+
+    def session_expires(self, *, before_job: int) -> None:
+        """Let the session of job ``before_job`` be over when that job is submitted.
+
+        What the job's ``run()`` raises is what it raises when a maximum TTL has run out.
+        """
+
+        def expire(job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
+            if job.workload is not None:
+                self._expire(job.workload)
+            return steps
+
+        self._special[before_job] = expire
+
+    def _expire(self, workload: WorkloadRecord) -> None:
+        with workload.qpu.mutex:
+            core, started_at = workload.core, workload.core.started_at
+            if started_at is not None:
+                core.max_ttl_seconds = self.runtime.clock.now() - started_at
+            else:
+                core.closed_because = Timer.MAX_TTL.value
+        if started_at is None:  # its timer does not run yet, so nothing would come of a shorter one
+            self.runtime.executor.cancel_workload(workload)

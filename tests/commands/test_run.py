@@ -1,0 +1,135 @@
+"""``qiskit-modes run``: programs for the service, unchanged."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from qiskit_modes.cli import main
+from qiskit_modes.commands.run import _report
+from qiskit_modes.server.tally import _MOST_ROWS, Row, _shortened
+
+WORKFLOW = Path(__file__).parent.parent / "client" / "scripts" / "workflow.py"
+MAIN = "import sys; from qiskit_modes.cli import main; sys.exit(main())"
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd):
+    """Run the command in this process, where Qiskit is imported already."""
+
+    def run(*arguments):
+        code = main(["run", "--qpu", "ibm_manila", *map(str, arguments)])
+        return Done(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize("family", ["legacy", "client"])
+def test_a_program_for_the_service_unchanged(family, run):
+    done = run("--seed", 11, "python", WORKFLOW, family)
+    assert done.code == 0, done.err[-3000:]
+    told = json.loads(done.out)
+    assert (told["family"], told["session"][0]) == (family, "Closed")
+    rows = done.err.partition("what ran on this machine")[2].splitlines()[2:]
+    assert [row.split()[0] for row in rows] == ["job", "session", "batch", "all"]
+    number = r"(\d+\.\d{3}) s"
+    session = re.search(rf"session +\S+ +4 +4 +{number} +{number} +{number}", rows[1])
+    assert session, rows[1]
+    qpu, reserved, usage = map(float, session.groups())
+    assert 0 < qpu <= reserved == usage
+    assert abs(usage - told["session"][1]) < 0.01
+    assert re.search(rf"batch +\S+ +7 +6 +{number} +{number}", rows[2]), rows[2]
+    assert re.search(r"all +13 +12 ", rows[3]), rows[3]
+
+
+def test_the_exit_code_is_the_programs_and_options_of_it_are_its_own(run):
+    code = "import sys; print(sys.argv[1:]); sys.exit(3)"
+    done = run("--", sys.executable, "-c", code, "--qpu", "x", "--help")
+    assert (done.code, done.out) == (3, "['--qpu', 'x', '--help']\n")
+    assert "submitted no jobs and opened no sessions" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
+def test_a_program_that_a_signal_ends(run):
+    done = run(sys.executable, "-c", "import os; os.kill(os.getpid(), 15)")
+    assert done.code == 128 + signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_control_c_is_the_programs_affair():
+    # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
+    listening = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
+    code = (
+        "import signal, sys, threading\n"
+        "signal.signal(2, lambda *_: sys.exit(7))\n"
+        "print('ready', flush=True)\n"
+        "threading.Event().wait(60)"
+    )
+    command = [sys.executable, "-c", listening, "run", "--qpu", "ibm_manila"]
+    with subprocess.Popen(
+        [*command, sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout.readline() == b"ready\n"
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=60)
+    assert running.returncode == 7
+
+
+def test_a_connection_that_was_stopped_is_told(run):
+    code = (
+        "import urllib.request\n"
+        "try: urllib.request.urlopen('https://example.org', timeout=20)\n"
+        "except OSError as error: print(error)"
+    )
+    done = run(sys.executable, "-c", code)
+    assert "nothing leaves this machine" in done.out
+    assert "stopped a connection to example.org" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        ([], 127, "which program?"),
+        (["no-such-program"], 127, "there is no program 'no-such-program'"),
+        ([sys.executable, "-I", "my.py"], 2, "leave the option out"),
+        (["--qpu", "ibm_nowhere", sys.executable], 2, "ibm_nowhere"),
+    ],
+)
+def test_what_cannot_be_run(capsys, arguments, code, text):
+    assert main(["run", *arguments]) == code
+    assert text in capsys.readouterr().err
+
+
+def test_what_is_missing_is_told_with_what_to_do(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "qiskit_modes.server.serving", raising=False)
+    monkeypatch.delitem(sys.modules, "qiskit_modes.server.isolation", raising=False)
+    assert main(["run", sys.executable]) == 2
+    assert "pip install 'qiskit_modes[server]'" in capsys.readouterr().err
+
+
+def test_many_workloads_share_a_row():
+    rows = [Row("batch", str(n), 2, 1, 0.5, None, 0.5) for n in range(_MOST_ROWS + 3)]
+    shown = _shortened([], rows)
+    assert len(shown) == _MOST_ROWS + 2
+    assert (shown[-2].id, shown[-2].jobs) == ("3 of mode batch", 6)
+    assert shown[-1].jobs == 2 * len(rows)
+    assert len(set(map(len, _report(shown).splitlines()[1:]))) == 1, "columns are aligned"

@@ -1,0 +1,104 @@
+"""``qiskit-modes serve``: one service for several programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from qiskit_modes.cli import main
+
+_VARIABLES = 10
+
+SERVE = (
+    "import signal, sys; from qiskit_modes.cli import main\n"
+    # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "sys.exit(main())"
+)
+
+HOLDER = """
+import sys
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
+from qiskit import QuantumCircuit
+service = QiskitRuntimeService()
+circuit = QuantumCircuit(1, 1)
+circuit.measure(0, 0)
+with Session(service.backend("ibm_manila")) as session:
+    SamplerV2().run([circuit], shots=10).result()
+    print("holding", flush=True)
+    sys.stdin.readline()
+print(session.session_id, flush=True)
+"""
+
+OUTSIDER = """
+import json, sys
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2
+from qiskit import QuantumCircuit
+service = QiskitRuntimeService()
+circuit = QuantumCircuit(1, 1)
+circuit.measure(0, 0)
+job = SamplerV2(service.backend("ibm_manila")).run([circuit], shots=10)
+print(job.status(), flush=True)
+sys.stdin.readline()
+print(job.status(), flush=True)
+sys.stdin.readline()
+job.result()
+print(json.dumps(job.metrics()["timestamps"]), flush=True)
+"""
+
+
+def start(code, environment, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def say(process, text="\n"):
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
+    with start(SERVE, {}, "serve", "--qpu", "ibm_manila", "--seed", "3") as service:
+        assert "answers until Ctrl-C" in service.stdout.readline()
+        lines = [service.stdout.readline() for _ in range(_VARIABLES)]
+        words = [shlex.split(line) for line in lines]
+        assert {word[0] for word in words} == {"export"}
+        environment = dict(word[1].split("=", 1) for word in words)
+        assert environment["IAM_URL"].startswith("http://127.0.0.1:")
+        with start(HOLDER, environment) as holder:
+            assert holder.stdout.readline() == "holding\n"
+            with start(OUTSIDER, environment) as outsider:
+                assert outsider.stdout.readline() == "QUEUED\n"
+                say(outsider)
+                assert outsider.stdout.readline() == "QUEUED\n", "the session still holds the QPU"
+                say(holder)
+                assert holder.stdout.readline().strip(), "the session was closed"
+                say(outsider)
+                times = json.loads(outsider.stdout.readline())
+                assert times["created"] < times["running"]
+        service.send_signal(signal.SIGINT)
+        assert service.wait(30) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--qpu", "ibm_nowhere"], "No backend matches the name 'ibm_nowhere'"),
+        (["--host", "0.0.0.0"], "pass a token"),
+    ],
+)
+def test_what_cannot_be_served(capsys, arguments, text):
+    assert main(["serve", *arguments]) == 2
+    assert text in capsys.readouterr().err

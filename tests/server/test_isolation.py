@@ -1,0 +1,203 @@
+"""What keeps a program on this machine, each of the layers by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+from qiskit_ibm_runtime import QiskitRuntimeService
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.server.certificates import Authority
+from qiskit_modes.server.isolation import check_command, isolated
+
+ACCOUNTS = Path(__file__).parent / "scripts" / "accounts.py"
+
+
+@pytest.fixture
+def refused():
+    return []
+
+
+@pytest.fixture
+def environment(server, refused):
+    with isolated(server, refused.append) as environment:
+        yield environment
+
+
+def run(code, environment, *arguments):
+    return subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            *([code] if code.endswith(".py") else ["-c", code]),
+            *arguments,
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_every_way_to_name_an_account_is_served_here(environment, refused, tmp_path):
+    saved = tmp_path / "accounts.json"
+    done = run(str(ACCOUNTS), {**environment, "HOME": str(tmp_path)}, str(saved))
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert len(told["found"]) == 12
+    for way, (backends, instance) in told["found"].items():
+        assert backends == ["ibm_manila"], way
+        assert instance.startswith("crn:"), way
+    assert told["found"]["token and instance"][1].endswith(":5678::")
+    assert told["found"]["token and name of an instance"][1].endswith(":my-instance::")
+    assert len(told["stopped"]) == 1, "an address that belongs to nobody known is not reached"
+    assert set(refused) == {"192.0.2.1"}, "everything else was answered here"
+    # What a program saves is what it passed, for the day when it runs on the service.
+    assert json.loads(saved.read_text())["theirs"]["token"] == "secret"
+    assert json.loads(saved.read_text())["theirs"]["proxies"]
+
+
+def test_without_the_help_of_python_the_proxy_answers_for_ibm_cloud(
+    environment, refused, monkeypatch
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    service = QiskitRuntimeService(token="secret")
+    assert service.active_account()["url"] == "https://cloud.ibm.com"
+    assert [backend.name for backend in service.backends()] == ["ibm_manila"]
+    assert service._active_api_client._session.base_url == "https://quantum.cloud.ibm.com/api/v1"
+    iam = requests.post(
+        "https://iam.cloud.ibm.com/identity/token", data={"apikey": "x"}, timeout=20
+    )
+    assert iam.json()["token_type"] == "Bearer"
+    assert refused == []
+
+
+@pytest.mark.parametrize("address", ["https://example.org/", "http://example.org/"])
+def test_the_proxy_refuses_everything_else(environment, refused, monkeypatch, address):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if address.startswith("https"):
+        with pytest.raises(requests.ConnectionError, match="nothing leaves this machine"):
+            requests.get(address, timeout=20)
+    else:
+        answer = requests.get(address, timeout=20)
+        assert answer.status_code == 403
+        assert "nothing leaves this machine" in answer.reason
+    assert refused == ["example.org"]
+
+
+def test_names_that_only_look_like_ibm_cloud_are_refused(environment, refused, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for host in ("evilcloud.ibm.com.example.org", "notcloud.ibm.com", "cloud.ibm.com.evil"):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"https://{host}/", timeout=20)
+    assert len(refused) == 3
+
+
+GUARD = """
+import socket, sys
+def attempt(name, call):
+    try:
+        call()
+        print(name, "went through")
+    except PermissionError as error:
+        print(name, "stopped" if "nothing leaves this machine" in str(error) else error)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+attempt("connect", lambda: socket.create_connection(("192.0.2.1", 80), timeout=1))
+attempt("connect_ex", lambda: socket.socket().connect_ex(("192.0.2.1", 80)))
+attempt("lookup", lambda: socket.getaddrinfo("quantum.cloud.ibm.com", 443))
+attempt("gethostbyname", lambda: socket.gethostbyname("example.org"))
+attempt("sendto", lambda: udp.sendto(b"x", ("192.0.2.1", 53)))
+attempt("six", lambda: socket.socket(socket.AF_INET6).connect(("2001:db8::1", 80)))
+attempt("low", lambda: __import__("_socket").socket().connect(("192.0.2.1", 80)))
+listener = socket.create_server(("127.0.0.1", 0))
+attempt("here", lambda: socket.create_connection(listener.getsockname(), timeout=5))
+attempt("localhost", lambda: socket.getaddrinfo("localhost", 80))
+print("customized", getattr(sys, "customized", False))
+import subprocess
+subprocess.run([sys.executable, "-c", "import socket; socket.create_connection(('192.0.2.1', 80))"])
+"""
+
+
+def test_a_python_program_connects_with_this_machine_only(environment, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.customized = True\n")
+    path = f"{environment['PYTHONPATH']}{os.pathsep}{tmp_path}"
+    done = run(GUARD, {**environment, "PYTHONPATH": path})
+    assert done.stdout.splitlines() == [
+        "connect stopped",
+        "connect_ex stopped",
+        "lookup stopped",
+        "gethostbyname stopped",
+        "sendto stopped",
+        "six stopped",
+        "low stopped",
+        "here went through",
+        "localhost went through",
+        "customized True",
+    ]
+    assert "stopped a connection to quantum.cloud.ibm.com: nothing leaves" in done.stderr
+    assert "PermissionError" in done.stderr, "a program that it starts is kept here too"
+
+
+@pytest.mark.parametrize("option", ["-I", "-E", "-S", "-uI", "-Bs -E"])
+def test_a_python_that_would_not_listen_is_not_started(option):
+    with pytest.raises(InvalidInputError, match="leave the option out"):
+        check_command(["/usr/bin/python3", *option.split(), "my.py"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python my.py -I",
+        "python -u -m pytest -E",
+        "python -c I",
+        "python -WI x",
+        "pytest -I",
+        "python",
+    ],
+)
+def test_other_commands_are(command):
+    check_command(command.split())
+
+
+def test_the_authority_signs_for_ibm_cloud_only(tmp_path):
+    """Who trusts it is still not deceived about any other name."""
+    authority = Authority(tmp_path)
+    client = ssl.create_default_context(cafile=str(authority.certificate_file))
+
+    def shake_hands(host):
+        ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = authority.context(host).wrap_bio(ours, theirs, server_side=True)
+        visitor = client.wrap_bio(theirs, ours, server_hostname=host)
+        for _ in range(4):
+            for side in (visitor, server):
+                with suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+        return visitor.version()
+
+    assert shake_hands("eu-de.quantum.cloud.ibm.com").startswith("TLS")
+    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+        shake_hands("example.org")
+    assert [file.name for file in tmp_path.iterdir()] == ["authority.pem"], "no key is left"
+    assert b"PRIVATE" not in authority.certificate_file.read_bytes()
+
+
+def test_nothing_is_left_of_it(server):
+    before = set(threading.enumerate())
+    with isolated(server, print) as environment:
+        folder = Path(environment["SSL_CERT_FILE"]).parent
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
+    assert set(threading.enumerate()) <= before
