@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -30,6 +29,14 @@ __all__ = ["JobOptions", "Primitive"]
 
 class JobOptions(Protocol):
     """What the options of every primitive say about its jobs."""
+
+    @property
+    def private(self) -> bool:
+        """Whether inputs are hidden, and the result can be read once."""
+
+    @property
+    def log_level(self) -> int:
+        """From which level on its log has lines about its steps."""
 
     @property
     def job_tags(self) -> tuple[str, ...]:
@@ -139,7 +146,7 @@ class Primitive:
                 QiskitModesWarning,
                 stacklevel=3,
             )
-        log = JobLog(getattr(options, "log_level", logging.WARNING))
+        log = JobLog(options.log_level)
         record = JobRecord(
             id=str(uuid.uuid4()),
             qpu=resolution.runtime.qpu(resolution.backend),
@@ -151,11 +158,7 @@ class Primitive:
             primitive_id=self._primitive_id,
             inputs={**inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
-            private=(
-                self.request.private
-                if self.request is not None
-                else getattr(options, "private", False)
-            ),
+            private=(self.request.private if self.request is not None else options.private),
             log=log,
             request=self.request,
             usage_estimation_seconds=quick_estimate(options.rep_delay, executions),

@@ -6,15 +6,17 @@ called. An option that a user set acts or is refused by name; none is dropped in
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.option_rules import set_options
 from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.warn import unsupported_options
 
 __all__ = ["JOB_OPTIONS", "JobSettings", "coerce_model", "job_settings", "options_set", "whole"]
 
@@ -23,7 +25,9 @@ Model = TypeVar("Model", bound=BaseModel)
 JOB_OPTIONS = frozenset(
     {
         "environment.job_tags",
+        "environment.log_level",
         "environment.max_execution_time",
+        "environment.private",
         "execution.rep_delay",
         "max_execution_time",
     }
@@ -40,14 +44,6 @@ _REFUSED = {
     ),
     "execution.scheduler_timing": (_NO_HARDWARE, "Leave it unset or set it to False"),
     "execution.stretch_values": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "environment.log_level": (
-        "jobs run on this computer and write no log of their own",
-        "Leave it unset; this package logs through Python's logging",
-    ),
-    "environment.private": (
-        "nothing leaves this computer, and inputs stay readable on the job",
-        "Leave it unset or set it to False",
-    ),
     "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
     "experimental": ("experimental options of the service are not known here", "Leave it empty"),
 }
@@ -65,6 +61,12 @@ class JobSettings:
 
     rep_delay: float | None
     """``execution.rep_delay`` in seconds, for the estimate of usage; None for the usual one."""
+
+    private: bool
+    """``environment.private``: inputs are hidden, and the result can be read once."""
+
+    log_level: int
+    """``environment.log_level``, as a number of Python's logging."""
 
 
 def coerce_model(options: Any, model: type[Model]) -> Model:
@@ -119,8 +121,7 @@ def options_set(
         if path not in acting and path not in JOB_OPTIONS and not option.is_default:
             reason, remedy = reasons.get(path, ("it is not known here", "Leave it unset"))
             sentences.append(f"{path}={option.value!r} is not supported: {reason}. {remedy}.")
-    if sentences:
-        raise UnsupportedOptionError(" ".join(sentences))
+    unsupported_options(sentences, stacklevel=4)  # the line that called run()
     return set(chosen)
 
 
@@ -143,6 +144,8 @@ def job_settings(model: Any) -> dict[str, Any]:
         "job_tags": check_tags(model.environment.job_tags, "The option environment.job_tags"),
         "max_execution_time_seconds": limit,
         "rep_delay": delay,
+        "private": bool(model.environment.private),
+        "log_level": logging.getLevelNamesMapping()[model.environment.log_level],
     }
 
 

@@ -142,8 +142,6 @@ def test_what_was_submitted_is_not_changed_afterwards(ideal, timed, stage):
         ({"execution": {"init_qubits": False}}, "execution.init_qubits=False"),
         ({"execution": {"scheduler_timing": True}}, "execution.scheduler_timing=True"),
         ({"execution": {"stretch_values": True}}, "execution.stretch_values=True"),
-        ({"environment": {"private": True}}, "environment.private=True"),
-        ({"environment": {"log_level": "DEBUG"}}, "environment.log_level='DEBUG'"),
         ({"environment": {"image": "a/b:c"}}, "environment.image='a/b:c'"),
         ({"experimental": {"x": 1}}, "experimental={'x': 1}"),
     ],

@@ -104,7 +104,6 @@ def test_the_estimate_of_usage_is_that_of_the_experiment(manila, timed):
         ),
         ({"experimental": {"x": 1}}, "experimental={'x': 1}"),
         ({"execution": {"init_qubits": False}}, "execution.init_qubits=False"),
-        ({"environment": {"private": True}}, "environment.private=True"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused_by_name(manila, timed, options, name):
