@@ -130,8 +130,10 @@ def _options(submission: Submission) -> dict[str, Any]:
     if submission.tags:
         options["environment"] = {"job_tags": list(submission.tags)}
     simulator = options.get("simulator") or {}
-    if isinstance(simulator, Mapping) and simulator.get("seed_simulator") is None:
-        seed = submission.next_seed()
-        if seed is not None:
-            options["simulator"] = {**simulator, "seed_simulator": seed}
+    if not isinstance(simulator, Mapping):
+        return options
+    own = (simulator.get("seed_simulator"), options.get("seed_estimator"))
+    seed = submission.next_seed() if own == (None, None) else None
+    if seed is not None:
+        options["simulator"] = {**simulator, "seed_simulator": seed}
     return options

@@ -109,6 +109,37 @@ def test_an_option_that_cannot_be_honoured_is_named(api, bell):
     assert (caught.value.status, caught.value.code) == (400, Code.INVALID)
 
 
+@pytest.mark.parametrize(
+    ("sent", "level", "twirled"),
+    [
+        ({}, 1, False),
+        ({"resilience_level": 0}, 0, False),
+        ({"resilience_level": 2}, 2, True),
+        ({"options": {"twirling": {"enable_gates": True}}}, 1, True),
+    ],
+)
+def test_options_of_mitigation_act(api, bell, sent, level, twirled):
+    circuit = bell.remove_final_measurements(inplace=False)
+    params = estimator_params((circuit, "ZZIII"), **sent)
+    job_id = finished(api, "estimator", params, backend="ibm_manila")
+    metadata = json.loads(api.job_results(job_id), cls=RuntimeDecoder).metadata
+    assert metadata["resilience_level"] == level
+    assert metadata["twirling"]["enable_gates"] is twirled
+
+
+def test_the_services_seed_is_for_jobs_without_one(scenario, bell):
+    api = Platform(scenario.runtime, backends=["ibm_manila"], seed=7).api()
+    circuit = bell.remove_final_measurements(inplace=False)
+    seeds = []
+    for options in ({}, {}, {"seed_estimator": 3}, {"simulator": {"seed_simulator": 0}}):
+        params = estimator_params((circuit, "ZZIII"), options=options)
+        job_id = finished(api, "estimator", params, backend="ibm_manila")
+        result = json.loads(api.job_results(job_id), cls=RuntimeDecoder)
+        seeds.append(result.metadata["simulation"]["seed_simulator"])
+    assert seeds[2:] == [3, 0]
+    assert len(set(seeds)) == 4
+
+
 def test_a_job_that_is_cancelled(api, params, scenario):
     job_id = api.submit_job("sampler", params, backend="ibm_manila")["id"]
     api.cancel_job(job_id)
