@@ -93,7 +93,9 @@ def print_text(thing: object) -> int:
     from rich.console import Console
 
     make_output_robust()
-    Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty()).print(thing)
+    # Nobody's terminal is so wide, but files and pipes have no width: there nothing is folded.
+    width = None if sys.stdout.isatty() else 1000
+    Console(highlight=False, markup=False, width=width).print(thing, soft_wrap=width is not None)
     return 0
 
 

@@ -161,12 +161,7 @@ def compare_modes(
     if not isinstance(recording, Recording):
         recording = Recording.load(recording)
     jobs = compared_jobs(recording)
-    if not jobs:
-        raise InvalidInputError("the recording has no jobs; run some inside of record()")
-    if times not in ("estimated", "recorded"):
-        raise InvalidInputError(f'times must be "estimated" or "recorded", not {times!r}')
-    if seeds < 1:
-        raise InvalidInputError(f"seeds must be at least 1, not {seeds}")
+    _check(jobs, times, seeds)
     steps = as_estimated(
         recording,
         estimated_qpu=times == "estimated",
@@ -193,6 +188,15 @@ def compare_modes(
         dependent,
         replays,
     )
+
+
+def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:
+    if not jobs:
+        raise InvalidInputError("the recording has no jobs; run some inside of record()")
+    if times not in ("estimated", "recorded"):
+        raise InvalidInputError(f'times must be "estimated" or "recorded", not {times!r}')
+    if seeds < 1:
+        raise InvalidInputError(f"seeds must be at least 1, not {seeds}")
 
 
 def _replay(

@@ -151,11 +151,7 @@ def estimate_usage(
     name = _mode_name(mode)
     inputs = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
     circuits, assumptions = _circuits(inputs.steps.executions(), backend, inputs.rep_delay)
-    many = "circuits are executed" if len(circuits) > 1 else "circuit is executed"
-    assumptions.append(
-        f"{len(circuits)} {many}, as the {inputs.primitive} prepares them here: measurement bases, "
-        "randomisations, noise factors and calibrations are counted."
-    )
+    assumptions.append(_what_is_counted(len(circuits), inputs.primitive))
     job_seconds = OVERHEAD_SECONDS + sum(each.seconds for each in circuits)
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
@@ -169,6 +165,14 @@ def estimate_usage(
         overhead_seconds=OVERHEAD_SECONDS,
         circuits=tuple(circuits),
         assumptions=(*assumptions, *more),
+    )
+
+
+def _what_is_counted(circuits: int, primitive: str) -> str:
+    many = "circuits are executed" if circuits > 1 else "circuit is executed"
+    return (
+        f"{circuits} {many}, as the {primitive} prepares them here: measurement bases, "
+        "randomisations, noise factors and calibrations are counted."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,16 +124,17 @@ def make_timeline(
     lane_of = _rows([(j.running_at, _end(j, now)) for j in jobs if j.running_at is not None])
     waits = [(job.submitted_at, _queued_until(job, now)) for job in jobs]
     row_of = _rows([wait for wait in waits if wait[1] > wait[0]])
+    shown = {job.workload for job in jobs if job.workload is not None}
     places: Counter[str] = Counter()
     bars = []
     for job in jobs:
-        owner = _owner(recording, job)
+        owner = _owner(recording, job, shown)
         places[owner] += 1
         bars.append(_bar(recording, job, owner, places[owner], now, lane_of, row_of))
     reservations = [
-        Reservation(each, _owner_of_workload(recording, each), a, now if b is None else b)
+        Reservation(each, _owner_of_workload(recording, each, shown), a, now if b is None else b)
         for each in recording.workloads
-        if each.qpu == qpu and each.mode == "session"
+        if each.number in shown and each.mode == "session"
         for a, b in each.windows
     ]
     return Timeline(
@@ -214,28 +215,27 @@ def _bar(
     )
 
 
-def _owner(recording: Recording, job: RecordedJob) -> str:
+def _owner(recording: Recording, job: RecordedJob, shown: Collection[int]) -> str:
     if job.instance != recording.main_instance():
         return job.instance
     if job.workload is None:
         return "job mode"
-    return _owner_of_workload(recording, recording.workload(job.workload))
+    return _owner_of_workload(recording, recording.workload(job.workload), shown)
 
 
-def _owner_of_workload(recording: Recording, workload: RecordedWorkload) -> str:
-    """Name a session or batch by its mode, and by a number where there are several."""
+def _owner_of_workload(
+    recording: Recording, workload: RecordedWorkload, shown: Collection[int]
+) -> str:
+    """Name a session or batch by its mode, and by a number where several are shown."""
     if workload.instance != recording.main_instance():
         return workload.instance
     like = [
-        each
+        each.number
         for each in recording.workloads
-        if (each.mode, each.instance) == (workload.mode, workload.instance)
+        if each.number in shown and (each.mode, each.instance) == (workload.mode, workload.instance)
     ]
-    return (
-        f"{workload.mode.value} {like.index(workload) + 1}"
-        if len(like) > 1
-        else str(workload.mode.value)
-    )
+    number = f" {like.index(workload.number) + 1}" if len(like) > 1 else ""
+    return f"{workload.mode.value}{number}"
 
 
 _STEPS: dict[str, Step] = {

@@ -89,7 +89,10 @@ class InstanceApi(InstanceView):
         Raises:
             ApiError: 404 if there is none of this id.
         """
-        return job_json(self._job(job_id), self._runtime.clock, exclude_params=exclude_params)
+        job = self._job(job_id)
+        if job.core.outcome is not None:
+            self._runtime.tell_seen(job)
+        return job_json(job, self._runtime.clock, exclude_params=exclude_params)
 
     def jobs(
         self,

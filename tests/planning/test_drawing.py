@@ -272,3 +272,14 @@ def test_colours_are_told_apart():
     assert len(set(colours.values())) == 3
     assert tint("#000000", 0) == "#ffffff"
     assert tint("#123456", 1) == "#123456"
+
+
+def test_a_session_is_numbered_only_beside_another_one(scenario, backend, circuit):
+    sessions = []
+    for _ in range(2):
+        with Session(backend) as session:
+            SamplerV2().run([circuit]).result()
+        sessions.append(session)
+        scenario.clock.advance("1h")
+    assert "One job in a session" in sessions[1].draw().layout.title.text
+    assert "One job in session 1 and one in session 2" in LocalService().draw().layout.title.text

@@ -201,7 +201,7 @@ def test_jobs_beside_a_session_stay_what_they_are(backend, circuit):
         tenant = scenario.tenant("somebody", backend)
         tenant.session(at=0).job(at=0)
         with record() as recorder:
-            for at in (1, 2, 3):
+            for at in (1, 2, 3, 4, 5, 6, 7):
                 tenant.job(at=at)
             with Session(backend):
                 inside = [SamplerV2().run([circuit]) for _ in range(3)]
