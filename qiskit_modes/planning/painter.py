@@ -21,6 +21,8 @@ _QPU_HEIGHT = 1.6
 """Of the QPU's row, in lanes."""
 _MOST_WAITING = 8
 """Rows of waiting jobs that are drawn; more are laid over the last one."""
+_NARROW = 0.005
+"""Part of the picture's width, about four pixels, below which a line around a bar hides it."""
 _LABEL_PIXELS = 7.2
 """Width of a character of a label."""
 
@@ -161,8 +163,10 @@ class Painter:
                 start, end = bar.on_qpu
                 words = f"{bar.label} of {bar.owner}: has the QPU for {duration(end - start)}"
                 rows.append((start, end, self._qpu_y, _QPU_HEIGHT * 0.8, words))
-        # Neighbours of one colour are told apart by a line, unless there are too many of them.
-        line = {"width": 1 if len(self._timeline.jobs) < 60 else 0, "color": PAPER}
+        # Neighbours of one colour are told apart by a line, unless it would cover the narrowest.
+        narrowest = min((end - start for start, end, *_ in rows), default=0.0)
+        wide = narrowest > _NARROW * (self._timeline.end - self._timeline.start)
+        line = {"width": 1 if wide else 0, "color": PAPER}
         return self._trace(rows, colour, marker={"color": colour, "line": line})
 
     def _calibrations(self) -> dict[str, Any]:

@@ -85,6 +85,19 @@ def test_a_session_and_all_around_it(session):
     assert timeline.waiting_rows == 2
 
 
+@pytest.mark.parametrize(("seconds", "line"), [(3.0, 1), (0.01, 0)])
+def test_a_line_around_bars_never_hides_them(scenario, backend, circuit, seconds, line):
+    scenario.jobs_last(compile_time=6, quantum_time=seconds)
+    for _ in range(2):
+        SamplerV2(backend).run([circuit]).result()
+    on_qpu = [
+        trace
+        for trace in LocalService().draw().data
+        if any("has the QPU" in words for words in trace.hovertext)
+    ]
+    assert [trace.marker.line.width for trace in on_qpu] == [line]
+
+
 def test_lanes_are_never_shared(scenario, backend, circuit):
     with record() as recorder:
         with Batch(backend):
