@@ -15,6 +15,18 @@ from tests.contract.doors import DOORS, Door
 
 
 @pytest.fixture(scope="session")
+def pair() -> QuantumCircuit:
+    """A Bell pair for Manila that is not measured, on its first two qubits."""
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    manager = generate_preset_pass_manager(
+        1, FakeManilaV2(), initial_layout=[0, 1], seed_transpiler=1
+    )
+    return manager.run(circuit)
+
+
+@pytest.fixture(scope="session")
 def bell() -> QuantumCircuit:
     """A Bell pair for Manila."""
     circuit = QuantumCircuit(2)

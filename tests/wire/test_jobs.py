@@ -84,9 +84,8 @@ def test_the_parameters_may_be_read_already(api, params):
     assert finished(api, "sampler", json.loads(params), backend="ibm_manila")
 
 
-def test_an_estimator(api, bell):
-    circuit = bell.remove_final_measurements(inplace=False)
-    params = estimator_params((circuit, ["ZZIII", {"XXIII": 0.5}]))
+def test_an_estimator(api, pair):
+    params = estimator_params((pair, ["IIIZZ", {"IIIXX": 0.5}]))
     job_id = finished(api, "estimator", params, backend="ibm_manila")
     result = json.loads(api.job_results(job_id), cls=RuntimeDecoder)
     assert result[0].data.evs.shape == (2,)
@@ -118,21 +117,19 @@ def test_an_option_that_cannot_be_honoured_is_named(api, bell):
         ({"options": {"twirling": {"enable_gates": True}}}, 1, True),
     ],
 )
-def test_options_of_mitigation_act(api, bell, sent, level, twirled):
-    circuit = bell.remove_final_measurements(inplace=False)
-    params = estimator_params((circuit, "ZZIII"), **sent)
+def test_options_of_mitigation_act(api, pair, sent, level, twirled):
+    params = estimator_params((pair, "IIIZZ"), **sent)
     job_id = finished(api, "estimator", params, backend="ibm_manila")
     metadata = json.loads(api.job_results(job_id), cls=RuntimeDecoder).metadata
     assert metadata["resilience_level"] == level
     assert metadata["twirling"]["enable_gates"] is twirled
 
 
-def test_the_services_seed_is_for_jobs_without_one(scenario, bell):
+def test_the_services_seed_is_for_jobs_without_one(scenario, pair):
     api = Platform(scenario.runtime, backends=["ibm_manila"], seed=7).api()
-    circuit = bell.remove_final_measurements(inplace=False)
     seeds = []
     for options in ({}, {}, {"seed_estimator": 3}, {"simulator": {"seed_simulator": 0}}):
-        params = estimator_params((circuit, "ZZIII"), options=options)
+        params = estimator_params((pair, "IIIZZ"), options=options)
         job_id = finished(api, "estimator", params, backend="ibm_manila")
         result = json.loads(api.job_results(job_id), cls=RuntimeDecoder)
         seeds.append(result.metadata["simulation"]["seed_simulator"])
