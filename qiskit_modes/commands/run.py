@@ -69,6 +69,7 @@ def _run(parsed: argparse.Namespace) -> int:
         seed=parsed.seed,
         on_job=tally.job,
     ) as server:
+        server.warm_up()
         with isolated(server, _Refusals()) as environment:
             code = _execute(command, environment)
         rows = tally.rows(server.platform.runtime)

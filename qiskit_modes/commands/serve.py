@@ -53,6 +53,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         port=parsed.port,
         token=os.environ.get(_TOKEN),
     ) as server:
+        server.warm_up()
         print(f"# {server.url} answers until Ctrl-C; for the programs that are to use it:")
         for name, value in server.environment.items():
             print(f"export {name}={shlex.quote(value)}")

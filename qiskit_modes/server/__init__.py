@@ -14,6 +14,7 @@
 ``site``         what all requests are answered from: the platform, the tokens, who asks
 ``guard``        looks at requests before anything else does
 ``patience``     lets who asks about a new job wait for it
+``inspection``   tries strangers' circuits out in another process
 ``isolation``    runs a program so that all of its traffic ends here
 ===============  ==================================================================================
 

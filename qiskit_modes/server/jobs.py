@@ -34,6 +34,7 @@ async def submit(asker: Asker, request: Request) -> Response:
             raise ApiError(
                 400, Code.INVALID, "start_session is not supported; use a Session or a Batch"
             )
+        asker.site.inspector.check(asked.params)
         answer = api.submit_job(
             asked.program_id,
             asked.params,

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -61,6 +61,11 @@ class Server:
     def platform(self) -> Platform:
         """What it offers."""
         return self.site.platform
+
+    def warm_up(self) -> None:
+        """Start the processes that the first job needs, without waiting for them."""
+        self.site.inspector.warm_up()
+        self.platform.runtime.warm_up()
 
     @property
     def url(self) -> str:
@@ -168,7 +173,7 @@ def serve(
     ):
         site = Site(platform, Tokens(token), on_job)
         app = make_application(site, most_bytes=most_bytes, check_host=local)
-        with _running(app, listener):
+        with closing(site.inspector), _running(app, listener):
             yield Server(host, listener.getsockname()[1], token, site)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import Depends, Request, Response
 
+from qiskit_modes.server.inspection import Inspector
 from qiskit_modes.server.patience import Patience
 from qiskit_modes.server.tokens import Tokens
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
@@ -48,6 +49,7 @@ class Site:
         self.tokens = tokens
         self.on_job = on_job
         self.patience = Patience()
+        self.inspector = Inspector()
 
     @property
     def platform(self) -> Platform:

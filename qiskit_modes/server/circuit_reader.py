@@ -1,0 +1,53 @@
+"""Reads circuits in a process of its own, with little memory: the program that `Inspector` starts.
+
+Reads from standard input, for each text of circuits its length in eight bytes and then the text;
+writes a byte for each: 1 if Qiskit can read it, 0 if not.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from contextlib import suppress
+from typing import BinaryIO
+
+__all__ = ["answer"]
+
+_MOST_BYTES = 2 * 2**30
+"""Memory beyond what Qiskit takes after it was imported."""
+
+
+def answer(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer until there are no more requests."""
+    from qiskit import qpy
+
+    _limit_memory()
+    warnings.simplefilter("ignore")
+    while len(head := requests.read(8)) == 8:
+        data = requests.read(int.from_bytes(head, "big"))
+        try:
+            qpy.load(io.BytesIO(data))
+            readable = True
+        except KeyboardInterrupt:
+            return
+        except BaseException:  # a panic of Qiskit's own reader is no Exception
+            readable = False
+        answers.write(bytes([readable]))
+        answers.flush()
+
+
+def _limit_memory() -> None:
+    """Let the system refuse more memory, where it can; else the time limit has to do."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+        from pathlib import Path
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + _MOST_BYTES
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+if __name__ == "__main__":
+    answer(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,145 @@
+"""Trying strangers' circuits out in another process, before they are read in this one.
+
+Qiskit trusts the circuits that it reads: some bytes make it take all the memory that there is, or
+end its process. That process is one that nobody misses.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
+from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version
+
+__all__ = ["Inspector"]
+
+_SECONDS = 30.0
+"""Longest time that reading may take, the start of the process included. Ten thousand gates take
+10 ms."""
+
+_MOST_KNOWN = 10_000
+"""Circuits that are known to be readable, by their digests of 32 bytes."""
+
+_PACKED = ("QuantumCircuit", "Instruction")
+
+
+class Inspector:
+    """Knows which circuits can be read. May be used from any thread; one waits for another."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        """Guards what follows; held while a circuit is tried out."""
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Check that the circuits in the parameters of a program can be read.
+
+        Args:
+            params: As a plain JSON decoder made them.
+
+        Raises:
+            ApiError: 400 if one cannot, or takes too much time or memory.
+        """
+        for packed in _packed_circuits(params):
+            data = _unpacked(packed)
+            digest = hashlib.sha256(data).digest()
+            with self._mutex:
+                if digest not in self._known:
+                    check_qpy_version(data)
+                    self._try(data)
+                    self._known[digest] = None
+                    if len(self._known) > _MOST_KNOWN:
+                        self._known.popitem(last=False)
+
+    def warm_up(self) -> None:
+        """Start the process, without waiting for it."""
+        with self._mutex:
+            self._started()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._mutex:
+            self._end()
+
+    def _try(self, data: bytes) -> None:
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(_SECONDS, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(len(data).to_bytes(8, "big") + data)
+            process.stdin.flush()
+            answer = process.stdout.read(1)
+        except OSError:  # it has ended before it had read everything
+            answer = b""
+        finally:
+            timer.cancel()
+            timer.join()
+        if answer == b"":
+            self._end()
+            raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
+        if answer == b"\0":
+            raise _unreadable("Qiskit cannot read them")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "qiskit_modes.server.circuit_reader"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _packed_circuits(tree: Any) -> Iterator[str]:
+    """Yield what circuits are packed in; without recursion: the nesting is a stranger's."""
+    waiting = [tree]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            if each.get("__type__") in _PACKED and isinstance(each.get("__value__"), str):
+                yield each["__value__"]
+            if isinstance(each.get("b64_data"), str):
+                yield each["b64_data"]
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+
+
+def _unpacked(packed: str) -> bytes:
+    """Return circuits as Qiskit reads them; older requests do not compress them."""
+    try:
+        data = base64.b64decode(packed)
+    except ValueError as error:
+        raise _unreadable(f"they are not base64: {error}") from error
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(data, MOST_INFLATED_BYTES + 1)
+    except zlib.error:
+        return data
+    if len(inflated) > MOST_INFLATED_BYTES:
+        raise _unreadable(f"inflated, they are more than {MOST_INFLATED_BYTES // 2**20} MiB")
+    return inflated
+
+
+def _unreadable(why: str) -> ApiError:
+    return ApiError(400, Code.INVALID, f"The circuits cannot be read: {why}")
