@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import copy
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
@@ -95,10 +96,12 @@ def switches_of(final: SamplerOptions | EstimatorOptions) -> dict[str, bool]:
 
 
 def copied(options: Model) -> Model:
-    """Return a copy whose groups are copies too; what is no group, like noise, is shared."""
-    groups = {
-        name: copied(value)
-        for name in type(options).model_fields
-        if isinstance(value := getattr(options, name), BaseModel)
-    }
-    return options.model_copy(update=groups)
+    """Return a copy whose groups, lists and dictionaries are copies; noise in them is shared."""
+    own: dict[str, Any] = {}
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if isinstance(value, BaseModel):
+            own[name] = copied(value)
+        elif isinstance(value, list | dict):
+            own[name] = copy.copy(value)
+    return options.model_copy(update=own)

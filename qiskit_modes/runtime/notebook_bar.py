@@ -54,11 +54,12 @@ _bar = NotebookBar()
 
 def _html(outlook: Outlook, seconds: float) -> str:
     parts = [f"<b>{escape(outlook.subject)}</b>"]
-    if outlook.total is None:
-        parts += [f"· {outlook.done} jobs done"] if outlook.done else []
-    elif outlook.total > 1:
-        bar = f'<progress value="{outlook.done}" max="{outlook.total}"></progress>'
-        parts.append(f"{bar} {outlook.done}/{outlook.total} jobs done")
+    if outlook.total is not None and outlook.total > 1:
+        parts.append(f'<progress value="{outlook.done}" max="{outlook.total}"></progress>')
+    elif outlook.count:
+        parts.append("·")
+    if outlook.count:
+        parts.append(outlook.count)
     parts.append(f"· QPU: {escape(outlook.holder)}")
     if outlook.limit is not None:
         parts.append(f"· {escape(outlook.limit.what)} in {clock_face(outlook.limit.seconds)}")

@@ -41,6 +41,13 @@ class Outlook:
     limit: Limit | None
     """Of everything that ends by itself and matters here, what ends first."""
 
+    @property
+    def count(self) -> str:
+        """How many jobs are done, in words; empty where there is nothing to count."""
+        if self.total is None:
+            return f"{self.done} job{'s' * (self.done != 1)} done" if self.done else ""
+        return f"{self.done}/{self.total} jobs done" if self.total > 1 else ""
+
 
 def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
     """Return how it stands for ``job``.

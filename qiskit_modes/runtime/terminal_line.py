@@ -149,13 +149,12 @@ class _Guard:
 def _sentence(outlook: Outlook, seconds: float, *, ascii_only: bool) -> Text:
     separator = " | " if ascii_only else " · "
     text = Text(no_wrap=True).append(outlook.subject, "bold")
-    if outlook.total is None:
-        text.append(f" {outlook.done} jobs done" if outlook.done else "")
-    elif outlook.total > 1:
+    if outlook.total is not None and outlook.total > 1:
         full, empty = ("#", ".") if ascii_only else ("━", "─")
         marks = _BAR * outlook.done // outlook.total
         text.append(" ").append(full * marks, "green").append(empty * (_BAR - marks), "dim")
-        text.append(f" {outlook.done}/{outlook.total} jobs done")
+    if outlook.count:
+        text.append(f" {outlook.count}")
     text.append(f"{separator}QPU: {outlook.holder}")
     if outlook.limit is not None:
         text.append(f"{separator}{outlook.limit.what} in {clock_face(outlook.limit.seconds)}")

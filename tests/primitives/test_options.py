@@ -221,3 +221,11 @@ def test_set_options_are_found_however_they_were_set():
         "resilience.zne.amplifier": "pea",
         "environment.job_tags": ["t"],
     }
+
+
+def test_lists_of_an_estimators_options_are_copied_too():
+    options = EstimatorOptions(resilience_level=2)
+    options.resilience.zne.noise_factors = [1.0, 2.0]
+    resolved = resolve_estimator_options(options)
+    options.resilience.zne.noise_factors.append(3.0)
+    assert resolved.resilience.zne.noise_factors == [1.0, 2.0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qiskit_modes.runtime.outlook import Limit, take_outlook
+from qiskit_modes.runtime.outlook import Limit, Outlook, take_outlook
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Ledger, Mode
@@ -66,6 +66,14 @@ def test_an_open_session_with_one_job_at_a_time_has_no_total(qpu):
     assert seen.limit == Limit(599.0, "the session ends")
     happen(qpu, WorkloadClosed("s-1"), at=3.0)
     assert outlook(qpu, job(qpu, "j1-1", "s-1"), 3.0).total == 1
+
+
+def test_jobs_are_counted_in_words():
+    def words(done, total):
+        return Outlook("", done, total, "", None).count
+
+    assert [words(0, None), words(1, None), words(2, None)] == ["", "1 job done", "2 jobs done"]
+    assert [words(0, 1), words(0, 2), words(1, 2)] == ["", "0/2 jobs done", "1/2 jobs done"]
 
 
 def test_job_mode_counts_what_the_user_has_waited_for(qpu):
