@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from qiskit_modes.server.certificates import Authority
 from qiskit_modes.server.guard import is_ibm_cloud
+from qiskit_modes.server.listener import listening
 
 __all__ = ["tunnel_to"]
 
@@ -33,7 +34,7 @@ def tunnel_to(port: int, authority: Authority, refused: Callable[[str], None]) -
     Yields:
         The address of the proxy.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening("127.0.0.1", 0) as listener:
         loop = asyncio.new_event_loop()
         end = asyncio.Event()
         proxy = _Proxy(port, authority, refused)
