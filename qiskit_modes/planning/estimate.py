@@ -129,9 +129,8 @@ def estimate_usage(
         shots: As of a sampler's ``run()``.
         precision: As of an estimator's ``run()``.
         jobs: How many such jobs there are, one after another, such as an optimizer's iterations.
-        classical_time: How long the service compiles and post-processes each job, in seconds or as
-            text such as ``"1m 30s"``. It matters in a session only.
-        thinking_time: What passes between a result and the next submission.
+        classical_time: How long each job is compiled and post-processed, for sessions.
+        thinking_time: From a result to the next submission, in seconds or as text, ``"1m 30s"``.
 
     Raises:
         InvalidInputError: If the primitive could not run this; see there.
