@@ -145,11 +145,10 @@ def compare_modes(
             the recorded one.
         traffic: Who else uses the QPU: ``"none"``, ``"light"``, ``"heavy"`` (30 and 90 % of its
             time), a number of jobs an hour, or a `Traffic`.
-        times: Whether jobs have the QPU as long as hardware would take by the published formula, or
-            as long as in the recording.
+        times: Whether jobs have the QPU as long as hardware's estimate, or the recording, says.
         compile_time: How long each job is compiled, in seconds or as text; None for as recorded.
         post_process_time: The same for the step after the QPU.
-        price_per_minute: What a charged minute costs, in any currency; None for no price.
+        price_per_minute: What a charged minute costs; None for no price.
         seeds: How many replays with different traffic; without traffic one is enough.
 
     Raises:
@@ -177,14 +176,9 @@ def compare_modes(
             else ModeOutcome.of(mode, runs, price_per_minute)
         )
     dependent = sum(bool(job.after_ends) for job in jobs)
-    return Comparison(
-        tuple(outcomes),
-        recommend(outcomes, jobs=len(jobs), dependent=dependent),
-        tuple(_assumptions(jobs, who, others, times, compile_time)),
-        len(jobs),
-        dependent,
-        replays,
-    )
+    advice = recommend(outcomes, jobs=len(jobs), dependent=dependent)
+    assumptions = tuple(_assumptions(jobs, who, others, times, compile_time))
+    return Comparison(tuple(outcomes), advice, assumptions, len(jobs), dependent, replays)
 
 
 def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:

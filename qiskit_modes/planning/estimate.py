@@ -145,8 +145,6 @@ def estimate_usage(
         >>> round(estimate.seconds, 2), round(estimate.quick_seconds, 2)
         (4.03, 4.8)
     """
-    if jobs < 1:
-        raise InvalidInputError(f"jobs must be at least 1, not {jobs}")
     name = _mode_name(mode)
     inputs = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
     circuits, assumptions = _circuits(inputs.steps.executions(), backend, inputs.rep_delay)
@@ -264,6 +262,8 @@ def _modes(
     job_seconds: float, jobs: int, classical: float, thinking: float
 ) -> tuple[dict[str, float], list[str]]:
     """Return the usage of several equal jobs in each mode, and what was assumed."""
+    if jobs < 1:
+        raise InvalidInputError(f"jobs must be at least 1, not {jobs}")
     idle = Plan().session_interactive_ttl_seconds
     together = jobs * job_seconds
     session = together + jobs * classical + (jobs - 1) * min(thinking, idle)
