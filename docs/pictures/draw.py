@@ -1,4 +1,5 @@
-"""Draw the pictures of the three modes: ``python docs/pictures/draw.py``. Needs Chrome."""
+"""Draw the pictures of the three modes: ``python docs/pictures/draw.py``. Needs Chrome or
+Chromium."""
 
 import logging
 from pathlib import Path
@@ -67,7 +68,7 @@ def main():
             with record() as recorder:
                 play(scenario, backend, circuit)
             recording = recorder.recording()
-        draw_timeline(recording, title=TITLES[mode], save=HERE / f"{mode}.png")
+        draw_timeline(recording, title=TITLES[mode], save=HERE / f"{mode}.svg")
 
 
 if __name__ == "__main__":
