@@ -1,5 +1,4 @@
-"""Draw the pictures of the three modes: ``python docs/pictures/draw.py``. Needs Chrome or
-Chromium."""
+"""Draw the pictures of the three modes: ``python docs/pictures/draw.py``. Needs Chrome."""
 
 import logging
 from pathlib import Path
