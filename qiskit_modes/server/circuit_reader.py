@@ -1,7 +1,7 @@
 """Reads circuits in a process of its own, with little memory: the program that `Inspector` starts.
 
 Reads from standard input, for each text of circuits its length in eight bytes and then the text;
-writes a byte for each: 1 if Qiskit can read it, 0 if not.
+writes a byte for each: 1 if Qiskit can read it, 0 if not; and a 1 when it is ready for the first.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def answer(requests: BinaryIO, answers: BinaryIO) -> None:
 
     _limit_memory()
     warnings.simplefilter("ignore")
+    _say(answers, True)
     while len(head := requests.read(8)) == 8:
         data = requests.read(int.from_bytes(head, "big"))
         try:
@@ -33,8 +34,12 @@ def answer(requests: BinaryIO, answers: BinaryIO) -> None:
             return
         except BaseException:  # a panic of Qiskit's own reader is no Exception
             readable = False
-        answers.write(bytes([readable]))
-        answers.flush()
+        _say(answers, readable)
+
+
+def _say(answers: BinaryIO, yes: bool) -> None:
+    answers.write(bytes([yes]))
+    answers.flush()
 
 
 def _limit_memory() -> None:

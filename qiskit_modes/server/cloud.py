@@ -19,7 +19,11 @@ catalog = APIRouter(tags=["cloud"])
 _PLAN = "plan-"
 """With what the ids of plans begin, so that they are found among the other paths."""
 
-_FORM = {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}
+_FORM = {
+    "application/x-www-form-urlencoded": {
+        "schema": {"type": "object", "properties": {"apikey": {"type": "string"}}}
+    }
+}
 
 
 @router.post("/identity/token", openapi_extra={"requestBody": {"required": True, "content": _FORM}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 import subprocess
 import sys
 import threading
@@ -22,9 +23,12 @@ from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version
 
 __all__ = ["Inspector"]
 
-_SECONDS = 30.0
-"""Longest time that reading may take, the start of the process included. Ten thousand gates take
-10 ms."""
+_START_SECONDS = 60.0
+"""Longest time that the process may need to import Qiskit; usually one or two."""
+
+_SECONDS = 10.0
+_SECONDS_PER_MIB = 1.0
+"""Longest time that reading may take. A circuit of 6,500 gates has 0.4 MiB and takes 10 ms."""
 
 _MOST_KNOWN = 10_000
 """Circuits that are known to be readable, by their digests of 32 bytes."""
@@ -40,6 +44,8 @@ class Inspector:
         """Guards what follows; held while a circuit is tried out."""
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
+        """Whether the process has said that it has begun."""
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Check that the circuits in the parameters of a program can be read.
@@ -55,7 +61,6 @@ class Inspector:
             digest = hashlib.sha256(data).digest()
             with self._mutex:
                 if digest not in self._known:
-                    check_qpy_version(data)
                     self._try(data)
                     self._known[digest] = None
                     if len(self._known) > _MOST_KNOWN:
@@ -72,20 +77,15 @@ class Inspector:
             self._end()
 
     def _try(self, data: bytes) -> None:
-        process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        timer = threading.Timer(_SECONDS, process.kill)
-        timer.start()
         try:
-            process.stdin.write(len(data).to_bytes(8, "big") + data)
-            process.stdin.flush()
-            answer = process.stdout.read(1)
-        except OSError:  # it has ended before it had read everything
-            answer = b""
-        finally:
-            timer.cancel()
-            timer.join()
+            check_qpy_version(data)
+        except struct.error as error:
+            raise _unreadable(str(error)) from error
+        process = self._started()
+        if not self._is_ready:
+            self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
+        seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
+        answer = _exchange(process, len(data).to_bytes(8, "big") + data, seconds)
         if answer == b"":
             self._end()
             raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
@@ -95,6 +95,7 @@ class Inspector:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end()
+            self._is_ready = False
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "qiskit_modes.server.circuit_reader"],
                 stdin=subprocess.PIPE,
@@ -108,6 +109,26 @@ class Inspector:
         if process is not None:
             process.kill()
             process.communicate()
+
+
+def _exchange(process: subprocess.Popen[bytes], sent: bytes, seconds: float) -> bytes:
+    """Send something to a process and return its answer, one byte; none if it ends, or is too slow.
+
+    Who is too slow is killed.
+    """
+    assert process.stdin is not None, "it was started with pipes"
+    assert process.stdout is not None, "it was started with pipes"
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        process.stdin.write(sent)
+        process.stdin.flush()
+        return process.stdout.read(1)
+    except OSError:  # it has ended before it had read everything
+        return b""
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _packed_circuits(tree: Any) -> Iterator[str]:

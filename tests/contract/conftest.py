@@ -11,7 +11,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.testing import Scenario
-from tests.contract.doors import DOORS, Door
+from tests.contract.doors import DOORS, Door, close_servers
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,12 @@ def bell() -> QuantumCircuit:
     circuit.cx(0, 1)
     circuit.measure_all()
     return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    yield
+    close_servers()
 
 
 @pytest.fixture(params=DOORS)

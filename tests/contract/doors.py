@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -19,9 +20,10 @@ import qiskit_modes
 from qiskit_modes.client import local_runtime
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 from qiskit_modes.scheduling import Instance
-from qiskit_modes.server import serve
+from qiskit_modes.server import Server, serve
+from qiskit_modes.wire import Platform
 
-__all__ = ["DOORS", "Door"]
+__all__ = ["DOORS", "Door", "close_servers"]
 
 BACKENDS = ("fake_manila", "fake_quito")
 
@@ -96,8 +98,10 @@ def client_side(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Do
 @contextmanager
 def http(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Door]:
     instances = None if instance is None else [instance]
+    server = _server()
+    platform = Platform(runtime, backends=BACKENDS, instances=instances)
     with (
-        serve(backends=BACKENDS, runtime=runtime, instances=instances) as server,
+        server.site.using(platform),
         mock.patch.dict(os.environ, server.environment),
         mock.patch.object(runtime_job_v2, "time", _QuickTime),
     ):
@@ -110,6 +114,21 @@ def http(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Door]:
             qiskit_ibm_runtime.EstimatorV2,
             real_timeouts=True,
         )
+
+
+_servers = ExitStack()
+
+
+@cache
+def _server() -> Server:
+    """One server for all tests, with another platform for each; `close_servers` ends it."""
+    return _servers.enter_context(serve(backends=BACKENDS))
+
+
+def close_servers() -> None:
+    """End what the doors have started."""
+    _servers.close()
+    _server.cache_clear()
 
 
 class _QuickTime:
