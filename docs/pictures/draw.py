@@ -67,7 +67,7 @@ def main():
             with record() as recorder:
                 play(scenario, backend, circuit)
             recording = recorder.recording()
-        draw_timeline(recording, title=TITLES[mode], save=HERE / f"{mode}.png")
+        draw_timeline(recording, title=TITLES[mode], save=HERE / f"{mode}.svg")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ class LocalClient:
     def wait_for_job(self, job_id: str, timeout: float | None) -> bool:
         """Wait until a job has ended, and return whether it has."""
         with as_request_errors(f"/jobs/{job_id}"):
-            return self._api.wait_for_job(job_id, timeout)
+            return self._api.wait_for_job(job_id, timeout, in_view=True)
 
     def keep_job(self, job_id: str) -> object:
         """Return something that keeps a job from being forgotten for as long as it is held."""

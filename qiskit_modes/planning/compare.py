@@ -136,23 +136,19 @@ def compare_modes(
 ) -> Comparison:
     """Replay a recording as single jobs, as a batch and as a session, and compare them.
 
-    The package's own scheduler decides, in simulated time: an hour of it takes about half a second.
     Which jobs are in question: those of the user's sessions and batches, each of which becomes a
-    session, a batch, or single jobs; or all of the user's jobs, if there is neither. Everything
-    else in the recording stays as it is.
+    session, a batch, or single jobs; or all of the user's jobs, if there is neither.
 
     Args:
         recording: A recording, or its file.
         plan: Under which plan: one of ``PLANS`` by its name, a `Plan`, an `Instance`, or None for
             the recorded one.
-        traffic: Who else uses the QPU: ``"none"``, ``"light"`` (30 % of its time), ``"heavy"``
-            (90 %), a number of jobs an hour, or a `Traffic`.
-        times: Whether jobs have the QPU as long as hardware would take by the published formula, or
-            as long as in the recording.
-        compile_time: How long the service compiles each job, in seconds or as text; None for as
-            long as it took here.
+        traffic: Who else uses the QPU: ``"none"``, ``"light"``, ``"heavy"`` (30 and 90 % of its
+            time), a number of jobs an hour, or a `Traffic`.
+        times: Whether jobs have the QPU as long as hardware's estimate, or the recording, says.
+        compile_time: How long each job is compiled, in seconds or as text; None for as recorded.
         post_process_time: The same for the step after the QPU.
-        price_per_minute: What a charged minute costs, in any currency; None for no price.
+        price_per_minute: What a charged minute costs; None for no price.
         seeds: How many replays with different traffic; without traffic one is enough.
 
     Raises:
@@ -180,14 +176,9 @@ def compare_modes(
             else ModeOutcome.of(mode, runs, price_per_minute)
         )
     dependent = sum(bool(job.after_ends) for job in jobs)
-    return Comparison(
-        tuple(outcomes),
-        recommend(outcomes, jobs=len(jobs), dependent=dependent),
-        tuple(_assumptions(jobs, who, others, times, compile_time)),
-        len(jobs),
-        dependent,
-        replays,
-    )
+    advice = recommend(outcomes, jobs=len(jobs), dependent=dependent)
+    assumptions = tuple(_assumptions(jobs, who, others, times, compile_time))
+    return Comparison(tuple(outcomes), advice, assumptions, len(jobs), dependent, replays)
 
 
 def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:

@@ -129,9 +129,8 @@ def estimate_usage(
         shots: As of a sampler's ``run()``.
         precision: As of an estimator's ``run()``.
         jobs: How many such jobs there are, one after another, such as an optimizer's iterations.
-        classical_time: How long the service compiles and post-processes each job, in seconds or as
-            text such as ``"1m 30s"``. It matters in a session only.
-        thinking_time: What passes between a result and the next submission.
+        classical_time: How long each job is compiled and post-processed, for sessions.
+        thinking_time: From a result to the next submission, in seconds or as text, ``"1m 30s"``.
 
     Raises:
         InvalidInputError: If the primitive could not run this; see there.
@@ -146,8 +145,6 @@ def estimate_usage(
         >>> round(estimate.seconds, 2), round(estimate.quick_seconds, 2)
         (4.03, 4.8)
     """
-    if jobs < 1:
-        raise InvalidInputError(f"jobs must be at least 1, not {jobs}")
     name = _mode_name(mode)
     inputs = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
     circuits, assumptions = _circuits(inputs.steps.executions(), backend, inputs.rep_delay)
@@ -265,6 +262,8 @@ def _modes(
     job_seconds: float, jobs: int, classical: float, thinking: float
 ) -> tuple[dict[str, float], list[str]]:
     """Return the usage of several equal jobs in each mode, and what was assumed."""
+    if jobs < 1:
+        raise InvalidInputError(f"jobs must be at least 1, not {jobs}")
     idle = Plan().session_interactive_ttl_seconds
     together = jobs * job_seconds
     session = together + jobs * classical + (jobs - 1) * min(thinking, idle)

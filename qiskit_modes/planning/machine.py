@@ -200,7 +200,7 @@ class SimulatedQPU:
         if deadline is None:
             self._alarm, self._alarm_at = None, math.inf
             return
-        at = max(math.ceil(deadline * NANOSECONDS), self._env.now)
+        at = max(nanoseconds(deadline), self._env.now)
         if self._alarm is not None and at == self._alarm_at:
             return
         alarm = self._env.timeout(at - self._env.now)

@@ -2,7 +2,8 @@
 
 Every job is submitted when its user would submit it: when what the user had waited for in the
 recording has happened again, and the thinking time after it has passed. Played in the recorded
-mode and with the recorded durations, everything happens at the recorded times.
+mode and with the recorded durations, everything happens at the recorded times; only what users
+did at the very same nanosecond may be done in another order.
 """
 
 from __future__ import annotations
@@ -151,15 +152,19 @@ class Replay:
         if isinstance(simulated, Refuse):
             raise _Refused(simulated.message)
         self._run.jobs[job.number] = simulated.core
-        self._submitted[job.number].succeed()
         if job.by_user and job.settled_at is not None:
-            self._env.process(self._cancel(job, job.settled_at - job.submitted_at))
+            later = nanoseconds(job.settled_at) - nanoseconds(job.submitted_at)
+            if later:
+                self._env.process(self._cancel(job, later))
+            else:  # before anything else happens at this moment
+                qpu.cancel(str(job.number))
+        self._submitted[job.number].succeed()
         if not simulated.ended.triggered:
             yield simulated.ended
         self._ended[job.number].succeed()
 
-    def _cancel(self, job: RecordedJob, later: float) -> Generator[simpy.Event, None, None]:
-        yield self._env.timeout(nanoseconds(later))
+    def _cancel(self, job: RecordedJob, later: int) -> Generator[simpy.Event, None, None]:
+        yield self._env.timeout(later)
         self._qpus[job.qpu].cancel(str(job.number))
 
     def _close(self, key: str, jobs: list[RecordedJob]) -> Generator[simpy.Event, None, None]:

@@ -95,13 +95,15 @@ def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:
 def _span(
     thread: int, name: str, start: float, end: float, about: dict[str, Any]
 ) -> dict[str, Any]:
+    # Rounded before the difference is taken: what lies within another span must end within it.
+    begins, ends = (round(at * _MICROSECONDS, 3) for at in (start, end))
     return {
         "ph": "X",
         "tid": thread,
         "name": name,
         "cat": "qiskit_modes",
-        "ts": round(start * _MICROSECONDS, 3),
-        "dur": round((end - start) * _MICROSECONDS, 3),
+        "ts": begins,
+        "dur": round(ends - begins, 3),
         "args": about,
     }
 

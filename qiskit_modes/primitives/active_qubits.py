@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qiskit.circuit import Barrier, QuantumCircuit
+from qiskit.circuit import Barrier, CircuitInstruction, QuantumCircuit, Qubit
 
-__all__ = ["narrowed", "used_qubits", "widened"]
+__all__ = ["measured_early", "narrowed", "used_qubits", "widened"]
 
 _WAITING = frozenset({"barrier", "delay"})
 
@@ -76,3 +76,37 @@ def widened(
             instruction.replace(qubits=[place[qubit] for qubit in instruction.qubits]), copy=False
         )
     return wide
+
+
+def measured_early(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit in which each qubit is done with as soon as nothing joins it any more.
+
+    Templates turn and measure all qubits together at the end, so that all would be in the state at
+    once. The order of instructions on each qubit stays; barriers, which say nothing to a simulation
+    without memory, go. Returned as it is where the order of writing bits could matter.
+    """
+    written = [bit for step in circuit.data for bit in step.clbits]
+    plain = all(step.name == "measure" or not step.clbits for step in circuit.data)
+    if not plain or len(set(written)) != len(written):
+        return circuit
+    steps = [step for step in circuit.data if step.name != "barrier"]
+    last = {}  # where each qubit is joined for the last time
+    for at, step in enumerate(steps):
+        last.update({qubit: at for qubit in step.qubits if len(step.qubits) > 1})
+    tails: dict[Qubit, list[CircuitInstruction]] = {qubit: [] for qubit in circuit.qubits}
+    for at, step in enumerate(steps):
+        if len(step.qubits) == 1 and at > last.get(step.qubits[0], -1):
+            tails[step.qubits[0]].append(step)
+    early = circuit.copy_empty_like()
+    for at, step in enumerate(steps):
+        if len(step.qubits) > 1:
+            early.append(step, copy=False)
+            for qubit in step.qubits:
+                for own in tails.pop(qubit) if last[qubit] == at else ():
+                    early.append(own, copy=False)
+        elif at < last.get(step.qubits[0], -1):
+            early.append(step, copy=False)
+    for rest in tails.values():  # of qubits that nothing joins
+        for own in rest:
+            early.append(own, copy=False)
+    return early

@@ -153,7 +153,7 @@ class Planner:
         return prepared
 
     def _placed(self, number: int, pub: EstimatorInput) -> PreparedPub:
-        key = ("placed", self._key_of_pub(pub), self._decoupling_key)
+        key = ("placed", self._key_of_pub(pub), self._placement_key)
         placed: PreparedPub | None = self._known.get(key)
         if placed is None:
             try:
@@ -189,7 +189,7 @@ class Planner:
         number = self._request.randomisations if learning == "auto" else int(learning)
         width = max(each.circuit.num_qubits for _, each in self._inputs)
         read = tuple(sorted(self._read))
-        key = ("calibration", self._qubits, read, number, width, self._decoupling_key)
+        key = ("calibration", self._qubits, read, number, width, self._placement_key)
         calibration: Calibration | None = self._known.get(key)
         if calibration is None:
             calibration = Calibration.of(len(self._qubits), number)
@@ -212,6 +212,7 @@ class Planner:
             num_qubits,
             self._backend,
             decoupling=self._options.dynamical_decoupling,
+            keeps_layers=self._options.layer_noise_model is not None,
             unread=[(_REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
         )
         return tuple(
@@ -219,9 +220,10 @@ class Planner:
         )
 
     @property
-    def _decoupling_key(self) -> Hashable:
+    def _placement_key(self) -> Hashable:
         decoupling = self._options.dynamical_decoupling
-        return None if decoupling is None else tuple(decoupling.model_dump().items())
+        pulses = None if decoupling is None else tuple(decoupling.model_dump().items())
+        return pulses, self._options.layer_noise_model is not None
 
 
 def _qubits_of(

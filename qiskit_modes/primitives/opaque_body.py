@@ -17,6 +17,7 @@ from qiskit.circuit import ClassicalRegister, Parameter, QuantumCircuit
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from samplomatic.quantum_program import CircuitItem, SamplexItem
 
+from qiskit_modes.primitives.active_qubits import measured_early
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub, Request, prepare
 
@@ -108,6 +109,7 @@ def _appended(
             ),
             copy=False,
         )
+    whole = measured_early(whole)
     values = {name: at for at, name in enumerate([*names, *(each.name for each in fresh)])}
     order = [values[parameter.name] for parameter in whole.parameters]
     return whole, np.array(order, dtype=np.intp)

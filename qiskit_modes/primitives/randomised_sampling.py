@@ -263,7 +263,8 @@ def _template(
 ) -> Template:
     """Return the circuit of a PUB as it runs on the device."""
     known = instruction_set_of(backend).templates
-    key = ("sampled", pub.fingerprint, options.twirling, _decoupling_key(options))
+    keeps_layers = options.layer_noise_model is not None
+    key = (pub.fingerprint, options.twirling, _decoupling_key(options), keeps_layers)
     template: Template | None = known.get(key)
     if template is None:
         template = _boxed(pub, options, backend, where)
@@ -273,6 +274,7 @@ def _template(
             pub.circuit.num_qubits,
             backend,
             decoupling=options.dynamical_decoupling,
+            keeps_layers=keeps_layers,
         )
         template = replace(template, circuit=circuit)
         known.put(key, template)

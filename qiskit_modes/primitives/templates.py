@@ -17,7 +17,7 @@ from samplomatic.samplex import Samplex
 from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
-from qiskit_modes.primitives.active_qubits import used_qubits, widened
+from qiskit_modes.primitives.active_qubits import measured_early, used_qubits, widened
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import InstructionSet
 from qiskit_modes.primitives.layer_noise import LayerNoise
@@ -144,6 +144,7 @@ def placed(
     backend: BackendV2,
     *,
     decoupling: Any = None,
+    keeps_layers: bool = False,
     unread: Collection[tuple[str, int]] = (),
 ) -> list[QuantumCircuit]:
     """Return circuits on the qubits of their device, decoupled where that is asked for.
@@ -154,10 +155,13 @@ def placed(
         num_qubits: How many qubits the circuits have there.
         backend: The device.
         decoupling: Upstream's ``DynamicalDecouplingOptions``, or None.
+        keeps_layers: Whether layers stay recognisable, for noise that is given for them.
         unread: Bits that nobody reads, by register and place; see `widened`.
     """
     wide = [widened(circuit, qubits, num_qubits, unread) for circuit in circuits]
-    return wide if decoupling is None else decoupled(wide, decoupling, backend)
+    if decoupling is not None:
+        return decoupled(wide, decoupling, backend)
+    return wide if keeps_layers else [measured_early(circuit) for circuit in wide]
 
 
 def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit], *, stacklevel: int) -> None:

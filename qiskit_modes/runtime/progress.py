@@ -163,13 +163,11 @@ class Progress:
         if self._surface is not None or not _is_wanted():
             return
         with self._the_surface() as mine:
-            if mine and self._surface is None and _screen.acquire(blocking=False):
-                self._surface = self._new_surface()
-                if self._surface is None:
-                    _screen.release()
-                else:
-                    self._timer = self._clock.new_timer()
-                    self._draw()
+            surface = self._new_surface() if mine and self._surface is None else None
+            if surface is not None and _screen.acquire(blocking=False):
+                self._surface = surface
+                self._timer = self._clock.new_timer()
+                self._draw()
 
     def _tick(self) -> None:
         """Draw it again, or take it away if nobody waits any more; in the timer's thread."""

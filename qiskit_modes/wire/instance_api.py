@@ -151,18 +151,24 @@ class InstanceApi(InstanceView):
             "offset": offset,
         }
 
-    def wait_for_job(self, job_id: str, timeout: float | None = None) -> bool:
+    def wait_for_job(
+        self, job_id: str, timeout: float | None = None, *, in_view: bool = False
+    ) -> bool:
         """Wait until a job has ended, and return whether it has; the only method that waits.
 
         Args:
             job_id: Which one.
             timeout: Longest time to wait in seconds of the runtime's clock; None for no limit.
+            in_view: Whether the user of this process waits, who is then shown how it is going.
 
         Raises:
             ApiError: 404 if there is none of this id.
         """
         self._check_process()
-        return self._runtime.clock.wait(self._job(job_id).finished, timeout)
+        job = self._job(job_id)
+        if in_view:
+            return self._runtime.wait(job, timeout)
+        return self._runtime.clock.wait(job.finished, timeout)
 
     def keep_job(self, job_id: str) -> object:
         """Return something that keeps a job from being forgotten for as long as it is held.

@@ -3,6 +3,8 @@
 import threading
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
@@ -269,3 +271,51 @@ def test_what_would_never_end_is_given_up(chain):
             {**steps, 1: as_recorded(chain.job(1)).__class__(compile=None)},
             traffic=blocked,
         ).run()
+
+
+SECONDS = st.floats(0.001, 30, allow_nan=False).map(lambda each: round(each, 7))
+
+ACTIONS = st.tuples(
+    st.sampled_from(["job", "batch", "session", "tenant"]),
+    SECONDS,
+    st.tuples(SECONDS, SECONDS, SECONDS),
+    st.sampled_from(["wait", "go on", "close", "cancel"]),
+)
+
+
+@settings(phases=[Phase.generate])  # each example is a program: shrinking takes minutes
+@given(st.lists(ACTIONS, min_size=1, max_size=14), st.integers(1, 3))
+def test_whatever_is_recorded_is_met_again(actions, lanes):
+    """Random programs with random steps, other tenants, closed sessions and cancelled jobs."""
+    backend = AerSimulator()
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    kinds = {"batch": Batch, "session": Session}
+    opened = {}
+    with Scenario(lanes=lanes) as scenario, record() as recorder:
+        tenant = scenario.tenant("somebody", backend)
+        for kind, pause, (c, q, p), then in actions:
+            scenario.clock.advance(pause)
+            if kind == "tenant":
+                tenant.job(
+                    at=scenario.clock.now(), compile_time=c, quantum_time=q, post_process_time=p
+                )
+                continue
+            scenario.next_job_lasts(compile_time=c, quantum_time=q, post_process_time=p)
+            if kind in kinds and kind not in opened:
+                opened[kind] = kinds[kind](backend)
+            job = SamplerV2(mode=opened.get(kind, backend)).run([circuit], shots=1)
+            if then == "wait":
+                job.wait_for_final_state()
+            elif then == "cancel":
+                job.cancel()
+            elif then == "close" and kind in opened:
+                scenario.clock.advance(0.000123)
+                opened.pop(kind).close()
+        # Two things that somebody does at the very same moment may happen in another order.
+        for workload in opened.values():
+            scenario.clock.advance(0.000123)
+            workload.close()
+        scenario.clock.advance("1h")
+    if recorder.recording().jobs:
+        assert_same(recorder.recording())

@@ -17,7 +17,12 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.active_qubits import narrowed, used_qubits, widened
+from qiskit_modes.primitives.active_qubits import (
+    measured_early,
+    narrowed,
+    used_qubits,
+    widened,
+)
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.options import resolve_estimator_options
@@ -79,6 +84,43 @@ def test_narrow_and_wide():
     wide = widened(narrow, [1, 3], 5)
     assert [wide.find_bit(q).index for q in wide.data[2].qubits] == [3, 1]
     assert "measure" not in widened(narrow, [1, 3], 5, [("c", 0)]).count_ops()
+
+
+def test_qubits_are_measured_early():
+    circuit = QuantumCircuit(4, 4)
+    circuit.h([0, 3])
+    circuit.cx(0, 1)
+    circuit.x(1)
+    circuit.cx(1, 2)
+    circuit.barrier()
+    circuit.s([0, 1, 2, 3])
+    circuit.measure(range(4), range(4))
+    early = measured_early(circuit)
+    names = [(step.name, *(early.find_bit(q).index for q in step.qubits)) for step in early.data]
+    assert names.index(("measure", 0)) < names.index(("cx", 1, 2))
+    for qubit in range(4):
+        assert [name for name, *qubits in names if qubit in qubits] == [
+            step.name
+            for step in circuit.data
+            if circuit.qubits[qubit] in step.qubits and step.name != "barrier"
+        ]
+    twice = QuantumCircuit(2, 1)
+    twice.measure([0, 1], [0, 0])
+    assert measured_early(twice) is twice
+
+
+def test_twirled_measurements_of_a_long_chain_take_little_memory(manila, estimator_inputs):
+    circuit = QuantumCircuit(16)
+    circuit.h(0)
+    for qubit in range(15):
+        circuit.cx(qubit, qubit + 1)
+    backend = AerSimulator()
+    options = resolve_estimator_options({"default_shots": 64})
+    program = estimator_steps(
+        estimator_inputs([(circuit, "Z" * 16)], backend), options, backend
+    ).compile()
+    peaks = [part.peak for each in program.circuits.values() for part in each.components]
+    assert max(peaks) < 4**10
 
 
 # -- what comes out ------------------------------------------------------------------------------

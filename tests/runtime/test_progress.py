@@ -187,7 +187,9 @@ def test_one_runtime_at_a_time_uses_the_screen(machine, seen, clock):
         machine.runtime.wait(submit(machine, 5.0))
     finally:
         progress_module._screen.release()
-    assert seen.asked == 0
+    assert not seen.drawn
+    machine.runtime.wait(submit(machine, 5.0))
+    assert seen.drawn
 
 
 def test_it_stays_for_the_last_of_several_threads(machine, seen, clock):
@@ -288,3 +290,16 @@ def test_a_cell_of_a_notebook_gets_one_bar_of_html(monkeypatch):
 
 def test_a_script_is_no_notebook():
     assert notebook_bar() is None
+
+
+def test_a_surface_that_cannot_be_made_is_not_asked_for_again(machine, seen, monkeypatch):
+    def fail():
+        seen.asked += 1
+        raise OSError("no such terminal")
+
+    monkeypatch.setattr(machine.runtime._progress, "_new_surface", fail)
+    assert machine.runtime.wait(submit(machine, 5.0))
+    assert machine.runtime.wait(submit(machine, 5.0))
+    assert seen.asked == 1
+    assert progress_module._screen.acquire(blocking=False)
+    progress_module._screen.release()
