@@ -17,6 +17,7 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.server.application import PREFIX, make_application
 from qiskit_modes.server.bodies import MOST_BYTES
+from qiskit_modes.server.listener import listening
 from qiskit_modes.server.site import Site
 from qiskit_modes.server.tokens import Tokens
 from qiskit_modes.wire import InstanceApi, Platform
@@ -169,7 +170,7 @@ def serve(
             clock=clock,
             runtime=runtime,
         ) as platform,
-        _listening(host, port) as listener,
+        listening(host, port) as listener,
     ):
         site = Site(platform, Tokens(token), on_job)
         app = make_application(site, most_bytes=most_bytes, check_host=local)
@@ -185,13 +186,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name, of whatever
         return False
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=512) as listener:
-        yield listener
 
 
 class _Uvicorn(uvicorn.Server):

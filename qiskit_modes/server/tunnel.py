@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from qiskit_modes.server.certificates import Authority
 from qiskit_modes.server.guard import is_ibm_cloud
+from qiskit_modes.server.listener import listening
 
 __all__ = ["tunnel_to"]
 
@@ -33,7 +34,7 @@ def tunnel_to(port: int, authority: Authority, refused: Callable[[str], None]) -
     Yields:
         The address of the proxy.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening("127.0.0.1", 0) as listener:
         loop = asyncio.new_event_loop()
         end = asyncio.Event()
         proxy = _Proxy(port, authority, refused)
@@ -97,16 +98,17 @@ class _Proxy:
         await writer.drain()
         await writer.start_tls(context)
         there = await asyncio.open_connection("127.0.0.1", self._port)
+        both_ways = [
+            asyncio.ensure_future(_pass_on(reader, there[1])),
+            asyncio.ensure_future(_pass_on(there[0], writer)),
+        ]
         try:
-            await asyncio.wait(
-                [
-                    asyncio.ensure_future(_pass_on(reader, there[1])),
-                    asyncio.ensure_future(_pass_on(there[0], writer)),
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(both_ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for way in both_ways:
+                way.cancel()
             there[1].transport.abort()
+            await asyncio.gather(*both_ways, return_exceptions=True)
 
 
 def _host_of(address: str) -> str:

@@ -21,6 +21,10 @@ _PRICING = {"open": "free", "pay-as-you-go": "paygo", "premium": "subscription",
 """The service's words for how plans are paid; the client looks at the free ones first."""
 
 
+_MOST_INSTANCES = 1_000
+"""Instances that are taken in because somebody named them; whoever sends requests may name more."""
+
+
 class Platform:
     """What a service offers, and to whom. May be used from any thread.
 
@@ -102,6 +106,12 @@ class Platform:
                     Code.NOT_FOUND,
                     f"There is no instance {instance!r} here; there is {names}. Leave it out, or "
                     "start the service with it",
+                )
+            if len(self._apis) >= _MOST_INSTANCES:
+                raise ApiError(
+                    400,
+                    Code.REFUSED,
+                    f"There are {_MOST_INSTANCES} instances already; use one of them",
                 )
             another = Instance(instance, self.runtime.instance.plan)
             api = self._apis[crn_of(another)] = InstanceApi(self, another, crn_of(another))

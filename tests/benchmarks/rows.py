@@ -30,6 +30,7 @@ from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
 from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
 from tests.benchmarks.mitigation import default_options, heavy_techniques
+from tests.benchmarks.over_http import over_http
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
@@ -335,6 +336,7 @@ def client_door():
 
 ROWS = {
     "D1": client_door,
+    "D2": over_http,
     "E1": quantum_program,
     "P1": vqe_iterations,
     "P2": default_options,

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.benchmarks import batch_speedup, queueing, rows
+from tests.benchmarks import batch_speedup, over_http, queueing, rows
 
 
-@pytest.mark.parametrize("name", ["D1", "E1", "P2b", "P4", "P7", "P9"])
+@pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9"])
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
+    monkeypatch.setattr(over_http, "JOBS", 3)
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
         assert any(digit in row.measured for digit in "123456789")

@@ -19,6 +19,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.server.certificates import Authority
 from qiskit_modes.server.isolation import check_command, isolated
 
+ROOT = Path(__file__).parent.parent.parent
 ACCOUNTS = Path(__file__).parent / "scripts" / "accounts.py"
 
 
@@ -192,6 +193,20 @@ def test_the_authority_signs_for_ibm_cloud_only(tmp_path):
         shake_hands("example.org")
     assert [file.name for file in tmp_path.iterdir()] == ["authority.pem"], "no key is left"
     assert b"PRIVATE" not in authority.certificate_file.read_bytes()
+
+
+def test_the_other_doors_work_under_it(environment):
+    """As in the tests of somebody who uses the fixtures of this package."""
+    code = (
+        "from qiskit_ibm_runtime import QiskitRuntimeService\n"
+        "from qiskit_modes.client import local_runtime\n"
+        "with local_runtime(backends=['ibm_quito']):\n"
+        "    print([each.name for each in QiskitRuntimeService(token='x').backends()])\n"
+        "print([each.name for each in QiskitRuntimeService(token='x').backends()])\n"
+    )
+    path = f"{environment['PYTHONPATH']}{os.pathsep}{ROOT}"
+    done = run(code, {**environment, "PYTHONPATH": path})
+    assert done.stdout.splitlines() == ["['ibm_quito']", "['ibm_manila']"], done.stderr
 
 
 def test_nothing_is_left_of_it(server):

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from qiskit_modes.wire import InstanceApi
+from qiskit_modes.wire import InstanceApi, Platform, platform
+from tests.server.conftest import Http
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/local:"
 LAB, OTHER = f"{CRN}lab::", f"{CRN}other::"
@@ -294,3 +295,14 @@ def test_the_description_names_all_endpoints(http_):
     assert "/experimental/jobs/{job_id}/results" in paths
     body = paths["/experimental/jobs"]["post"]["requestBody"]["content"]["application/json"]
     assert json.dumps(body["schema"]).count("program_id") >= 2
+
+
+def test_who_names_instances_without_end_is_stopped(server, scenario, monkeypatch):
+    monkeypatch.setattr(platform, "_MOST_INSTANCES", 3)
+    everybody = Platform(scenario.runtime, backends=["ibm_manila"])
+    with server.site.using(everybody):
+        statuses = [
+            Http(server)("GET", "/backends", Service_CRN=f"crn:v1:{number}").status
+            for number in range(5)
+        ]
+    assert statuses == [200, 200, 400, 400, 400]

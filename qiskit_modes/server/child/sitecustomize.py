@@ -58,14 +58,25 @@ def _keep_here(event: str, args: tuple[Any, ...]) -> None:
 
 
 class _Local:
-    """What an account says whatever it was made with; what it was made with is what it saves."""
+    """What an account says whatever it was made with; what it was made with is what it saves.
 
-    def __init__(self, name: str, value: Any) -> None:
+    Classes derived from the client's, as `qiskit_modes.client` has one, say what they were told.
+    """
+
+    def __init__(self, name: str, value: Any, kind: type) -> None:
         self._name = name
         self._value = value
+        self._kind = kind
 
     def __get__(self, account: Any, owner: Any = None) -> Any:
-        return self if account is None else self._value
+        if account is None:
+            return self
+        if type(account) is self._kind:
+            return self._value
+        try:
+            return account.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
 
     def __set__(self, account: Any, value: Any) -> None:
         account.__dict__[self._name] = value
@@ -85,7 +96,7 @@ def _lead_accounts_here(module: ModuleType) -> None:
         "private_endpoint": False,
     }
     for name, value in values.items():
-        setattr(account, name, _Local(name, value))
+        setattr(account, name, _Local(name, value, account))
 
     def list_instances(self: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = instances(self)

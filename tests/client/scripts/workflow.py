@@ -23,7 +23,6 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeInvalidStateError,
     RuntimeJobNotFound,
 )
-from qiskit_ibm_runtime.options import EstimatorOptions, SamplerOptions
 
 family = sys.argv[1] if len(sys.argv) > 1 else "legacy"
 if family == "legacy":
@@ -32,9 +31,12 @@ if family == "legacy":
 
     warnings.filterwarnings("ignore", "The (SamplerV2|EstimatorV2) class is deprecated")
 else:
-    from qiskit_ibm_runtime.executor_estimator import Estimator
-    from qiskit_ibm_runtime.executor_sampler import Sampler
-    from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+    try:
+        from qiskit_ibm_runtime.executor_estimator import Estimator
+        from qiskit_ibm_runtime.executor_sampler import Sampler
+    except ImportError:  # before release 0.50
+        from qiskit_ibm_runtime.executor_estimator import EstimatorV2 as Estimator
+        from qiskit_ibm_runtime.executor_sampler import SamplerV2 as Sampler
 
 began = datetime.now() - timedelta(seconds=1)
 service = QiskitRuntimeService()
@@ -57,7 +59,7 @@ ansatz = pass_manager.run(ansatz)
 energy = SparsePauliOp(["IZ", "XX"], [1.0, 0.5]).apply_layout(ansatz.layout)
 
 # Job mode.
-sampler = Sampler(mode=backend, options=SamplerOptions(default_shots=500))
+sampler = Sampler(mode=backend, options={"default_shots": 500})
 single = sampler.run([bell])
 assert single.session_id is None
 counts = single.result()[0].data.meas.get_counts()
@@ -69,7 +71,7 @@ assert single.usage() == metrics["usage"]["qpu_charge_time_seconds"]
 
 # A session: a search in which each step waits for the one before.
 with Session(backend=backend, max_time="10m") as session:
-    estimator = Estimator(options=EstimatorOptions(default_precision=0.05))
+    estimator = Estimator(options={"default_precision": 0.05})
     estimator.options.environment.job_tags = ["search"]
     values = []
     for angle in np.linspace(0, np.pi, 3):
