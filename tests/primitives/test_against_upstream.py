@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qiskit_aer
 from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
 from qiskit.primitives.containers import PrimitiveResult
@@ -115,6 +116,8 @@ SAMPLER = {
 
 @pytest.mark.parametrize("name", SAMPLER)
 def test_sampler(name, backend):
+    if name == "everything, all qubits" and qiskit_aer.__version__.startswith("0.17."):
+        pytest.skip("Aer 0.17 cannot load the circuit that upstream gives it")
     options = options_for(SAMPLER[name], backend, seed=5)
     circuit = ansatz()
     circuit.measure_all()
@@ -124,8 +127,8 @@ def test_sampler(name, backend):
     certain.cx(0, 1)
     certain.measure([0, 1], [2, 0])
     pubs = [(isa(circuit, backend), [[0.3, 0.4], [0.0, np.pi]]), isa(certain, backend)]
-    if "enable_gates" in options.get("twirling", {}) and isinstance(backend, AerSimulator):
-        pubs.pop()  # upstream randomises a circuit without any angle only once
+    if "enable_gates" in options.get("twirling", {}):
+        pubs.pop()  # upstream fails at circuits that have no angle, or randomises them once only
     ours = SamplerV2(backend, options=options).run(pubs, shots=300).result(timeout=60)
     theirs = TheirSampler(backend, options=options).run(pubs, shots=300).result()
     check_metadata(ours, theirs, "sampler")
@@ -180,6 +183,7 @@ def check_values(ours: PrimitiveResult, theirs: PrimitiveResult) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:No positive, finite standard errors:UserWarning")
+@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister:UserWarning")  # Qiskit 2.3
 @pytest.mark.parametrize("name", ESTIMATOR)
 def test_estimator(name, backend):
     options = {**options_for(ESTIMATOR[name], backend, seed=7), "default_shots": 640}
