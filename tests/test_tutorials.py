@@ -1,4 +1,4 @@
-"""The tutorials as they are stored; pytest also runs each of them from top to bottom (nbmake)."""
+"""The tutorials as they are stored; `pytest tutorials` runs each from top to bottom (nbmake)."""
 
 import json
 import re

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands
 
 if TYPE_CHECKING:
+    from qiskit_modes.planning.recorder import Recorder
+    from qiskit_modes.runtime import LocalRuntime
     from qiskit_modes.server.tally import Row
 
 __all__ = ["add"]
@@ -37,6 +39,11 @@ def add(commands: Commands) -> None:
         "before the program; the exit code is the program's.",
     )
     add_service_arguments(parser)
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="record the run, for `compare` and `timeline`, and tell what each mode would cost",
+    )
     parser.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="and its arguments"
     )
@@ -70,12 +77,42 @@ def _run(parsed: argparse.Namespace) -> int:
         on_job=tally.job,
     ) as server:
         server.warm_up()
-        with isolated(server, _Refusals()) as environment:
+        with (
+            isolated(server, _Refusals()) as environment,
+            _recording(parsed.record, server.platform.runtime) as recorder,
+        ):
             code = _execute(command, environment)
         rows = tally.rows(server.platform.runtime)
     sys.stdout.flush()
     print(_report(rows), file=sys.stderr)
+    if recorder is not None and rows:
+        print(_charges(recorder), file=sys.stderr)
     return code
+
+
+def _recording(path: str | None, runtime: LocalRuntime) -> AbstractContextManager[Recorder | None]:
+    if path is None:
+        return nullcontext()
+
+    from qiskit_modes.planning.recorder import record
+
+    return record(path, runtime=runtime, one_user=True)
+
+
+def _charges(recorder: Recorder) -> str:
+    """Return what hardware would have charged in each mode."""
+    from qiskit_modes.planning.compare import compare_modes
+
+    outcomes = compare_modes(recorder.recording(), seeds=1).outcomes
+    charges = [
+        f"{each.mode.value} {each.charged.median:.1f} s"
+        for each in outcomes
+        if each.charged is not None
+    ]
+    return (
+        "qiskit-modes run: hardware would charge, by IBM's published formula and with nobody else "
+        f"there: {', '.join(charges)}"
+    )
 
 
 class _Refusals:

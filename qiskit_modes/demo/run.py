@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from rich.console import Console
 
 from qiskit_modes.demo.claims import examine
@@ -45,7 +47,7 @@ def run_demo(
     with LocalRuntime(surface=lambda: None) as runtime, use_runtime(runtime):
         runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
-        with record(recording):
+        with nullcontext() if recording is None else record(recording):
             _play(scene, console, plain=plain, quiet=quiet)
         claims = examine(scene)
         print_report(scene, claims, console)

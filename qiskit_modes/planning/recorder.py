@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,18 +28,20 @@ class Recorder:
 
     Args:
         runtime: What to listen to.
+        one_user: Whether all threads are one user, as those of a server are for its one program.
     """
 
-    def __init__(self, runtime: LocalRuntime) -> None:
+    def __init__(self, runtime: LocalRuntime, *, one_user: bool = False) -> None:
         self._runtime = runtime
+        self._one_user = one_user
         self._origin = runtime.clock.now()
         self._mutex = threading.RLock()
         """Guards everything below; nothing else is taken, and nobody called, while it is held. It
         can be taken twice, by a signal's handler that looks at a job."""
         self._facts: list[JobFacts] = []
         self._numbers: dict[str, int] = {}
-        self._last_submission: dict[threading.Thread, int] = {}
-        self._seen: dict[threading.Thread, dict[int, None]] = {}
+        self._last_submission: dict[Hashable, int] = {}
+        self._seen: dict[Hashable, dict[int, None]] = {}
         self._last_seen: int | None = None
 
     # -- what the runtime tells ------------------------------------------------------------------
@@ -47,7 +49,7 @@ class Recorder:
     def job_submitted(self, job: JobRecord, steps: Steps | None) -> None:
         """See `qiskit_modes.runtime.listener.Listener`."""
         facts = JobFacts.of(job)
-        me = threading.current_thread()
+        me = self._user()
         with self._mutex:
             number = len(self._facts) + 1
             ends = tuple(self._seen.pop(me, ()))
@@ -65,8 +67,11 @@ class Recorder:
         with self._mutex:
             number = self._numbers.get(job.id)
             if number is not None:  # otherwise it was submitted before the recording began
-                self._seen.setdefault(threading.current_thread(), {})[number] = None
+                self._seen.setdefault(self._user(), {})[number] = None
                 self._last_seen = number
+
+    def _user(self) -> Hashable:
+        return "everybody" if self._one_user else threading.current_thread()
 
     # -- what comes of it ------------------------------------------------------------------------
 
@@ -82,7 +87,10 @@ class Recorder:
 
 @contextmanager
 def record(
-    path: str | Path | None = None, *, runtime: LocalRuntime | None = None
+    path: str | Path | None = None,
+    *,
+    runtime: LocalRuntime | None = None,
+    one_user: bool = False,
 ) -> Iterator[Recorder]:
     """Record every job, session and batch of all threads while the ``with`` block lasts.
 
@@ -92,6 +100,8 @@ def record(
     Args:
         path: Where to write it; None to write nothing.
         runtime: What to listen to; None for the runtime that is the default one at the beginning.
+        one_user: Whether what any thread has seen is known to all of them; by default each thread
+            waits for itself.
 
     Yields:
         The recorder; its ``recording()`` is what has been recorded so far.
@@ -108,7 +118,7 @@ def record(
         ['completed']
     """
     runtime = runtime or default_runtime()
-    recorder = Recorder(runtime)
+    recorder = Recorder(runtime, one_user=one_user)
     with _listeners_mutex:
         runtime.listeners = (*runtime.listeners, recorder)
     try:

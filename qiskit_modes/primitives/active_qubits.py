@@ -27,14 +27,12 @@ def used_qubits(circuit: QuantumCircuit) -> set[int]:
 
 
 def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
-    """Return a circuit on some of its qubits.
+    """Return a circuit on some of its qubits, without registers and layout.
 
     Args:
         circuit: The circuit, not modified.
         qubits: The qubits to keep, ascending: all on which something happens, at least.
     """
-    if len(qubits) == circuit.num_qubits:
-        return circuit
     kept = [circuit.qubits[index] for index in qubits]
     narrow = QuantumCircuit(kept, circuit.clbits, global_phase=circuit.global_phase)
     narrow.add_register(*circuit.cregs)

@@ -10,6 +10,7 @@ from qiskit_mitigation import PEA, PEC, GateFolding, MitigationTask, find_combin
 from samplomatic.transpiler import generate_boxing_pass_manager
 from samplomatic.utils import find_unique_box_instructions
 
+from qiskit_modes.primitives.active_qubits import narrowed
 from qiskit_modes.primitives.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation_plan import boxing_of
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
@@ -39,7 +40,7 @@ def estimator_layers(
     task = _TASKS[technique_of(options.resilience)]
     with explained("find_unique_layers"):
         layers: list[CircuitInstruction] = find_combined_unique_layers(
-            [readable(circuit) for circuit in circuits],
+            [readable(narrowed(circuit, range(circuit.num_qubits))) for circuit in circuits],
             [task() for _ in circuits],
             boxing_of(options),
             box_types=types,

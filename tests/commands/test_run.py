@@ -15,6 +15,7 @@ import pytest
 
 from qiskit_modes.cli import main
 from qiskit_modes.commands.run import _report
+from qiskit_modes.planning.recording import Recording
 from qiskit_modes.server.tally import _MOST_ROWS, Row, _shortened
 
 WORKFLOW = Path(__file__).parent.parent / "client" / "scripts" / "workflow.py"
@@ -133,3 +134,24 @@ def test_many_workloads_share_a_row():
     assert (shown[-2].id, shown[-2].jobs) == ("3 of mode batch", 6)
     assert shown[-1].jobs == 2 * len(rows)
     assert len(set(map(len, _report(shown).splitlines()[1:]))) == 1, "columns are aligned"
+
+
+def test_a_run_is_recorded_and_its_charges_in_each_mode_are_told(run, tmp_path):
+    """The program waits for each result, so each job comes after the one before it."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from qiskit import QuantumCircuit\n"
+        "from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session\n"
+        "circuit = QuantumCircuit(1, 1)\n"
+        "circuit.measure(0, 0)\n"
+        "with Session(QiskitRuntimeService().backend('ibm_manila')):\n"
+        "    for _ in range(3):\n"
+        "        SamplerV2().run([circuit]).result()\n"
+    )
+    done = run("--record", tmp_path / "run.json", sys.executable, "-W", "ignore", program)
+    assert done.code == 0, done.err[-3000:]
+    charged = re.search(r"would charge, .*: job (\S+) s, batch (\S+) s, session (\S+) s", done.err)
+    assert charged, done.err
+    assert 0 < float(charged[1]) == float(charged[2]) <= float(charged[3])
+    jobs = Recording.load(tmp_path / "run.json").jobs
+    assert [job.after_ends for job in jobs] == [(), (1,), (2,)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qiskit_aer
 from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
 from qiskit.primitives.containers import PrimitiveResult
@@ -76,6 +77,12 @@ def check_metadata(
             assert chosen.shape == reference.shape
 
 
+def options_for(chosen: dict[str, Any], backend: BackendV2, seed: int) -> dict[str, Any]:
+    if isinstance(backend, AerSimulator) and "dynamical_decoupling" in chosen:
+        pytest.skip("a simulator has no durations, and cannot be decoupled")
+    return {"simulator": {"seed_simulator": seed}, **chosen}
+
+
 # -- the sampler ---------------------------------------------------------------------------------
 
 SAMPLER = {
@@ -107,36 +114,38 @@ SAMPLER = {
 }
 
 
-def test_sampler(subtests_of, backend):
-    for name, chosen in subtests_of(SAMPLER, backend):
-        options = {"simulator": {"seed_simulator": 5}, **chosen}
-        circuit = ansatz()
-        circuit.measure_all()
-        # Registers of its own, one outcome certain, a bit that is never written.
-        certain = QuantumCircuit(2, 3)
-        certain.x(0)
-        certain.cx(0, 1)
-        certain.measure([0, 1], [2, 0])
-        pubs = [(isa(circuit, backend), [[0.3, 0.4], [0.0, np.pi]]), isa(certain, backend)]
-        if "enable_gates" in options.get("twirling", {}) and isinstance(backend, AerSimulator):
-            pubs.pop()  # upstream randomises a circuit without any angle only once
-        ours = SamplerV2(backend, options=options).run(pubs, shots=300).result(timeout=60)
-        theirs = TheirSampler(backend, options=options).run(pubs, shots=300).result()
-        check_metadata(ours, theirs, "sampler")
-        for mine, other in zip(ours, theirs, strict=True):
-            randomisations = "num_randomizations"
-            assert mine.metadata.get(randomisations) == other.metadata.get(randomisations), name
-            assert mine.data.shape == other.data.shape
-            assert set(mine.data) == set(other.data)
-            for register in mine.data:
-                assert mine.data[register].num_bits == other.data[register].num_bits
-                assert mine.data[register].array.shape == other.data[register].array.shape, name
-                frequencies = [
-                    each.data[register].to_bool_array().mean(axis=-2) for each in (mine, other)
-                ]
-                assert np.abs(np.subtract(*frequencies)).max() < 0.16, name
-                if isinstance(backend, AerSimulator) and register == "c":
-                    np.testing.assert_array_equal(*frequencies)
+@pytest.mark.parametrize("name", SAMPLER)
+def test_sampler(name, backend):
+    if name == "everything, all qubits" and qiskit_aer.__version__.startswith("0.17."):
+        pytest.skip("Aer 0.17 cannot load the circuit that upstream gives it")
+    options = options_for(SAMPLER[name], backend, seed=5)
+    circuit = ansatz()
+    circuit.measure_all()
+    # Registers of its own, one outcome certain, a bit that is never written.
+    certain = QuantumCircuit(2, 3)
+    certain.x(0)
+    certain.cx(0, 1)
+    certain.measure([0, 1], [2, 0])
+    pubs = [(isa(circuit, backend), [[0.3, 0.4], [0.0, np.pi]]), isa(certain, backend)]
+    if "enable_gates" in options.get("twirling", {}):
+        pubs.pop()  # upstream fails at circuits that have no angle, or randomises them once only
+    ours = SamplerV2(backend, options=options).run(pubs, shots=300).result(timeout=60)
+    theirs = TheirSampler(backend, options=options).run(pubs, shots=300).result()
+    check_metadata(ours, theirs, "sampler")
+    for mine, other in zip(ours, theirs, strict=True):
+        randomisations = "num_randomizations"
+        assert mine.metadata.get(randomisations) == other.metadata.get(randomisations), name
+        assert mine.data.shape == other.data.shape
+        assert set(mine.data) == set(other.data)
+        for register in mine.data:
+            assert mine.data[register].num_bits == other.data[register].num_bits
+            assert mine.data[register].array.shape == other.data[register].array.shape, name
+            frequencies = [
+                each.data[register].to_bool_array().mean(axis=-2) for each in (mine, other)
+            ]
+            assert np.abs(np.subtract(*frequencies)).max() < 0.16, name
+            if isinstance(backend, AerSimulator) and register == "c":
+                np.testing.assert_array_equal(*frequencies)
 
 
 # -- the estimator -------------------------------------------------------------------------------
@@ -163,18 +172,6 @@ ESTIMATOR = {
 }
 
 
-@pytest.fixture
-def subtests_of():
-    """Yield the cases that a backend can have: what has no durations is not decoupled."""
-
-    def cases(table: dict[str, Any], backend: BackendV2):
-        for name, options in table.items():
-            if not (isinstance(backend, AerSimulator) and "dynamical_decoupling" in options):
-                yield name, options
-
-    return cases
-
-
 def check_values(ours: PrimitiveResult, theirs: PrimitiveResult) -> None:
     for mine, other in zip(ours, theirs, strict=True):
         assert set(mine.data) == set(other.data)
@@ -186,24 +183,23 @@ def check_values(ours: PrimitiveResult, theirs: PrimitiveResult) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:No positive, finite standard errors:UserWarning")
-def test_estimator(subtests_of, backend):
+@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister:UserWarning")  # Qiskit 2.3
+@pytest.mark.parametrize("name", ESTIMATOR)
+def test_estimator(name, backend):
+    options = {**options_for(ESTIMATOR[name], backend, seed=7), "default_shots": 640}
     circuit = isa(ansatz(), backend)
     observables = [SparsePauliOp(["ZZI", "IXX", "IIZ"], [1.0, 0.5, -1.0]), SparsePauliOp("ZZZ")]
     if circuit.layout is not None:
         observables = [each.apply_layout(circuit.layout) for each in observables]
-    pubs = [
-        (circuit, [[observables[0]], [observables[1]]], [[0.1, 0.2], [0.3, 0.4]]),
-        (circuit, observables[0], [0.5, 0.6]),
-    ]
-    for name, chosen in subtests_of(ESTIMATOR, backend):
-        options = {"simulator": {"seed_simulator": 7}, "default_shots": 640, **chosen}
-        ours = EstimatorV2(backend, options=options).run(pubs).result(timeout=60)
-        theirs = TheirEstimator(backend, options=options).run(pubs).result()
-        ours.metadata["target_precision"] = theirs.metadata["target_precision"]
-        zne = bool(theirs.metadata["options"]["resilience"]["zne_mitigation"])
-        check_metadata(ours, theirs, "estimator", zne=zne)
-        check_values(ours, theirs)
-        assert name
+    pubs = [(circuit, [[observables[0]], [observables[1]]], [[0.1, 0.2], [0.3, 0.4]])]
+    if name == "default":
+        pubs.append((circuit, observables[0], [0.5, 0.6]))
+    ours = EstimatorV2(backend, options=options).run(pubs).result(timeout=60)
+    theirs = TheirEstimator(backend, options=options).run(pubs).result()
+    ours.metadata["target_precision"] = theirs.metadata["target_precision"]
+    zne = bool(theirs.metadata["options"]["resilience"]["zne_mitigation"])
+    check_metadata(ours, theirs, "estimator", zne=zne)
+    check_values(ours, theirs)
 
 
 @pytest.mark.parametrize(
