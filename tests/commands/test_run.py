@@ -88,7 +88,11 @@ def test_control_c_is_the_programs_affair():
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as running:
-        assert running.stdout.readline() == b"ready\n"
+        try:
+            assert running.stdout.readline() == b"ready\n"
+        except BaseException:
+            running.kill()
+            raise
         os.killpg(running.pid, signal.SIGINT)
         running.communicate(timeout=60)
     assert running.returncode == 7

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -53,14 +54,21 @@ print(json.dumps(job.metrics()["timestamps"]), flush=True)
 """
 
 
+@contextmanager
 def start(code, environment, *arguments):
-    return subprocess.Popen(
+    """A program that ends with the test, whatever becomes of that."""
+    with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def say(process, text="\n"):
