@@ -140,7 +140,12 @@ class Caller:
             raise ApiError(400, Code.INVALID, f"{type(error).__name__}: {error}") from error
 
 
-Asker = Annotated[Caller, Depends(Caller)]
+async def _caller(request: Request) -> Caller:
+    # A function: FastAPI calls classes in threads, and older releases do not see what they take.
+    return Caller(request)
+
+
+Asker = Annotated[Caller, Depends(_caller)]
 """The parameter of an endpoint that is answered to one instance."""
 
 

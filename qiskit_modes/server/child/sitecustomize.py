@@ -84,7 +84,8 @@ class _Local:
 
 def _lead_accounts_here(module: ModuleType) -> None:
     """Let every account of the client be one of the local server."""
-    account: Any = getattr(module, "Account", None)
+    # Until release 0.50 there is a class of its own for accounts that use the network.
+    account: Any = getattr(module, "CloudAccount", None) or getattr(module, "Account", None)
     instances = getattr(account, "list_instances", None)
     if instances is None:
         return  # another release: its requests are led here by the proxy, or stopped
