@@ -10,7 +10,7 @@ import qiskit_modes
 ROOT = Path(__file__).parent.parent
 API = "\n".join(path.read_text() for path in sorted((ROOT / "docs" / "api").glob("*.*")))
 
-INNER = {"commands", "demo", "primitives"}
+INNER = {"commands", "demo", "primitives", "service"}
 """Packages whose names are those of `qiskit_modes`, or a command's."""
 
 

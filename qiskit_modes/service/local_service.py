@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit.providers.providerutils import filter_backends
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNotFound
 
-from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.primitives.job import RuntimeJobV2
@@ -23,8 +21,9 @@ from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
+from qiskit_modes.service.fakes import fake_name, fakes
 
-__all__ = ["LocalService", "QiskitRuntimeService"]
+__all__ = ["LocalService"]
 
 
 class LocalService:
@@ -82,7 +81,7 @@ class LocalService:
             from qiskit_aer import AerSimulator
 
             return self._mine(AerSimulator())
-        found = _fakes().get(_fake_name(name)) if isinstance(name, str) else None
+        found = fakes().get(fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
                 f"No backend matches the name {name!r}; LocalService().backends() lists them all"
@@ -115,7 +114,7 @@ class LocalService:
             include_mocks: Ignored, there are none.
             **kwargs: Only those whose attributes or configuration have these values.
         """
-        found = [self._mine(backend) for backend in _fakes().values()]
+        found = [self._mine(backend) for backend in fakes().values()]
         if name is not None:
             try:
                 found = [self.backend(name)]
@@ -220,7 +219,7 @@ class LocalService:
             InvalidInputError: If ``job_tags`` is not a list of strings.
         """
         found = self.job_records(
-            qpu_name=None if backend_name is None else _fake_name(backend_name),
+            qpu_name=None if backend_name is None else fake_name(backend_name),
             pending=pending,
             program_id=program_id,
             instance=instance,
@@ -393,90 +392,3 @@ class LocalService:
         for workload in left_open:
             workload.close()
         return left_open
-
-
-class QiskitRuntimeService(LocalService):
-    """`LocalService` with the arguments of the service's client, so that only an import changes.
-
-    Args:
-        channel: Without effect, like all that says how to reach the service: nothing is reached.
-        token: Ignored.
-        url: Ignored.
-        filename: Ignored.
-        name: Ignored.
-        instance: Ignored if it is text; an `Instance` says whose usage is reported.
-        proxies: Ignored.
-        verify: Ignored.
-        private_endpoint: Ignored.
-        url_resolver: Ignored.
-        region: Ignored.
-        plans_preference: Ignored.
-        tags: Ignored.
-
-    Example:
-        >>> QiskitRuntimeService(channel="ibm_quantum_platform", token="...").is_local
-        True
-    """
-
-    def __init__(
-        self,
-        channel: str | None = None,
-        token: str | None = None,  # noqa: ARG002 - ignored on purpose
-        url: str | None = None,  # noqa: ARG002 - ignored on purpose
-        filename: str | None = None,  # noqa: ARG002 - ignored on purpose
-        name: str | None = None,  # noqa: ARG002 - ignored on purpose
-        instance: str | Instance | None = None,
-        proxies: dict[str, Any] | None = None,  # noqa: ARG002 - ignored on purpose
-        verify: bool | None = None,  # noqa: ARG002 - ignored on purpose
-        private_endpoint: bool | None = None,  # noqa: ARG002 - ignored on purpose
-        url_resolver: Callable[..., str] | None = None,  # noqa: ARG002 - ignored on purpose
-        region: str | None = None,  # noqa: ARG002 - ignored on purpose
-        plans_preference: list[str] | None = None,  # noqa: ARG002 - ignored on purpose
-        tags: list[str] | None = None,  # noqa: ARG002 - ignored on purpose
-    ) -> None:
-        if instance is not None and not isinstance(instance, str | Instance):
-            raise InvalidInputError(
-                f"instance must be text or an Instance, not {type(instance).__name__}"
-            )
-        super().__init__(instance=instance if isinstance(instance, Instance) else None)
-        self._channel = channel or "local"
-
-    @property
-    def channel(self) -> str:
-        """What was passed as ``channel``; it has no effect."""
-        return self._channel
-
-    def active_account(self) -> dict[str, Any]:
-        """Return an account without a secret: there is none."""
-        return {"channel": self.channel, "instance": self.instance.id}
-
-    @staticmethod
-    def save_account(*args: Any, **kwargs: Any) -> None:
-        """Do nothing: no account is needed here, and none is written to the disk."""
-
-    @staticmethod
-    def saved_accounts(*args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG004 - ignored
-        """Return an empty dictionary: no account is looked up."""
-        return {}
-
-    @staticmethod
-    def delete_account(*args: Any, **kwargs: Any) -> bool:  # noqa: ARG004 - ignored
-        """Return False: there is nothing to delete, and nothing is deleted from the disk."""
-        return False
-
-
-@lru_cache(maxsize=1)
-def _fakes() -> dict[str, BackendV2]:
-    """Return every fake backend by its name; made once, because reading one takes a while."""
-    from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
-
-    with warnings.catch_warnings():
-        # One fake warns when it is made that its noise is not typical; nobody has asked for it.
-        warnings.simplefilter("ignore")
-        backends = FakeProviderForBackendV2().backends()
-    return {b.name: b for b in sorted(backends, key=lambda backend: backend.name)}
-
-
-def _fake_name(name: str) -> str:
-    """Return the name of the fake that stands for a machine."""
-    return name.replace("ibm_", "fake_", 1) if name.startswith("ibm_") else name
