@@ -129,7 +129,8 @@ def test_only_this_module_uses_private_names():
 
     import qiskit_modes
 
-    private = ("qiskit_ibm_runtime.api", "qiskit_ibm_runtime.accounts", "qiskit_runtime_service")
+    own = "qiskit_ibm_runtime."
+    private = (own + "api", own + "accounts", own + "qiskit_runtime_service")
     folder = Path(qiskit_modes.__file__).parent
     for path in folder.rglob("*.py"):
         if path.name == "upstream.py" or "server" in path.relative_to(folder).parts:

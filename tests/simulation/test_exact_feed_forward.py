@@ -4,13 +4,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from tests.examples import examples
 from tests.simulation.comparing import assert_same
 from tests.simulation.devices import device, noise_model
 from tests.simulation.reference import reference_distribution
 from tests.simulation.strategies import dynamic_circuits, static_devices
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(daily=6),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), name=static_devices)
 def test_as_the_reference(data, name):
     circuit = data.draw(dynamic_circuits(name))
