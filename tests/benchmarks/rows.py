@@ -232,7 +232,7 @@ def _chi_squared(few, many):
 
 def two_qpus():
     """P7: two QPUs at once against one."""
-    circuit = heavy(9, 30)
+    circuit = heavy(19, 12)  # a state vector, as Aer has it: at least 100 ms of its C++
     one, other = AerSimulator(), AerSimulator()
     samplers = [SamplerV2(one), SamplerV2(other)]
 
