@@ -16,12 +16,11 @@ from qiskit_modes.scheduling.job import (
     Failed,
     Fault,
     Job,
-    PostProcessing,
     Ready,
 )
 from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.waiting import CALIBRATION, explain_wait
-from qiskit_modes.scheduling.workload import Mode, Timer, Workload, WorkloadState
+from qiskit_modes.scheduling.workload import Timer, Workload, WorkloadState
 
 __all__ = ["Deadlines"]
 
@@ -90,11 +89,8 @@ class Deadlines(Dispatch):
     def _exhaustions(self) -> Iterator[tuple[float, Instance]]:
         """Yield when an instance that is stopped at its limit will have reached it."""
         job = self._executing
-        if job is not None and isinstance(job.state, Executing):
-            workload = self._workload_of(job)
-            in_session = workload is not None and workload.mode is Mode.SESSION
-            if job.instance.plan.stops_at_limit and not in_session:
-                yield job.state.since + self._remaining(job.instance), job.instance
+        if job is not None and isinstance(job.state, Executing) and self._stops_at_limit(job):
+            yield job.state.since + self._remaining(job.instance), job.instance
         for session_id in self.locks.reservation.holders:
             session = self.workloads[session_id]
             if session.instance.plan.stops_at_limit and self._can_be_ended(session):
@@ -109,17 +105,6 @@ class Deadlines(Dispatch):
 
     def _remaining(self, instance: Instance) -> float:
         return self.ledger.remaining(instance, self.now)
-
-    def _exhaust(self, instance: Instance, at: float) -> None:
-        """End everything of an instance that has used all that it may."""
-        for workload in list(self.open_workloads.values()):
-            if workload.instance.id == instance.id:
-                dropped = Cancelled("the limit of usage was reached")
-                self._stop_accepting(workload.id, dropped.reason, at, drop_queued=dropped)
-        for job_id in self.locks.lanes.holders:
-            job = self.jobs[job_id]
-            if job.instance.id == instance.id and not isinstance(job.state, PostProcessing):
-                self._settle_early(job, RAN_TOO_LONG, at)
 
     def _announce(self, job: Job, wait: Wait, _: float) -> None:
         self._announced[self._line(job)] = wait.blocker_id

@@ -19,8 +19,20 @@ class Dispatch(Endings):
     """
 
     def _pump(self, now: float) -> None:
+        self._drop_exhausted(now)
         self._fill_lanes(now)
         self._feed_qpu(now)
+
+    def _drop_exhausted(self, now: float) -> None:
+        """Stop an instance whose job would come to the QPU with nothing left to use.
+
+        Its limit may have been reached by a job that had been stopped, but not yet let the QPU go.
+        """
+        while self.locks.qpu.idle and self.locks.qpu.waiting and now >= self.maintained_until:
+            job = self.jobs[self.locks.qpu.waiting[0]]
+            if not self._stops_at_limit(job) or not self.ledger.is_limited(job.instance, now):
+                return
+            self._exhaust(job.instance, now)
 
     def _fill_lanes(self, now: float) -> None:
         locks = self.locks

@@ -6,7 +6,9 @@ from typing import assert_never
 
 from qiskit_modes.scheduling.instructions import Abandon, Finish
 from qiskit_modes.scheduling.job import (
+    RAN_TOO_LONG,
     Abandoning,
+    Cancelled,
     Compiling,
     Executing,
     Finished,
@@ -16,8 +18,9 @@ from qiskit_modes.scheduling.job import (
     Queued,
     Ready,
 )
+from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.state import SchedulerState
-from qiskit_modes.scheduling.workload import Mode, Workload, WorkloadState
+from qiskit_modes.scheduling.workload import Workload, WorkloadState
 
 __all__ = ["Endings"]
 
@@ -55,7 +58,7 @@ class Endings(SchedulerState):
         self.locks.release_all(job.id, now)
         self.unfinished[job.instance.id] -= 1
         charged = job.charged_seconds(now)
-        if charged and (workload is None or workload.mode is not Mode.SESSION):
+        if charged and not self._is_in_session(job):
             self.ledger.charge(job.instance, charged, now)
         if workload is not None:
             workload.job_seconds += charged
@@ -105,3 +108,14 @@ class Endings(SchedulerState):
         if workload.id in self.locks.reservation:
             hold = self.locks.reservation.release(workload.id, now)
             self.ledger.charge(workload.instance, hold.end - hold.start, now)
+
+    def _exhaust(self, instance: Instance, at: float) -> None:
+        """End everything of an instance that has used all that it may."""
+        for workload in list(self.open_workloads.values()):
+            if workload.instance.id == instance.id:
+                dropped = Cancelled("the limit of usage was reached")
+                self._stop_accepting(workload.id, dropped.reason, at, drop_queued=dropped)
+        for job_id in self.locks.lanes.holders:
+            job = self.jobs[job_id]
+            if job.instance.id == instance.id and not isinstance(job.state, PostProcessing):
+                self._settle_early(job, RAN_TOO_LONG, at)

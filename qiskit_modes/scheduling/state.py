@@ -9,7 +9,7 @@ from qiskit_modes.scheduling.job import Job
 from qiskit_modes.scheduling.ledger import Ledger
 from qiskit_modes.scheduling.locks import LockManager
 from qiskit_modes.scheduling.queue import Queue
-from qiskit_modes.scheduling.workload import Workload
+from qiskit_modes.scheduling.workload import Mode, Workload
 
 __all__ = ["SchedulerState"]
 
@@ -50,6 +50,14 @@ class SchedulerState:
 
     def _workload_of(self, job: Job) -> Workload | None:
         return None if job.workload_id is None else self.workloads[job.workload_id]
+
+    def _is_in_session(self, job: Job) -> bool:
+        workload = self._workload_of(job)
+        return workload is not None and workload.mode is Mode.SESSION
+
+    def _stops_at_limit(self, job: Job) -> bool:
+        """Whether it is stopped when its instance has used all; a session ends as a whole."""
+        return job.instance.plan.stops_at_limit and not self._is_in_session(job)
 
     def _line(self, job: Job) -> str:
         return job.workload_id or f"job mode of {job.instance.id}"

@@ -52,6 +52,10 @@ class ReferenceModel:
     def on_qpu(self):
         return [job for job in self.jobs if job.got_qpu is not None and job.gave_qpu is None]
 
+    def qpu_is_free(self):
+        busy = self.on_qpu() or self.calibration_ends is not None
+        return not busy and self.now >= self.maintained_until
+
     def active_session(self):
         active = [w for w in self.workloads if w.state == "active" and w.mode == "session"]
         return next(iter(active), None)
@@ -120,13 +124,19 @@ class ReferenceModel:
     # -- who is next ---------------------------------------------------------------------------
 
     def start_what_can_start(self):
+        while self.qpu_is_free() and (ready := self.those("ready")):
+            job = min(ready, key=lambda job: job.ready)
+            in_session = job.workload is not None and job.workload.mode == "session"
+            stops = job.instance.plan.stops_at_limit and not in_session
+            if not stops or not self.is_limited(job.instance):
+                break
+            self.exhaust(job.instance)
         while job := self.next_job():
             job.state, job.got_lane, job.lane = "compiling", self.now, next(self.order)
             if job.workload:
                 job.workload.started = self.now
             self.asked.append(("Compile", job.id))
-        qpu_is_free = not self.on_qpu() and self.calibration_ends is None
-        qpu_is_free = qpu_is_free and self.now >= self.maintained_until
+        qpu_is_free = self.qpu_is_free()
         if qpu_is_free and self.calibrations and not self.active_session() and not self.draining:
             self.calibration_ends = self.now + self.calibrations.pop(0)
         elif qpu_is_free and (ready := self.those("ready")):

@@ -569,3 +569,15 @@ def test_only_the_first_of_a_line_says_whom_it_waits_for(driver):
     announced = [i for i in driver(TimePassed(), 50) if isinstance(i, Announce)]
     assert [a.wait.job_id for a in announced] == ["j0"]
     assert announced[0].wait.longest_seconds == 28_800 - 2
+
+
+def test_what_has_nothing_left_to_use_does_not_come_to_the_qpu(driver):
+    """The first job was stopped at its own limit, and has let the QPU go long after."""
+    paid = Instance("paid", Plan("paid", stops_at_limit=True), limit_seconds=10)
+    driver.submit("a", 0, instance=paid, max_execution_seconds=2)
+    driver.submit("b", 0, instance=paid)
+    driver.submit("c", 0, instance=BOB)
+    for job_id in "abc":
+        driver(JobCompiled(job_id), 0)
+    assert driver(TimePassed(), 2) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    assert driver(JobExecuted("a"), 59) == [Finish("b", RAN_TOO_LONG), Execute("c")]
