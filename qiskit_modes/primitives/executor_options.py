@@ -9,14 +9,9 @@ from typing import Any
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 
+from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.layer_noise import LayerNoise
-from qiskit_modes.primitives.program_options import (
-    JobSettings,
-    coerce_model,
-    job_settings,
-    options_set,
-    whole,
-)
+from qiskit_modes.primitives.program_options import coerce_model, options_set
 
 __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
 
@@ -78,7 +73,7 @@ def resolve_executor_options(
     noise = simulator.layer_noise_model
     return ResolvedExecutorOptions(
         **job_settings(model),
-        seed=whole(simulator.seed_simulator, "simulator.seed_simulator", 0),
+        seed=check_seed(simulator.seed_simulator),
         layer_noise=LayerNoise.of(noise) if noise else None,
         warn_absent=simulator.warn_absent,
         angle_decimals=simulator.angle_decimals if rounded else None,
