@@ -13,25 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.job_settings import JOB_OPTIONS
-from qiskit_modes.primitives.option_rules import set_options
+from qiskit_modes.primitives.option_rules import refusal, set_options
 from qiskit_modes.warn import unsupported_options
 
 __all__ = ["coerce_model", "options_set"]
 
 Model = TypeVar("Model", bound=BaseModel)
-
-_NO_HARDWARE = "it describes hardware that a simulated backend does not have"
-
-_REFUSED = {
-    "execution.init_qubits": (
-        "every shot starts in the ground state",
-        "Leave it unset or set it to True",
-    ),
-    "execution.scheduler_timing": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "execution.stretch_values": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
-    "experimental": ("experimental options of the service are not known here", "Leave it empty"),
-}
 
 
 def coerce_model(options: Any, model: type[Model]) -> Model:
@@ -79,12 +66,11 @@ def options_set(
         UnsupportedOptionError: If one was set that does not act, to another value than its
             default; all are named.
     """
-    chosen = {option.path: option for option in set_options(model)}
-    reasons = {**_REFUSED, **(refused or {})}
-    sentences = []
-    for path, option in chosen.items():
-        if path not in acting and path not in JOB_OPTIONS and not option.is_default:
-            reason, remedy = reasons.get(path, ("it is not known here", "Leave it unset"))
-            sentences.append(f"{path}={option.value!r} is not supported: {reason}. {remedy}.")
+    chosen = list(set_options(model))
+    sentences = [
+        refusal(option, refused)
+        for option in chosen
+        if not (option.is_default or option.path in acting or option.path in JOB_OPTIONS)
+    ]
     unsupported_options(sentences, stacklevel=4)  # the line that called run()
-    return set(chosen)
+    return {option.path for option in chosen}
