@@ -11,7 +11,8 @@ from qiskit_ibm_runtime.options_models import ExecutorOptions
 
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.layer_noise import LayerNoise
-from qiskit_modes.primitives.program_options import coerce_model, options_set
+from qiskit_modes.primitives.option_input import coerce_model
+from qiskit_modes.primitives.program_options import options_set
 
 __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
 

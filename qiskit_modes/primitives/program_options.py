@@ -1,53 +1,19 @@
-"""What the options of the executor and of the noise learner have in common.
+"""Which options of the executor and of the noise learner act.
 
-They are upstream's public models, or dictionaries of the same form, and are read when ``run()`` is
-called. An option that a user set acts or is refused by name; none is dropped in silence.
+An option that a user set acts or is refused by name; none is dropped in silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.job_settings import JOB_OPTIONS
 from qiskit_modes.primitives.option_rules import refusal, set_options
 from qiskit_modes.warn import unsupported_options
 
-__all__ = ["coerce_model", "options_set"]
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def coerce_model(options: Any, model: type[Model]) -> Model:
-    """Return options as one of upstream's models; a model is returned as it is, not copied.
-
-    Args:
-        options: A model, a dictionary, or None for the defaults.
-        model: Which model.
-
-    Raises:
-        InvalidInputError: If an option does not exist or a value does not fit it.
-    """
-    if options is None:
-        return model()
-    if isinstance(options, model):
-        return options
-    if not isinstance(options, Mapping):
-        raise InvalidInputError(
-            f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, "
-            f"not {type(options).__module__}.{type(options).__qualname__}."
-        )
-    try:
-        return model(**options)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc']))}={each['input']!r}: {each['msg']}."
-            for each in error.errors(include_url=False)
-        ]
-        raise InvalidInputError(f"{model.__name__}: {' '.join(problems)}") from None
+__all__ = ["options_set"]
 
 
 def options_set(
