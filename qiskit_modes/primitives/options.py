@@ -6,7 +6,7 @@ the values taken from them are a copy. Which options are refused, and why, stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,12 @@ class _Common(JobSettings):
             or self.layer_noise_model is not None
         )
 
+    @property
+    def decoupling_key(self) -> Hashable:
+        """What tells how circuits are decoupled; None if they are not."""
+        decoupling = self.dynamical_decoupling
+        return None if decoupling is None else tuple(decoupling.model_dump().items())
+
 
 @dataclass(frozen=True)
 class ResolvedSamplerOptions(_Common):
@@ -99,6 +105,10 @@ class ResolvedEstimatorOptions(_Common):
 
     default_shots: int | None = None
     """If not None, it replaces ``default_precision``."""
+
+    def divide(self, shots: int) -> tuple[int, int]:
+        """Return how many randomisations a PUB with so many shots has, and the shots of each."""
+        return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)
 
     @property
     def mitigates(self) -> bool:

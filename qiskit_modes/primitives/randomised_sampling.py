@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -116,7 +116,7 @@ class _RandomisedSamplerJob:
         layers = options.layer_noise_model
         self._parts = []
         for number, (shots, places) in enumerate(self._places.items()):
-            program = QuantumProgram(self._division(shots)[1])
+            program = QuantumProgram(self._options.twirling.divide(shots)[1])
             program.items += [self._item(self._inputs[place], place) for place in places]
             compiled = compile_quantum_program(
                 program,
@@ -133,14 +133,10 @@ class _RandomisedSamplerJob:
         planned = []
         for place, each in enumerate(self._inputs):
             circuit = self._item(each, place).circuit
-            number, shots = self._division(each.shots)
+            number, shots = self._options.twirling.divide(each.shots)
             count = number * shots * each.pub.size
             planned.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
         return planned
-
-    def _division(self, shots: int) -> tuple[int, int]:
-        twirling = self._options.twirling
-        return twirling.divide(shots) if twirling.enabled else (1, shots)
 
     def _item(self, pub: SamplerInput, place: int) -> QuantumProgramItem:
         if not self._options.twirling.enabled:
@@ -153,7 +149,7 @@ class _RandomisedSamplerJob:
             column = {each.name: at for at, each in enumerate(pub.circuit.parameters)}
             values = pub.parameter_values[:, [column[name] for name in template.parameters]]
             arguments["parameter_values"] = values.reshape(*pub.shape, len(template.parameters))
-        number, _ = self._division(pub.shots)
+        number, _ = self._options.twirling.divide(pub.shots)
         return SamplexItem(
             template.circuit,
             template.samplex,
@@ -186,7 +182,7 @@ class _RandomisedSamplerJob:
             if twirled:
                 packed = _one_after_the_other(packed, len(pub.shape))
             data[name] = BitArray(packed, bits.num_bits)
-        number, each = self._division(pub.shots)
+        number, each = self._options.twirling.divide(pub.shots)
         metadata = {
             "shots": number * each,
             "circuit_metadata": copy.deepcopy(pub.circuit.metadata) or {},
@@ -203,7 +199,7 @@ class _RandomisedSamplerJob:
         if run and self._options.twirling.enabled:
             parts = {}
             for index, each in run.items():
-                number, shots = self._division(each.shots)
+                number, shots = self._options.twirling.divide(each.shots)
                 shape = (number, *each.shape, shots)
                 parts[index] = (shape, True, slice(0, number * each.pub.size), slice(0, shots))
             spans = [TwirledSliceSpan(span.start, span.stop, parts)]
@@ -216,7 +212,7 @@ class _RandomisedSamplerJob:
         return {
             "version": 2,
             "options": self._options.report,
-            "shots": self._division(self._inputs[0].shots)[1],
+            "shots": self._options.twirling.divide(self._inputs[0].shots)[1],
             "executor": None,
             "execution": {"execution_spans": ExecutionSpans(spans)},
             "simulation": {"seed_simulator": self._seed},
@@ -233,11 +229,6 @@ def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArra
     moved = np.moveaxis(packed, 0, axes)
     *shape, number, shots, row_bytes = moved.shape
     return moved.reshape(*shape, number * shots, row_bytes)
-
-
-def _decoupling_key(options: ResolvedSamplerOptions) -> Hashable:
-    decoupling = options.dynamical_decoupling
-    return None if decoupling is None else tuple(decoupling.model_dump().items())
 
 
 def _boxed(
@@ -264,7 +255,7 @@ def _template(
     """Return the circuit of a PUB as it runs on the device."""
     known = instruction_set_of(backend).templates
     keeps_layers = options.layer_noise_model is not None
-    key = (pub.fingerprint, options.twirling, _decoupling_key(options), keeps_layers)
+    key = (pub.fingerprint, options.twirling, options.decoupling_key, keeps_layers)
     template: Template | None = known.get(key)
     if template is None:
         template = _boxed(pub, options, backend, where)
@@ -289,7 +280,7 @@ def _decoupled(
     if decoupling is None:
         return pub.circuit
     known = instruction_set_of(backend).templates
-    key = ("decoupled", pub.fingerprint, _decoupling_key(options))
+    key = ("decoupled", pub.fingerprint, options.decoupling_key)
     circuit: QuantumCircuit | None = known.get(key)
     if circuit is None:
         (circuit,) = decoupled([pub.circuit], decoupling, backend)

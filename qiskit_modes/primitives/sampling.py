@@ -103,10 +103,8 @@ def count_sampler_executions(
     inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions
 ) -> int:
     """Return how often a circuit is executed for all PUBs, parameter sets and shots."""
-    twirling = options.twirling
     return sum(
-        len(each.parameter_values)
-        * (math.prod(twirling.divide(each.shots)) if twirling.enabled else each.shots)
+        len(each.parameter_values) * math.prod(options.twirling.divide(each.shots))
         for each in inputs
     )
 
