@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import Inflater, check_qpy_version, unreadable
 
-__all__ = ["check_sizes", "decoding", "tensor"]
+__all__ = ["CIRCUIT_KEYS", "check_sizes", "decoding", "tensor"]
 
-_CIRCUITS = ("b64_data", "circuit_b64")
-"""Where circuits stand, as QPY."""
+CIRCUIT_KEYS = ("b64_data", "circuit_b64")
+"""Under which keys circuits stand, as QPY."""
 
 _DTYPES = {
     "b1": "bool",
@@ -75,7 +75,7 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
     """
     inflater = Inflater()
     for packed in _dictionaries(params):
-        for key in ("data", *_CIRCUITS):
+        for key in ("data", *CIRCUIT_KEYS):
             text = packed.get(key)
             if not isinstance(text, str) or (key == "data" and "dtype" not in packed):
                 continue
@@ -84,7 +84,7 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
             else:
                 data = base64.b64decode(text)
                 inflater.count(data)
-            if key in _CIRCUITS:
+            if key in CIRCUIT_KEYS:
                 check_qpy_version(data)
 
 
