@@ -43,11 +43,9 @@ _RESERVED_NAMES = frozenset(dir(DataBin)) | {"shape"}  # attributes of the resul
 
 
 @dataclass(frozen=True)
-class SamplerInput:
-    """One PUB of a sampler, ready to be compiled."""
-
-    pub: SamplerPub
-    """The PUB, with its own copy of the circuit and its shots filled in."""
+class _Input:
+    pub: SamplerPub | EstimatorPub
+    """The PUB, with its own copy of the circuit and its shots or precision filled in."""
 
     fingerprint: bytes
     """The content key of the circuit."""
@@ -56,7 +54,7 @@ class SamplerInput:
     """Shape (num_sets, num_parameters), finite; columns ordered as ``circuit.parameters``."""
 
     shots: int
-    """Shots for each parameter set."""
+    """Shots for each parameter set and, with an estimator, each measurement basis."""
 
     @property
     def circuit(self) -> QuantumCircuit:
@@ -65,41 +63,28 @@ class SamplerInput:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the PUB, which is that of its parameter values."""
+        """The shape of the PUB: parameter values and observables broadcast together."""
         return tuple(self.pub.shape)
 
 
 @dataclass(frozen=True)
-class EstimatorInput:
+class SamplerInput(_Input):
+    """One PUB of a sampler, ready to be compiled."""
+
+    pub: SamplerPub
+
+
+@dataclass(frozen=True)
+class EstimatorInput(_Input):
     """One PUB of an estimator, ready to be compiled."""
 
     pub: EstimatorPub
-    """The PUB, with its own copy of the circuit and its precision filled in."""
-
-    fingerprint: bytes
-    """The content key of the circuit."""
-
-    parameter_values: NDArray[np.float64]
-    """Shape (num_sets, num_parameters), finite; columns ordered as ``circuit.parameters``."""
 
     observables: PauliSums
     """The observables as plain arrays."""
 
-    shots: int
-    """Shots for each parameter set and measurement basis."""
-
     precision: float
     """The target precision that the shots were derived from, or that they amount to."""
-
-    @property
-    def circuit(self) -> QuantumCircuit:
-        """The circuit, which nobody else holds."""
-        return self.pub.circuit
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the PUB: observables and parameter values broadcast together."""
-        return tuple(self.pub.shape)
 
     @property
     def parameter_shape(self) -> tuple[int, ...]:
@@ -198,7 +183,7 @@ def coerce_estimator_pubs(
             settled = EstimatorPub(snapshot, array, bindings, target, validate=False)
         except ValueError as error:  # the shapes of observables and values do not go together
             raise InvalidInputError(f"{where}: {error}") from error
-        inputs.append(EstimatorInput(settled, key, table, flatten(array), shots, target))
+        inputs.append(EstimatorInput(settled, key, table, shots, flatten(array), target))
     return tuple(inputs)
 
 
