@@ -146,9 +146,9 @@ def estimate_usage(
         (4.03, 4.8)
     """
     name = _mode_name(mode)
-    inputs = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
-    circuits, assumptions = _circuits(inputs.steps.executions(), backend, inputs.rep_delay)
-    assumptions.append(_what_is_counted(len(circuits), inputs.primitive))
+    job = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
+    circuits, assumptions = _circuits(job.steps.executions(), backend, job.options.rep_delay)
+    assumptions.append(_what_is_counted(len(circuits), job.primitive))
     job_seconds = OVERHEAD_SECONDS + sum(each.seconds for each in circuits)
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
@@ -157,7 +157,7 @@ def estimate_usage(
         job_seconds=job_seconds,
         jobs=jobs,
         mode_seconds=modes,
-        quick_seconds=quick_estimate(inputs.rep_delay, sum(c.executions for c in circuits)),
+        quick_seconds=quick_estimate(job.options.rep_delay, sum(c.executions for c in circuits)),
         mode=name,
         overhead_seconds=OVERHEAD_SECONDS,
         circuits=tuple(circuits),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
 
-from qiskit_modes.primitives.options import ResolvedSamplerOptions
-from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
+from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
 from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
@@ -24,9 +25,44 @@ __all__ = [
     "check_sampler_options",
     "count_sampler_executions",
     "draw_seed",
+    "prepare_sampler_job",
     "sampler_executions",
     "sampler_steps",
 ]
+
+
+def prepare_sampler_job(
+    pubs: Iterable[Any],
+    options: Any,
+    backend: BackendV2,
+    *,
+    shots: int | None,
+    stacklevel: int = 1,
+) -> PreparedJob:
+    """Check everything that a sampler is given, and return its job.
+
+    Args:
+        pubs: See `coerce_sampler_pubs`.
+        options: See `resolve_sampler_options`.
+        backend: The backend to simulate.
+        shots: For PUBs that have none of their own.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the PUB.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
+    inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
+    check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    return PreparedJob(
+        "sampler",
+        resolved,
+        sampler_steps(inputs, resolved, backend),
+        tuple(each.pub for each in inputs),
+        count_sampler_executions(inputs, resolved),
+    )
 
 
 def sampler_steps(
