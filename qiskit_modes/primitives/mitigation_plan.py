@@ -23,6 +23,7 @@ from qiskit_modes.primitives.opaque_body import prepare_opaque
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.techniques import (
+    MEASURED,
     Calibration,
     PreparedItem,
     PreparedPub,
@@ -34,9 +35,6 @@ from qiskit_modes.primitives.techniques import (
 from qiskit_modes.primitives.templates import explained, placed, readable
 
 __all__ = ["Group", "Planner", "boxing_of", "division", "noise_maps_of"]
-
-_REGISTER = "_meas"
-"""What qiskit-mitigation calls the register that it measures into."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ class Planner:
             self._backend,
             decoupling=self._options.dynamical_decoupling,
             keeps_layers=self._options.layer_noise_model is not None,
-            unread=[(_REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
+            unread=[(MEASURED, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
         )
         return tuple(
             replace(item, circuit=circuit) for item, circuit in zip(items, circuits, strict=True)
