@@ -23,6 +23,7 @@ from qiskit_modes.primitives.observables import PauliTerm
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.parities import expectation_values
 from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.resilience import calibration_randomisations, noise_factors_of
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
@@ -73,22 +74,16 @@ def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimato
     What probabilistic error cancellation adds is not known before its circuits are prepared, and
     is not counted.
     """
-    resilience, twirling = options.resilience, options.twirling
-    copies = 1
-    if resilience.zne_mitigation:
-        factors = resilience.zne.noise_factors
-        copies = 3 if factors == "auto" else len(factors)
+    resilience = options.resilience
+    copies = len(noise_factors_of(resilience)) if resilience.zne_mitigation else 1
     executions = 0
     calibrations = {}
     for each in inputs:
-        number, shots = 1, each.shots
-        if twirling.enabled:
-            number, shots = twirling.divide(each.shots, for_pec=resilience.pec_mitigation)
+        number, shots = options.divide(each.shots)
         configurations = sum(len(sets) for sets in _plan_of(each).sets)
         executions += number * shots * configurations * copies
         if resilience.measure_mitigation:
-            learning = resilience.measure_noise_learning.num_randomizations
-            calibrations[each.shots] = shots * (number if learning == "auto" else int(learning))
+            calibrations[each.shots] = shots * calibration_randomisations(resilience, number)
     return executions + sum(calibrations.values())
 
 

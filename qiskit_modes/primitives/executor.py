@@ -8,7 +8,6 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 from samplomatic.quantum_program import QuantumProgram
 
-from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.executor_options import (
     ResolvedExecutorOptions,
@@ -23,9 +22,9 @@ from qiskit_modes.primitives.quantum_program import (
 )
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.semantic_role import decoder_of
+from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
-from qiskit_modes.warn import warn
 
 __all__ = ["Executor", "executor_steps"]
 
@@ -89,7 +88,9 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
-        _warn_absent(checked, options)
+        if options.layer_noise is not None and options.warn_absent:
+            circuits = [item.circuit for item in checked.program.items]
+            warn_absent(options.layer_noise, circuits, stacklevel=2)
         return self._submit(
             resolution,
             options,
@@ -97,22 +98,6 @@ class Executor(Primitive):
             executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
-        )
-
-
-def _warn_absent(checked: ProgramInput, options: ResolvedExecutorOptions) -> None:
-    """Warn of layers for which no noise is given."""
-    noise = options.layer_noise
-    if noise is None or not options.warn_absent:
-        return
-    missing = [tag for item in checked.program.items for tag in noise.missing(item.circuit)]
-    if missing:
-        warn(
-            f"simulator.layer_noise_model has no noise for the layers {sorted(set(missing))}; only "
-            f"the backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
-            "simulator.warn_absent=False if that is meant.",
-            QiskitModesWarning,
-            stacklevel=3,
         )
 
 

@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
-from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
 
 from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
@@ -103,10 +103,8 @@ def count_sampler_executions(
     inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions
 ) -> int:
     """Return how often a circuit is executed for all PUBs, parameter sets and shots."""
-    twirling = options.twirling
     return sum(
-        len(each.parameter_values)
-        * (math.prod(twirling.divide(each.shots)) if twirling.enabled else each.shots)
+        len(each.parameter_values) * math.prod(options.twirling.divide(each.shots))
         for each in inputs
     )
 
@@ -154,22 +152,7 @@ class _SamplerJob:
             _pub_result(each, next(runs) if _is_run(each) else None, simulation)
             for each, simulation in zip(self._inputs, self._simulations, strict=True)
         ]
-        # The service tells for each span which part of which PUB was measured in it: here all of
-        # everything.
-        parts = {
-            index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
-            for index, each in enumerate(self._inputs)
-            if _is_run(each)
-        }
-        spans = [DoubleSliceSpan(span.start, span.stop, parts)] if parts else []
-        metadata = {
-            "version": 2,
-            "options": self._options.report,
-            "shots": self._inputs[0].shots,
-            "executor": None,
-            "execution": {"execution_spans": ExecutionSpans(spans)},
-            "simulation": {"seed_simulator": self._seed},
-        }
+        metadata = job_metadata(self._options, self._inputs, self._seed, span)
         return PrimitiveResult(results, metadata)
 
 

@@ -175,8 +175,9 @@ def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit], *, stackl
     missing = {tag for circuit in circuits for tag in noise.missing(circuit)}
     if missing:
         warn(
-            f"There is no noise for the layers {sorted(missing)}; it is given for "
-            f"{sorted(noise.maps)}. Set simulator.warn_absent=False if that is meant.",
+            f"simulator.layer_noise_model has no noise for the layers {sorted(missing)}; only the "
+            f"backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
+            "simulator.warn_absent=False if that is meant.",
             QiskitModesWarning,
             stacklevel=stacklevel + 1,
         )

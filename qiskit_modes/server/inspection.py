@@ -20,6 +20,7 @@ from typing import Any
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version
+from qiskit_modes.wire.schemas import CIRCUIT_KEYS
 
 __all__ = ["Inspector"]
 
@@ -34,6 +35,7 @@ _MOST_KNOWN = 10_000
 """Circuits that are known to be readable, by their digests of 32 bytes."""
 
 _PACKED = ("QuantumCircuit", "Instruction")
+"""Types of values, in the encoding of the primitives' parameters, that hold circuits."""
 
 
 class Inspector:
@@ -139,8 +141,7 @@ def _packed_circuits(tree: Any) -> Iterator[str]:
         if isinstance(each, Mapping):
             if each.get("__type__") in _PACKED and isinstance(each.get("__value__"), str):
                 yield each["__value__"]
-            if isinstance(each.get("b64_data"), str):
-                yield each["b64_data"]
+            yield from (each[key] for key in CIRCUIT_KEYS if isinstance(each.get(key), str))
             waiting.extend(each.values())
         elif isinstance(each, list):
             waiting.extend(each)

@@ -35,6 +35,9 @@ from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
 
+LAYERS = 50
+"""Of a circuit that keeps a QPU busy."""
+
 ITERATIONS = 200
 """Of ours; upstream's take seconds each on large fakes, so two of them have to do there."""
 
@@ -231,7 +234,7 @@ def _chi_squared(few, many):
 
 def two_qpus():
     """P7: two QPUs at once against one."""
-    circuit = heavy(16, 50)  # a state vector, as Aer has it: at least 100 ms of its C++
+    circuit = heavy(16, LAYERS)  # a state vector, as Aer has it: at least 100 ms of its C++
     one, other = AerSimulator(), AerSimulator()
     samplers = [SamplerV2(one), SamplerV2(other)]
 

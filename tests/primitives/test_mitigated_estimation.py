@@ -26,7 +26,7 @@ from qiskit_modes.primitives.active_qubits import (
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.options import resolve_estimator_options
-from qiskit_modes.primitives.techniques import MEASURED, Calibration
+from qiskit_modes.primitives.techniques import REGISTER, Calibration
 
 
 def ansatz() -> QuantumCircuit:
@@ -223,7 +223,7 @@ def test_the_calibrations_fidelity_is_what_was_measured(flipped, expected):
     """What a hundred shots cannot tell from nothing is taken for a hundredth."""
     calibration = Calibration.of(1, 10)
     bits = np.arange(100).reshape(10, 10, 1) < 100 * flipped
-    result = {MEASURED: bits, f"measurement_flips.{MEASURED}": np.zeros((10, 1, 1), dtype=bool)}
+    result = {REGISTER: bits, f"measurement_flips.{REGISTER}": np.zeros((10, 1, 1), dtype=bool)}
     noise = calibration.noise(result)
     assert noise.pauli_fidelity(QubitSparsePauli("Z")) == pytest.approx(expected)
 
