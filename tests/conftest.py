@@ -1,7 +1,8 @@
-"""Settings of the whole test suite."""
+"""Settings of the whole test suite, and the device of most of its tests."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", max_examples=20, deadline=None)
@@ -16,3 +17,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("proof")
+
+
+@pytest.fixture(scope="session")
+def manila():
+    """A fake backend with five qubits in a line."""
+    from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+    return FakeManilaV2()
