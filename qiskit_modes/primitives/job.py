@@ -262,8 +262,9 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         Raises:
             RuntimeJobFailureError: If the job failed; its cause is the original exception.
             RuntimeJobMaxTimeoutError: If it held the QPU longer than it may.
-            RuntimeInvalidStateError: If it was cancelled.
+            RuntimeInvalidStateError: If it was cancelled, or is private and its result was read.
             RuntimeJobTimeoutError: If it has not ended within ``timeout``.
+            InvalidInputError: If a ``decoder`` was passed.
         """
         if decoder is not None:
             raise InvalidInputError("a decoder has no effect here: results are never encoded")
