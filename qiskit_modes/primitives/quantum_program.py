@@ -8,7 +8,7 @@ the matter of `compiled_program`.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +42,6 @@ def compile_quantum_program(
     *,
     seed: int,
     layer_noise: LayerNoise | None = None,
-    wanted: Sequence[Collection[int] | None] | None = None,
     angle_decimals: int | None = None,
     fingerprints: Sequence[bytes] | None = None,
 ) -> CompiledQuantumProgram:
@@ -57,8 +56,6 @@ def compile_quantum_program(
         backend: Whose noise acts.
         seed: A seed from 0.
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
-        wanted: For each item the classical bits that will be read, numbered as in its circuit;
-            None for all. What only other bits depend on is not simulated, and those read as 0.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
 
@@ -84,9 +81,8 @@ def compile_quantum_program(
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        clbits = None if wanted is None else wanted[index]
         word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
-        compiled = _compiled(circuit, backend, content, clbits, clifford_angles=word)
+        compiled = _compiled(circuit, backend, content, clifford_angles=word)
         if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
             values = _quarters(values) * (np.pi / 2)
         circuits[compiled.key] = compiled
@@ -127,7 +123,6 @@ def _compiled(
     circuit: QuantumCircuit,
     backend: BackendV2,
     content: bytes | None,
-    clbits: Collection[int] | None,
     *,
     clifford_angles: bool,
 ) -> CompiledCircuit:
@@ -137,15 +132,15 @@ def _compiled(
     that decides whether it can be simulated.
     """
     if not clifford_angles:
-        return compile_circuit(circuit, backend, content=content, clbits=clbits)
+        return compile_circuit(circuit, backend, content=content)
     try:
-        compiled = compile_circuit(circuit, backend, content=content, clbits=clbits)
+        compiled = compile_circuit(circuit, backend, content=content)
         if not any("statevector" in method for method in compiled.metadata["methods"]):
             return compiled
     except SimulationTooLargeError:
         pass
     settings = replace(DEFAULT_SETTINGS, clifford_angles=True)
-    return compile_circuit(circuit, backend, settings, content=content, clbits=clbits)
+    return compile_circuit(circuit, backend, settings, content=content)
 
 
 def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

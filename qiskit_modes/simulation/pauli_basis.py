@@ -134,19 +134,18 @@ def rotation(paulis: str) -> RealArray:
     return np.stack([mean, (at_zero - at_pi) / 2, at_half_pi - mean])
 
 
-def relaxation(t1: float, t2: float, seconds: float, excited: float = 0.0) -> RealArray:
-    """Return thermal relaxation of one qubit towards an excited population of ``excited``.
+def relaxation(t1: float, t2: float, seconds: float) -> RealArray:
+    """Return thermal relaxation of one qubit towards |0⟩.
 
     Args:
         t1: Relaxation time in seconds; infinity for none.
         t2: Dephasing time in seconds, at most 2 t1.
         seconds: How long the qubit relaxes.
-        excited: Probability of 1 in equilibrium.
     """
     lost = -np.expm1(-seconds / t1)
     coherence = np.exp(-seconds / t2)
     matrix = np.diag([1.0, coherence, coherence, 1.0 - lost])
-    matrix[3, 0] = lost * (1.0 - 2.0 * excited)
+    matrix[3, 0] = lost
     return matrix
 
 
