@@ -31,12 +31,11 @@ def test_any_other_backend_is_a_machine_of_its_own():
     assert len(qpus.all()) == 2
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def small_heap():
     """Let the collector look at what comes from now on only: a whole test run's takes seconds."""
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def test_a_machine_goes_with_its_backend(small_heap):
