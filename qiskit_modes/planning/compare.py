@@ -12,6 +12,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.machine import StepTimes
 from qiskit_modes.planning.outcomes import Figures, ModeOutcome, Spread, figures_of
 from qiskit_modes.planning.recommendation import recommend
+from qiskit_modes.planning.recorder import NO_JOBS
 from qiskit_modes.planning.recording import RecordedJob, Recording
 from qiskit_modes.planning.replay import Replay, compared_jobs
 from qiskit_modes.planning.step_times import as_estimated
@@ -183,7 +184,7 @@ def compare_modes(
 
 def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:
     if not jobs:
-        raise InvalidInputError("the recording has no jobs; run some inside of record()")
+        raise InvalidInputError(f"the recording has no jobs; {NO_JOBS}")
     if times not in ("estimated", "recorded"):
         raise InvalidInputError(f'times must be "estimated" or "recorded", not {times!r}')
     if seeds < 1:

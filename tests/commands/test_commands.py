@@ -182,48 +182,6 @@ def test_what_is_no_circuit_is_said(tmp_path, capsys):
     assert "holds no circuit that can be read" in capsys.readouterr().err
 
 
-SCRIPT = """
-import sys
-from helper import circuit
-from qiskit_aer import AerSimulator
-from qiskit_modes import SamplerV2
-
-if __name__ == "__main__":
-    assert sys.argv[1:] == ["--loud"]
-    SamplerV2(AerSimulator()).run([circuit()]).result()
-    sys.exit(3)
-"""
-
-HELPER = """
-from qiskit import QuantumCircuit
-
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
-"""
-
-
-def test_a_script_is_recorded_as_it_is(tmp_path, capsys):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "helper.py").write_text(HELPER)
-    target = tmp_path / "run.json"
-    before = list(sys.path)
-    assert main(["record", str(target), str(tmp_path / "script.py"), "--loud"]) == 3
-    assert f"Recorded 1 job in {target}" in capsys.readouterr().err
-    assert [job.outcome for job in Recording.load(target).jobs] == ["completed"]
-    assert sys.path == before
-    sys.modules.pop("helper")
-
-
-def test_a_script_without_jobs_is_told_so(tmp_path, capsys):
-    (tmp_path / "script.py").write_text("raise SystemExit('no more')")
-    assert main(["record", str(tmp_path / "run.json"), str(tmp_path / "script.py")]) == 1
-    err = capsys.readouterr().err
-    assert "no more" in err
-    assert "submitted no job" in err
-
-
 def test_the_doctor_finds_nothing_wrong(capsys):
     assert main(["doctor", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
