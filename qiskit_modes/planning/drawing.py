@@ -79,7 +79,8 @@ def figure_of(timeline: Timeline, title: str | None = None) -> Any:
     mine = [each for each in timeline.owners if _is_mine(timeline, each)]
     others = [each for each in timeline.owners if each not in mine]
     painter = Painter(timeline, owner_colours(mine, others))
-    figure = go.Figure([go.Bar(**bars) for bars in painter.bars()])
+    bars = [go.Bar(**each) for each in painter.bars()]
+    figure = go.Figure([*bars, *(go.Scatter(**each) for each in painter.crosses())])
     figure.update_layout(
         **painter.layout(), title=painter.title(title), annotations=painter.annotations()
     )
