@@ -134,6 +134,11 @@ def test_a_timeline_as_a_trace(recording, capsys, tmp_path):
     assert json.loads(target.read_text())["traceEvents"]
 
 
+def test_a_timeline_says_what_it_can_be_written_to(recording, capsys, tmp_path):
+    assert main(["timeline", recording, "--save", str(tmp_path / "run.gif")]) == 2
+    assert ".svg, .pdf, .jpg or .webp, or .json for a trace" in capsys.readouterr().err
+
+
 def test_a_timeline_never_overwrites_its_recording(recording, capsys):
     assert main(["timeline", recording, "--save", recording]) == 2
     assert "is the recording itself" in capsys.readouterr().err

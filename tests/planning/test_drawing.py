@@ -2,8 +2,11 @@
 
 import itertools
 import json
+import pickle
 import shutil
+from types import SimpleNamespace
 
+import plotly.graph_objects as go
 import pytest
 from qiskit_aer import AerSimulator
 
@@ -192,7 +195,7 @@ def test_nothing_cannot_be_drawn(scenario, backend):
     with pytest.raises(InvalidInputError, match="no jobs to draw"):
         LocalService().draw()
     session = Session(backend)
-    with pytest.raises(InvalidInputError, match="nothing to draw: no job of session"):
+    with pytest.raises(InvalidInputError, match=r"nothing to draw yet: session .* has had no job"):
         session.draw()
     session.close()
 
@@ -347,8 +350,6 @@ def test_a_png_file(session, tmp_path):
 
 
 def test_a_png_file_without_a_browser_says_what_to_do(session, tmp_path, monkeypatch):
-    import plotly.graph_objects as go
-
     def fail(*_, **__):
         raise RuntimeError("no browser")
 
@@ -358,8 +359,60 @@ def test_a_png_file_without_a_browser_says_what_to_do(session, tmp_path, monkeyp
 
 
 def test_other_endings_are_refused(session, tmp_path):
-    with pytest.raises(InvalidInputError, match=r"use \.html, \.png"):
+    with pytest.raises(InvalidInputError, match=r"\.html, \.png, \.svg.* or \.json for a trace"):
         draw_timeline(session[1], save=tmp_path / "timeline.docx")
+
+
+def test_where_there_is_no_directory_is_said(session, tmp_path):
+    for name in ("timeline.html", "timeline.png", "timeline.json"):
+        path = tmp_path / "nowhere" / name
+        with pytest.raises(InvalidInputError, match=f"there is no directory for {path}"):
+            session[0].draw(save=path)
+
+
+def test_a_session_saves_a_trace_too(session, tmp_path):
+    path = tmp_path / "trace.json"
+    session[0].draw(save=path)
+    assert json.loads(path.read_text())["traceEvents"]
+
+
+def test_a_figure_is_one_line_on_a_terminal(session, capsys, monkeypatch):
+    figure = draw_timeline(session[1])
+    assert isinstance(figure, go.Figure)
+    line = repr(figure)
+    assert line.startswith("<Figure: 4 jobs in a session on aer_simulator: 62 s from the first")
+    assert "\n" not in line
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: SimpleNamespace())
+    figure._ipython_display_()
+    assert capsys.readouterr().out == f"{line}\n"
+    opened = []
+    monkeypatch.setattr(go.Figure, "show", lambda _, **options: opened.append(options))
+    figure.show()
+    assert opened == [{"renderer": "browser"}]
+
+
+def test_in_a_notebook_a_figure_is_plotlys_own_or_a_page(session, monkeypatch):
+    figure = draw_timeline(session[1])
+    notebook = SimpleNamespace(kernel=object())
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: notebook)
+    shown = []
+    monkeypatch.setattr(go.Figure, "_ipython_display_", lambda _: shown.append("plotly"))
+    figure._ipython_display_()
+    assert shown == ["plotly"]
+
+    def without_nbformat(_):
+        raise ValueError("Mime type rendering requires nbformat>=4.2.0 but it is not installed")
+
+    monkeypatch.setattr(go.Figure, "_ipython_display_", without_nbformat)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    figure._ipython_display_()
+    assert "4 jobs in a session" in shown[1]["text/html"]
+    assert shown[1]["text/plain"] == repr(figure)
+
+
+def test_a_figure_can_be_pickled(session):
+    figure = draw_timeline(session[1])
+    assert pickle.loads(pickle.dumps(figure)) == figure
 
 
 def test_without_plotly_it_says_what_to_install(session, monkeypatch):
