@@ -31,7 +31,7 @@ from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 
-__all__ = ["count_executions", "estimator_executions", "estimator_steps", "prepare_estimator_job"]
+__all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
 
 # An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
 _plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
@@ -107,7 +107,7 @@ def estimator_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: estimator_executions(inputs, backend),
+        executions=lambda: _estimator_executions(inputs, backend),
     )
 
 
@@ -130,7 +130,7 @@ def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimato
     return executions + sum(calibrations.values())
 
 
-def estimator_executions(
+def _estimator_executions(
     inputs: Sequence[EstimatorInput], backend: BackendV2
 ) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, one for each basis, and how often."""

@@ -26,7 +26,7 @@ from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 
-__all__ = ["Executor", "executor_steps"]
+__all__ = ["Executor"]
 
 
 class Executor(Primitive):
@@ -95,13 +95,13 @@ class Executor(Primitive):
             resolution,
             options,
             # Whoever sent a request decodes the result.
-            executor_steps(checked, options, resolution.backend, decoded=self.request is None),
+            _executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
         )
 
 
-def executor_steps(
+def _executor_steps(
     checked: ProgramInput,
     options: ResolvedExecutorOptions,
     backend: BackendV2,

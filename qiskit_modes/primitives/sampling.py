@@ -26,7 +26,6 @@ __all__ = [
     "count_sampler_executions",
     "draw_seed",
     "prepare_sampler_job",
-    "sampler_executions",
     "sampler_steps",
 ]
 
@@ -90,11 +89,11 @@ def sampler_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: sampler_executions(inputs),
+        executions=lambda: _sampler_executions(inputs),
     )
 
 
-def sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
+def _sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, and how often."""
     return [
         CircuitExecutions(index, each.circuit, each.fingerprint, each.shots * each.pub.size)
