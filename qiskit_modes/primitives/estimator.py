@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -16,11 +17,15 @@ from qiskit_modes.primitives.estimation import count_executions, estimator_steps
 from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.finalized import finalize_estimator_options
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.option_input import coerce_estimator_options
 from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 
 __all__ = ["EstimatorV2"]
+
+_BYTES_PER_VALUE = 16
+"""An expectation value and its standard error."""
 
 
 class EstimatorV2(Primitive, BaseEstimatorV2):
@@ -111,6 +116,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             default_precision=options.default_precision,
             default_shots=options.default_shots,
         )
+        for index, each in enumerate(inputs):
+            check_results(math.prod(each.shape), _BYTES_PER_VALUE, f"PUB {index}")
         check_estimation(inputs, options, resolution.backend, stacklevel=2)
         return self._submit(
             resolution,

@@ -16,6 +16,7 @@ from qiskit_modes.primitives.executor_options import (
     resolve_executor_options,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.program_input import ProgramInput, coerce_quantum_program
 from qiskit_modes.primitives.quantum_program import (
     CompiledQuantumProgram,
@@ -89,6 +90,10 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
+        for index, item in enumerate(checked.program.items):
+            bits = sum(register.size for register in item.circuit.cregs)  # a byte each
+            shots = checked.program.shots * item.size()
+            check_results(shots, bits, f"Item {index} of the program")
         _warn_absent(checked, options)
         return self._submit(
             resolution,

@@ -14,6 +14,7 @@ from qiskit_ibm_runtime.options_models import SamplerOptions
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.option_input import coerce_sampler_options
 from qiskit_modes.primitives.options import resolve_sampler_options
 from qiskit_modes.primitives.pubs import coerce_sampler_pubs
@@ -107,6 +108,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
             pubs, resolution.backend, shots=shots, default_shots=options.default_shots
         )
         check_sampler_options(inputs, options, resolution.backend, stacklevel=2)
+        for index, each in enumerate(inputs):
+            rows = sum(-(-register.size // 8) for register in each.circuit.cregs)
+            check_results(each.shots * each.pub.size, rows, f"PUB {index}")
         return self._submit(
             resolution,
             options,

@@ -21,6 +21,7 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import unreadable
+from qiskit_modes.wire.samplex_sizes import check_declared_sizes, check_drawing
 from qiskit_modes.wire.schemas import check_sizes, first_problems, tensor
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
@@ -113,9 +114,12 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
         raise unreadable(first_problems(error)) from error
     except Exception as error:  # parsers of foreign bytes fail in many ways
         raise unreadable(f"{type(error).__name__}: {error}") from error
-    for item in program.items:
+    for index, item in enumerate(program.items):
         if isinstance(item, SamplexItem):
+            where = f"Item {index} of the program"
+            check_declared_sizes(item, where)
             item.samplex.finalize()
+            check_drawing(item, where)
     asked = params.get("options") or {}
     for name in ("scheduler_timing", "stretch_values"):
         setattr(options.execution, name, bool(asked.get(name)))
