@@ -36,14 +36,20 @@ def check_declared_sizes(item: SamplexItem, where: str) -> None:
     """
     # A register has a place for each qubit of a box; some room is left for what is not known here.
     most = 1024 + 8 * (item.circuit.num_qubits + item.circuit.num_clbits)
-    for node in item.samplex.graph.nodes():
+    nodes = item.samplex.graph.nodes()
+    for node in nodes:
         for size, _ in node.instantiates().values():
             _check_number(size, most, where)
-    for spec in _specifications(item):
+    # Angles, bits, and the signs of what nodes inject.
+    most += item.circuit.num_parameters + len(nodes)
+    for spec in [*item.samplex.inputs().specs, *item.samplex.outputs().specs]:
         if isinstance(spec, PauliLindbladMapSpecification):
             _check_number(spec.num_qubits, most, where)
         elif spec.dtype.kind not in _NUMBERS:
             raise unreadable(f"{where}: {spec.name!r} is of the type {spec.dtype}, no number")
+        else:
+            lengths = [length for length in spec.shape if not isinstance(length, str)]
+            _check_number(math.prod(lengths) if min(lengths, default=0) >= 0 else -1, most, where)
 
 
 def check_drawing(item: SamplexItem, where: str) -> None:
@@ -71,12 +77,8 @@ def check_drawing(item: SamplexItem, where: str) -> None:
     check_memory_of_results(elements * outputs + at_once * registers, where)
 
 
-def _specifications(item: SamplexItem) -> list[Any]:
-    return [*item.samplex.inputs().specs, *item.samplex.outputs().specs]
-
-
 def _check_number(number: Any, most: int, where: str) -> None:
     if not isinstance(number, int) or not 0 <= number <= most:
         raise unreadable(
-            f"{where}: its samplex has a register of {number!r} places, but its circuit is smaller"
+            f"{where}: its samplex has an array of {number!r} places, but its circuit is smaller"
         )
