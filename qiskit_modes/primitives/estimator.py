@@ -15,14 +15,10 @@ from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.estimation import prepare_estimator_job
 from qiskit_modes.primitives.finalized import finalize_estimator_options
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.option_input import coerce_estimator_options
 from qiskit_modes.primitives.options import resolve_estimator_options
 
 __all__ = ["EstimatorV2"]
-
-_BYTES_PER_VALUE = 16
-"""An expectation value and its standard error."""
 
 
 class EstimatorV2(Primitive, BaseEstimatorV2):
@@ -107,8 +103,6 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         job = prepare_estimator_job(
             pubs, self.options, resolution.backend, precision=precision, stacklevel=2
         )
-        for index, pub in enumerate(job.pubs):
-            check_results(pub.size, _BYTES_PER_VALUE, f"PUB {index}")
         return self._submit(
             resolution,
             job.options,

@@ -14,7 +14,6 @@ from qiskit_ibm_runtime.options_models import SamplerOptions
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.option_input import coerce_sampler_options
 from qiskit_modes.primitives.options import resolve_sampler_options
 from qiskit_modes.primitives.sampling import prepare_sampler_job
@@ -99,9 +98,6 @@ class SamplerV2(Primitive, BaseSamplerV2):
         """
         resolution = self._resolve(dry_run=dry_run)
         job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots, stacklevel=2)
-        for index, pub in enumerate(job.pubs):
-            row = sum(-(-register.size // 8) for register in pub.circuit.cregs)
-            check_results(pub.shots * pub.size, row, f"PUB {index}")
         return self._submit(
             resolution,
             job.options,

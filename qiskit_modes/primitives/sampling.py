@@ -12,6 +12,7 @@ import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
 
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
@@ -54,6 +55,10 @@ def prepare_sampler_job(
     """
     resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
+    # Before anything is made of their shapes.
+    for index, each in enumerate(inputs):
+        row = sum(-(-register.size // 8) for register in each.circuit.cregs)
+        check_results(each.shots * each.pub.size, row, f"PUB {index}")
     check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "sampler",

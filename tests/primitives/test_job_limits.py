@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from samplomatic.quantum_program import QuantumProgram
 
-from qiskit_modes import EstimatorV2, Executor, SamplerV2
+from qiskit_modes import EstimatorV2, Executor, SamplerV2, estimate_usage
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives import job_limits
 
@@ -42,6 +42,11 @@ def test_empty_arrays_of_any_shape_are_no_way_to_ask_for_everything(run, measure
 def test_nor_are_they_for_an_estimator():
     with pytest.raises(InvalidInputError, match=r"PUB 0: it asks for 1,099,511,627,776 results"):
         EstimatorV2(FakeManilaV2()).run([(QuantumCircuit(5), "IIIIZ", NOTHING)])
+
+
+def test_nor_for_an_estimate():
+    with pytest.raises(InvalidInputError, match=r"PUB 0: it asks for 1,099,511,627,776 results"):
+        estimate_usage([(QuantumCircuit(5), "IIIIZ", NOTHING)], FakeManilaV2())
 
 
 @pytest.mark.parametrize(("run", "bytes_of_a_shot"), [(sampled, 3), (executed, 17)])
