@@ -58,6 +58,33 @@ def test_a_program_for_the_service_unchanged(family, run):
     assert re.search(r"all +13 +12 ", rows[3]), rows[3]
 
 
+def test_the_tests_of_a_user(run, tmp_path):
+    """Their account is written down in them, and one of them goes to the network."""
+    (tmp_path / "test_mine.py").write_text(
+        "import pytest, requests\n"
+        "from qiskit import QuantumCircuit\n"
+        "from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session\n"
+        "@pytest.fixture(scope='module')\n"
+        "def backend():\n"
+        "    crn = 'crn:v1:bluemix:public:quantum-computing:us-east:a/1234:5678::'\n"
+        "    return QiskitRuntimeService(token='secret', instance=crn).backend('ibm_manila')\n"
+        "def test_counts(backend):\n"
+        "    circuit = QuantumCircuit(1, 1)\n"
+        "    circuit.measure(0, 0)\n"
+        "    with Session(backend):\n"
+        "        result = SamplerV2().run([circuit], shots=10).result()\n"
+        "    assert result[0].data.c.num_shots == 10\n"
+        "def test_away():\n"
+        "    requests.get('https://example.org', timeout=20)\n"
+    )
+    pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore")
+    done = run(*pytest_, tmp_path)
+    assert done.code == 1, done.err[-3000:]
+    assert "1 failed, 1 passed" in done.out
+    assert "nothing leaves this machine" in done.out
+    assert re.search(r"session +\S+ +1 +1 ", done.err), done.err
+
+
 def test_the_exit_code_is_the_programs_and_options_of_it_are_its_own(run):
     code = "import sys; print(sys.argv[1:]); sys.exit(3)"
     done = run("--", sys.executable, "-c", code, "--qpu", "x", "--help")
