@@ -25,6 +25,7 @@ from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.semantic_role import decoder_of
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
 __all__ = ["Executor", "executor_steps"]
@@ -154,7 +155,7 @@ class _ExecutorJob:
         self._decode = decoder_of(checked.program) if decoded else None
         self._compiled: CompiledQuantumProgram
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._compiled = compile_quantum_program(
             self._checked.program,
             self._backend,
@@ -162,6 +163,7 @@ class _ExecutorJob:
             layer_noise=self._options.layer_noise,
             angle_decimals=self._options.angle_decimals,
             fingerprints=self._checked.fingerprints,
+            elsewhere=elsewhere,
         )
         return self._compiled.program
 

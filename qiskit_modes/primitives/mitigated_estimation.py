@@ -27,6 +27,7 @@ from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_bac
 from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["mitigated_estimator_steps", "prepare_pubs"]
 
@@ -92,7 +93,7 @@ class _MitigatedJob:
         self._drawn: list[list[_Outputs]] = []
         self._parts: list[CompiledQuantumProgram] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._groups, self._parts, self._drawn = [], [], []
         backend = simulated_backend(self._backend, self._options.noise_model)
         layers = self._options.layer_noise_model
@@ -105,6 +106,7 @@ class _MitigatedJob:
                 seed=seed,
                 layer_noise=None if layers is None else LayerNoise.of(layers),
                 angle_decimals=rounding_of(backend, self._options.angle_decimals),
+                elsewhere=elsewhere,
             )
             self._groups.append(group)
             self._drawn.append(drawn)

@@ -36,6 +36,7 @@ from qiskit_modes.primitives.templates import (
 )
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["check_randomised_sampling", "randomised_sampler_steps"]
 
@@ -110,7 +111,7 @@ class _RandomisedSamplerJob:
         self._places = by_key(each.shots for each in inputs)
         self._parts: list[CompiledQuantumProgram] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         options = self._options
         backend = simulated_backend(self._backend, options.noise_model)
         layers = options.layer_noise_model
@@ -124,6 +125,7 @@ class _RandomisedSamplerJob:
                 seed=seed_of_part(self._seed, number),
                 layer_noise=None if layers is None else LayerNoise.of(layers),
                 angle_decimals=rounding_of(backend, options.angle_decimals),
+                elsewhere=elsewhere,
             )
             self._parts.append(compiled)
         return joined(self._parts, self._seed)

@@ -67,7 +67,7 @@ class Machine:
         return JobRecord(
             id=str(uuid.uuid4()),
             qpu=self.qpu,
-            steps=Steps(compile, post_process),
+            steps=Steps(lambda _: compile(), post_process),
             backend=self.backend,
             instance=Instance(),
             mode=JobMode(mode, "the test says so"),
