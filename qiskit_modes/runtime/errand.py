@@ -40,6 +40,8 @@ class Errand:
     """Called exactly once, on any thread."""
     seconds: float = 0.0
     """How long it takes, roughly."""
+    of_batch: bool = False
+    """Whether it rather waits for a worker that is ready than takes the place in this process."""
     readies: bool = False
     """Whether it is the import itself, after which a worker can take others of this module."""
     worker: Worker | None = None

@@ -5,6 +5,11 @@ this process has one place, and each worker but one could be a place: one worker
 programs, which hold the QPU. A step takes the place here if it is free: a job alone compiles where
 its circuits and caches are. The steps beside it go to workers.
 
+The steps of a batch go to workers only, once there is one that is ready. Its jobs come one after
+the other, and a step here would contend with the user's thread that submits them and with all that
+hands programs on: measured on two cores, a place here as well took a third more of their time, and
+the batch no less.
+
 A worker needs Qiskit for that, whose import costs it a second or two. It begins to import when so
 much has had to wait that it would have paid, and is a place when it has ended; until then steps
 wait for the place here. So a short program, or a test, never pays for it.
@@ -43,8 +48,8 @@ class Places:
         self.waiting: deque[Errand] = deque()
 
     def take_here_nowait(self) -> bool:
-        """Take the place in this process if it is free."""
-        if self._here_is_taken:
+        """Take the place in this process if it is free and nobody waits for it."""
+        if self._here_is_taken or self.waiting:
             return False
         self._here_is_taken = True
         return True
@@ -71,9 +76,11 @@ class Places:
             new_worker: Adds one more to them.
         """
         assigned: list[Assigned] = []
-        if self.waiting and not self._here_is_taken:
-            self._here_is_taken = True
-            assigned.append((None, self.waiting.popleft()))
+        for errand in list(self.waiting):
+            if not self._here_is_taken and self._may_be_here(errand, workers):
+                self._here_is_taken = True
+                self.waiting.remove(errand)
+                assigned.append((None, errand))
         for errand in list(self.waiting):
             worker, given = self._place_for(errand, workers), errand
             if worker is not None:
@@ -88,6 +95,11 @@ class Places:
             worker.ticket, given.worker = given, worker
             assigned.append((worker, given))
         return assigned
+
+    def _may_be_here(self, errand: Errand, workers: Sequence[Worker]) -> bool:
+        if errand.call is None or not errand.of_batch:
+            return True
+        return not any(errand.module in worker.ready_for for worker in workers)
 
     def _place_for(self, errand: Errand, workers: Sequence[Worker]) -> Worker | None:
         if errand.call is None or not self._one_more(workers):
@@ -105,13 +117,16 @@ class Places:
         return taken < min(len(workers), self._size) - 1
 
     def _is_worth_a_worker(self, module: str, workers: Sequence[Worker]) -> bool:
-        """Tell whether a worker is to import a module; one at a time does."""
-        return self._waited_seconds >= WORTH_A_WORKER_SECONDS and not any(
+        """Tell whether a worker is to import a module; one at a time does, and not all of them."""
+        ready = sum(module in worker.ready_for for worker in workers)
+        importing = any(
             isinstance(worker.ticket, Errand)
             and worker.ticket.readies
             and worker.ticket.module == module
             for worker in workers
         )
+        is_worth_it = self._waited_seconds >= WORTH_A_WORKER_SECONDS
+        return is_worth_it and not importing and ready < self._size - 1
 
     def _cold(self, workers: Sequence[Worker], module: str) -> Worker | None:
         """Return an idle worker that is not ready; the last one, as programs go to the first."""
