@@ -14,6 +14,7 @@ from qiskit_modes.simulation.compiling import compile_in_parts, compile_with_noi
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
+from qiskit_modes.simulation.noise_passes import contains_delay
 from qiskit_modes.simulation.settings import Settings
 from qiskit_modes.simulation.told_noise import is_plain, told
 
@@ -57,10 +58,12 @@ class Compilation:
         bare = self.circuit.copy()
         bare.metadata = {}  # the user's: it may hold anything, and nobody asks for it
         bare._layout = None  # noqa: SLF001 - nor for this, which takes half of the time to write
-        file = io.BytesIO()
-        qpy.dump(bare, file)
         noise = told(self.noise, self.circuit)
         rest = (noise, self.choice, self.content, self.settings, self.wanted, True)
+        if contains_delay(bare):  # QPY loses in what unit it is given
+            return Compilation, (bare, *rest)
+        file = io.BytesIO()
+        qpy.dump(bare, file)
         return _unpacked, (file.getvalue(), *rest)
 
 
