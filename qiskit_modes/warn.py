@@ -47,7 +47,7 @@ def unsupported_options(sentences: Collection[str], *, stacklevel: int) -> None:
 
 
 def warn(message: str, category: type[QiskitModesWarning], *, stacklevel: int) -> None:
-    """Warn, or raise the warning where the strict setting says so.
+    """Warn, or raise the warning, of the same category, where the strict setting says so.
 
     Args:
         message: What the user should know.

@@ -23,7 +23,7 @@ from qiskit_modes import (
     SamplerV2,
     Session,
 )
-from tests.modes.staging import flipped, manila, stage, timed  # noqa: F401
+from tests.modes.staging import flipped, stage, timed  # noqa: F401
 
 
 @pytest.fixture

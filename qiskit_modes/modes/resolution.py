@@ -66,8 +66,8 @@ def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
         stacklevel: Whose line a warning points to, counted as in `warnings.warn`.
 
     Raises:
-        InvalidInputError: If it is none of these, or a backend other than that of the ``with``
-            block, or None without a ``with`` block.
+        InvalidInputError: If it is none of these, or None without a ``with`` block.
+        IBMInputValueError: If it is a backend of another QPU than that of the ``with`` block.
 
     Warns:
         ModeWarning: If a backend was passed inside a ``with`` block.

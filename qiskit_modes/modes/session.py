@@ -107,6 +107,7 @@ class Session:
 
         Raises:
             IBMInputValueError: If there is none with this id, or it is of the other mode.
+            InvalidInputError: If ``service`` is none of this package.
         """
         runtime = getattr(service, "runtime", None)
         if not isinstance(runtime, LocalRuntime):

@@ -25,6 +25,7 @@ from qiskit_modes.primitives.quick_estimate import (
     REP_DELAY_SECONDS,
     quick_estimate,
 )
+from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import CircuitExecutions, Steps
 from qiskit_modes.scheduling import Mode, Plan
@@ -146,18 +147,18 @@ def estimate_usage(
         (4.03, 4.8)
     """
     name = _mode_name(mode)
-    inputs = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
-    circuits, assumptions = _circuits(inputs.steps.executions(), backend, inputs.rep_delay)
-    assumptions.append(_what_is_counted(len(circuits), inputs.primitive))
+    job = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
+    circuits, assumptions = _circuits(job.steps.executions(), backend, job.options.rep_delay)
+    assumptions.append(_what_is_counted(len(circuits), job.primitive))
     job_seconds = OVERHEAD_SECONDS + sum(each.seconds for each in circuits)
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
     return UsageEstimate(
-        backend=str(getattr(backend, "name", None) or type(backend).__name__),
+        backend=bare_name(backend),
         job_seconds=job_seconds,
         jobs=jobs,
         mode_seconds=modes,
-        quick_seconds=quick_estimate(inputs.rep_delay, sum(c.executions for c in circuits)),
+        quick_seconds=quick_estimate(job.options.rep_delay, sum(c.executions for c in circuits)),
         mode=name,
         overhead_seconds=OVERHEAD_SECONDS,
         circuits=tuple(circuits),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from qiskit_modes.planning.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import duration
+from qiskit_modes.planning.wording import MODES, duration
 
 __all__ = ["headline"]
-
-_NAMES = {"job": "job mode", "batch": "a batch", "session": "a session"}
 
 
 def headline(timeline: Timeline) -> tuple[str, str]:
@@ -29,10 +27,10 @@ def _subject(mine: list[JobBar]) -> str:
     parts: list[str] = []
     for owner in owners[:3]:
         jobs = [bar for bar in mine if bar.owner == owner]
-        mode = jobs[0].job.mode.value
+        mode = jobs[0].job.mode
         count = str(len(jobs)) if len(jobs) > 1 else "one"
         noun = "" if parts else (" jobs" if len(jobs) > 1 else " job")
-        parts.append(f"{count}{noun} in {owner if owner != mode else _NAMES[mode]}")
+        parts.append(f"{count}{noun} in {owner if owner != mode.value else MODES[mode]}")
     if len(owners) > 3:
         parts.append(f"more in {len(owners) - 3} others")
     text = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + f" and {parts[-1]}"

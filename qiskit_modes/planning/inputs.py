@@ -1,9 +1,8 @@
-"""What a primitive would make of its arguments: the steps of a job that is not submitted."""
+"""Which primitive's job a user means, and what that makes of the arguments: it is not submitted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -13,25 +12,11 @@ from qiskit.providers import BackendV2
 from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliOp
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.estimation import estimator_steps
-from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
-from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
-from qiskit_modes.primitives.pubs import coerce_estimator_pubs, coerce_sampler_pubs
-from qiskit_modes.primitives.sampling import check_sampler_options, sampler_steps
-from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.primitives.estimation import prepare_estimator_job
+from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.sampling import prepare_sampler_job
 
-__all__ = ["JobInputs", "read_job"]
-
-
-@dataclass(frozen=True)
-class JobInputs:
-    """A job that is not submitted."""
-
-    primitive: str
-    """``"sampler"`` or ``"estimator"``."""
-    steps: Steps
-    rep_delay: float | None
-    """Of the options, in seconds; None if they do not say."""
+__all__ = ["read_job"]
 
 
 def read_job(
@@ -42,7 +27,7 @@ def read_job(
     *,
     shots: int | None,
     precision: float | None,
-) -> JobInputs:
+) -> PreparedJob:
     """Return the job that a primitive would make of this; see `estimate_usage` for the arguments.
 
     Raises:
@@ -53,28 +38,14 @@ def read_job(
     if kind == "sampler":
         if precision is not None:
             raise InvalidInputError("precision is an estimator's; for a sampler pass shots")
-        resolved = resolve_sampler_options(options)
-        inputs = coerce_sampler_pubs(
-            pubs, backend, shots=shots, default_shots=resolved.default_shots
-        )
-        check_sampler_options(inputs, resolved, backend, stacklevel=2)
-        return JobInputs(kind, sampler_steps(inputs, resolved, backend), resolved.rep_delay)
+        return prepare_sampler_job(pubs, options, backend, shots=shots, stacklevel=3)
     if kind == "estimator":
         if shots is not None:
             raise InvalidInputError(
                 'shots are a sampler\'s; for an estimator pass options={"default_shots": ...}, or '
                 "a precision"
             )
-        choices = with_noise_of_layers(resolve_estimator_options(options), backend)
-        pairs = coerce_estimator_pubs(
-            pubs,
-            backend,
-            precision=precision,
-            default_precision=choices.default_precision,
-            default_shots=choices.default_shots,
-        )
-        check_estimation(pairs, choices, backend, stacklevel=2)
-        return JobInputs(kind, estimator_steps(pairs, choices, backend), choices.rep_delay)
+        return prepare_estimator_job(pubs, options, backend, precision=precision, stacklevel=3)
     raise InvalidInputError(f'primitive must be "sampler" or "estimator", not {primitive!r}')
 
 

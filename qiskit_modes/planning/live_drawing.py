@@ -20,6 +20,12 @@ def draw_workload(
 ) -> Any:
     """Draw a session or batch, and what else its QPU did at the time; see `draw_timeline`.
 
+    Args:
+        workload: Which one.
+        runtime: Where it runs.
+        title: See `draw_timeline`.
+        save: See `draw_timeline`.
+
     Raises:
         InvalidInputError: If no job of it is remembered.
     """
@@ -41,7 +47,14 @@ def draw_qpu(
     title: str | None,
     save: str | Path | None,
 ) -> Any:
-    """Draw everything that is remembered of a QPU; None for the one with most jobs.
+    """Draw everything that is remembered of a QPU.
+
+    Args:
+        runtime: Where it is.
+        qpu: Which one; None for the one with most jobs.
+        instance_id: Whose jobs are the user's own.
+        title: See `draw_timeline`.
+        save: See `draw_timeline`.
 
     Raises:
         InvalidInputError: If no job is remembered.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qiskit_modes.planning.outcomes import ModeOutcome
-from qiskit_modes.planning.wording import duration, times
+from qiskit_modes.planning.wording import MODES, duration, times
 from qiskit_modes.scheduling import Mode
 
 __all__ = ["recommend"]
@@ -38,10 +38,7 @@ def recommend(outcomes: Sequence[ModeOutcome], *, jobs: int, dependent: int) -> 
     pays = _charge(fastest) <= _EQUAL * _charge(cheapest)
     pays = pays or _seconds(cheapest) >= _WORTH_PAYING * _seconds(fastest)
     best = fastest if pays else cheapest
-    return f"Use {_NAMES[best.mode]}: {_reason(best, possible, jobs, dependent)}."
-
-
-_NAMES = {Mode.JOB: "job mode", Mode.BATCH: "a batch", Mode.SESSION: "a session"}
+    return f"Use {MODES[best.mode]}: {_reason(best, possible, jobs, dependent)}."
 
 
 def _seconds(outcome: ModeOutcome) -> float:
@@ -54,12 +51,13 @@ def _charge(outcome: ModeOutcome) -> float:
     return outcome.charged.median
 
 
-def _first_within(outcomes: Sequence[ModeOutcome], figure: object) -> ModeOutcome:
+def _first_within(
+    outcomes: Sequence[ModeOutcome], figure: Callable[[ModeOutcome], float]
+) -> ModeOutcome:
     """Return the simplest mode whose figure equals the least one, within five percent.
 
     Of those that are equal in time, the one that is charged least; and the other way round.
     """
-    assert callable(figure)
     least = min(figure(each) for each in outcomes)
     equal = [each for each in outcomes if figure(each) <= _EQUAL * least]
     other = _charge if figure is _seconds else _seconds

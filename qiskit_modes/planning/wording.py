@@ -1,8 +1,13 @@
-"""Figures as people read them."""
+"""Figures and modes as people read them."""
 
 from __future__ import annotations
 
-__all__ = ["duration", "durations", "times"]
+from qiskit_modes.scheduling import Mode
+
+__all__ = ["MODES", "duration", "durations", "times"]
+
+MODES = {Mode.JOB: "job mode", Mode.BATCH: "a batch", Mode.SESSION: "a session"}
+"""The modes, as they stand in a sentence."""
 
 
 def duration(seconds: float) -> str:
@@ -18,6 +23,11 @@ def duration(seconds: float) -> str:
 
 def durations(median: float, low: float, high: float) -> str:
     """Return a time with its interval, all in the same unit.
+
+    Args:
+        median: How it usually is, in seconds.
+        low: Where the interval begins.
+        high: Where it ends; an interval without length is not told.
 
     Example:
         >>> durations(690, 624, 744), durations(3, 3, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
@@ -18,37 +18,14 @@ from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_limits import check_size
 from qiskit_modes.primitives.job_log import JobLog, logged
+from qiskit_modes.primitives.job_settings import JobSettings
 from qiskit_modes.primitives.option_input import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
-__all__ = ["JobOptions", "Primitive"]
-
-
-class JobOptions(Protocol):
-    """What the options of every primitive say about its jobs."""
-
-    @property
-    def private(self) -> bool:
-        """Whether inputs are hidden, and the result can be read once."""
-
-    @property
-    def log_level(self) -> int:
-        """From which level on its log has lines about its steps."""
-
-    @property
-    def job_tags(self) -> tuple[str, ...]:
-        """Tags to find the job by."""
-
-    @property
-    def max_execution_time_seconds(self) -> int | None:
-        """How long it may hold the QPU; None if nothing was said."""
-
-    @property
-    def rep_delay(self) -> float | None:
-        """The delay between two executions in seconds; None for the usual one."""
+__all__ = ["Primitive"]
 
 
 class Primitive:
@@ -116,7 +93,7 @@ class Primitive:
     def _submit(
         self,
         resolution: Resolution,
-        options: JobOptions,
+        options: JobSettings,
         steps: Steps,
         *,
         inputs: dict[str, Any],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,23 +17,74 @@ from qiskit_ibm_runtime.results import EstimatorPubResult
 
 from qiskit_modes.primitives.basis_change import measured_in, measurement_register_name
 from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, make_plan
 from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.observables import PauliTerm
-from qiskit_modes.primitives.options import ResolvedEstimatorOptions
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions, resolve_estimator_options
 from qiskit_modes.primitives.parities import expectation_values
-from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.pubs import EstimatorInput, coerce_estimator_pubs
+from qiskit_modes.primitives.resilience import calibration_randomisations, noise_factors_of
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["count_executions", "estimator_executions", "estimator_steps"]
+__all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
+
+_BYTES_PER_VALUE = 16
+"""An expectation value and its standard error."""
 
 # An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
 _plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
+
+
+def prepare_estimator_job(
+    pubs: Iterable[Any],
+    options: Any,
+    backend: BackendV2,
+    *,
+    precision: float | None,
+    stacklevel: int = 1,
+) -> PreparedJob:
+    """Check everything that an estimator is given, and return its job.
+
+    Args:
+        pubs: See `coerce_estimator_pubs`.
+        options: See `resolve_estimator_options`.
+        backend: The backend to simulate.
+        precision: For PUBs that have none of their own.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the PUB.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    resolved = resolve_estimator_options(options, stacklevel=stacklevel + 1)
+    resolved = with_noise_of_layers(resolved, backend)
+    inputs = coerce_estimator_pubs(
+        pubs,
+        backend,
+        precision=precision,
+        default_precision=resolved.default_precision,
+        default_shots=resolved.default_shots,
+    )
+    # Before anything is made of their shapes.
+    for index, each in enumerate(inputs):
+        check_results(math.prod(each.shape), _BYTES_PER_VALUE, f"PUB {index}")
+    check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    return PreparedJob(
+        "estimator",
+        resolved,
+        estimator_steps(inputs, resolved, backend),
+        tuple(each.pub for each in inputs),
+        count_executions(inputs, resolved),
+    )
 
 
 def estimator_steps(
@@ -64,7 +116,7 @@ def estimator_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: estimator_executions(inputs, backend),
+        executions=lambda: _estimator_executions(inputs, backend),
     )
 
 
@@ -74,26 +126,20 @@ def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimato
     What probabilistic error cancellation adds is not known before its circuits are prepared, and
     is not counted.
     """
-    resilience, twirling = options.resilience, options.twirling
-    copies = 1
-    if resilience.zne_mitigation:
-        factors = resilience.zne.noise_factors
-        copies = 3 if factors == "auto" else len(factors)
+    resilience = options.resilience
+    copies = len(noise_factors_of(resilience)) if resilience.zne_mitigation else 1
     executions = 0
     calibrations = {}
     for each in inputs:
-        number, shots = 1, each.shots
-        if twirling.enabled:
-            number, shots = twirling.divide(each.shots, for_pec=resilience.pec_mitigation)
+        number, shots = options.divide(each.shots)
         configurations = sum(len(sets) for sets in _plan_of(each).sets)
         executions += number * shots * configurations * copies
         if resilience.measure_mitigation:
-            learning = resilience.measure_noise_learning.num_randomizations
-            calibrations[each.shots] = shots * (number if learning == "auto" else int(learning))
+            calibrations[each.shots] = shots * calibration_randomisations(resilience, number)
     return executions + sum(calibrations.values())
 
 
-def estimator_executions(
+def _estimator_executions(
     inputs: Sequence[EstimatorInput], backend: BackendV2
 ) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, one for each basis, and how often."""

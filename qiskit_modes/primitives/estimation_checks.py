@@ -11,6 +11,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.resilience import noise_factors_of
 from qiskit_modes.primitives.simulated_backend import is_noiseless, simulated_backend
 from qiskit_modes.warn import unsupported_options
 
@@ -104,7 +105,7 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
         )
         unsupported_options([sentence], stacklevel=stacklevel + 1)
     if resilience.zne_mitigation:
-        factors = 3 if zne.noise_factors == "auto" else len(zne.noise_factors)
+        factors = len(noise_factors_of(resilience))
         names = [zne.extrapolator] if isinstance(zne.extrapolator, str) else zne.extrapolator
         for name in names:
             if factors < _NEEDED[name]:

@@ -12,13 +12,11 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.options_models import EstimatorOptions
 
 from qiskit_modes.primitives.base import Primitive
-from qiskit_modes.primitives.estimation import count_executions, estimator_steps
-from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
+from qiskit_modes.primitives.estimation import prepare_estimator_job
 from qiskit_modes.primitives.finalized import finalize_estimator_options
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.option_input import coerce_estimator_options
 from qiskit_modes.primitives.options import resolve_estimator_options
-from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 
 __all__ = ["EstimatorV2"]
 
@@ -102,20 +100,13 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_estimator_options(self.options, stacklevel=2)
-        options = with_noise_of_layers(options, resolution.backend)
-        inputs = coerce_estimator_pubs(
-            pubs,
-            resolution.backend,
-            precision=precision,
-            default_precision=options.default_precision,
-            default_shots=options.default_shots,
+        job = prepare_estimator_job(
+            pubs, self.options, resolution.backend, precision=precision, stacklevel=2
         )
-        check_estimation(inputs, options, resolution.backend, stacklevel=2)
         return self._submit(
             resolution,
-            options,
-            estimator_steps(inputs, options, resolution.backend),
-            inputs={"pubs": [each.pub for each in inputs]},
-            executions=count_executions(inputs, options),
+            job.options,
+            job.steps,
+            inputs={"pubs": list(job.pubs)},
+            executions=job.executions,
         )

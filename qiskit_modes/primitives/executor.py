@@ -8,7 +8,6 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 from samplomatic.quantum_program import QuantumProgram
 
-from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.executor_options import (
     ResolvedExecutorOptions,
@@ -16,6 +15,7 @@ from qiskit_modes.primitives.executor_options import (
     resolve_executor_options,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.program_input import ProgramInput, coerce_quantum_program
 from qiskit_modes.primitives.quantum_program import (
     CompiledQuantumProgram,
@@ -23,12 +23,12 @@ from qiskit_modes.primitives.quantum_program import (
 )
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.semantic_role import decoder_of
+from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
-from qiskit_modes.warn import warn
 
-__all__ = ["Executor", "executor_steps"]
+__all__ = ["Executor"]
 
 
 class Executor(Primitive):
@@ -90,34 +90,24 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
-        _warn_absent(checked, options)
+        for index, item in enumerate(checked.program.items):
+            bits = sum(register.size for register in item.circuit.cregs)  # a byte each
+            shots = checked.program.shots * item.size()
+            check_results(shots, bits, f"Item {index} of the program")
+        if options.layer_noise is not None and options.warn_absent:
+            circuits = [item.circuit for item in checked.program.items]
+            warn_absent(options.layer_noise, circuits, stacklevel=2)
         return self._submit(
             resolution,
             options,
             # Whoever sent a request decodes the result.
-            executor_steps(checked, options, resolution.backend, decoded=self.request is None),
+            _executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
         )
 
 
-def _warn_absent(checked: ProgramInput, options: ResolvedExecutorOptions) -> None:
-    """Warn of layers for which no noise is given."""
-    noise = options.layer_noise
-    if noise is None or not options.warn_absent:
-        return
-    missing = [tag for item in checked.program.items for tag in noise.missing(item.circuit)]
-    if missing:
-        warn(
-            f"simulator.layer_noise_model has no noise for the layers {sorted(set(missing))}; only "
-            f"the backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
-            "simulator.warn_absent=False if that is meant.",
-            QiskitModesWarning,
-            stacklevel=3,
-        )
-
-
-def executor_steps(
+def _executor_steps(
     checked: ProgramInput,
     options: ResolvedExecutorOptions,
     backend: BackendV2,

@@ -9,14 +9,11 @@ from typing import Any
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 
+from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.layer_noise import LayerNoise
-from qiskit_modes.primitives.program_options import (
-    JobSettings,
-    coerce_model,
-    job_settings,
-    options_set,
-    whole,
-)
+from qiskit_modes.primitives.option_input import coerce_model
+from qiskit_modes.primitives.program_options import options_set
+from qiskit_modes.primitives.simulated_backend import rounding_of
 
 __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
 
@@ -28,9 +25,6 @@ _ACTING = frozenset(
         "simulator.warn_absent",
     }
 )
-
-_STABILIZERS = frozenset({"stabilizer", "extended_stabilizer"})
-"""Aer's methods that take Clifford gates for what they are only where angles are rounded."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +67,12 @@ def resolve_executor_options(
     model = coerce_executor_options(options)
     chosen = options_set(model, _ACTING)
     simulator = model.simulator
-    needed = getattr(backend.options, "method", None) in _STABILIZERS
-    rounded = needed or "simulator.angle_decimals" in chosen
+    decimals = simulator.angle_decimals if "simulator.angle_decimals" in chosen else None
     noise = simulator.layer_noise_model
     return ResolvedExecutorOptions(
         **job_settings(model),
-        seed=whole(simulator.seed_simulator, "simulator.seed_simulator", 0),
+        seed=check_seed(simulator.seed_simulator),
         layer_noise=LayerNoise.of(noise) if noise else None,
         warn_absent=simulator.warn_absent,
-        angle_decimals=simulator.angle_decimals if rounded else None,
+        angle_decimals=rounding_of(backend, decimals),
     )

@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
-from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
@@ -262,8 +262,9 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         Raises:
             RuntimeJobFailureError: If the job failed; its cause is the original exception.
             RuntimeJobMaxTimeoutError: If it held the QPU longer than it may.
-            RuntimeInvalidStateError: If it was cancelled.
+            RuntimeInvalidStateError: If it was cancelled, or is private and its result was read.
             RuntimeJobTimeoutError: If it has not ended within ``timeout``.
+            InvalidInputError: If a ``decoder`` was passed.
         """
         if decoder is not None:
             raise InvalidInputError("a decoder has no effect here: results are never encoded")

@@ -6,11 +6,17 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from qiskit.providers import BackendV2
+from samplomatic.quantum_program import QuantumProgram
 
-from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
+from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
+from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["by_key", "joined", "parted", "seed_of_part"]
+__all__ = ["by_key", "compile_part", "joined", "parted", "seed_of_part"]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -28,6 +34,34 @@ def seed_of_part(seed: int, part: int) -> int:
     if part == 0:
         return seed
     return int(np.random.SeedSequence(seed, spawn_key=(part,)).generate_state(1, np.uint64)[0])
+
+
+def compile_part(
+    program: QuantumProgram,
+    backend: BackendV2,
+    options: ResolvedSamplerOptions | ResolvedEstimatorOptions,
+    seed: int,
+    elsewhere: Elsewhere = here,
+) -> CompiledQuantumProgram:
+    """Compile one part of a job as the job's options say.
+
+    Args:
+        program: What is executed in it.
+        backend: The backend that the job is for.
+        options: Whose noise acts, and whether angles are rounded.
+        seed: From which the part draws its randomisations, see `seed_of_part`.
+        elsewhere: Compiles its circuits.
+    """
+    backend = simulated_backend(backend, options.noise_model)
+    layers = options.layer_noise_model
+    return compile_quantum_program(
+        program,
+        backend,
+        seed=seed,
+        layer_noise=None if layers is None else LayerNoise.of(layers),
+        angle_decimals=rounding_of(backend, options.angle_decimals),
+        elsewhere=elsewhere,
+    )
 
 
 def joined(parts: Sequence[CompiledQuantumProgram], seed: int) -> Program:

@@ -15,15 +15,19 @@ from qiskit_ibm_runtime.results import EstimatorPubResult
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
-from qiskit_modes.primitives.joined_programs import by_key, joined, parted, seed_of_part
-from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.joined_programs import (
+    by_key,
+    compile_part,
+    joined,
+    parted,
+    seed_of_part,
+)
 from qiskit_modes.primitives.mitigation_plan import Group, Planner
 from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import OpaqueItem
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
-from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
-from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
 from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
@@ -95,22 +99,12 @@ class _MitigatedJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._groups, self._parts, self._drawn = [], [], []
-        backend = simulated_backend(self._backend, self._options.noise_model)
-        layers = self._options.layer_noise_model
         for number, (planner, places) in enumerate(zip(self.planners(), self._places, strict=True)):
             group, seed = planner.group(), seed_of_part(self._seed, number)
             program, drawn = self._quantum_program(group, places, seed)
-            compiled = compile_quantum_program(
-                program,
-                backend,
-                seed=seed,
-                layer_noise=None if layers is None else LayerNoise.of(layers),
-                angle_decimals=rounding_of(backend, self._options.angle_decimals),
-                elsewhere=elsewhere,
-            )
             self._groups.append(group)
             self._drawn.append(drawn)
-            self._parts.append(compiled)
+            self._parts.append(compile_part(program, self._backend, self._options, seed, elsewhere))
         return joined(self._parts, self._seed)
 
     def executions(self) -> list[CircuitExecutions]:

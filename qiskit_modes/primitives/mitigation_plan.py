@@ -22,7 +22,9 @@ from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import prepare_opaque
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
+from qiskit_modes.primitives.resilience import calibration_randomisations
 from qiskit_modes.primitives.techniques import (
+    REGISTER,
     Calibration,
     PreparedItem,
     PreparedPub,
@@ -33,10 +35,7 @@ from qiskit_modes.primitives.techniques import (
 )
 from qiskit_modes.primitives.templates import explained, placed, readable
 
-__all__ = ["Group", "Planner", "boxing_of", "division", "noise_maps_of"]
-
-_REGISTER = "_meas"
-"""What qiskit-mitigation calls the register that it measures into."""
+__all__ = ["Group", "Planner", "boxing_of"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def boxing_of(options: ResolvedEstimatorOptions) -> dict[str, Any]:
     }
 
 
-def noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladMap]:
+def _noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladMap]:
     """Return the noise of layers, by the references of the boxes."""
     maps = {}
     for instruction, noise in options.resilience.layer_noise_model or ():
@@ -69,13 +68,6 @@ def noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladM
         if annotation is not None:
             maps[annotation.ref] = noise
     return maps
-
-
-def division(options: ResolvedEstimatorOptions, shots: int) -> tuple[int, int]:
-    """Return how many randomisations a PUB with so many shots has, and the shots of each."""
-    if not options.twirling.enabled:
-        return 1, shots
-    return options.twirling.divide(shots, for_pec=options.resilience.pec_mitigation)
 
 
 class Planner:
@@ -102,14 +94,14 @@ class Planner:
         pubs = [each for _, each in inputs]
         self._qubits = _qubits_of(pubs, options)
         self._read = {int(qubit) for each in pubs for qubit in each.observables.qubits}
-        randomisations, shots = division(options, pubs[0].shots)
+        randomisations, shots = options.divide(pubs[0].shots)
         self._request = Request(
             technique=technique_of(options.resilience),
             resilience=options.resilience,
             boxing=boxing_of(options),
             randomisations=randomisations,
             shots=shots,
-            noise_maps=noise_maps_of(options),
+            noise_maps=_noise_maps_of(options),
             folding_seed=seed if folds_at_random(options.resilience) else 0,
         )
         self._key = _key_of(self._request)
@@ -185,8 +177,8 @@ class Planner:
         )
 
     def _calibration(self) -> Calibration:
-        learning = self._options.resilience.measure_noise_learning.num_randomizations
-        number = self._request.randomisations if learning == "auto" else int(learning)
+        request = self._request
+        number = calibration_randomisations(request.resilience, request.randomisations)
         width = max(each.circuit.num_qubits for _, each in self._inputs)
         read = tuple(sorted(self._read))
         key = ("calibration", self._qubits, read, number, width, self._placement_key)
@@ -213,7 +205,7 @@ class Planner:
             self._backend,
             decoupling=self._options.dynamical_decoupling,
             keeps_layers=self._options.layer_noise_model is not None,
-            unread=[(_REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
+            unread=[(REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
         )
         return tuple(
             replace(item, circuit=circuit) for item, circuit in zip(items, circuits, strict=True)
@@ -221,9 +213,7 @@ class Planner:
 
     @property
     def _placement_key(self) -> Hashable:
-        decoupling = self._options.dynamical_decoupling
-        pulses = None if decoupling is None else tuple(decoupling.model_dump().items())
-        return pulses, self._options.layer_noise_model is not None
+        return self._options.decoupling_key, self._options.layer_noise_model is not None
 
 
 def _qubits_of(

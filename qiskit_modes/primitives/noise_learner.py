@@ -14,14 +14,11 @@ from qiskit_ibm_runtime.results import NoiseLearnerV3Results
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.learnable_layers import Layer, read_layer
 from qiskit_modes.primitives.noise_learning import learn_layer
-from qiskit_modes.primitives.program_options import (
-    JobSettings,
-    coerce_model,
-    job_settings,
-    options_set,
-)
+from qiskit_modes.primitives.option_input import coerce_model
+from qiskit_modes.primitives.program_options import options_set
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.simulation.elsewhere import Elsewhere, here

@@ -19,11 +19,15 @@ from samplomatic.quantum_program import CircuitItem, SamplexItem
 
 from qiskit_modes.primitives.active_qubits import measured_early
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
-from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub, Request, prepare
+from qiskit_modes.primitives.techniques import (
+    REGISTER,
+    PreparedItem,
+    PreparedPub,
+    Request,
+    prepare,
+)
 
 __all__ = ["OpaqueItem", "prepare_opaque"]
-
-_REGISTER = "_meas"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def _appended(
     fresh = [Parameter(f"{prefix}{number:06}") for number in range(tail.num_parameters)]
     tail = tail.assign_parameters(dict(zip(tail.parameters, fresh, strict=True)))
     whole = body.copy()
-    register = ClassicalRegister(len(qubits), _REGISTER)
+    register = ClassicalRegister(len(qubits), REGISTER)
     whole.add_register(register)
     place = {qubit: whole.qubits[at] for qubit, at in zip(tail.qubits, qubits, strict=True)}
     bits = dict(zip(tail.clbits, register, strict=True))

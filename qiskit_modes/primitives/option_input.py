@@ -23,20 +23,25 @@ from qiskit_modes.primitives.option_rules import set_options
 __all__ = [
     "LocalSimulatorOptions",
     "coerce_estimator_options",
+    "coerce_model",
     "coerce_sampler_options",
     "options_as_dict",
 ]
 
-Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
+Model = TypeVar("Model", bound=BaseModel)
+Sampling = TypeVar("Sampling", SamplerOptions, EstimatorOptions)
 
-# Names of older options, and what took their place.
-_MOVED = {
+_RENAMED = {
+    "seed_simulator": "simulator.seed_simulator",
+    "shots": "default_shots",
+    "precision": "default_precision",
+    "job_tags": "environment.job_tags",
+}
+"""Older names of options, where the primitive has the newer one."""
+
+_GONE = {
     "simulator.basis_gates": "pass a backend that has these gates instead",
     "simulator.coupling_map": "pass a backend that has this coupling map instead",
-    "seed_simulator": "use simulator.seed_simulator",
-    "shots": "use default_shots",
-    "precision": "use default_precision",
-    "job_tags": "use environment.job_tags",
     "optimization_level": "transpile circuits before passing them",
     "environment.callback": "call job.result() instead",
     "resilience.layer_noise_learning": (
@@ -48,6 +53,7 @@ _MOVED = {
         "twirling.shots_per_randomization"
     ),
 }
+"""Older options that have no counterpart, and what to do instead."""
 
 _OLDER_SEED = "seed_estimator"
 
@@ -99,18 +105,40 @@ def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any
     return tree
 
 
-def _coerce(options: Any, model: type[Model]) -> Model:
+def coerce_model(options: Any, model: type[Model]) -> Model:
+    """Return options as one of upstream's models; a model is returned as it is, not copied.
+
+    Args:
+        options: A model, a dictionary, or None for the defaults.
+        model: Which model.
+
+    Raises:
+        InvalidInputError: If an option does not exist or a value does not fit it.
+    """
     if isinstance(options, model):
         return options
     if options is not None and not isinstance(options, Mapping):
-        options = _legacy_as_dict(options, model)
+        raise InvalidInputError(
+            f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, "
+            f"not {type(options).__module__}.{type(options).__qualname__}."
+        )
     try:
-        tree, noise_model = _translated(options or {})
-        coerced = model(**tree)
+        return model(**(options or {}))
     except ValidationError as error:
         raise InvalidInputError(_explain(error, model)) from None
     except TypeError as error:  # a key that is no string
         raise InvalidInputError(f"The options cannot be read: {error}.") from error
+
+
+def _coerce(options: Any, model: type[Sampling]) -> Sampling:
+    if isinstance(options, model):
+        return options
+    if _is_legacy(options, model):
+        options = _changed_fields(options)
+    noise_model = None
+    if isinstance(options, Mapping):
+        options, noise_model = _translated(options)
+    coerced = coerce_model(options, model)
     simulator = coerced.simulator
     chosen = {name: getattr(simulator, name) for name in simulator.model_fields_set}
     if noise_model is not None:
@@ -138,19 +166,15 @@ def _translated(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     return tree, noise_model
 
 
-def _legacy_as_dict(options: Any, model: type[BaseModel]) -> dict[str, Any]:
-    """Return what was set in one of upstream's older option classes, which are dataclasses."""
+def _is_legacy(options: Any, model: type[BaseModel]) -> bool:
+    """Return True for options of upstream's older family, whose classes are dataclasses."""
     kind = type(options)
-    is_legacy = kind.__module__.startswith("qiskit_ibm_runtime.options.")
-    if is_legacy and kind.__name__ == model.__name__ and not isinstance(options, BaseModel):
-        return _changed_fields(options)
-    raise InvalidInputError(
-        f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, not "
-        f"{kind.__module__}.{kind.__qualname__}."
-    )
+    is_older = kind.__module__.startswith("qiskit_ibm_runtime.options.")
+    return is_older and kind.__name__ == model.__name__ and not isinstance(options, BaseModel)
 
 
 def _changed_fields(options: Any) -> dict[str, Any]:
+    """Return what was set in options of the older family, as a dictionary."""
     defaults = type(options)()
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(options):
@@ -178,9 +202,11 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _advice(path: str, known: list[str]) -> str:
-    if path in _MOVED:
-        return f"{_MOVED[path]}."
-    if path == "simulator.noise_model":  # only where a model of another class was passed
+    if _RENAMED.get(path) in known:
+        return f"use {_RENAMED[path]}."
+    if path in _GONE:
+        return f"{_GONE[path]}."
+    if path == "simulator.noise_model":  # where it was not translated
         return "pass AerSimulator(noise_model=...) as the backend instead."
     by_leaf: dict[str, list[str]] = {}
     for each in known:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["SetOption", "refusals", "set_options"]
+__all__ = ["SetOption", "refusal", "refusals", "set_options"]
 
 
 @dataclass(frozen=True)
@@ -76,35 +76,24 @@ _FEATURES = (
 
 _NO_SCHEDULE = "a simulation has no schedule of its own to report"
 
-# What cannot be honoured: the value that is no request, why, and what to do.
-_REFUSED: dict[str, tuple[Any, str, str]] = {
+_REFUSED = {
     "execution.init_qubits": (
-        True,
         "every shot of the simulation starts in the ground state",
         "Leave it unset or set it to True",
     ),
-    "execution.scheduler_timing": (False, _NO_SCHEDULE, "Leave it unset or set it to False"),
+    "execution.scheduler_timing": (_NO_SCHEDULE, "Leave it unset or set it to False"),
     "execution.stretch_values": (
-        False,
         "stretches are resolved for hardware only",
         "Leave it unset or set it to False",
     ),
     "execution.meas_type": (
-        "classified",
         "the simulation gives classified bits, and no readout signals",
         'Leave it unset or set it to "classified"',
     ),
-    "environment.image": (
-        None,
-        "jobs run in the installed packages and in no image",
-        "Leave it unset",
-    ),
-    "experimental": (
-        {},
-        "experimental options of the service are not known here",
-        "Leave it empty",
-    ),
+    "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
+    "experimental": ("experimental options of the service are not known here", "Leave it empty"),
 }
+"""What no primitive can honour unless it has upstream's default: why, and what to do."""
 
 _GROUPS_IN_EXPERIMENTAL = {
     "scheduler_timing": (_NO_SCHEDULE, "Leave it out"),
@@ -143,9 +132,7 @@ def refusals(options: BaseModel, is_on: Mapping[str, bool]) -> dict[str, str]:
         if option.is_default:
             continue
         if path in _REFUSED:
-            off, reason, remedy = _REFUSED[path]
-            if option.value != off:
-                sentences[path] = _sentence(path, option.value, reason, remedy)
+            sentences[path] = refusal(option)
             continue
         feature = _feature_of(path)
         if feature is None or any(is_on[switch] for switch in feature.switches):
@@ -159,7 +146,16 @@ def refusals(options: BaseModel, is_on: Mapping[str, bool]) -> dict[str, str]:
     return sentences
 
 
-def _sentence(path: str, value: Any, reason: str, remedy: str) -> str:
+def refusal(option: SetOption, own: Mapping[str, tuple[str, str]] | None = None) -> str:
+    """Return a sentence for an option that cannot be honoured: its name, why, and what to do.
+
+    Args:
+        option: What was set.
+        own: Reason and remedy of options, by their paths, that one primitive alone refuses.
+    """
+    path, value = option.path, option.value
+    reasons = {**_REFUSED, **(own or {})}
+    reason, remedy = reasons.get(path, ("it is not known here", "Leave it unset"))
     if path == "experimental" and set(value) == {"execution"}:
         inner = value["execution"]
         if isinstance(inner, Mapping) and inner and set(inner) <= set(_GROUPS_IN_EXPERIMENTAL):

@@ -6,9 +6,7 @@ the values taken from them are a copy. Which options are refused, and why, stand
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +17,12 @@ from qiskit_ibm_runtime.options_models import (
     SamplerOptions,
 )
 
-from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.finalized import (
     finalize_estimator_options,
     finalize_sampler_options,
     switches_of,
 )
+from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
 from qiskit_modes.primitives.option_rules import refusals
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
@@ -34,7 +32,6 @@ from qiskit_modes.warn import unsupported_options
 __all__ = [
     "ResolvedEstimatorOptions",
     "ResolvedSamplerOptions",
-    "check_tags",
     "resolve_estimator_options",
     "resolve_sampler_options",
 ]
@@ -44,24 +41,9 @@ DEFAULT_SHOTS = 4096
 
 
 @dataclass(frozen=True)
-class _Common:
+class _Common(JobSettings):
     seed: int | None
     """``simulator.seed_simulator``; 0 is a seed, None asks for a new one per job."""
-
-    job_tags: tuple[str, ...]
-    """``environment.job_tags``."""
-
-    private: bool
-    """``environment.private``: inputs are hidden, and the result can be read once."""
-
-    log_level: int
-    """``environment.log_level``, as a number of Python's logging."""
-
-    max_execution_time_seconds: int | None
-    """``max_execution_time``, or the deprecated one of ``environment``; None: no limit given."""
-
-    rep_delay: float | None
-    """``execution.rep_delay`` in seconds, for the estimate of usage; None for the usual one."""
 
     twirling: Twirling
     """``twirling``."""
@@ -93,6 +75,12 @@ class _Common:
             or self.layer_noise_model is not None
         )
 
+    @property
+    def decoupling_key(self) -> Hashable:
+        """What tells how circuits are decoupled; None if they are not."""
+        decoupling = self.dynamical_decoupling
+        return None if decoupling is None else tuple(decoupling.model_dump().items())
+
 
 @dataclass(frozen=True)
 class ResolvedSamplerOptions(_Common):
@@ -117,6 +105,10 @@ class ResolvedEstimatorOptions(_Common):
 
     default_shots: int | None = None
     """If not None, it replaces ``default_precision``."""
+
+    def divide(self, shots: int) -> tuple[int, int]:
+        """Return how many randomisations a PUB with so many shots has, and the shots of each."""
+        return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)
 
     @property
     def mitigates(self) -> bool:
@@ -206,12 +198,8 @@ def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
     layers = simulator.layer_noise_model
     rounds = "angle_decimals" in simulator.model_fields_set
     return {
-        "seed": _seed(simulator.seed_simulator),
-        "job_tags": check_tags(final.environment.job_tags, "The option environment.job_tags"),
-        "private": bool(final.environment.private),
-        "log_level": logging.getLevelNamesMapping()[final.environment.log_level],
-        "max_execution_time_seconds": _max_execution_time(final),
-        "rep_delay": _rep_delay(final.execution.rep_delay),
+        **job_settings(final),
+        "seed": check_seed(simulator.seed_simulator),
         "twirling": Twirling(
             gates=bool(twirling.enable_gates),
             measure=bool(twirling.enable_measure),
@@ -226,44 +214,3 @@ def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
         "warn_absent": simulator.warn_absent,
         "noise_model": getattr(simulator, "noise_model", None),
     }
-
-
-def _seed(seed: Any) -> int | None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise InvalidInputError(
-            f"The option simulator.seed_simulator must be an integer of at least 0, not {seed!r}."
-        )
-    return seed
-
-
-def _rep_delay(seconds: Any) -> float | None:
-    if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds < math.inf):
-        raise InvalidInputError(
-            f"The option execution.rep_delay must be a number of seconds from 0, not {seconds!r}."
-        )
-    return seconds
-
-
-def check_tags(tags: Any, what: str = "job tags") -> tuple[str, ...]:
-    """Return tags as they were passed.
-
-    Raises:
-        InvalidInputError: If they are not a list of strings.
-    """
-    if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
-        raise InvalidInputError(f"{what} must be a list of strings, not {tags!r}.")
-    return tuple(tags)
-
-
-def _max_execution_time(model: SamplerOptions | EstimatorOptions) -> int | None:
-    seconds, name = model.max_execution_time, "max_execution_time"
-    if seconds is None:
-        seconds = getattr(model.environment, "max_execution_time", None)
-        name = "environment.max_execution_time"
-    if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1
-    ):
-        raise InvalidInputError(
-            f"The option {name} must be a positive number of whole seconds, not {seconds!r}."
-        )
-    return seconds

@@ -1,101 +1,19 @@
-"""What the options of the executor and of the noise learner have in common.
+"""Which options of the executor and of the noise learner act.
 
-They are upstream's public models, or dictionaries of the same form, and are read when ``run()`` is
-called. An option that a user set acts or is refused by name; none is dropped in silence.
+An option that a user set acts or is refused by name; none is dropped in silence.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.option_rules import set_options
-from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.primitives.job_settings import JOB_OPTIONS
+from qiskit_modes.primitives.option_rules import refusal, set_options
 from qiskit_modes.warn import unsupported_options
 
-__all__ = ["JOB_OPTIONS", "JobSettings", "coerce_model", "job_settings", "options_set", "whole"]
-
-Model = TypeVar("Model", bound=BaseModel)
-
-JOB_OPTIONS = frozenset(
-    {
-        "environment.job_tags",
-        "environment.log_level",
-        "environment.max_execution_time",
-        "environment.private",
-        "execution.rep_delay",
-        "max_execution_time",
-    }
-)
-"""The options that act on every job, as dotted paths; ``rep_delay`` acts on the estimate of
-usage."""
-
-_NO_HARDWARE = "it describes hardware that a simulated backend does not have"
-
-_REFUSED = {
-    "execution.init_qubits": (
-        "every shot starts in the ground state",
-        "Leave it unset or set it to True",
-    ),
-    "execution.scheduler_timing": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "execution.stretch_values": (_NO_HARDWARE, "Leave it unset or set it to False"),
-    "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
-    "experimental": ("experimental options of the service are not known here", "Leave it empty"),
-}
-
-
-@dataclass(frozen=True)
-class JobSettings:
-    """What acts on every job; shares nothing with the options."""
-
-    job_tags: tuple[str, ...]
-    """``environment.job_tags``."""
-
-    max_execution_time_seconds: int | None
-    """``max_execution_time``, or the deprecated one of ``environment``; None: no limit given."""
-
-    rep_delay: float | None
-    """``execution.rep_delay`` in seconds, for the estimate of usage; None for the usual one."""
-
-    private: bool
-    """``environment.private``: inputs are hidden, and the result can be read once."""
-
-    log_level: int
-    """``environment.log_level``, as a number of Python's logging."""
-
-
-def coerce_model(options: Any, model: type[Model]) -> Model:
-    """Return options as one of upstream's models; a model is returned as it is, not copied.
-
-    Args:
-        options: A model, a dictionary, or None for the defaults.
-        model: Which model.
-
-    Raises:
-        InvalidInputError: If an option does not exist or a value does not fit it.
-    """
-    if options is None:
-        return model()
-    if isinstance(options, model):
-        return options
-    if not isinstance(options, Mapping):
-        raise InvalidInputError(
-            f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, "
-            f"not {type(options).__module__}.{type(options).__qualname__}."
-        )
-    try:
-        return model(**options)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, each['loc']))}={each['input']!r}: {each['msg']}."
-            for each in error.errors(include_url=False)
-        ]
-        raise InvalidInputError(f"{model.__name__}: {' '.join(problems)}") from None
+__all__ = ["options_set"]
 
 
 def options_set(
@@ -114,47 +32,11 @@ def options_set(
         UnsupportedOptionError: If one was set that does not act, to another value than its
             default; all are named.
     """
-    chosen = {option.path: option for option in set_options(model)}
-    reasons = {**_REFUSED, **(refused or {})}
-    sentences = []
-    for path, option in chosen.items():
-        if path not in acting and path not in JOB_OPTIONS and not option.is_default:
-            reason, remedy = reasons.get(path, ("it is not known here", "Leave it unset"))
-            sentences.append(f"{path}={option.value!r} is not supported: {reason}. {remedy}.")
+    chosen = list(set_options(model))
+    sentences = [
+        refusal(option, refused)
+        for option in chosen
+        if not (option.is_default or option.path in acting or option.path in JOB_OPTIONS)
+    ]
     unsupported_options(sentences, stacklevel=4)  # the line that called run()
-    return set(chosen)
-
-
-def job_settings(model: Any) -> dict[str, Any]:
-    """Return the fields of `JobSettings`.
-
-    Raises:
-        InvalidInputError: If a value cannot be used.
-    """
-    limit = whole(model.max_execution_time, "max_execution_time", 1)
-    if limit is None:
-        name = "environment.max_execution_time"
-        limit = whole(model.environment.max_execution_time, name, 1)
-    delay = model.execution.rep_delay
-    if delay is not None and not 0 <= delay < float("inf"):
-        raise InvalidInputError(
-            f"The option execution.rep_delay must be a number of seconds from 0, not {delay!r}."
-        )
-    return {
-        "job_tags": check_tags(model.environment.job_tags, "The option environment.job_tags"),
-        "max_execution_time_seconds": limit,
-        "rep_delay": delay,
-        "private": bool(model.environment.private),
-        "log_level": logging.getLevelNamesMapping()[model.environment.log_level],
-    }
-
-
-def whole(value: int | None, name: str, least: int) -> int | None:
-    """Return an option that is None or a whole number from ``least``.
-
-    Raises:
-        InvalidInputError: If it is less.
-    """
-    if value is not None and value < least:
-        raise InvalidInputError(f"The option {name} must be at least {least}, not {value!r}.")
-    return value
+    return {option.path for option in chosen}

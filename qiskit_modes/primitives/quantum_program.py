@@ -8,7 +8,7 @@ the matter of `compiled_program`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -43,7 +43,6 @@ def compile_quantum_program(
     *,
     seed: int,
     layer_noise: LayerNoise | None = None,
-    wanted: Sequence[Collection[int] | None] | None = None,
     angle_decimals: int | None = None,
     fingerprints: Sequence[bytes] | None = None,
     elsewhere: Elsewhere = here,
@@ -59,8 +58,6 @@ def compile_quantum_program(
         backend: Whose noise acts.
         seed: A seed from 0.
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
-        wanted: For each item the classical bits that will be read, numbered as in its circuit;
-            None for all. What only other bits depend on is not simulated, and those read as 0.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
         elsewhere: Compiles the circuits.
@@ -87,11 +84,8 @@ def compile_quantum_program(
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        clbits = None if wanted is None else wanted[index]
         word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
-        compiling = partial(
-            compile_circuit, circuit, backend, content=content, clbits=clbits, elsewhere=elsewhere
-        )
+        compiling = partial(compile_circuit, circuit, backend, content=content, elsewhere=elsewhere)
         compiled = _compiled(compiling, clifford_angles=word)
         if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
             values = _quarters(values) * (np.pi / 2)

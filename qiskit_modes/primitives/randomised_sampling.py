@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +12,23 @@ import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans, TwirledSliceSpan
 from samplomatic.quantum_program import CircuitItem, QuantumProgram, QuantumProgramItem, SamplexItem
 
 from qiskit_modes.primitives.active_qubits import narrowed, used_qubits
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import instruction_set_of
-from qiskit_modes.primitives.joined_programs import by_key, joined, parted, seed_of_part
+from qiskit_modes.primitives.joined_programs import (
+    by_key,
+    compile_part,
+    joined,
+    parted,
+    seed_of_part,
+)
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
-from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
-from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
+from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
+from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.templates import (
     Template,
     boxed,
@@ -113,21 +118,12 @@ class _RandomisedSamplerJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
         options = self._options
-        backend = simulated_backend(self._backend, options.noise_model)
-        layers = options.layer_noise_model
         self._parts = []
         for number, (shots, places) in enumerate(self._places.items()):
-            program = QuantumProgram(self._division(shots)[1])
+            program = QuantumProgram(options.twirling.divide(shots)[1])
             program.items += [self._item(self._inputs[place], place) for place in places]
-            compiled = compile_quantum_program(
-                program,
-                backend,
-                seed=seed_of_part(self._seed, number),
-                layer_noise=None if layers is None else LayerNoise.of(layers),
-                angle_decimals=rounding_of(backend, options.angle_decimals),
-                elsewhere=elsewhere,
-            )
-            self._parts.append(compiled)
+            seed = seed_of_part(self._seed, number)
+            self._parts.append(compile_part(program, self._backend, options, seed, elsewhere))
         return joined(self._parts, self._seed)
 
     def executions(self) -> list[CircuitExecutions]:
@@ -135,14 +131,10 @@ class _RandomisedSamplerJob:
         planned = []
         for place, each in enumerate(self._inputs):
             circuit = self._item(each, place).circuit
-            number, shots = self._division(each.shots)
+            number, shots = self._options.twirling.divide(each.shots)
             count = number * shots * each.pub.size
             planned.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
         return planned
-
-    def _division(self, shots: int) -> tuple[int, int]:
-        twirling = self._options.twirling
-        return twirling.divide(shots) if twirling.enabled else (1, shots)
 
     def _item(self, pub: SamplerInput, place: int) -> QuantumProgramItem:
         if not self._options.twirling.enabled:
@@ -155,7 +147,7 @@ class _RandomisedSamplerJob:
             column = {each.name: at for at, each in enumerate(pub.circuit.parameters)}
             values = pub.parameter_values[:, [column[name] for name in template.parameters]]
             arguments["parameter_values"] = values.reshape(*pub.shape, len(template.parameters))
-        number, _ = self._division(pub.shots)
+        number, _ = self._options.twirling.divide(pub.shots)
         return SamplexItem(
             template.circuit,
             template.samplex,
@@ -172,7 +164,8 @@ class _RandomisedSamplerJob:
         ):
             for index, place in enumerate(places):
                 results[place] = self._pub_result(place, part, own, index)
-        return PrimitiveResult(results, self._metadata(span))
+        metadata = job_metadata(self._options, self._inputs, self._seed, span)
+        return PrimitiveResult(results, metadata)
 
     def _pub_result(
         self, place: int, part: CompiledQuantumProgram, samples: Samples, index: int
@@ -188,7 +181,7 @@ class _RandomisedSamplerJob:
             if twirled:
                 packed = _one_after_the_other(packed, len(pub.shape))
             data[name] = BitArray(packed, bits.num_bits)
-        number, each = self._division(pub.shots)
+        number, each = self._options.twirling.divide(pub.shots)
         metadata = {
             "shots": number * each,
             "circuit_metadata": copy.deepcopy(pub.circuit.metadata) or {},
@@ -198,31 +191,6 @@ class _RandomisedSamplerJob:
         if twirled:
             metadata["num_randomizations"] = number
         return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
-
-    def _metadata(self, span: ExecutionSpan) -> dict[str, Any]:
-        run = {index: each for index, each in enumerate(self._inputs) if each.pub.size > 0}
-        spans: list[Any] = []
-        if run and self._options.twirling.enabled:
-            parts = {}
-            for index, each in run.items():
-                number, shots = self._division(each.shots)
-                shape = (number, *each.shape, shots)
-                parts[index] = (shape, True, slice(0, number * each.pub.size), slice(0, shots))
-            spans = [TwirledSliceSpan(span.start, span.stop, parts)]
-        elif run:
-            slices = {
-                index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
-                for index, each in run.items()
-            }
-            spans = [DoubleSliceSpan(span.start, span.stop, slices)]
-        return {
-            "version": 2,
-            "options": self._options.report,
-            "shots": self._division(self._inputs[0].shots)[1],
-            "executor": None,
-            "execution": {"execution_spans": ExecutionSpans(spans)},
-            "simulation": {"seed_simulator": self._seed},
-        }
 
 
 def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArray[np.uint8]:
@@ -235,11 +203,6 @@ def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArra
     moved = np.moveaxis(packed, 0, axes)
     *shape, number, shots, row_bytes = moved.shape
     return moved.reshape(*shape, number * shots, row_bytes)
-
-
-def _decoupling_key(options: ResolvedSamplerOptions) -> Hashable:
-    decoupling = options.dynamical_decoupling
-    return None if decoupling is None else tuple(decoupling.model_dump().items())
 
 
 def _boxed(
@@ -266,7 +229,7 @@ def _template(
     """Return the circuit of a PUB as it runs on the device."""
     known = instruction_set_of(backend).templates
     keeps_layers = options.layer_noise_model is not None
-    key = (pub.fingerprint, options.twirling, _decoupling_key(options), keeps_layers)
+    key = (pub.fingerprint, options.twirling, options.decoupling_key, keeps_layers)
     template: Template | None = known.get(key)
     if template is None:
         template = _boxed(pub, options, backend, where)
@@ -291,7 +254,7 @@ def _decoupled(
     if decoupling is None:
         return pub.circuit
     known = instruction_set_of(backend).templates
-    key = ("decoupled", pub.fingerprint, _decoupling_key(options))
+    key = ("decoupled", pub.fingerprint, options.decoupling_key)
     circuit: QuantumCircuit | None = known.get(key)
     if circuit is None:
         (circuit,) = decoupled([pub.circuit], decoupling, backend)

@@ -16,12 +16,7 @@ from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.option_input import coerce_sampler_options
 from qiskit_modes.primitives.options import resolve_sampler_options
-from qiskit_modes.primitives.pubs import coerce_sampler_pubs
-from qiskit_modes.primitives.sampling import (
-    check_sampler_options,
-    count_sampler_executions,
-    sampler_steps,
-)
+from qiskit_modes.primitives.sampling import prepare_sampler_job
 
 __all__ = ["SamplerV2"]
 
@@ -102,15 +97,11 @@ class SamplerV2(Primitive, BaseSamplerV2):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_sampler_options(self.options, stacklevel=2)
-        inputs = coerce_sampler_pubs(
-            pubs, resolution.backend, shots=shots, default_shots=options.default_shots
-        )
-        check_sampler_options(inputs, options, resolution.backend, stacklevel=2)
+        job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots, stacklevel=2)
         return self._submit(
             resolution,
-            options,
-            sampler_steps(inputs, options, resolution.backend),
-            inputs={"pubs": [each.pub for each in inputs]},
-            executions=count_sampler_executions(inputs, options),
+            job.options,
+            job.steps,
+            inputs={"pubs": list(job.pubs)},
+            executions=job.executions,
         )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.execution_span import DoubleSliceSpan, ExecutionSpans
 
-from qiskit_modes.primitives.options import ResolvedSamplerOptions
-from qiskit_modes.primitives.pubs import SamplerInput
+from qiskit_modes.primitives.job_limits import check_results
+from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
+from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
+from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
@@ -25,9 +27,47 @@ __all__ = [
     "check_sampler_options",
     "count_sampler_executions",
     "draw_seed",
-    "sampler_executions",
+    "prepare_sampler_job",
     "sampler_steps",
 ]
+
+
+def prepare_sampler_job(
+    pubs: Iterable[Any],
+    options: Any,
+    backend: BackendV2,
+    *,
+    shots: int | None,
+    stacklevel: int = 1,
+) -> PreparedJob:
+    """Check everything that a sampler is given, and return its job.
+
+    Args:
+        pubs: See `coerce_sampler_pubs`.
+        options: See `resolve_sampler_options`.
+        backend: The backend to simulate.
+        shots: For PUBs that have none of their own.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the PUB.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
+    inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
+    # Before anything is made of their shapes.
+    for index, each in enumerate(inputs):
+        row = sum(-(-register.size // 8) for register in each.circuit.cregs)
+        check_results(each.shots * each.pub.size, row, f"PUB {index}")
+    check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    return PreparedJob(
+        "sampler",
+        resolved,
+        sampler_steps(inputs, resolved, backend),
+        tuple(each.pub for each in inputs),
+        count_sampler_executions(inputs, resolved),
+    )
 
 
 def sampler_steps(
@@ -55,11 +95,11 @@ def sampler_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: sampler_executions(inputs),
+        executions=lambda: _sampler_executions(inputs),
     )
 
 
-def sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
+def _sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, and how often."""
     return [
         CircuitExecutions(index, each.circuit, each.fingerprint, each.shots * each.pub.size)
@@ -104,10 +144,8 @@ def count_sampler_executions(
     inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions
 ) -> int:
     """Return how often a circuit is executed for all PUBs, parameter sets and shots."""
-    twirling = options.twirling
     return sum(
-        len(each.parameter_values)
-        * (math.prod(twirling.divide(each.shots)) if twirling.enabled else each.shots)
+        len(each.parameter_values) * math.prod(options.twirling.divide(each.shots))
         for each in inputs
     )
 
@@ -157,22 +195,7 @@ class _SamplerJob:
             _pub_result(each, next(runs) if _is_run(each) else None, simulation)
             for each, simulation in zip(self._inputs, self._simulations, strict=True)
         ]
-        # The service tells for each span which part of which PUB was measured in it: here all of
-        # everything.
-        parts = {
-            index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
-            for index, each in enumerate(self._inputs)
-            if _is_run(each)
-        }
-        spans = [DoubleSliceSpan(span.start, span.stop, parts)] if parts else []
-        metadata = {
-            "version": 2,
-            "options": self._options.report,
-            "shots": self._inputs[0].shots,
-            "executor": None,
-            "execution": {"execution_spans": ExecutionSpans(spans)},
-            "simulation": {"seed_simulator": self._seed},
-        }
+        metadata = job_metadata(self._options, self._inputs, self._seed, span)
         return PrimitiveResult(results, metadata)
 
 

@@ -27,14 +27,15 @@ from qiskit_mitigation.zne import GateFoldingPass
 from samplomatic.quantum_program import QuantumProgram, QuantumProgramResult, SamplexItem
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.resilience import noise_factors_of
 
 __all__ = [
+    "REGISTER",
     "Calibration",
     "PreparedItem",
     "PreparedPub",
     "Request",
     "Technique",
-    "extrapolation_of",
     "folds_at_random",
     "prepare",
     "technique_of",
@@ -51,9 +52,10 @@ _FOLDING: dict[str, Literal["random", "front", "back"]] = {
     "gate_folding_back": "back",
 }
 
-_NO_LIMIT = float(np.finfo(np.float64).max)
+REGISTER = "_meas"
+"""What qiskit-mitigation calls the register that it measures into."""
 
-DEFAULT_NOISE_FACTORS = (1.0, 3.0, 5.0)
+_NO_LIMIT = float(np.finfo(np.float64).max)
 
 _fit_mutex = threading.Lock()
 """Held while a fit runs with its own filters of warnings; nothing waits inside."""
@@ -162,7 +164,7 @@ class PreparedPub:
                 return PEC.compute_expectation_value_pec(
                     results[0], gamma=self.task.gamma, **common
                 )
-        extrapolation = extrapolation_of(self.resilience)
+        extrapolation = _extrapolation_of(self.resilience)
         with _fitting():
             if self.technique == "pea":
                 return PEA.compute_expectation_value_pea(results[0], **common, **extrapolation)
@@ -180,14 +182,14 @@ def technique_of(resilience: ResilienceOptions) -> Technique:
     return "none"
 
 
-def extrapolation_of(resilience: ResilienceOptions) -> dict[str, Any]:
+def _extrapolation_of(resilience: ResilienceOptions) -> dict[str, Any]:
     """Return the noise factors, the extrapolators, and where these are evaluated."""
     zne = resilience.zne
-    factors = DEFAULT_NOISE_FACTORS if zne.noise_factors == "auto" else zne.noise_factors
+    factors = noise_factors_of(resilience)
     points = zne.extrapolated_noise_factors
     extrapolators = zne.extrapolator
     return {
-        "noise_factors": [float(factor) for factor in factors],
+        "noise_factors": list(factors),
         "extrapolator": (
             [extrapolators] if isinstance(extrapolators, str) else list(extrapolators)
         ),
@@ -202,7 +204,7 @@ def folds_at_random(resilience: ResilienceOptions) -> bool:
     zne = resilience.zne
     if technique_of(resilience) != "gate_folding" or _FOLDING[zne.amplifier] != "random":
         return False
-    return any((factor - 1) % 2 != 0 for factor in extrapolation_of(resilience)["noise_factors"])
+    return any((factor - 1) % 2 != 0 for factor in noise_factors_of(resilience))
 
 
 def prepare(
@@ -244,7 +246,7 @@ def prepare(
                     circuit,
                     **common,
                     noise_maps=_KnownNoise(request.noise_maps),
-                    noise_factors=extrapolation_of(resilience)["noise_factors"],
+                    noise_factors=list(noise_factors_of(resilience)),
                 )
             ]
         case "pec":
@@ -270,7 +272,7 @@ def _folded(
     """Prepare a circuit once for each noise factor, with gates folded."""
     method = _FOLDING[request.resilience.zne.amplifier]
     programs = []
-    for number, factor in enumerate(extrapolation_of(request.resilience)["noise_factors"]):
+    for number, factor in enumerate(noise_factors_of(request.resilience)):
         # GateFolding draws which gates it folds from a seed that nobody knows; this one is ours.
         seed = np.random.default_rng((request.folding_seed, number))
         folding = PassManager([GateFoldingPass(factor, method, seed)])
@@ -296,9 +298,16 @@ class Calibration:
         return cls(PreparedItem.of(program.items[0]), trex)
 
     def noise(self, result: Any) -> PauliLindbladMap:
-        """Return the noise of measurements.
+        """Return the noise of measurements; a qubit's fidelity is what was measured, 1 - 2 p.
+
+        qiskit-mitigation takes the part p of flipped shots as the rate, to which a fidelity of
+        exp(-2 p) belongs. Its values stay short however many shots there are, for p = 0.1 by 2 %.
 
         Args:
             result: What the item gave, upstream's ``QuantumProgramItemResult``.
         """
-        return self.trex.compute_noise_model(QuantumProgramResult([result]))
+        flipped = self.trex.compute_noise_model(QuantumProgramResult([result])).rates
+        least = 1 / result[REGISTER][..., 0].size  # what so many shots can tell from nothing
+        rates = -np.log(np.maximum(1 - 2 * flipped, least)) / 2
+        terms = [("X", [qubit], rate) for qubit, rate in enumerate(rates)]
+        return PauliLindbladMap.from_sparse_list(terms, num_qubits=len(rates))

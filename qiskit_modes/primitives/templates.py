@@ -83,7 +83,14 @@ def readable(circuit: QuantumCircuit) -> QuantumCircuit:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn what samplomatic or qiskit-mitigation raises into an error that says what to do."""
+    """Turn what samplomatic or qiskit-mitigation raises into an error that says what to do.
+
+    Args:
+        where: Names the circuit, at the start of the message.
+
+    Raises:
+        InvalidInputError: If anything is raised inside.
+    """
     try:
         yield
     except InvalidInputError:
@@ -99,7 +106,11 @@ def explained(where: str) -> Iterator[None]:
 
 
 def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
-    """Raise if a circuit has boxes already."""
+    """Check that a circuit can be put into boxes.
+
+    Raises:
+        InvalidInputError: If it has boxes already.
+    """
     if any(isinstance(step.operation, BoxOp) for step in circuit.data if step.name == "box"):
         raise InvalidInputError(
             f"{where}: the circuit contains boxes, and twirling makes boxes of its own. Remove "
@@ -108,7 +119,16 @@ def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
 
 
 def check_decoupling(circuit: QuantumCircuit, target: Target, where: str) -> None:
-    """Raise if a circuit cannot be scheduled before it runs, or its device has no durations."""
+    """Check that a circuit can be decoupled.
+
+    Args:
+        circuit: The circuit.
+        target: Of the device.
+        where: Names the circuit, at the start of the message.
+
+    Raises:
+        InvalidInputError: If it cannot be scheduled before it runs, or its device has no durations.
+    """
     if circuit.has_control_flow_op():
         raise InvalidInputError(
             f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
@@ -126,7 +146,16 @@ def check_decoupling(circuit: QuantumCircuit, target: Target, where: str) -> Non
 
 
 def check_pulses(instructions: InstructionSet, qubits: Collection[int], where: str) -> None:
-    """Raise if a device has not the gates that randomised circuits are written in."""
+    """Check that a device has the gates that randomised circuits are written in.
+
+    Args:
+        instructions: Of the device.
+        qubits: On which qubits they are needed.
+        where: Names the circuit, at the start of the message.
+
+    Raises:
+        InvalidInputError: If it has not.
+    """
     for qubit in qubits:
         for name in _PULSES:
             if not instructions.supports(name, (qubit,)):
@@ -175,8 +204,9 @@ def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit], *, stackl
     missing = {tag for circuit in circuits for tag in noise.missing(circuit)}
     if missing:
         warn(
-            f"There is no noise for the layers {sorted(missing)}; it is given for "
-            f"{sorted(noise.maps)}. Set simulator.warn_absent=False if that is meant.",
+            f"simulator.layer_noise_model has no noise for the layers {sorted(missing)}; only the "
+            f"backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
+            "simulator.warn_absent=False if that is meant.",
             QiskitModesWarning,
             stacklevel=stacklevel + 1,
         )

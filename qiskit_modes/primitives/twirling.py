@@ -45,6 +45,8 @@ class Twirling:
     def divide(self, shots: int, *, for_pec: bool = False) -> tuple[int, int]:
         """Return how many randomisations, and the shots of each, as upstream divides them.
 
+        Where nothing is twirled, that is one with all shots.
+
         Args:
             shots: The shots of the PUB; the product of what is returned is not less unless both
                 numbers were given.
@@ -54,7 +56,11 @@ class Twirling:
         Example:
             >>> Twirling(measure=True).divide(4096), Twirling(gates=True).divide(1024)
             ((32, 128), (16, 64))
+            >>> Twirling().divide(4096)
+            (1, 4096)
         """
+        if not self.enabled:
+            return 1, shots
         number = None if self.num_randomizations == "auto" else int(self.num_randomizations)
         each = None if self.shots_per_randomization == "auto" else int(self.shots_per_randomization)
         if each is None and number is not None:

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNo
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord

@@ -67,6 +67,11 @@ def read(
 ) -> Iterator[Operation]:
     """Read one instruction of control flow with all its bodies.
 
+    Args:
+        reader: Reads the bodies.
+        instruction: What to read.
+        scope: How the bits around it are numbered.
+
     Raises:
         UnsupportedCircuitError: If it is a kind that cannot be simulated.
     """
@@ -109,25 +114,36 @@ def read(
             yield Jump(levels=2)
         case "continue_loop":
             yield Jump(levels=1)
-        case "box" if operation.duration is not None:
-            raise UnsupportedCircuitError(
-                f"The circuit contains a 'box' with the duration {operation.duration!r}; idle "
-                "times that follow from it are not simulated. Remove the duration, or write "
-                "delays."
-            )
-        case "box" if not getattr(operation, "annotations", ()):
+        case "box" if operation.duration is None and not getattr(operation, "annotations", ()):
             yield from body(operation.blocks[0]).operations
         case _:
-            raise UnsupportedCircuitError(
-                f"The circuit contains {operation.name!r}"
-                f"{' with annotations' if operation.name == 'box' else ''}, which cannot be "
-                "simulated. Expected if_else, switch_case, while_loop, for_loop, or a box "
-                "without annotations."
-            )
+            raise _unsupported(operation)
+
+
+def _unsupported(operation: Any) -> UnsupportedCircuitError:
+    if operation.name == "box" and operation.duration is not None:
+        return UnsupportedCircuitError(
+            f"The circuit contains a 'box' with the duration {operation.duration!r}; idle times "
+            "that follow from it are not simulated. Remove the duration, or write delays."
+        )
+    return UnsupportedCircuitError(
+        f"The circuit contains {operation.name!r}"
+        f"{' with annotations' if operation.name == 'box' else ''}, which cannot be simulated. "
+        "Expected if_else, switch_case, while_loop, for_loop, or a box without annotations."
+    )
 
 
 def read_store(operation: Instruction, scope: Scope, variables: Variables) -> Store:
-    """Read an assignment to a variable, a register or a bit."""
+    """Read an assignment to a variable, a register or a bit.
+
+    Args:
+        operation: The assignment.
+        scope: How bits are numbered.
+        variables: Where the bits of variables are.
+
+    Raises:
+        UnsupportedCircuitError: If it is to anything else.
+    """
     target = read_expression(operation.lvalue, scope, variables)
     if not isinstance(target, Bits):
         raise UnsupportedCircuitError(
@@ -138,6 +154,11 @@ def read_store(operation: Instruction, scope: Scope, variables: Variables) -> St
 
 def read_expression(node: expr.Expr, scope: Scope, variables: Variables) -> Expression:
     """Turn one of Qiskit's classical expressions into one of ours.
+
+    Args:
+        node: The expression.
+        scope: How bits are numbered.
+        variables: Where the bits of variables are.
 
     Raises:
         UnsupportedCircuitError: If it computes with anything but bits and unsigned integers.

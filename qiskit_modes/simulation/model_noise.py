@@ -72,7 +72,11 @@ class ModelNoise:
         return None if error is None else Same(error)  # errors are replaced, never changed
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None."""
+        """Return the error that follows an instruction of that label, or None.
+
+        Raises:
+            UnsupportedCircuitError: If the error is for more qubits than the instruction has.
+        """
         key = ("gate", label, qubits)
         if self._read(key) is None:
             return None

@@ -90,7 +90,13 @@ class Scenario(Faults):
         quantum_time: Duration = 1.0,
         post_process_time: Duration = 0.0,
     ) -> None:
-        """Say how long the steps last of all jobs that are submitted from now on."""
+        """Say how long the steps last of all jobs that are submitted from now on.
+
+        Args:
+            compile_time: How long the classical step before the QPU lasts.
+            quantum_time: How long a job has the QPU.
+            post_process_time: How long the classical step after it lasts.
+        """
         durations = durations_of(compile_time, quantum_time, post_process_time)
         self._usual = replace(self._usual, durations=durations)
 
@@ -101,7 +107,13 @@ class Scenario(Faults):
         quantum_time: Duration = 1.0,
         post_process_time: Duration = 0.0,
     ) -> None:
-        """Say how long the steps last of the next job only; of the one after it, if said again."""
+        """Say how long the steps last of the next job only; of the one after it, if said again.
+
+        Args:
+            compile_time: How long the classical step before the QPU lasts.
+            quantum_time: How long a job has the QPU.
+            post_process_time: How long the classical step after it lasts.
+        """
         durations = durations_of(compile_time, quantum_time, post_process_time)
         self._next.append(replace(self._usual, durations=durations))
 
@@ -118,7 +130,13 @@ class Scenario(Faults):
         return Tenant(self.runtime, self._timer, name, backend, instance)
 
     def calibration(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
-        """Let a calibration become due at a time; it takes the QPU between two jobs."""
+        """Let a calibration become due; it takes the QPU between two jobs, and in no session.
+
+        Args:
+            backend: Whose QPU.
+            at: When, on the scenario's clock.
+            lasts: For how long it has the QPU.
+        """
         event = self.runtime.executor.calibrate
         self._timer.set(
             uuid.uuid4(),
@@ -127,7 +145,13 @@ class Scenario(Faults):
         )
 
     def maintenance(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
-        """Let a QPU be out of service for a while; what is on it then still ends."""
+        """Let a QPU be out of service for a while; what is on it then still ends.
+
+        Args:
+            backend: Whose QPU.
+            at: From when on, on the scenario's clock.
+            lasts: For how long.
+        """
         maintain = self.runtime.executor.maintain
         self._timer.set(
             uuid.uuid4(),

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
-from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import unreadable
-from qiskit_modes.wire.schemas import check_sizes, first_problems, tensor
+from qiskit_modes.wire.samplex_sizes import check_declared_sizes, check_drawing
+from qiskit_modes.wire.schemas import check_sizes, decoding, tensor
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
@@ -104,18 +103,15 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
     if not isinstance(circuits, Mapping) or "b64_data" not in circuits:
         # The schema also knows OpenQASM texts, which may name files of this machine.
         raise unreadable("quantum_program.circuits has no b64_data: circuits are read as QPY only")
-    try:
+    with decoding():
         check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
         program, options = converter.decoder(converter.model(**params))
-    except ApiError:
-        raise
-    except ValidationError as error:
-        raise unreadable(first_problems(error)) from error
-    except Exception as error:  # parsers of foreign bytes fail in many ways
-        raise unreadable(f"{type(error).__name__}: {error}") from error
-    for item in program.items:
+    for index, item in enumerate(program.items):
         if isinstance(item, SamplexItem):
+            where = f"Item {index} of the program"
+            check_declared_sizes(item, where)
             item.samplex.finalize()
+            check_drawing(item, where)
     asked = params.get("options") or {}
     for name in ("scheduler_timing", "stretch_values"):
         setattr(options.execution, name, bool(asked.get(name)))

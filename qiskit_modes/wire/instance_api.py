@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options import check_tags
+from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 from qiskit.circuit import CircuitInstruction
 from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
     NOISE_LEARNER_V3_PARAMS_CONVERTERS,
 )
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
 
-from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import unreadable
-from qiskit_modes.wire.schemas import check_sizes, first_problems, tensor
+from qiskit_modes.wire.schemas import check_sizes, decoding, tensor
 
 __all__ = ["LEARNER_VERSIONS", "NoiseLearnerRequest", "read_noise_learner_params"]
 
@@ -74,14 +72,8 @@ def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
             "NoiseLearner is not served"
         )
     converter = NOISE_LEARNER_V3_PARAMS_CONVERTERS[version]
-    try:
+    with decoding():
         check_sizes(params, compressed=False)
         read = {name: value for name, value in params.items() if name != "version"}
         instructions, options = converter.decoder(converter.model(**read))
-    except ApiError:
-        raise
-    except ValidationError as error:
-        raise unreadable(first_problems(error)) from error
-    except Exception as error:  # parsers of foreign bytes fail in many ways
-        raise unreadable(f"{type(error).__name__}: {error}") from error
     return NoiseLearnerRequest(instructions, options, version)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from qiskit_modes.wire.params import Inflater, check_qpy_version
+from qiskit_modes.wire.api_error import ApiError
+from qiskit_modes.wire.params import Inflater, check_qpy_version, unreadable
 
-__all__ = ["check_sizes", "first_problems", "tensor"]
+__all__ = ["CIRCUIT_KEYS", "check_sizes", "decoding", "tensor"]
 
-_CIRCUITS = ("b64_data", "circuit_b64")
-"""Where circuits stand, as QPY."""
+CIRCUIT_KEYS = ("b64_data", "circuit_b64")
+"""Under which keys circuits stand, as QPY."""
 
 _DTYPES = {
     "b1": "bool",
@@ -37,7 +39,24 @@ _DTYPES = {
 """The schema's names of the types of numbers, by numpy's."""
 
 
-def first_problems(error: ValidationError) -> str:
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Say of whatever the client's converters raise inside that the parameters are unreadable.
+
+    Raises:
+        ApiError: If something was raised: that of a check as it is, or else one of status 400.
+    """
+    try:
+        yield
+    except ApiError:
+        raise
+    except ValidationError as error:
+        raise unreadable(_first_problems(error)) from error
+    except Exception as error:  # parsers of foreign bytes fail in many ways
+        raise unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _first_problems(error: ValidationError) -> str:
     """Return what is wrong with parameters, where the client's model says so."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:3]]
@@ -56,17 +75,25 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
     """
     inflater = Inflater()
     for packed in _dictionaries(params):
-        for key in ("data", *_CIRCUITS):
+        for key in ("data", *CIRCUIT_KEYS):
             text = packed.get(key)
-            if not isinstance(text, str) or (key == "data" and "dtype" not in packed):
+            if not isinstance(text, str) or (key == "data" and not _is_tensor(packed)):
                 continue
             if compressed:
                 data = inflater.inflate(text)
             else:
                 data = base64.b64decode(text)
                 inflater.count(data)
-            if key in _CIRCUITS:
+            if key in CIRCUIT_KEYS:
                 check_qpy_version(data)
+
+
+def _is_tensor(packed: Mapping[str, Any]) -> bool:
+    """Return whether a schema may read a dictionary as a tensor; where it can be no other, the
+    schema does not need the type. Users pass dictionaries of their own through, too.
+    """
+    kind = packed.get("dtype", "f64")
+    return "shape" in packed and isinstance(kind, str) and kind in _DTYPES.values()
 
 
 def _dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,6 @@ import threading
 import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -21,20 +20,23 @@ from qiskit_ibm_runtime.fake_provider import (
     FakeTorino,
 )
 
-from qiskit_modes import LocalService, SamplerV2, Session
-from qiskit_modes.client import local_runtime
+from qiskit_modes import SamplerV2, Session
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
 from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
+from tests.benchmarks.in_process import client_door
 from tests.benchmarks.mitigation import default_options, heavy_techniques
 from tests.benchmarks.over_http import over_http
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
+
+LAYERS = 50
+"""Of a circuit that keeps a QPU busy."""
 
 ITERATIONS = 200
 """Of ours; upstream's take seconds each on large fakes, so two of them have to do there."""
@@ -232,7 +234,7 @@ def _chi_squared(few, many):
 
 def two_qpus():
     """P7: two QPUs at once against one."""
-    circuit = heavy(16, 50)  # a state vector, as Aer has it: at least 100 ms of its C++
+    circuit = heavy(16, LAYERS)  # a state vector, as Aer has it: at least 100 ms of its C++
     one, other = AerSimulator(), AerSimulator()
     samplers = [SamplerV2(one), SamplerV2(other)]
 
@@ -294,44 +296,6 @@ def first_result():
         ratio >= 4,
         f"upstream {upstream:.1f} s, ours {here:.1f} s",
     )
-
-
-def _run_once(sampler, circuit):
-    sampler.run([circuit], shots=SHOTS).result()
-
-
-def client_door():
-    """D1: what the service's own client, in process, adds to a job of this package's sampler."""
-    import qiskit_ibm_runtime
-    from qiskit_ibm_runtime.executor_sampler import Sampler
-
-    circuit = QuantumCircuit(2, 2)
-    circuit.sx(0)
-    circuit.cx(0, 1)
-    circuit.measure([0, 1], [0, 1])
-    with local_runtime(backends=["ibm_manila"]) as service:
-        backend = service.backend("ibm_manila")
-        samplers = {
-            "native": SamplerV2(mode=LocalService().backend("fake_manila")),
-            "older primitives": qiskit_ibm_runtime.SamplerV2(mode=backend),
-            "client-side primitives": Sampler(mode=backend),
-        }
-        seconds = {name: [] for name in samplers}
-        for _ in range(ITERATIONS):  # in turns, so that all of them meet the same machine
-            for name, sampler in samplers.items():
-                seconds[name].append(timed(partial(_run_once, sampler, circuit)))
-    native = median_ms(seconds.pop("native"))
-    for (name, measured), target in zip(seconds.items(), (1, 3), strict=True):
-        added = median_ms(measured) - native
-        yield Row(
-            "D1",
-            f"a job by the service's client in process, {name}",
-            f"+ {added:.1f} ms",
-            f"<= {target} ms",
-            added <= target,
-            f"native {native:.1f} ms, client {median_ms(measured):.1f} ms; its own polling would "
-            "add up to 500 ms",
-        )
 
 
 ROWS = {

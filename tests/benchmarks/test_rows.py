@@ -9,6 +9,7 @@ from tests.benchmarks import batch_speedup, over_http, queueing, rows
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
     monkeypatch.setattr(over_http, "JOBS", 3)
+    monkeypatch.setattr(rows, "LAYERS", 2)
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
         assert any(digit in row.measured for digit in "123456789")

@@ -1,37 +1,20 @@
 """What the tests of the client's door stand on."""
+# ruff: noqa: F811 - fixtures that are shared by folders are imported, and then asked for by name
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime import QiskitRuntimeService
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.client import local_runtime
 from qiskit_modes.testing import Scenario
+from tests.door_fixtures import bell, scenario  # noqa: F401
 
 collect_ignore = ["scripts"]
 """Programs of users: importing one would run it, against the real service."""
-
-
-@pytest.fixture(scope="session")
-def bell() -> QuantumCircuit:
-    """A Bell pair for Manila."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
-
-
-@pytest.fixture
-def scenario() -> Iterator[Scenario]:
-    """Jobs that last a second each on a clock of their own, and are not executed."""
-    with Scenario() as scenario:
-        yield scenario
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeQuitoV2
+from qiskit_ibm_runtime.fake_provider import FakeQuitoV2
 
 from qiskit_modes import LocalService, SamplerV2
 from qiskit_modes.primitives.job import RuntimeJobV2
@@ -114,11 +114,6 @@ class World:
 
     def calibration(self, *, at: float, lasts: float) -> None:
         self.scenario.calibration(self.backend, at=at, lasts=lasts)
-
-
-@pytest.fixture(scope="session")
-def manila() -> BackendV2:
-    return FakeManilaV2()
 
 
 @pytest.fixture(scope="session")

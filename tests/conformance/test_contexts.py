@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from qiskit.quantum_info import SparsePauliOp
@@ -12,14 +11,10 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, EstimatorV2, SamplerV2, Session
 from qiskit_modes.exceptions import ModeWarning, QiskitModesWarning
+from tests.threads import in_a_thread
 
 NO_MODE = r"A backend or session must be specified\."
 OTHER_BACKEND = "different from the session backend"
-
-
-def in_a_thread(function, *args):
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *args).result(timeout=20)
 
 
 def fail_in(session, expected):

@@ -6,34 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from qiskit import QuantumCircuit, generate_preset_pass_manager
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.testing import Scenario
 from tests.contract.doors import DOORS, Door, close_servers
-
-
-@pytest.fixture(scope="session")
-def pair() -> QuantumCircuit:
-    """A Bell pair for Manila that is not measured, on its first two qubits."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    manager = generate_preset_pass_manager(
-        1, FakeManilaV2(), initial_layout=[0, 1], seed_transpiler=1
-    )
-    return manager.run(circuit)
-
-
-@pytest.fixture(scope="session")
-def bell() -> QuantumCircuit:
-    """A Bell pair for Manila."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
+from tests.door_fixtures import bell, pair  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.providers import BackendV2
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, local_runtime, worker_process
 from qiskit_modes.runtime.clock import SystemClock
@@ -219,11 +217,6 @@ def using(
             stage.open()
         runtime.shut_down()
     assert_nothing_left(before)
-
-
-@pytest.fixture(scope="session")
-def manila() -> BackendV2:
-    return FakeManilaV2()
 
 
 @pytest.fixture

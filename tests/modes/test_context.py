@@ -10,14 +10,10 @@ import pytest
 from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.modes import current_session
 from tests.modes.staging import flipped
+from tests.threads import in_a_thread
 
 # What is tested here needs no job, and a block without one warns.
 pytestmark = pytest.mark.filterwarnings("ignore:No job was submitted")
-
-
-def in_a_thread(function, *args):
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *args).result(timeout=20)
 
 
 def test_outside_there_is_none():

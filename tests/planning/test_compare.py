@@ -4,7 +4,6 @@ import io
 import json
 
 import pytest
-from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from rich.console import Console
@@ -20,13 +19,6 @@ from qiskit_modes.testing import Scenario
 
 BUSY = Traffic("busy", 540, warm_up_seconds=900)
 """As heavy traffic, with a shorter past."""
-
-
-@pytest.fixture
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
 
 
 def recorded(body, *, c=10, q=3, p=2):

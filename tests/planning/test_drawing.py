@@ -5,7 +5,6 @@ import json
 import shutil
 
 import pytest
-from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from qiskit_modes import Batch, LocalService, SamplerV2, Session, record
@@ -14,18 +13,6 @@ from qiskit_modes.planning import chrome_trace, draw_timeline, save_chrome_trace
 from qiskit_modes.planning.palette import owner_colours, tint
 from qiskit_modes.planning.timeline import make_timeline
 from qiskit_modes.testing import Scenario
-
-
-@pytest.fixture
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
-
-
-@pytest.fixture
-def backend():
-    return AerSimulator()
 
 
 @pytest.fixture

@@ -24,18 +24,6 @@ def scenario():
         yield scenario
 
 
-@pytest.fixture
-def backend():
-    return AerSimulator()
-
-
-@pytest.fixture
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
-
-
 def test_a_job_is_recorded_with_the_times_of_its_steps(scenario, backend, circuit):
     with record() as recorder:
         scenario.clock.advance(5)

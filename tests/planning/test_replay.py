@@ -16,19 +16,6 @@ from qiskit_modes.planning.traffic import HEAVY, NONE, Traffic, traffic_of
 from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.testing import Scenario
 
-
-@pytest.fixture
-def backend():
-    return AerSimulator()
-
-
-@pytest.fixture
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
-
-
 STATES = {
     "Queued": "queued",
     "Compiling": "compiling",

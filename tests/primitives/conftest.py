@@ -10,7 +10,7 @@ import pytest
 from qiskit.primitives.containers import PrimitiveResult
 from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeTorino
+from qiskit_ibm_runtime.fake_provider import FakeTorino
 
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
@@ -26,11 +26,6 @@ from qiskit_modes.simulation import Program, Samples, execute
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN = ExecutionSpan(START, START + timedelta(seconds=2))
-
-
-@pytest.fixture(scope="session")
-def manila() -> BackendV2:
-    return FakeManilaV2()
 
 
 @pytest.fixture(scope="session")

@@ -278,7 +278,7 @@ def test_the_table_names_every_option(kind):
 
 
 @pytest.mark.filterwarnings("ignore:.*max_execution_time:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:There is no noise for the layers")
+@pytest.mark.filterwarnings("ignore:simulator.layer_noise_model has no noise for the layers")
 @pytest.mark.parametrize(("kind", "path"), CASES)
 def test_every_option_acts_or_is_refused_by_name(kind: str, path: str, manila: BackendV2):
     case = TABLE[kind][path]

@@ -155,10 +155,13 @@ def test_options_that_cannot_be_honoured_are_refused_by_name(ideal, timed, optio
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"nonsense": 1}, "nonsense"),
+        ({"nonsense": 1}, "no option nonsense: the options are"),
+        ({"shots": 1}, "no option shots: the options are"),
+        ({"execution": {"rep_delays": 1.0}}, "did you mean execution.rep_delay"),
+        ({1: 2}, "cannot be read"),
         ({"execution": {"rep_delay": -1.0}}, "execution.rep_delay"),
-        ({"simulator": {"seed_simulator": -1}}, "simulator.seed_simulator must be at least 0"),
-        ({"max_execution_time": 0}, "max_execution_time must be at least 1"),
+        ({"simulator": {"seed_simulator": -1}}, "seed_simulator must be an integer of at least 0"),
+        ({"max_execution_time": 0}, "max_execution_time must be a positive number"),
         (7, "must be a dict or qiskit_ibm_runtime.options_models.ExecutorOptions"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import PauliLindbladMap, SparsePauliOp, Statevector
+from qiskit.quantum_info import PauliLindbladMap, QubitSparsePauli, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError
 from qiskit_ibm_runtime import options as legacy
@@ -26,6 +26,7 @@ from qiskit_modes.primitives.active_qubits import (
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.options import resolve_estimator_options
+from qiskit_modes.primitives.techniques import REGISTER, Calibration
 
 
 def ansatz() -> QuantumCircuit:
@@ -202,6 +203,29 @@ def test_measurements_of_any_circuit_are_mitigated(name, ideal, estimate):
     noisy = AerSimulator(noise_model=noise)
     data = estimate(noisy, [pub], precision=0.01, options={"resilience_level": 1})[0].data
     assert data.evs == pytest.approx(exact, abs=0.06)
+
+
+def test_strong_readout_errors_are_mitigated_without_a_remainder(ideal):
+    """Were the part of flipped shots taken for a rate, 5.5 % and 10.7 % would be missing."""
+    noise = NoiseModel(basis_gates=sorted(ideal.target.operation_names))
+    noise.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+    circuit = QuantumCircuit(2)
+    circuit.x(0)
+    twirling = {"num_randomizations": 1000, "shots_per_randomization": 50}
+    options = {"twirling": twirling, "simulator": {"seed_simulator": 11}}
+    estimator = EstimatorV2(AerSimulator(noise_model=noise), options=options)
+    data = estimator.run([(circuit, ["IZ", "ZI", "ZZ"])]).result(timeout=60)[0].data
+    assert data.evs == pytest.approx([-1, 1, -1], abs=0.03)
+
+
+@pytest.mark.parametrize(("flipped", "expected"), [(0.0, 1.0), (0.25, 0.5), (0.5, 0.01)])
+def test_the_calibrations_fidelity_is_what_was_measured(flipped, expected):
+    """What a hundred shots cannot tell from nothing is taken for a hundredth."""
+    calibration = Calibration.of(1, 10)
+    bits = np.arange(100).reshape(10, 10, 1) < 100 * flipped
+    result = {REGISTER: bits, f"measurement_flips.{REGISTER}": np.zeros((10, 1, 1), dtype=bool)}
+    noise = calibration.noise(result)
+    assert noise.pauli_fidelity(QubitSparsePauli("Z")) == pytest.approx(expected)
 
 
 def test_the_noise_model_of_older_options_replaces_the_backends(manila):

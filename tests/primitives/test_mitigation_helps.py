@@ -119,7 +119,7 @@ def test_noise_that_was_learned(technique, manila):
     learned = {**LEARNED[technique], "layer_noise_model": list(zip(layers, noise, strict=True))}
     plain = errors("ising", manila, {}, (1,))[1]
     # Which errors are inserted is drawn once for each randomisation, so there are many of them.
-    many = {"num_randomizations": 400, "shots_per_randomization": 10}
+    many = {"num_randomizations": 1600, "shots_per_randomization": 4}
     options = {"resilience": learned, "twirling": many}
     mitigated = errors("ising", manila, options, (1,))[1]
     side = np.sign(plain.mean())

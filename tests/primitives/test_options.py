@@ -148,6 +148,7 @@ def test_what_is_resolved_does_not_follow_later_changes():
         ({"default_shot": 5}, "no option default_shot: did you mean default_shots"),
         ({"seed_simulator": 5}, "use simulator.seed_simulator"),
         ({"job_tags": ["a"]}, "use environment.job_tags"),
+        ({"precision": 0.1}, "no option precision: the options are"),
         ({"twirling": {"enable": True}}, r"no option twirling\.enable: did you mean"),
         ({"simulator": {"xyz": 1}}, "the options are simulator.angle_decimals"),
         ({"twirling": {"num_randomizations": 0}}, r"twirling\.num_randomizations=0 does not fit"),

@@ -137,22 +137,6 @@ def test_unpacked_bits_are_those_of_qiskit(num_bits):
     np.testing.assert_array_equal(bits, array.to_bool_array(order="little"))
 
 
-def test_bits_that_nobody_wants_are_not_simulated(ideal):
-    program = cases.circuits()
-    everything = compile_quantum_program(program, ideal, seed=1)
-    some = compile_quantum_program(program, ideal, seed=1, wanted=[[0], None])
-    nothing = compile_quantum_program(program, ideal, seed=1, wanted=[[1], None])
-    for compiled, counts, components in [
-        (everything, "01", 2),
-        (some, "01", 1),
-        (nothing, "00", 1),
-    ]:
-        bits = compiled.bits(execute(compiled.program), 0)["meas"]
-        assert bits.get_counts() == {counts: cases.SHOTS}
-        circuit = compiled.program.circuits[compiled.program.runs[0].circuit]
-        assert len(circuit.components) == components
-
-
 def test_angles_are_rounded_only_where_that_is_asked_for(ideal):
     program = cases.circuits()
     program.items[1].circuit_arguments[:] = np.pi / 2 + 1e-6

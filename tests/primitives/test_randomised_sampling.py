@@ -206,7 +206,7 @@ def test_noise_of_layers_needs_layers(ideal):
     options = {"simulator": {"layer_noise_model": wrong_layer()}}
     with pytest.raises(UnsupportedOptionError, match="layer_noise_model has no effect"):
         SamplerV2(ideal, options=options).run([circuit])
-    with pytest.warns(UserWarning, match="There is no noise for the layers"):
+    with pytest.warns(UserWarning, match="has no noise for the layers"):
         SamplerV2(ideal, options={**options, **TWIRLED}).run([circuit])
 
 

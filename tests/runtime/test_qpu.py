@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import pytest
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeLimaV2, FakeManilaV2
@@ -30,7 +31,14 @@ def test_any_other_backend_is_a_machine_of_its_own():
     assert len(qpus.all()) == 2
 
 
-def test_a_machine_goes_with_its_backend():
+@pytest.fixture(scope="module")
+def small_heap():
+    """Let the collector look at what comes from now on only: a whole test run's takes seconds."""
+    gc.collect()
+    gc.freeze()
+
+
+def test_a_machine_goes_with_its_backend(small_heap):
     qpus = registry()
     backend = GenericBackendV2(2, seed=1)
     qpu = weakref.ref(qpus.qpu(backend))
@@ -41,7 +49,7 @@ def test_a_machine_goes_with_its_backend():
     assert qpus.all() == []
 
 
-def test_an_object_at_the_address_of_a_dead_one_is_not_mistaken_for_it():
+def test_an_object_at_the_address_of_a_dead_one_is_not_mistaken_for_it(small_heap):
     qpus = registry()
     seen = []
     for _ in range(8):

@@ -1,4 +1,5 @@
 """What the tests of the server stand on."""
+# ruff: noqa: F811 - fixtures that are shared by folders are imported, and then asked for by name
 
 from __future__ import annotations
 
@@ -9,24 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit import QuantumCircuit
 from qiskit_ibm_runtime import RuntimeEncoder
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Instance, Plan
 from qiskit_modes.server import Server, serve
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import Platform
-
-
-@pytest.fixture(scope="session")
-def bell() -> QuantumCircuit:
-    """A Bell pair for Manila."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
+from tests.door_fixtures import bell, scenario  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +26,6 @@ def sampling(bell: QuantumCircuit) -> dict[str, Any]:
     params = {"pubs": [(bell, None, 10)], "options": {}, "version": 2, "support_qiskit": True}
     body = {"program_id": "sampler", "backend": "ibm_manila", "params": params}
     return json.loads(json.dumps(body, cls=RuntimeEncoder))
-
-
-@pytest.fixture
-def scenario() -> Iterator[Scenario]:
-    """Jobs that last a second each on a clock of their own, and are not executed."""
-    with Scenario() as scenario:
-        yield scenario
 
 
 @dataclass

@@ -101,6 +101,12 @@ def sampling_of(circuit):
     return {"program_id": "sampler", "backend": "ibm_manila", "params": {"pubs": [pub]}}
 
 
+def learning_of(data):
+    instructions = {"circuit_b64": base64.b64encode(data).decode(), "qpy_version": 17}
+    params = {"schema_version": "v0.3", "instructions": instructions, "options": {}}
+    return {"program_id": "noise-learner", "backend": "ibm_manila", "params": params}
+
+
 def most_memory():
     import resource
 
@@ -134,17 +140,16 @@ def test_changed_bodies_are_jobs_or_are_refused(http_, sampling, caplog):
 def test_circuits_that_would_take_all_memory(http_, monkeypatch):
     """These bytes were found by chance: Qiskit makes of them what never ends."""
     monkeypatch.setattr(inspection, "_SECONDS", 1.0)
-    bomb = QuantumCircuit(1)
     file = io.BytesIO()
-    qpy.dump(bomb, file, version=17)
+    qpy.dump(QuantumCircuit(1), file, version=17)
     data = file.getvalue()
     # In the header of the circuit stands the number of its qubits: four thousand millions.
     place = data.index((1).to_bytes(4, "big"), 20)
-    refused = [
-        http_("POST", "/jobs", sampling_of(packed(data[:p] + b"\xff" * 4 + data[p + 4 :])))
-        for p in range(place - 2, place + 3)
-    ]
+    bombs = [data[:p] + b"\xff" * 4 + data[p + 4 :] for p in range(place - 2, place + 3)]
+    refused = [http_("POST", "/jobs", sampling_of(packed(bomb))) for bomb in bombs]
+    refused.append(http_("POST", "/jobs", learning_of(bombs[2])))
     assert {answer.status for answer in refused} == {400}
+    assert refused[-1].message == refused[2].message, "circuits of any program are tried out"
     assert http_("GET", "/backends").status == 200
     good = http_("POST", "/jobs", sampling_of(packed(data)))
     assert "no classical registers" in good.message, "the next circuit is read, and looked at"

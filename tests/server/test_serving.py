@@ -23,6 +23,8 @@ def test_nothing_is_left_of_a_server():
         address = (server.host, server.port)
         assert requests.get(f"{server.url}/experimental/backends", timeout=10).ok
         assert "127.0.0.1" in repr(server)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)  # AnyIO's have been told to end, and may be at it
     assert set(threading.enumerate()) <= before
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=5)

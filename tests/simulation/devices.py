@@ -9,7 +9,7 @@ from typing import Any
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel
-from qiskit_ibm_runtime.fake_provider import FakeLimaV2, FakeManilaV2, FakeTorino
+from qiskit_ibm_runtime.fake_provider import FakeLimaV2, FakeManilaV2, FakeMontrealV2, FakeTorino
 
 NAMES = ["manila", "lima", "generic-1", "generic-2", "fractional"]
 """Small devices: two real ones, and some with random errors of which one has other gates."""
@@ -23,6 +23,8 @@ def device(name: str) -> BackendV2:
             return FakeManilaV2()
         case "lima":
             return FakeLimaV2()
+        case "montreal":
+            return FakeMontrealV2()
         case "torino":
             return FakeTorino()
         case "fractional":

@@ -12,7 +12,7 @@ from tests.simulation.strategies import dynamic_circuits, static_devices
 
 
 @settings(
-    max_examples=examples(daily=6),
+    max_examples=examples(daily=4),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data(), name=static_devices)

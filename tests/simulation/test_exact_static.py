@@ -4,6 +4,7 @@ Aer's own rounding is about 1e-9; a naive sum over branches, which rounds less, 
 """
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit, transpile
@@ -35,8 +36,10 @@ def test_as_aer_on_small_devices(data, name):
     assert_same(found, reference_distribution(bound, backend, noise_model(backend)), circuit)
 
 
-def test_as_aer_on_a_large_device():
-    backend = device("torino")
+# Aer's own noise model of 133 qubits takes as long as a hundred other tests.
+@pytest.mark.parametrize("name", ["montreal", pytest.param("torino", marks=pytest.mark.slow)])
+def test_as_aer_on_a_large_device(name):
+    backend = device(name)
     ansatz = efficient_su2(4, reps=2)
     ansatz.measure_all()
     circuit = transpile(ansatz, backend, optimization_level=1, seed_transpiler=1)
@@ -69,7 +72,7 @@ def test_as_aer_with_dynamical_decoupling_in_idle_periods():
 
 # 60 examples in the full check: Aer's density matrix of ten qubits takes up to 1.2 s, and half a
 # second in the mean, so that 200 would take two minutes.
-@settings(max_examples=examples(daily=8, full=60))
+@settings(max_examples=examples(daily=5, full=60))
 @given(num_qubits=st.integers(8, 10), seed=st.integers(0, 1000))
 def test_eight_to_ten_qubits_with_depolarizing_noise_only(num_qubits, seed):
     rng = np.random.default_rng(seed)

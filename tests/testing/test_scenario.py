@@ -9,16 +9,10 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobFailureError,
     RuntimeJobTimeoutError,
 )
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.testing import Deadlock, Scenario
-
-
-@pytest.fixture(scope="module")
-def manila():
-    return FakeManilaV2()
 
 
 @pytest.fixture

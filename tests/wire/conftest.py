@@ -1,45 +1,14 @@
 """What the tests of the interface stand on."""
+# ruff: noqa: F811 - fixtures that are shared by folders are imported, and then asked for by name
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from qiskit import QuantumCircuit, generate_preset_pass_manager
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Instance, Plan
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import InstanceApi, Platform
-
-
-@pytest.fixture(scope="session")
-def pair() -> QuantumCircuit:
-    """A Bell pair for Manila that is not measured, on its first two qubits."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    manager = generate_preset_pass_manager(
-        1, FakeManilaV2(), initial_layout=[0, 1], seed_transpiler=1
-    )
-    return manager.run(circuit)
-
-
-@pytest.fixture(scope="session")
-def bell() -> QuantumCircuit:
-    """A Bell pair for Manila."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return generate_preset_pass_manager(1, FakeManilaV2(), seed_transpiler=1).run(circuit)
-
-
-@pytest.fixture
-def scenario() -> Iterator[Scenario]:
-    """Jobs that last a second each on a clock of their own, and are not executed."""
-    with Scenario() as scenario:
-        yield scenario
+from tests.door_fixtures import bell, pair, scenario  # noqa: F401
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""What an estimator's options ``resilience`` come to in numbers, where they say "auto"."""
+
+from __future__ import annotations
+
+from qiskit_ibm_runtime.options_models import ResilienceOptions
+
+__all__ = ["calibration_randomisations", "noise_factors_of"]
+
+_NOISE_FACTORS = (1.0, 3.0, 5.0)
+"""Upstream's, where nothing is said."""
+
+
+def noise_factors_of(resilience: ResilienceOptions) -> tuple[float, ...]:
+    """Return by which factors zero-noise extrapolation amplifies the noise.
+
+    Example:
+        >>> noise_factors_of(ResilienceOptions())
+        (1.0, 3.0, 5.0)
+    """
+    factors = resilience.zne.noise_factors
+    return _NOISE_FACTORS if factors == "auto" else tuple(float(factor) for factor in factors)
+
+
+def calibration_randomisations(resilience: ResilienceOptions, usual: int) -> int:
+    """Return how many randomisations the calibration of measurements has.
+
+    Args:
+        resilience: The options.
+        usual: How many the circuits have that are measured.
+    """
+    number = resilience.measure_noise_learning.num_randomizations
+    return usual if number == "auto" else int(number)
