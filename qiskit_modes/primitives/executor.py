@@ -26,6 +26,7 @@ from qiskit_modes.primitives.semantic_role import decoder_of
 from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Executor"]
 
@@ -144,7 +145,7 @@ class _ExecutorJob:
         self._decode = decoder_of(checked.program) if decoded else None
         self._compiled: CompiledQuantumProgram
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._compiled = compile_quantum_program(
             self._checked.program,
             self._backend,
@@ -152,6 +153,7 @@ class _ExecutorJob:
             layer_noise=self._options.layer_noise,
             angle_decimals=self._options.angle_decimals,
             fingerprints=self._checked.fingerprints,
+            elsewhere=elsewhere,
         )
         return self._compiled.program
 
