@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime import lifeline, worker_process
 from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def loky_executor() -> Executor:
     import loky
 
     return loky.ProcessPoolExecutor(
-        max_workers=1, initializer=worker_process.prepare, env=_ENVIRONMENT
+        max_workers=1,
+        initializer=worker_process.prepare,
+        initargs=(lifeline.own_end(),),
+        env=_ENVIRONMENT,
     )
 
 
