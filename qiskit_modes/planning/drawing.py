@@ -11,7 +11,7 @@ from qiskit_modes.planning.palette import owner_colours
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.planning.timeline import Timeline, make_timeline
 
-__all__ = ["draw_timeline", "figure_of", "save_figure"]
+__all__ = ["draw_timeline"]
 
 
 def draw_timeline(
@@ -41,13 +41,13 @@ def draw_timeline(
         InvalidInputError: If there is nothing to draw, or the file's ending is not known.
         QiskitModesError: If plotly is not installed, or the browser that PNG files need.
     """
-    figure = figure_of(make_timeline(recording, qpu, around=around), title)
+    figure = _figure_of(make_timeline(recording, qpu, around=around), title)
     if save is not None:
-        save_figure(figure, save)
+        _save_figure(figure, save)
     return figure
 
 
-def save_figure(figure: Any, path: str | Path) -> None:
+def _save_figure(figure: Any, path: str | Path) -> None:
     """Write a figure to a file; see `draw_timeline`.
 
     HTML files hold everything that they need, and open without a network. The other formats are
@@ -73,7 +73,7 @@ def save_figure(figure: Any, path: str | Path) -> None:
         ) from error
 
 
-def figure_of(timeline: Timeline, title: str | None = None) -> Any:
+def _figure_of(timeline: Timeline, title: str | None = None) -> Any:
     """Return the picture of a timeline, as a figure of plotly."""
     go = _plotly()
     mine = [each for each in timeline.owners if _is_mine(timeline, each)]

@@ -15,6 +15,7 @@ from qiskit_modes.primitives.executor_options import (
     resolve_executor_options,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.program_input import ProgramInput, coerce_quantum_program
 from qiskit_modes.primitives.quantum_program import (
     CompiledQuantumProgram,
@@ -26,7 +27,7 @@ from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 
-__all__ = ["Executor", "executor_steps"]
+__all__ = ["Executor"]
 
 
 class Executor(Primitive):
@@ -88,6 +89,10 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
+        for index, item in enumerate(checked.program.items):
+            bits = sum(register.size for register in item.circuit.cregs)  # a byte each
+            shots = checked.program.shots * item.size()
+            check_results(shots, bits, f"Item {index} of the program")
         if options.layer_noise is not None and options.warn_absent:
             circuits = [item.circuit for item in checked.program.items]
             warn_absent(options.layer_noise, circuits, stacklevel=2)
@@ -95,13 +100,13 @@ class Executor(Primitive):
             resolution,
             options,
             # Whoever sent a request decodes the result.
-            executor_steps(checked, options, resolution.backend, decoded=self.request is None),
+            _executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
         )
 
 
-def executor_steps(
+def _executor_steps(
     checked: ProgramInput,
     options: ResolvedExecutorOptions,
     backend: BackendV2,

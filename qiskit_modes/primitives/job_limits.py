@@ -1,4 +1,6 @@
-"""How large a job may be by the plan of its instance: looked at before it is queued."""
+"""How large a job may be, by the plan of its instance and by the memory that there is: looked at
+before it is queued.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,18 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.simulation.methods import SimulatorChoice, available_bytes
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from qiskit_modes.scheduling import Instance, Plan
 
-__all__ = ["check_size"]
+__all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
+
+MAX_RESULTS = 1_000_000_000
+"""Shots, or expectation values, of one PUB; a hundred times what the service takes in a job."""
 
 
 def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance: Instance) -> None:
@@ -44,6 +51,47 @@ def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance
                     f"the circuit of PUB {number} has {count:,} {what}, and the {plan.name} plan "
                     f"allows {limit:,} in one circuit; divide the circuit"
                 )
+
+
+def check_memory_of_results(needed: int, what: str) -> None:
+    """Check that there is memory for what a job gives.
+
+    Args:
+        needed: Bytes that it takes.
+        what: Whose results they are; the start of the message.
+
+    Raises:
+        InvalidInputError: If there is not; with both numbers and what to do.
+    """
+    available = available_bytes(SimulatorChoice(), DEFAULT_SETTINGS)
+    if needed > available:
+        raise InvalidInputError(
+            f"{what}: its results would take {needed / 2**30:,.1f} GiB, and "
+            f"{available / 2**30:,.1f} GiB may be used here; use fewer shots or parameter sets, or "
+            "divide the job"
+        )
+
+
+def check_results(number: int, num_bytes: int, what: str) -> None:
+    """Check that so many results can be drawn, and kept in memory.
+
+    A few bytes can ask for any number of them: arrays of parameter values for a circuit without
+    parameters are empty, whatever their shape.
+
+    Args:
+        number: How many: shots, over all parameter sets; or expectation values.
+        num_bytes: What each of them takes.
+        what: Whose they are; the start of the message.
+
+    Raises:
+        InvalidInputError: If they are absurdly many, or there is not the memory for them.
+    """
+    if number > MAX_RESULTS:
+        raise InvalidInputError(
+            f"{what}: it asks for {number:,} results, and at most {MAX_RESULTS:,} are given; use "
+            "fewer shots or parameter sets"
+        )
+    check_memory_of_results(number * num_bytes, what)
 
 
 def _counts(circuit: QuantumCircuit, plan: Plan) -> Iterator[tuple[str, int, int]]:

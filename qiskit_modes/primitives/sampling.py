@@ -12,6 +12,7 @@ import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
 
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
@@ -26,7 +27,6 @@ __all__ = [
     "count_sampler_executions",
     "draw_seed",
     "prepare_sampler_job",
-    "sampler_executions",
     "sampler_steps",
 ]
 
@@ -55,6 +55,10 @@ def prepare_sampler_job(
     """
     resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
+    # Before anything is made of their shapes.
+    for index, each in enumerate(inputs):
+        row = sum(-(-register.size // 8) for register in each.circuit.cregs)
+        check_results(each.shots * each.pub.size, row, f"PUB {index}")
     check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "sampler",
@@ -90,11 +94,11 @@ def sampler_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: sampler_executions(inputs),
+        executions=lambda: _sampler_executions(inputs),
     )
 
 
-def sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
+def _sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, and how often."""
     return [
         CircuitExecutions(index, each.circuit, each.fingerprint, each.shots * each.pub.size)

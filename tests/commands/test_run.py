@@ -42,7 +42,7 @@ def run(capfd):
 
 @pytest.mark.parametrize("family", ["legacy", "client"])
 def test_a_program_for_the_service_unchanged(family, run):
-    done = run("--seed", 11, "python", WORKFLOW, family)
+    done = run("--seed", 11, sys.executable, WORKFLOW, family)
     assert done.code == 0, done.err[-3000:]
     told = json.loads(done.out)
     assert (told["family"], told["session"][0]) == (family, "Closed")

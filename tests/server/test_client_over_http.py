@@ -10,9 +10,10 @@ import pytest
 import requests
 from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobTimeoutError
+from qiskit_ibm_runtime.executor_sampler import Sampler
 
 from qiskit_modes.testing import Scenario
-from qiskit_modes.wire import Platform
+from qiskit_modes.wire import Platform, params
 
 
 @dataclass
@@ -125,6 +126,17 @@ def test_r07_a_session_that_takes_no_more_jobs_says_so_with_a_code(http_, sampli
     http_("PATCH", f"/sessions/{session}", {"accepting_jobs": False})
     answer = http_("POST", "/jobs", {**sampling, "session_id": session})
     assert (answer.status, answer.json["errors"][0]["code"]) == (409, 4001)
+
+
+@pytest.mark.parametrize("sampler", [SamplerV2, Sampler])
+def test_a_client_of_a_newer_qiskit_is_told_both_versions(service, bell, sampler, monkeypatch):
+    backend = service.backend("ibm_manila")
+    monkeypatch.setattr(params, "QPY_VERSION", 15)
+    with pytest.raises(
+        IBMRuntimeError, match=r"in QPY version 1\d, .* reads versions up to 15; use"
+    ):
+        sampler(mode=backend).run([bell.copy(name=f"of a new {sampler.__name__}")])
+    assert service.jobs() == []
 
 
 def test_circuits_of_a_newer_qiskit_are_refused_with_the_versions(http_, sampling):
