@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def test_control_c_is_the_programs_affair():
     code = WAITING.format(handlers="signal.signal(2, lambda *_: sys.exit(7))")
     program = [sys.executable, "-c", code]
     assert start_and_signal(program, signal.SIGINT, os.killpg)[0] == 7
+
+
+@not_on_windows
+def test_control_c_while_the_program_starts_needs_no_words(tmp_path, monkeypatch):
+    """The user's own `sitecustomize` runs after this package's, and before the program."""
+    waiting = textwrap.indent(WAITING.format(handlers=""), "    ")
+    own = f"import os\nif 'QISKIT_MODES_RUN' in os.environ:{waiting}"
+    (tmp_path / "sitecustomize.py").write_text(own)
+    path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    returned, errors = start_and_signal([sys.executable, "-c", ""], signal.SIGINT, os.killpg)
+    assert returned == 130
+    assert "Traceback" not in errors
+    assert "Fatal" not in errors
 
 
 @not_on_windows
