@@ -94,6 +94,7 @@ def test_the_exit_code_is_the_programs_and_options_of_it_are_its_own(run):
     done = run("--", sys.executable, "-c", code, "--qpu", "x", "--help")
     assert (done.code, done.out) == (3, "['--qpu', 'x', '--help']\n")
     assert "submitted no jobs and opened no sessions" in done.err
+    assert "`qiskit-modes record FILE SCRIPT`" in done.err
 
 
 @not_on_windows
@@ -229,3 +230,16 @@ def test_a_run_is_recorded_and_its_charges_in_each_mode_are_told(run, tmp_path):
     assert 0 < float(charged[1]) == float(charged[2]) <= float(charged[3])
     jobs = Recording.load(tmp_path / "run.json").jobs
     assert [job.after_ends for job in jobs] == [(), (1,), (2,)]
+    assert f"next: qiskit-modes compare {tmp_path / 'run.json'}" in done.err
+
+
+def test_a_session_without_jobs_is_no_recording(run, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from qiskit_ibm_runtime import QiskitRuntimeService, Session\n"
+        "Session(QiskitRuntimeService().backend('ibm_manila')).close()\n"
+    )
+    done = run("--record", tmp_path / "run.json", sys.executable, "-W", "ignore", program)
+    assert done.code == 0, done.err[-3000:]
+    assert "run.json was not written: no job was submitted" in done.err
+    assert not (tmp_path / "run.json").exists()
