@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
+
+from qiskit_modes.commands.terminating import Terminated, raising
 
 __all__ = [
     "FAILED",
@@ -45,8 +48,13 @@ INTERRUPTED = 130
 def run_safely(parsed: argparse.Namespace) -> int:
     """Run a parsed command line and return its exit code; errors of Qiskit become one line."""
     try:
-        code: int = parsed.run(parsed)
+        with raising():
+            code: int = parsed.run(parsed)
         return code
+    except Terminated as end:
+        with suppress(OSError):  # the terminal may be gone
+            print("qiskit-modes: terminated, everything was stopped", file=sys.stderr)
+        return end.exit_code
     except KeyboardInterrupt:
         print("qiskit-modes: interrupted, everything was stopped", file=sys.stderr)
         return INTERRUPTED

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands
+from qiskit_modes.commands.terminating import handling
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recorder import Recorder
@@ -125,26 +125,27 @@ class _Refusals:
 
 
 def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    with (
-        subprocess.Popen(command, env=dict(environment)) as process,  # noqa: S603 - its purpose
-        _passing_on(process),
-    ):
-        while process.poll() is None:
-            # Ctrl-C reaches the program too, and what follows is its affair.
-            with suppress(KeyboardInterrupt):
-                process.wait()
-        code = process.returncode
+    """Run a program and return its exit code; requests to end are its affair meanwhile."""
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
+
+    with handling(pass_on):
+        process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - its purpose
+        with process:
+            for number in early:
+                process.send_signal(number)
+            while process.poll() is None:
+                # Ctrl-C reaches the program too, and what follows is its affair.
+                with suppress(KeyboardInterrupt):
+                    process.wait()
+    code = process.returncode
     return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
-
-
-@contextmanager
-def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass the request to end on to the program, while it runs."""
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(rows: list[Row]) -> str:

@@ -19,15 +19,12 @@ from qiskit_modes.planning.step_times import as_estimated
 from qiskit_modes.planning.traffic import Traffic, traffic_of
 from qiskit_modes.planning.wording import duration, durations
 from qiskit_modes.scheduling import Instance, Mode, Plan
-from qiskit_modes.scheduling.plan import FLEX, OPEN, PAY_AS_YOU_GO, PREMIUM
+from qiskit_modes.scheduling.plan import PLANS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["PLANS", "Comparison", "compare_modes"]
-
-PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
-"""The service's plans by their names."""
+__all__ = ["Comparison", "compare_modes"]
 
 
 _COLUMNS = {
@@ -163,8 +160,8 @@ def compare_modes(
 
     Args:
         recording: A recording, or its file.
-        plan: Under which plan: one of ``PLANS`` by its name, a `Plan`, an `Instance`, or None for
-            the recorded one.
+        plan: Under which plan: the name of one of the service's, a `Plan`, an `Instance`, or None
+            for the recorded one.
         traffic: Who else uses the QPU: ``"none"``, ``"light"``, ``"heavy"`` (30 and 90 % of its
             time), a number of jobs an hour, or a `Traffic`.
         times: Whether jobs have the QPU as long as hardware's estimate, or the recording, says.

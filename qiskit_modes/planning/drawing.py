@@ -13,7 +13,7 @@ from qiskit_modes.planning.recording import Recording
 from qiskit_modes.planning.timeline import Timeline, make_timeline
 from qiskit_modes.planning.trace_format import save_chrome_trace
 
-__all__ = ["check_can_be_saved", "draw_timeline", "figure_of", "save_figure"]
+__all__ = ["check_can_be_saved", "draw_timeline"]
 
 _PAGES = (".html", ".htm")
 _IMAGES = (".png", ".svg", ".pdf", ".jpg", ".webp")
@@ -50,11 +50,11 @@ def draw_timeline(
     """
     if save is not None:
         check_can_be_saved(save)
-    figure = figure_of(make_timeline(recording, qpu, around=around), title)
+    figure = _figure_of(make_timeline(recording, qpu, around=around), title)
     if save is not None and Path(save).suffix.lower() == ".json":
         save_chrome_trace(recording, save)
     elif save is not None:
-        save_figure(figure, save)
+        _save_figure(figure, save)
     return figure
 
 
@@ -72,7 +72,7 @@ def check_can_be_saved(path: str | Path) -> None:
     check_can_be_written(path)
 
 
-def save_figure(figure: Any, path: str | Path) -> None:
+def _save_figure(figure: Any, path: str | Path) -> None:
     """Write a figure to a file; see `draw_timeline`.
 
     HTML files hold everything that they need, and open without a network. The other formats are
@@ -95,7 +95,7 @@ def save_figure(figure: Any, path: str | Path) -> None:
         ) from error
 
 
-def figure_of(timeline: Timeline, title: str | None = None) -> Any:
+def _figure_of(timeline: Timeline, title: str | None = None) -> Any:
     """Return the picture of a timeline, as a figure of plotly."""
     go, figure_class = _plotly()
     mine = [each for each in timeline.owners if _is_mine(timeline, each)]

@@ -25,6 +25,7 @@ from qiskit_modes.primitives.quick_estimate import (
     REP_DELAY_SECONDS,
     quick_estimate,
 )
+from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import CircuitExecutions, Steps
 from qiskit_modes.scheduling import Mode, Plan
@@ -153,7 +154,7 @@ def estimate_usage(
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
     return UsageEstimate(
-        backend=str(getattr(backend, "name", None) or type(backend).__name__),
+        backend=bare_name(backend),
         job_seconds=job_seconds,
         jobs=jobs,
         mode_seconds=modes,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qiskit_modes.planning.recording import RecordedJob, RecordedWorkload, Recording
+from qiskit_modes.planning.recording import DECIMALS, RecordedJob, RecordedWorkload, Recording
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
@@ -22,8 +22,6 @@ _BY_USER = "it was cancelled by its user"
 
 _CLOSED, _CANCELLED = "it was closed", "it was cancelled"
 """Its reasons when the user has ended a session or batch."""
-
-_DECIMALS = 9
 
 
 @dataclass
@@ -125,7 +123,7 @@ class _Writer:
                 estimated_seconds=facts.estimated_seconds,
                 after_submission=facts.after_submission,
                 after_ends=facts.after_ends,
-                thinking_seconds=max(round(thinking, _DECIMALS), 0.0),
+                thinking_seconds=max(round(thinking, DECIMALS), 0.0),
             )
         )
 
@@ -147,7 +145,7 @@ class _Writer:
         )
 
     def _time(self, at: float) -> float:
-        return round(at - self._origin, _DECIMALS)
+        return round(at - self._origin, DECIMALS)
 
     def _before(self, facts: JobFacts) -> list[RecordedJob]:
         return [] if facts.after_submission is None else [self._jobs[facts.after_submission - 1]]
@@ -187,7 +185,7 @@ class _Writer:
             closing_at=self._time(closing_at) if by_user and closing_at is not None else None,
             cancelled=core.closed_because == _CANCELLED,
             closed_at=None if core.closed_at is None else self._time(core.closed_at),
-            usage_seconds=round(core.usage_seconds(self._now), _DECIMALS),
+            usage_seconds=round(core.usage_seconds(self._now), DECIMALS),
         )
 
 

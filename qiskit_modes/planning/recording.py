@@ -27,7 +27,7 @@ from typing import Any, Self
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.scheduling import Instance, Mode, Plan
 
-__all__ = ["FORMAT", "VERSION", "RecordedJob", "RecordedWorkload", "Recording"]
+__all__ = ["DECIMALS", "FORMAT", "VERSION", "RecordedJob", "RecordedWorkload", "Recording"]
 
 FORMAT = "qiskit_modes recording"
 """What stands in the file, so that it is not mistaken for another one."""
@@ -35,7 +35,7 @@ FORMAT = "qiskit_modes recording"
 VERSION = 1
 """Raised when an older version of this package could not read a new recording."""
 
-_DECIMALS = 9
+DECIMALS = 9
 """Nanoseconds: finer than any clock, and short in a file."""
 
 
@@ -241,7 +241,7 @@ class Recording:
             "format": FORMAT,
             "version": VERSION,
             "created": self.created,
-            "seconds": round(self.seconds, _DECIMALS),
+            "seconds": round(self.seconds, DECIMALS),
             "qpus": {name: {"lanes": lanes} for name, lanes in self.qpus.items()},
             "instances": {name: _instance_as_dict(each) for name, each in self.instances.items()},
             "workloads": [_without_defaults(each) for each in self.workloads],
@@ -325,7 +325,7 @@ def _without_defaults(thing: RecordedJob | RecordedWorkload) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, _DECIMALS)
+        return round(value, DECIMALS)
     if isinstance(value, dict):
         return {key: _rounded(each) for key, each in value.items()}
     if isinstance(value, tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from qiskit_modes.primitives.estimation_checks import check_estimation, with_noi
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, make_plan
 from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.observables import PauliTerm
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, resolve_estimator_options
 from qiskit_modes.primitives.parities import expectation_values
@@ -30,8 +32,12 @@ from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["count_executions", "estimator_executions", "estimator_steps", "prepare_estimator_job"]
+__all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
+
+_BYTES_PER_VALUE = 16
+"""An expectation value and its standard error."""
 
 # An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
 _plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
@@ -68,6 +74,8 @@ def prepare_estimator_job(
         default_precision=resolved.default_precision,
         default_shots=resolved.default_shots,
     )
+    # Before anything is made of their shapes.
+    check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "estimator",
@@ -107,7 +115,7 @@ def estimator_steps(
     return Steps(
         compile=job.compile,
         post_process=job.post_process,
-        executions=lambda: estimator_executions(inputs, backend),
+        executions=lambda: _estimator_executions(inputs, backend),
     )
 
 
@@ -130,7 +138,7 @@ def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimato
     return executions + sum(calibrations.values())
 
 
-def estimator_executions(
+def _estimator_executions(
     inputs: Sequence[EstimatorInput], backend: BackendV2
 ) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, one for each basis, and how often."""
@@ -173,7 +181,7 @@ class _EstimatorJob:
         self._backend = backend
         self._compiled: list[_CompiledPub] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         circuits = {}
         runs = []
         self._compiled = []
@@ -184,7 +192,9 @@ class _EstimatorJob:
             per_basis = []
             for basis, sets in zip(plan.bases, plan.sets, strict=True):
                 measured, content = _measured_circuit(each, basis, instructions)
-                compiled = compile_circuit(measured, simulated, content=content)
+                compiled = compile_circuit(
+                    measured, simulated, content=content, elsewhere=elsewhere
+                )
                 circuits[compiled.key] = compiled
                 runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
                 per_basis.append(compiled.metadata)

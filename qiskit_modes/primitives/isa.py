@@ -23,6 +23,8 @@ from qiskit_aer.backends.aerbackend import AerBackend
 
 from qiskit_modes.exceptions import NotISAError
 from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.runtime.qpu import bare_name
+from qiskit_modes.simulation.noise import Same
 
 __all__ = ["InstructionSet", "check_isa", "check_rzz_angles", "instruction_set_of"]
 
@@ -111,7 +113,8 @@ class InstructionSet:
         if self.num_qubits is not None and circuit.num_qubits > self.num_qubits:
             raise NotISAError(
                 f"The circuit has {circuit.num_qubits} qubits, but {self.name} has only "
-                f"{self.num_qubits}. {_TRANSPILE_HINT}"
+                f"{self.num_qubits}. Transpiling cannot change that: use fewer qubits, or a larger "
+                "backend."
             )
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []
@@ -217,19 +220,6 @@ _known: weakref.WeakKeyDictionary[BackendV2, tuple[Hashable, InstructionSet]] = 
 )
 
 
-class _Same:
-    """Compares equal to itself for one object only, which it keeps alive (so no id is reused)."""
-
-    def __init__(self, thing: object) -> None:
-        self._thing = thing
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._thing is other._thing
-
-    def __hash__(self) -> int:
-        return id(self._thing)
-
-
 def instruction_set_of(backend: BackendV2) -> InstructionSet:
     """Return what ``backend`` can execute; the same object as long as the backend is unchanged.
 
@@ -239,9 +229,7 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     is_aer = isinstance(backend, AerBackend)
     # Aer builds a target anew for each access and its gates depend on options that may be set at
     # any time, but the configuration tells in microseconds whether they changed.
-    state: Hashable = (
-        tuple(backend.configuration().basis_gates) if is_aer else _Same(backend.target)
-    )
+    state: Hashable = tuple(backend.configuration().basis_gates) if is_aer else Same(backend.target)
     try:
         known = _known.get(backend)
     except TypeError:  # an unhashable backend, or one that cannot be referred to weakly
@@ -254,8 +242,7 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
 
 def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
     target = backend.target
-    name = getattr(backend, "name", None) or type(backend).__name__
     num_qubits = target.num_qubits
     if is_aer and backend.coupling_map is None:
         num_qubits = None  # what fits depends on the qubits in use, not on the width
-    return InstructionSet(name, target, num_qubits, names_only=is_aer)
+    return InstructionSet(bare_name(backend), target, num_qubits, names_only=is_aer)

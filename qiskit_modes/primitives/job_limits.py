@@ -1,4 +1,6 @@
-"""How large a job may be by the plan of its instance: looked at before it is queued."""
+"""How large a job may be, by the plan of its instance and by the memory that there is: looked at
+before it is queued.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,18 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.simulation.methods import SimulatorChoice, available_bytes
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from qiskit_modes.scheduling import Instance, Plan
 
-__all__ = ["check_size"]
+__all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
+
+MAX_RESULTS = 1_000_000_000
+"""Shots, or expectation values, of one job; a hundred times what the service takes."""
 
 
 def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance: Instance) -> None:
@@ -44,6 +51,51 @@ def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance
                     f"the circuit of PUB {number} has {count:,} {what}, and the {plan.name} plan "
                     f"allows {limit:,} in one circuit; divide the circuit"
                 )
+
+
+def check_memory_of_results(needed: int, where: str) -> None:
+    """Check that there is memory for what a job gives.
+
+    Args:
+        needed: Bytes that it takes.
+        where: Up to which part of the job; the start of the message.
+
+    Raises:
+        InvalidInputError: If there is not; with both numbers and what to do.
+    """
+    available = available_bytes(SimulatorChoice(), DEFAULT_SETTINGS)
+    if needed > available:
+        raise InvalidInputError(
+            f"{where}: the results up to here would take {needed / 2**30:,.1f} GiB, and "
+            f"{available / 2**30:,.1f} GiB may be used; use fewer shots or parameter sets, or "
+            "divide the job"
+        )
+
+
+def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
+    """Check that so many results can be drawn, and kept in memory.
+
+    A few bytes can ask for any number of them: arrays of parameter values for a circuit without
+    parameters are empty, whatever their shape.
+
+    Args:
+        results: For each part of the job how many there are, shots over all parameter sets or
+            expectation values, and how many bytes one of them takes.
+        what: The word for a part, which begins the message.
+
+    Raises:
+        InvalidInputError: If they are absurdly many, or there is not the memory for them.
+    """
+    number = needed = 0
+    for index, (more, num_bytes) in enumerate(results):
+        number += more
+        needed += more * num_bytes
+        if number > MAX_RESULTS:
+            raise InvalidInputError(
+                f"{what} {index}: up to here the job asks for {number:,} results, and at most "
+                f"{MAX_RESULTS:,} are given; use fewer shots or parameter sets, or divide the job"
+            )
+        check_memory_of_results(needed, f"{what} {index}")
 
 
 def _counts(circuit: QuantumCircuit, plan: Plan) -> Iterator[tuple[str, int, int]]:

@@ -17,9 +17,8 @@ from samplomatic.quantum_program import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
+from qiskit_modes.primitives.own_circuit import check_circuit, own_copy
 from qiskit_modes.primitives.shots import validate_shots
-from qiskit_modes.simulation import fingerprint
 
 __all__ = ["ProgramInput", "coerce_quantum_program"]
 
@@ -82,9 +81,7 @@ def _copied(item: Any, where: str) -> QuantumProgramItem:
             "samplomatic.quantum_program."
         )
     own = copy.copy(item)
-    # A copy shares the blocks of control-flow instructions with the original; a deep one does not.
-    dynamic = item.circuit.has_control_flow_op()
-    own.circuit = copy.deepcopy(item.circuit) if dynamic else item.circuit.copy()
+    own.circuit = own_copy(item.circuit)
     if isinstance(item, CircuitItem):
         own.circuit_arguments = item.circuit_arguments.copy()
     else:
@@ -94,16 +91,11 @@ def _copied(item: Any, where: str) -> QuantumProgramItem:
 
 
 def _checked(item: QuantumProgramItem, backend: BackendV2, where: str) -> bytes:
-    key = fingerprint(item.circuit)
-    try:
-        checked = check_isa(item.circuit, backend, key)
-        if isinstance(item, CircuitItem):
-            values = item.circuit_arguments.reshape(item.size(), item.circuit.num_parameters)
-            if not np.isfinite(values).all():
-                raise InvalidInputError(
-                    "the parameter values are not all finite numbers; replace the others."
-                )
-            check_rzz_angles(checked, tuple(item.circuit.parameters), values)
-    except InvalidInputError as error:
-        raise type(error)(f"{where}: {error.message}") from None
-    return key
+    values = None
+    if isinstance(item, CircuitItem):
+        values = item.circuit_arguments.reshape(item.size(), item.circuit.num_parameters)
+        if not np.isfinite(values).all():
+            raise InvalidInputError(
+                f"{where}: the parameter values are not all finite numbers; replace the others."
+            )
+    return check_circuit(item.circuit, values, backend, where)

@@ -6,7 +6,6 @@ shares nothing with the user's objects that the user could change afterwards.
 
 from __future__ import annotations
 
-import copy
 import keyword
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +16,15 @@ from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.primitives.containers.data_bin import DataBin
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
+from qiskit.quantum_info import SparseObservable
+from qiskit.quantum_info.operators.base_operator import BaseOperator
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
 from qiskit_modes.primitives.observables import PauliSums, coerce_observables, flatten
+from qiskit_modes.primitives.own_circuit import check_circuit, own_copy
 from qiskit_modes.primitives.parameters import read_parameter_values
 from qiskit_modes.primitives.shots import (
     precision_of,
@@ -30,7 +32,6 @@ from qiskit_modes.primitives.shots import (
     validate_precision,
     validate_shots,
 )
-from qiskit_modes.simulation import fingerprint
 
 __all__ = [
     "EstimatorInput",
@@ -39,6 +40,7 @@ __all__ = [
     "coerce_sampler_pubs",
 ]
 
+_OBSERVABLES = (BaseOperator, ObservablesArray, SparseObservable)
 _RESERVED_NAMES = frozenset(dir(DataBin)) | {"shape"}  # attributes of the result's container
 
 
@@ -119,10 +121,12 @@ def coerce_sampler_pubs(
             fields = _fields(pub, where, "(circuit, parameter_values, shots)", 1, 3)
         circuit, values, pub_shots = _padded(fields, 3)
         _require_circuit(circuit, where)
+        _refuse_observables(values, where)
         table, bindings = read_parameter_values(values, circuit, where)
         chosen = run_shots if pub_shots is None else validate_shots(pub_shots, f"{where}: shots")
         _check_registers(circuit, where)
-        snapshot, key = _checked_snapshot(circuit, table, backend, where)
+        snapshot = own_copy(circuit)
+        key = check_circuit(snapshot, table, backend, where)
         settled = SamplerPub(snapshot, bindings, chosen, validate=False)
         inputs.append(SamplerInput(settled, key, table, chosen))
     return tuple(inputs)
@@ -178,7 +182,8 @@ def coerce_estimator_pubs(
             shots = shots_for(target)
         array = coerce_observables(observables, circuit.num_qubits, where)
         table, bindings = read_parameter_values(values, circuit, where)
-        snapshot, key = _checked_snapshot(circuit, table, backend, where)
+        snapshot = own_copy(circuit)
+        key = check_circuit(snapshot, table, backend, where)
         try:
             settled = EstimatorPub(snapshot, array, bindings, target, validate=False)
         except ValueError as error:  # the shapes of observables and values do not go together
@@ -245,24 +250,17 @@ def _require_circuit(circuit: Any, where: str) -> None:
         )
 
 
-def _checked_snapshot(
-    circuit: QuantumCircuit, values: NDArray[np.float64], backend: BackendV2, where: str
-) -> tuple[QuantumCircuit, bytes]:
-    """Return a copy that the user's later changes do not reach, and its content key."""
-    # A copy shares the blocks of control-flow instructions with the original; a deep one does not.
-    if circuit.has_control_flow_op():
-        snapshot = copy.deepcopy(circuit)
-    else:
-        snapshot = circuit.copy()
-        snapshot.metadata = copy.deepcopy(circuit.metadata)
-    key = fingerprint(snapshot)
-    try:
-        checked = check_isa(snapshot, backend, key)
-        if checked.rzz_angles:
-            check_rzz_angles(checked, tuple(snapshot.parameters), values)
-    except InvalidInputError as error:
-        raise type(error)(f"{where}: {error.message}") from None
-    return snapshot, key
+def _refuse_observables(values: Any, where: str) -> None:
+    """Refuse what looks like the second element of an estimator's PUB."""
+    first = values
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if isinstance(first, _OBSERVABLES) or (isinstance(first, str) and set(first) & set("IXYZ")):
+        raise InvalidInputError(
+            f"{where}: a sampler takes parameter values here, not observables such as "
+            f"{type(first).__name__}: it returns bits. For expectation values run (circuit, "
+            "observables, parameter_values) with an EstimatorV2."
+        )
 
 
 def _check_registers(circuit: QuantumCircuit, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PREMIUM", "Instance", "Plan"]
+__all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PLANS", "PREMIUM", "Instance", "Plan"]
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -103,6 +103,9 @@ OPEN = Plan(
     limit_seconds=600.0,
 )
 """The service's free Open plan: no sessions, ten minutes in 28 days, three jobs at a time."""
+
+PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
+"""The service's plans by their names."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Reads circuits in a process of its own, with little memory: the program that `Inspector` starts.
 
-Reads from standard input, for each text of circuits its length in eight bytes and then the text;
-writes a byte for each: 1 if Qiskit can read it, 0 if not; and a 1 when it is ready for the first.
+Reads from standard input, for each text its kind in one byte, its length in eight, and then the
+text: `CIRCUITS` in QPY, or a `SAMPLEX` in JSON, which has circuits in it too. Writes a byte for
+each: 1 if it can be read, 0 if not; and a 1 when it is ready for the first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ import warnings
 from contextlib import suppress
 from typing import BinaryIO
 
-__all__ = ["answer"]
+__all__ = ["CIRCUITS", "SAMPLEX", "answer"]
+
+CIRCUITS = b"c"
+SAMPLEX = b"s"
+
+_HEAD_BYTES = 9
 
 _MOST_BYTES = 2 * 2**30
 """Memory beyond what Qiskit takes after it was imported."""
@@ -20,15 +26,21 @@ _MOST_BYTES = 2 * 2**30
 
 def answer(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until there are no more requests."""
+    from ibm_quantum_schemas.common.qpy import ANNOTATION_FACTORIES
     from qiskit import qpy
+    from samplomatic.serialization import samplex_from_json
 
     _limit_memory()
     warnings.simplefilter("ignore")
     _say(answers, True)
-    while len(head := requests.read(8)) == 8:
-        data = requests.read(int.from_bytes(head, "big"))
+    while len(head := requests.read(_HEAD_BYTES)) == _HEAD_BYTES:
+        data = requests.read(int.from_bytes(head[1:], "big"))
         try:
-            qpy.load(io.BytesIO(data))
+            if head[:1] == SAMPLEX:
+                # It is finalized as before it is drawn, which expands what it says of itself.
+                samplex_from_json(data.decode()).finalize()
+            else:
+                qpy.load(io.BytesIO(data), annotation_factories=ANNOTATION_FACTORIES)
             readable = True
         except KeyboardInterrupt:
             return

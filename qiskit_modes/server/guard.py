@@ -11,9 +11,9 @@ from qiskit_modes.server.site import error_body
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["IBM_CLOUD", "LOCAL_HOSTS", "Guard", "is_ibm_cloud"]
+__all__ = ["IBM_CLOUD", "Guard", "is_ibm_cloud"]
 
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "qiskit-modes.invalid"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "qiskit-modes.invalid"})
 """Names under which this machine is asked; the last is for clients that use it as a proxy."""
 
 IBM_CLOUD = "cloud.ibm.com"
@@ -69,7 +69,7 @@ class Guard:
         if b"origin" in headers:
             return ApiError(403, Code.REFUSED, "Web pages of other servers are not answered")
         name = urlsplit(f"//{host}").hostname if _is_sane(host) else None
-        known = name is not None and (name in LOCAL_HOSTS or is_ibm_cloud(name))
+        known = name is not None and (name in _LOCAL_HOSTS or is_ibm_cloud(name))
         if self._check_host and not known:
             return ApiError(
                 403, Code.REFUSED, f"This server answers to 127.0.0.1, not to {host or 'nobody'}"

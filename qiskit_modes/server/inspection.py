@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qiskit_modes.server.circuit_reader import CIRCUITS, SAMPLEX
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version
@@ -37,6 +38,9 @@ _MOST_KNOWN = 10_000
 _PACKED = ("QuantumCircuit", "Instruction")
 """Types of values, in the encoding of the primitives' parameters, that hold circuits."""
 
+_SAMPLEX_KEY = "samplex_json"
+"""In the client's schemas."""
+
 
 class Inspector:
     """Knows which circuits can be read. May be used from any thread; one waits for another."""
@@ -50,7 +54,7 @@ class Inspector:
         """Whether the process has said that it has begun."""
 
     def check(self, params: Mapping[str, Any]) -> None:
-        """Check that the circuits in the parameters of a program can be read.
+        """Check that the circuits and samplexes in the parameters of a program can be read.
 
         Args:
             params: As a plain JSON decoder made them.
@@ -58,12 +62,11 @@ class Inspector:
         Raises:
             ApiError: 400 if one cannot, or takes too much time or memory.
         """
-        for packed in _packed_circuits(params):
-            data = _unpacked(packed)
-            digest = hashlib.sha256(data).digest()
+        for kind, data in _texts(params):
+            digest = hashlib.sha256(kind + data).digest()
             with self._mutex:
                 if digest not in self._known:
-                    self._try(data)
+                    self._try(kind, data)
                     self._known[digest] = None
                     if len(self._known) > _MOST_KNOWN:
                         self._known.popitem(last=False)
@@ -78,16 +81,17 @@ class Inspector:
         with self._mutex:
             self._end()
 
-    def _try(self, data: bytes) -> None:
+    def _try(self, kind: bytes, data: bytes) -> None:
         try:
-            check_qpy_version(data)
+            if kind == CIRCUITS:
+                check_qpy_version(data)
         except struct.error as error:
             raise _unreadable(str(error)) from error
         process = self._started()
         if not self._is_ready:
             self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
         seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
-        answer = _exchange(process, len(data).to_bytes(8, "big") + data, seconds)
+        answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
         if answer == b"":
             self._end()
             raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
@@ -133,15 +137,18 @@ def _exchange(process: subprocess.Popen[bytes], sent: bytes, seconds: float) -> 
         timer.join()
 
 
-def _packed_circuits(tree: Any) -> Iterator[str]:
-    """Yield what circuits are packed in; without recursion: the nesting is a stranger's."""
+def _texts(tree: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Yield all circuits and samplexes; without recursion: the nesting is a stranger's."""
     waiting = [tree]
     while waiting:
         each = waiting.pop()
         if isinstance(each, Mapping):
-            if each.get("__type__") in _PACKED and isinstance(each.get("__value__"), str):
-                yield each["__value__"]
-            yield from (each[key] for key in CIRCUIT_KEYS if isinstance(each.get(key), str))
+            older = ("__value__",) if each.get("__type__") in _PACKED else ()
+            for key in (*older, *CIRCUIT_KEYS):
+                if isinstance(each.get(key), str):
+                    yield CIRCUITS, _unpacked(each[key])
+            if isinstance(each.get(_SAMPLEX_KEY), str):
+                yield SAMPLEX, each[_SAMPLEX_KEY].encode()
             waiting.extend(each.values())
         elif isinstance(each, list):
             waiting.extend(each)
@@ -150,7 +157,8 @@ def _packed_circuits(tree: Any) -> Iterator[str]:
 def _unpacked(packed: str) -> bytes:
     """Return circuits as Qiskit reads them; older requests do not compress them."""
     try:
-        data = base64.b64decode(packed)
+        # Strictly: of letters that do not belong there other decoders think differently.
+        data = base64.b64decode(packed, validate=True)
     except ValueError as error:
         raise _unreadable(f"they are not base64: {error}") from error
     inflater = zlib.decompressobj()

@@ -24,7 +24,7 @@ from qiskit_modes.wire import InstanceApi, Platform
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform
 
-__all__ = ["Server", "serve", "without_proxy"]
+__all__ = ["Server", "serve"]
 
 _START_SECONDS = 30.0
 """Longest time that a server may need to begin; it needs a hundredth of a second."""
@@ -95,11 +95,11 @@ class Server:
             "GLOBAL_CATALOG_URL": self.url,
             # The client else looks through the whole stack at every request, for 10 to 100 ms.
             "USAGE_DATA_OPT_OUT": "True",
-            **without_proxy(self.host),
+            **_without_proxy(self.host),
         }
 
 
-def without_proxy(host: str) -> dict[str, str]:
+def _without_proxy(host: str) -> dict[str, str]:
     """Return the environment in which what is sent to this machine goes through no proxy."""
     hosts = [each for each in os.environ.get("NO_PROXY", "").split(",") if each]
     local = [each for each in ("127.0.0.1", "localhost", host) if each and each not in hosts]

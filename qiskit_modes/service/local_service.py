@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -277,8 +277,8 @@ class LocalService:
                     tags is None or tags <= set(job.tags),
                     session_id is None
                     or (job.workload is not None and job.workload.id == session_id),
-                    created_after is None or created >= created_after.astimezone(UTC),
-                    created_before is None or created <= created_before.astimezone(UTC),
+                    created_after is None or _as(created, created_after) >= created_after,
+                    created_before is None or _as(created, created_before) <= created_before,
                 )
             )
 
@@ -393,3 +393,8 @@ class LocalService:
         for workload in left_open:
             workload.close()
         return left_open
+
+
+def _as(created: datetime, moment: datetime) -> datetime:
+    """Return a time in the form of another, which stays as it is: ``datetime.max`` has no other."""
+    return created if moment.tzinfo is not None else created.astimezone().replace(tzinfo=None)

@@ -19,6 +19,7 @@ from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.wire.params import unreadable
+from qiskit_modes.wire.samplex_sizes import check_declared_sizes, check_drawing
 from qiskit_modes.wire.schemas import check_sizes, decoding, tensor
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
@@ -105,9 +106,13 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
     with decoding():
         check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
         program, options = converter.decoder(converter.model(**params))
-    for item in program.items:
+    kept = 0
+    for index, item in enumerate(program.items):
         if isinstance(item, SamplexItem):
+            where = f"Item {index} of the program"
+            check_declared_sizes(item, where)
             item.samplex.finalize()
+            kept = check_drawing(item, where, kept)
     asked = params.get("options") or {}
     for name in ("scheduler_timing", "stretch_values"):
         setattr(options.execution, name, bool(asked.get(name)))

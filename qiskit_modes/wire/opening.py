@@ -9,14 +9,11 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance, Plan
-from qiskit_modes.scheduling.plan import FLEX, OPEN, PAY_AS_YOU_GO, PREMIUM
+from qiskit_modes.scheduling.plan import PLANS
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.platform import Platform
 
-__all__ = ["PLANS", "open_platform", "plan_named"]
-
-PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
-"""The service's plans by their names."""
+__all__ = ["open_platform", "plan_named"]
 
 _LANES = 5
 """What a runtime has unless somebody says otherwise."""

@@ -68,6 +68,10 @@ def _run_executor(submission: Submission) -> RuntimeJobV2:
     asked = read_executor_params(submission.params)
     options = asked.options
     seed = asked.seed()
+    if seed is not None and type(seed) is not int:
+        raise ApiError(
+            400, Code.INVALID, f"seed_simulator must be a whole number, not {str(seed)[:50]!r}"
+        )
     options.simulator.seed_simulator = submission.next_seed() if seed is None else seed
     options.experimental = {k: v for k, v in options.experimental.items() if k != "seed_simulator"}
     options.max_execution_time = submission.request.max_execution_seconds

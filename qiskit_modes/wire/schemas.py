@@ -77,7 +77,7 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
     for packed in _dictionaries(params):
         for key in ("data", *CIRCUIT_KEYS):
             text = packed.get(key)
-            if not isinstance(text, str) or (key == "data" and "dtype" not in packed):
+            if not isinstance(text, str) or (key == "data" and not _is_tensor(packed)):
                 continue
             if compressed:
                 data = inflater.inflate(text)
@@ -86,6 +86,14 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
                 inflater.count(data)
             if key in CIRCUIT_KEYS:
                 check_qpy_version(data)
+
+
+def _is_tensor(packed: Mapping[str, Any]) -> bool:
+    """Return whether a schema may read a dictionary as a tensor; where it can be no other, the
+    schema does not need the type. Users pass dictionaries of their own through, too.
+    """
+    kind = packed.get("dtype", "f64")
+    return "shape" in packed and isinstance(kind, str) and kind in _DTYPES.values()
 
 
 def _dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:

@@ -11,8 +11,9 @@ from qiskit_aer import AerSimulator
 
 from qiskit_modes import SamplerV2, Session, record
 from qiskit_modes.cli import main
-from qiskit_modes.commands import doctor
+from qiskit_modes.commands import arguments, doctor
 from qiskit_modes.planning import Recording
+from qiskit_modes.scheduling.plan import PLANS
 from qiskit_modes.testing import Scenario
 
 COMMANDS = ("demo", "backends", "estimate", "record", "compare", "timeline", "doctor")
@@ -302,3 +303,7 @@ def test_the_doctor_says_what_is_wrong_and_goes_on(capsys, monkeypatch):
     assert "FAILED worker process: OSError: no processes left" in text
     assert "FAILED noise: too quiet" in text
     assert "ok locks: 12 jobs had the QPU one at a time" in text
+
+
+def test_the_plans_of_the_command_line_are_those_that_there_are():
+    assert set(arguments._PLANS) == set(PLANS)

@@ -9,10 +9,17 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
-from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobTimeoutError
+from qiskit_ibm_runtime.exceptions import (
+    IBMInputValueError,
+    IBMRuntimeError,
+    RuntimeJobNotFound,
+    RuntimeJobTimeoutError,
+)
+from qiskit_ibm_runtime.executor_sampler import Sampler
 
+from qiskit_modes import Instance, Plan
 from qiskit_modes.testing import Scenario
-from qiskit_modes.wire import Platform
+from qiskit_modes.wire import Platform, params
 
 
 @dataclass
@@ -125,6 +132,38 @@ def test_r07_a_session_that_takes_no_more_jobs_says_so_with_a_code(http_, sampli
     http_("PATCH", f"/sessions/{session}", {"accepting_jobs": False})
     answer = http_("POST", "/jobs", {**sampling, "session_id": session})
     assert (answer.status, answer.json["errors"][0]["code"]) == (409, 4001)
+
+
+def test_programs_of_two_instances_do_not_see_each_other(server, scenario, bell, monkeypatch):
+    instances = [Instance("lab", Plan("premium")), Instance("other", Plan("premium"))]
+    platform = Platform(scenario.runtime, backends=["ibm_manila"], instances=instances)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with server.site.using(platform):
+        lab, other = QiskitRuntimeService(instance="lab"), QiskitRuntimeService(instance="other")
+        with Session(lab.backend("ibm_manila")) as session:
+            job = SamplerV2().run([bell])
+        assert [each.job_id() for each in lab.jobs()] == [job.job_id()]
+        assert other.jobs() == other.jobs(session_id=session.session_id) == []
+        with pytest.raises(RuntimeJobNotFound):
+            other.job(job.job_id())
+        with pytest.raises(RuntimeJobNotFound):
+            other.delete_job(job.job_id())
+        with pytest.raises(IBMInputValueError, match="Session not found"):
+            Session.from_id(session.session_id, other)
+        with pytest.raises(IBMInputValueError, match="not a valid instance name"):
+            QiskitRuntimeService(instance="nobody")
+
+
+@pytest.mark.parametrize("sampler", [SamplerV2, Sampler])
+def test_a_client_of_a_newer_qiskit_is_told_both_versions(service, bell, sampler, monkeypatch):
+    backend = service.backend("ibm_manila")
+    monkeypatch.setattr(params, "QPY_VERSION", 15)
+    with pytest.raises(
+        IBMRuntimeError, match=r"in QPY version 1\d, .* reads versions up to 15; use"
+    ):
+        sampler(mode=backend).run([bell.copy(name=f"of a new {sampler.__name__}")])
+    assert service.jobs() == []
 
 
 def test_circuits_of_a_newer_qiskit_are_refused_with_the_versions(http_, sampling):

@@ -25,6 +25,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 family = sys.argv[1] if len(sys.argv) > 1 else "legacy"
+left_out = ""
 if family == "legacy":
     from qiskit_ibm_runtime import EstimatorV2 as Estimator
     from qiskit_ibm_runtime import SamplerV2 as Sampler
@@ -34,7 +35,10 @@ else:
     try:
         from qiskit_ibm_runtime.executor_estimator import Estimator
         from qiskit_ibm_runtime.executor_sampler import Sampler
-    except ImportError:  # before release 0.50
+    except ImportError:
+        # Before release 0.50 they tell their executor the machine, and not the session or batch
+        # that they were given: their jobs are in one only while its block is open.
+        left_out = "a session or batch as `mode=`"
         from qiskit_ibm_runtime.executor_estimator import EstimatorV2 as Estimator
         from qiskit_ibm_runtime.executor_sampler import SamplerV2 as Sampler
 
@@ -85,14 +89,16 @@ with Session(backend=backend, max_time="10m") as session:
     # Another handle on the same session, as from another program.
     same = Session.from_id(session.session_id, service)
     assert same.backend() == session.backend()
-    assert Sampler(mode=same).run([bell], shots=100).session_id == session.session_id
+    if not left_out:
+        assert Sampler(mode=same).run([bell], shots=100).session_id == session.session_id
 assert values[0] > values[1] > values[2], values
 
-try:
-    estimator.run([(ansatz, energy, [0.0])])
-    raise AssertionError("a closed session took a job")
-except IBMRuntimeError as error:
-    assert "The session is closed" in str(error)
+if not left_out:
+    try:
+        estimator.run([(ansatz, energy, [0.0])])
+        raise AssertionError("a closed session took a job")
+    except IBMRuntimeError as error:
+        assert "The session is closed" in str(error)
 
 try:
     Session.from_id("no-such-session", service)
@@ -150,6 +156,7 @@ print(
     json.dumps(
         {
             "family": family,
+            "left_out": left_out,
             "backend": backend.name,
             "session": [session.status(), session.usage()],
             "batch": [batch.status(), batch.usage()],
