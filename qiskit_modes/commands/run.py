@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
@@ -130,21 +131,22 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
     early: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
-        if process is None:
+        if number == signal.SIGINT:
+            # It reaches the program too, and what follows is the program's affair. An exception
+            # here could come when the program has ended, and nobody knows its exit code yet.
+            if process is None:
+                raise KeyboardInterrupt
+        elif process is None:
             early.append(number)
         else:
             process.send_signal(number)
 
-    with handling(pass_on):
+    with handling(pass_on, control_c=True):
         process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - its purpose
         with process:
             for number in early:
                 process.send_signal(number)
-            while process.poll() is None:
-                # Ctrl-C reaches the program too, and what follows is its affair.
-                with suppress(KeyboardInterrupt):
-                    process.wait()
-    code = process.returncode
+            code = process.wait()
     return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
 
 

@@ -54,17 +54,21 @@ def raising() -> Iterator[None]:
 
 
 @contextmanager
-def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def handling(
+    handler: Callable[[int, FrameType | None], None], *, control_c: bool = False
+) -> Iterator[None]:
     """Handle requests to end for a while, but those that this program was started to ignore.
 
     In other threads than the main one this does nothing: signals are not theirs.
 
     Args:
         handler: See `signal.signal`.
+        control_c: Whether it is called at Ctrl-C too.
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in _REQUESTS}
+        numbers = [*_REQUESTS, *[signal.SIGINT] * control_c]
+        before = {number: signal.getsignal(number) for number in numbers}
     handled = [number for number, was in before.items() if was not in (signal.SIG_IGN, None)]
     try:
         for number in handled:
