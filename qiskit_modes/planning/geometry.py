@@ -18,6 +18,8 @@ _END_PIXELS = 84
 """Pixels to the right of the last bar for the word that says how its job ended."""
 _QUEUE_ROW = 0.45
 """Height of a row of the queue, in lanes."""
+_NARROW = 15
+"""Pixels: the number of a job fits into a bar that is wider."""
 QPU_HEIGHT = 1.6
 """Of the QPU's row, in lanes."""
 MOST_WAITING = 8
@@ -57,6 +59,7 @@ class Geometry:
     """
 
     def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
         self.x = Scale.of(timeline.start, timeline.end)
         self.waiting = min(timeline.waiting_rows, MOST_WAITING)
         """Rows of the queue."""
@@ -83,6 +86,18 @@ class Geometry:
         """Which part of the span the axis shows."""
         self._pixels = inner / (self.x.span * (self.range[1] - self.range[0]))
 
+    def tells_apart(self, owner: str) -> bool:
+        """Return whether there is a line between an owner's neighbours on the QPU.
+
+        There is none if it would cover the narrowest, or nearly so.
+        """
+        held = [
+            bar.on_qpu[1] - bar.on_qpu[0]
+            for bar in self._timeline.jobs
+            if bar.owner == owner and bar.on_qpu is not None
+        ]
+        return self.pixels(min(held, default=0.0)) > _NARROW
+
     def lane_y(self, lane: int) -> float:
         """Return the middle of a lane."""
         return self.queue_top + 0.5 + lane
@@ -94,7 +109,3 @@ class Geometry:
     def pixels(self, seconds: float) -> float:
         """Return how wide some seconds are."""
         return seconds / self.x.factor * self._pixels
-
-    def seconds(self, pixels: float) -> float:
-        """Return how many seconds are so wide."""
-        return pixels / self._pixels * self.x.factor

@@ -94,10 +94,11 @@ class Labels:
     def _runs(self) -> list[list[JobBar]]:
         """Return the bars on the QPU, those together between which there is nothing to be seen."""
         bars = sorted((b for b in self._timeline.jobs if b.on_qpu is not None), key=_held)
+        apart = {owner for owner in self._colours if self._geometry.tells_apart(owner)}
         runs: list[list[JobBar]] = []
         for bar in bars:
             last = runs[-1][-1] if runs else None
-            if last is not None and last.owner == bar.owner:
+            if last is not None and last.owner == bar.owner and bar.owner not in apart:
                 gap = self._geometry.pixels(_held(bar)[0] - _held(last)[1])
                 if gap < 1:
                     runs[-1].append(bar)

@@ -15,9 +15,6 @@ from qiskit_modes.planning.wording import STEPS, duration
 
 __all__ = ["Painter"]
 
-_NARROW = 0.005
-"""Part of the picture's width, about four pixels, below which a line around a bar hides it."""
-
 
 class Painter:
     """Makes of a timeline the arguments of plotly.
@@ -113,10 +110,8 @@ class Painter:
                 start, end = bar.on_qpu
                 words = f"{bar.label} of {bar.owner}: has the QPU for {duration(end - start)}"
                 rows.append((start, end, self._grid.qpu_y, QPU_HEIGHT * 0.8, words))
-        # Neighbours of one colour are told apart by a line, unless it would cover the narrowest.
-        narrowest = min((end - start for start, end, *_ in rows), default=0.0)
-        wide = narrowest > _NARROW * (self._timeline.end - self._timeline.start)
-        line = {"width": 1 if wide else 0, "color": PAPER}
+        apart = bool(jobs) and self._grid.tells_apart(jobs[0].owner)
+        line = {"width": 1 if apart else 0, "color": PAPER}
         return self._trace(rows, colour, marker={"color": colour, "line": line})
 
     def _calibrations(self) -> dict[str, Any]:

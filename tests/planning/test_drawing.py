@@ -313,7 +313,7 @@ def test_bars_that_run_together_on_the_qpu_say_how_many_they_are(scenario, backe
         job.result()
     (label,) = [each for each in batch.draw().layout.annotations if each.text == "5 jobs"]
     assert label.textangle == -90  # the bar is too narrow for it
-    scenario.jobs_last(compile_time=6, quantum_time=0.6)
+    scenario.jobs_last(compile_time=6, quantum_time=0.3)
     with Batch(backend) as batch:
         jobs = [SamplerV2().run([circuit]) for _ in range(12)]
     for job in jobs:
