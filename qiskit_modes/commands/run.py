@@ -33,7 +33,8 @@ def add(commands: Commands) -> None:
         description=(
             "Start a private service, run a program that is written for IBM's service, and tell "
             "what its workloads did. Nothing leaves this machine: accounts that the program writes "
-            "down or has saved are led to the private service, other connections are stopped."
+            "down or has saved are led to the private service, other connections are stopped. "
+            "Needs the extra `server`."
         ),
         epilog="example: qiskit-modes run --qpu ibm_torino python my_vqe.py. Its options stand "
         "before the program; the exit code is the program's.",
