@@ -22,6 +22,7 @@ __all__ = [
     "print_json",
     "print_text",
     "run_safely",
+    "seconds",
     "whole",
 ]
 
@@ -123,6 +124,22 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
     return number
+
+
+def seconds(text: str) -> float:
+    """Parse a time: a plain number is in seconds, others are such as ``2m 30s``."""
+    from qiskit_modes.durations import seconds_of
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = None
+    try:
+        return seconds_of(text if number is None else number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a time such as 2, 0.5s or '1m 30s', found {text!r}"
+        ) from error
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
@@ -16,7 +16,6 @@ from qiskit_modes.commands.terminating import handling
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recorder import Recorder
-    from qiskit_modes.runtime import LocalRuntime
     from qiskit_modes.server.tally import Row
 
 __all__ = ["add"]
@@ -64,6 +63,7 @@ def _run(parsed: argparse.Namespace) -> int:
         )
         return _NOT_FOUND
 
+    from qiskit_modes.commands.recording import recording_to
     from qiskit_modes.server.isolation import check_command, isolated
     from qiskit_modes.server.serving import serve
     from qiskit_modes.server.tally import Tally
@@ -78,26 +78,20 @@ def _run(parsed: argparse.Namespace) -> int:
         on_job=tally.job,
     ) as server:
         server.warm_up()
+        runtime = server.platform.runtime
         with (
             isolated(server, _Refusals()) as environment,
-            _recording(parsed.record, server.platform.runtime) as recorder,
+            recording_to(parsed.record, runtime=runtime, one_user=True)
+            if parsed.record is not None
+            else nullcontext() as recorder,
         ):
             code = _execute(command, environment)
-        rows = tally.rows(server.platform.runtime)
+        rows = tally.rows(runtime)
     sys.stdout.flush()
     print(_report(rows), file=sys.stderr)
-    if recorder is not None and rows:
+    if recorder is not None and recorder.recording().jobs:
         print(_charges(recorder), file=sys.stderr)
     return code
-
-
-def _recording(path: str | None, runtime: LocalRuntime) -> AbstractContextManager[Recorder | None]:
-    if path is None:
-        return nullcontext()
-
-    from qiskit_modes.planning.recorder import record
-
-    return record(path, runtime=runtime, one_user=True)
 
 
 def _charges(recorder: Recorder) -> str:
@@ -158,7 +152,11 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
 def _report(rows: list[Row]) -> str:
     """Return what the workloads did, as a table of text."""
     if not rows:
-        return "qiskit-modes run: the program submitted no jobs and opened no sessions"
+        return (
+            "qiskit-modes run: the program submitted no jobs and opened no sessions at the "
+            "service. One that uses qiskit_modes itself does not need `run`: `python SCRIPT` runs "
+            "it, and `qiskit-modes record FILE SCRIPT` records it"
+        )
     head = ("mode", "workload", "jobs", "done", "QPU time", "session time", "usage")
     lines = [
         (

@@ -32,6 +32,7 @@ from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
 
@@ -74,8 +75,7 @@ def prepare_estimator_job(
         default_shots=resolved.default_shots,
     )
     # Before anything is made of their shapes.
-    for index, each in enumerate(inputs):
-        check_results(math.prod(each.shape), _BYTES_PER_VALUE, f"PUB {index}")
+    check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "estimator",
@@ -181,7 +181,7 @@ class _EstimatorJob:
         self._backend = backend
         self._compiled: list[_CompiledPub] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         circuits = {}
         runs = []
         self._compiled = []
@@ -192,7 +192,9 @@ class _EstimatorJob:
             per_basis = []
             for basis, sets in zip(plan.bases, plan.sets, strict=True):
                 measured, content = _measured_circuit(each, basis, instructions)
-                compiled = compile_circuit(measured, simulated, content=content)
+                compiled = compile_circuit(
+                    measured, simulated, content=content, elsewhere=elsewhere
+                )
                 circuits[compiled.key] = compiled
                 runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
                 per_basis.append(compiled.metadata)

@@ -26,6 +26,7 @@ from qiskit_modes.primitives.semantic_role import decoder_of
 from qiskit_modes.primitives.templates import warn_absent
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Executor"]
 
@@ -89,10 +90,10 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
-        for index, item in enumerate(checked.program.items):
-            bits = sum(register.size for register in item.circuit.cregs)  # a byte each
-            shots = checked.program.shots * item.size()
-            check_results(shots, bits, f"Item {index} of the program")
+        items, shots = checked.program.items, checked.program.shots
+        bits = [sum(register.size for register in item.circuit.cregs) for item in items]
+        # Each bit is a byte of the result.
+        check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
         if options.layer_noise is not None and options.warn_absent:
             circuits = [item.circuit for item in checked.program.items]
             warn_absent(options.layer_noise, circuits, stacklevel=2)
@@ -144,7 +145,7 @@ class _ExecutorJob:
         self._decode = decoder_of(checked.program) if decoded else None
         self._compiled: CompiledQuantumProgram
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._compiled = compile_quantum_program(
             self._checked.program,
             self._backend,
@@ -152,6 +153,7 @@ class _ExecutorJob:
             layer_noise=self._options.layer_noise,
             angle_decimals=self._options.angle_decimals,
             fingerprints=self._checked.fingerprints,
+            elsewhere=elsewhere,
         )
         return self._compiled.program
 

@@ -12,6 +12,7 @@ from typing import Any
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["JobLog", "logged"]
 
@@ -45,9 +46,9 @@ def logged(steps: Steps, log: JobLog) -> Steps:
     if log.level > logging.INFO:
         return steps
 
-    def compiled() -> Program:
+    def compiled(elsewhere: Elsewhere = here) -> Program:
         begin = time.perf_counter()
-        program = steps.compile()
+        program = steps.compile(elsewhere)
         sets = sum(len(run.parameter_values) for run in program.runs)
         log.write(
             logging.INFO,

@@ -14,6 +14,7 @@ from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSa
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram, compile_quantum_program
 from qiskit_modes.primitives.simulated_backend import rounding_of, simulated_backend
 from qiskit_modes.simulation import Program, Samples
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["by_key", "compile_part", "joined", "parted", "seed_of_part"]
 
@@ -40,6 +41,7 @@ def compile_part(
     backend: BackendV2,
     options: ResolvedSamplerOptions | ResolvedEstimatorOptions,
     seed: int,
+    elsewhere: Elsewhere = here,
 ) -> CompiledQuantumProgram:
     """Compile one part of a job as the job's options say.
 
@@ -48,6 +50,7 @@ def compile_part(
         backend: The backend that the job is for.
         options: Whose noise acts, and whether angles are rounded.
         seed: From which the part draws its randomisations, see `seed_of_part`.
+        elsewhere: Compiles its circuits.
     """
     backend = simulated_backend(backend, options.noise_model)
     layers = options.layer_noise_model
@@ -57,6 +60,7 @@ def compile_part(
         seed=seed,
         layer_noise=None if layers is None else LayerNoise.of(layers),
         angle_decimals=rounding_of(backend, options.angle_decimals),
+        elsewhere=elsewhere,
     )
 
 

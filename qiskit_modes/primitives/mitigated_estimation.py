@@ -31,6 +31,7 @@ from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
 from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["mitigated_estimator_steps", "prepare_pubs"]
 
@@ -96,14 +97,14 @@ class _MitigatedJob:
         self._drawn: list[list[_Outputs]] = []
         self._parts: list[CompiledQuantumProgram] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._groups, self._parts, self._drawn = [], [], []
         for number, (planner, places) in enumerate(zip(self.planners(), self._places, strict=True)):
             group, seed = planner.group(), seed_of_part(self._seed, number)
             program, drawn = self._quantum_program(group, places, seed)
             self._groups.append(group)
             self._drawn.append(drawn)
-            self._parts.append(compile_part(program, self._backend, self._options, seed))
+            self._parts.append(compile_part(program, self._backend, self._options, seed, elsewhere))
         return joined(self._parts, self._seed)
 
     def executions(self) -> list[CircuitExecutions]:

@@ -8,13 +8,13 @@ the matter of `compiled_program`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from samplomatic.quantum_program import (
     CircuitItem,
@@ -28,6 +28,7 @@ from qiskit_modes.primitives.compiled_program import CompiledItem, CompiledQuant
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 __all__ = ["CompiledQuantumProgram", "compile_quantum_program"]
@@ -44,6 +45,7 @@ def compile_quantum_program(
     layer_noise: LayerNoise | None = None,
     angle_decimals: int | None = None,
     fingerprints: Sequence[bytes] | None = None,
+    elsewhere: Elsewhere = here,
 ) -> CompiledQuantumProgram:
     """Draw a program's randomisations and compile its circuits.
 
@@ -58,6 +60,7 @@ def compile_quantum_program(
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
+        elsewhere: Compiles the circuits.
 
     Raises:
         UnsupportedCircuitError: If a circuit or an item cannot be simulated.
@@ -82,7 +85,8 @@ def compile_quantum_program(
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
         word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
-        compiled = _compiled(circuit, backend, content, clifford_angles=word)
+        compiling = partial(compile_circuit, circuit, backend, content=content, elsewhere=elsewhere)
+        compiled = _compiled(compiling, clifford_angles=word)
         if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
             values = _quarters(values) * (np.pi / 2)
         circuits[compiled.key] = compiled
@@ -120,11 +124,7 @@ def _values(
 
 
 def _compiled(
-    circuit: QuantumCircuit,
-    backend: BackendV2,
-    content: bytes | None,
-    *,
-    clifford_angles: bool,
+    compiling: Callable[..., CompiledCircuit], *, clifford_angles: bool
 ) -> CompiledCircuit:
     """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
 
@@ -132,15 +132,14 @@ def _compiled(
     that decides whether it can be simulated.
     """
     if not clifford_angles:
-        return compile_circuit(circuit, backend, content=content)
+        return compiling()
     try:
-        compiled = compile_circuit(circuit, backend, content=content)
+        compiled = compiling()
         if not any("statevector" in method for method in compiled.metadata["methods"]):
             return compiled
     except SimulationTooLargeError:
         pass
-    settings = replace(DEFAULT_SETTINGS, clifford_angles=True)
-    return compile_circuit(circuit, backend, settings, content=content)
+    return compiling(settings=replace(DEFAULT_SETTINGS, clifford_angles=True))
 
 
 def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

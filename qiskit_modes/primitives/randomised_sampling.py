@@ -41,6 +41,7 @@ from qiskit_modes.primitives.templates import (
 )
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["check_randomised_sampling", "randomised_sampler_steps"]
 
@@ -115,14 +116,14 @@ class _RandomisedSamplerJob:
         self._places = by_key(each.shots for each in inputs)
         self._parts: list[CompiledQuantumProgram] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         options = self._options
         self._parts = []
         for number, (shots, places) in enumerate(self._places.items()):
             program = QuantumProgram(options.twirling.divide(shots)[1])
             program.items += [self._item(self._inputs[place], place) for place in places]
             seed = seed_of_part(self._seed, number)
-            self._parts.append(compile_part(program, self._backend, options, seed))
+            self._parts.append(compile_part(program, self._backend, options, seed, elsewhere))
         return joined(self._parts, self._seed)
 
     def executions(self) -> list[CircuitExecutions]:

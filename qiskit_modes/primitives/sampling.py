@@ -20,6 +20,7 @@ from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import unsupported_options
 
 __all__ = [
@@ -56,9 +57,9 @@ def prepare_sampler_job(
     resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
     # Before anything is made of their shapes.
-    for index, each in enumerate(inputs):
-        row = sum(-(-register.size // 8) for register in each.circuit.cregs)
-        check_results(each.shots * each.pub.size, row, f"PUB {index}")
+    rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
+    shots_of_pubs = [each.shots * each.pub.size for each in inputs]
+    check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "sampler",
@@ -170,7 +171,7 @@ class _SamplerJob:
         self._backend = backend
         self._simulations: list[dict[str, Any]] = []
 
-    def compile(self) -> Program:
+    def compile(self, elsewhere: Elsewhere = here) -> Program:
         circuits = {}
         runs = []
         self._simulations = []
@@ -178,7 +179,9 @@ class _SamplerJob:
             if not _is_run(each):
                 self._simulations.append({})
                 continue
-            compiled = compile_circuit(each.circuit, self._backend, content=each.fingerprint)
+            compiled = compile_circuit(
+                each.circuit, self._backend, content=each.fingerprint, elsewhere=elsewhere
+            )
             circuits[compiled.key] = compiled
             runs.append(Run(compiled.key, each.parameter_values, each.shots))
             self._simulations.append(dict(compiled.metadata))

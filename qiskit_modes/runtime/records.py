@@ -21,6 +21,7 @@ from qiskit_modes.scheduling.job import (
 from qiskit_modes.scheduling.workload import Workload
 
 if TYPE_CHECKING:
+    from qiskit_modes.runtime.errand import Errand
     from qiskit_modes.runtime.gathering import Gathering
     from qiskit_modes.simulation.program import Program, Samples
 
@@ -143,6 +144,8 @@ class JobRecord:
     """The program as it is divided among workers, while that is needed."""
     gathering: Gathering | None = None
     """The pieces' way through the workers, while they are under way."""
+    errand: Errand | None = None
+    """A heavy part of its classical step, while it waits for a place or is in a worker."""
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""
     finished: threading.Event = field(default_factory=threading.Event)

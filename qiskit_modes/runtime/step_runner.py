@@ -4,6 +4,7 @@ It knows no rules. Each step that it is told to begin is answered by exactly one
 ended, whatever happens in it::
 
     Compile, PostProcess ──▶ a lane thread ────▶ JobCompiled, JobPostProcessed ──┐
+      (what is heavy of Compile: one at a time here, others in workers)          │
     Execute ───────────────▶ the workers ──────▶ JobExecuted ────────────────────┼──▶ report
     Abandon ───────────────▶ what is under way ▶ (its end comes sooner) ─────────┤
                              whatever fails ───▶ JobFailed ──────────────────────┘
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, assert_never
 from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError, WorkerDiedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.gathering import Gathering
+from qiskit_modes.runtime.heavy_steps import HeavySteps
 from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
@@ -57,7 +59,7 @@ __all__ = ["StepRunner"]
 logger = logging.getLogger("qiskit_modes")
 
 _LANE_THREADS = 16
-"""Threads for the light classical steps of all QPUs; more would contend for one interpreter."""
+"""Threads for the classical steps of all QPUs; more would contend for one interpreter."""
 
 _SYSTEM_FAULTS = (QiskitModesError, ProgramAbandoned)
 """Failures that are not the user's: their time on the QPU is not charged."""
@@ -154,9 +156,12 @@ class StepRunner:
             self._do(step, job)
 
     def _abandon(self, job: JobRecord) -> None:
-        gathering = job.gathering  # once: the workers' answer takes it away
+        # Each once: the workers' answer takes it away.
+        gathering, errand = job.gathering, job.errand
         if gathering is not None:
             gathering.abandon()
+        elif errand is not None:
+            self._workers.drop(errand)
         elif job.take_simulated_step():
             self._call_at(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())
@@ -210,7 +215,7 @@ class StepRunner:
         steps = job.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
-                job.program = steps.compile()
+                job.program = steps.compile(HeavySteps(job, self._workers))
                 if job.simulated is None:
                     job.pieces = self._divide(job.program)
                     # The start of a worker is not the QPU's time: it is over before the lock.

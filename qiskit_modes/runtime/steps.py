@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
+    from qiskit_modes.simulation.elsewhere import Elsewhere
     from qiskit_modes.simulation.program import Program, Samples
 
 __all__ = [
@@ -63,8 +64,9 @@ class Steps:
     happens in a worker process while the job holds the QPU lock.
     """
 
-    compile: Callable[[], Program]
-    """Runs in a lane, without any lock; not on the user's thread."""
+    compile: Callable[[Elsewhere], Program]
+    """Runs in a lane, without any lock; not on the user's thread. What is heavy in it, it leaves to
+    the means that it is given."""
 
     post_process: Callable[[Samples, ExecutionSpan], Any]
     """Runs in a lane after the QPU lock was released; what it returns is the job's result."""

@@ -15,7 +15,8 @@ from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.runtime import lifeline, worker_process
-from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
+from qiskit_modes.runtime.errand import Errand
+from qiskit_modes.runtime.worker_process import Execution
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program
@@ -104,9 +105,12 @@ class Worker:
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
-        self.ticket: Ticket | None = None
+        self.ticket: Ticket | Errand | None = None
+        """What it is doing."""
         self.started: Future[int] | None = None
         """Done when its process is up and has imported what it needs; None before it is begun."""
+        self.ready_for: set[str] = set()
+        """Modules whose classical steps it can do without importing first."""
         self._known: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -129,8 +133,11 @@ class Worker:
         with _interrupts_held_back():
             self.started = self.executor.submit(os.getpid)
 
-    def send(self, ticket: Ticket) -> Future[Execution | UnknownCircuits]:
-        """Hand it a program, without the circuits that it knows."""
+    def send(self, ticket: Ticket | Errand) -> Future[Any]:
+        """Hand it a classical step, or a program without the circuits that it knows."""
+        if isinstance(ticket, Errand):
+            assert ticket.call is not None, "it can be done in this process only"
+            return self.executor.submit(worker_process.do, ticket.call)
         new = {k: c for k, c in ticket.program.circuits.items() if k not in self._known}
         for key in ticket.keys:
             self._known[key] = None

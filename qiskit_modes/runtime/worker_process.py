@@ -1,11 +1,15 @@
 """What happens inside a worker process: run programs, and remember their circuits.
 
-Only numpy and the simulation's own data are needed here. Qiskit is imported if a circuit asks for
-it, which few do, so that a worker is ready soon after it was started.
+Only numpy and the simulation's own data are needed for that. Qiskit is imported if a circuit asks
+for it, which few do, or if the worker is to do classical steps too, so that a worker is ready soon
+after it was started.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
+import pickle
 import signal
 import time
 from collections import OrderedDict
@@ -21,7 +25,17 @@ if TYPE_CHECKING:
     from qiskit_modes.simulation.compiled import CompiledCircuit
     from qiskit_modes.simulation.program import Program, Samples
 
-__all__ = ["CACHED_CIRCUITS", "Execution", "UnknownCircuits", "prepare", "run"]
+__all__ = [
+    "CACHED_CIRCUITS",
+    "Done",
+    "Execution",
+    "NotDone",
+    "UnknownCircuits",
+    "do",
+    "get_ready",
+    "prepare",
+    "run",
+]
 
 CACHED_CIRCUITS = 512
 """Circuits that a worker remembers; a compiled circuit takes a few kB to a few MB."""
@@ -44,6 +58,21 @@ class UnknownCircuits:
     """The worker does not know some circuits: they must be sent again, with the program."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a classical step."""
+
+    value: bytes
+    """Pickled."""
+
+
+@dataclass(frozen=True)
+class NotDone:
+    """A classical step that cannot be done in a worker: it, or what came of it, does not travel."""
+
+    reason: str
 
 
 def prepare(parent: Connection | None = None) -> None:
@@ -79,3 +108,34 @@ def run(program: Program, keys: tuple[str, ...]) -> Execution | UnknownCircuits:
     while len(_circuits) > CACHED_CIRCUITS:
         _circuits.popitem(last=False)
     return Execution(samples, started, stopped)
+
+
+def get_ready(module: str) -> None:
+    """Import what the classical steps of a module need."""
+    importlib.import_module(module)
+    # What was imported stays: the collector, which takes 0.2 s to look through all of Qiskit, need
+    # not come back to it in the midst of a step.
+    gc.collect()
+    gc.freeze()
+
+
+def do(call: bytes) -> Done | NotDone:
+    """Do a classical step.
+
+    Args:
+        call: A function and its arguments, pickled. What it raises is raised.
+    """
+    from qiskit_modes.simulation.elsewhere import NeedsMoreError
+
+    try:
+        function, args = pickle.loads(call)  # noqa: S301 - from the process that started this one
+    except Exception as error:
+        return NotDone(f"it could not be read: {error!r}")
+    try:
+        value = function(*args)
+    except NeedsMoreError as error:
+        return NotDone(str(error))
+    try:
+        return Done(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+    except Exception as error:
+        return NotDone(f"what came of it could not be written: {error!r}")

@@ -1,8 +1,9 @@
-"""The worker processes: a small set that executes the programs of all QPUs.
+"""The worker processes: a small set that executes the programs of all QPUs, and classical steps.
 
 A simulation holds the interpreter lock for as long as it runs, so it runs elsewhere, as a real QPU
 is another machine. Each worker is an executor with one process, so that the death of one is an
-error of the one program that it was running.
+error of the one program that it was running. Where classical steps go is decided by `Places`;
+programs come before them, because somebody holds a QPU meanwhile.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
+from qiskit_modes.runtime.errand import Errand, Turn
+from qiskit_modes.runtime.places import Assigned, Places
 from qiskit_modes.runtime.worker import (
     Answer,
     ProgramAbandoned,
@@ -25,7 +28,7 @@ from qiskit_modes.runtime.worker import (
     Worker,
     loky_executor,
 )
-from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
+from qiskit_modes.runtime.worker_process import Done, UnknownCircuits
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program
@@ -64,6 +67,7 @@ class WorkerPool:
         self._leaving: list[Worker] = []
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
         self._waiting: deque[Ticket] = deque()
+        self._places = Places(self.size)
         self._closed = False
 
     def warm_up(self, count: int = 1) -> list[Future[int]]:
@@ -76,10 +80,11 @@ class WorkerPool:
             For each worker a future that is done when it is up, however that ends.
         """
         with self._mutex:
-            missing = 0 if self._closed else min(count, self.size) - len(self._workers)
-            new = [self._new_worker() for _ in range(missing)]
-            self._workers += new
-            workers = list(self._workers)
+            # One that has a classical step may have it for long.
+            free = [each for each in self._workers if not isinstance(each.ticket, Errand)]
+            most = min(count - len(free), self.size - len(self._workers))
+            new = [self._add_worker() for _ in range(0 if self._closed else most)]
+            workers = [*free, *new]
         for worker in new:
             self._start(worker)
         return [worker.started for worker in workers if worker.started is not None]
@@ -96,8 +101,7 @@ class WorkerPool:
         """
         ticket = Ticket(program, on_done)
         with self._mutex:
-            if self._closed:
-                raise RuntimeClosedError("the local runtime has been shut down")
+            self._check_open()
             self._waiting.append(ticket)
             assigned = self._assign()
         self._send(assigned)
@@ -119,12 +123,63 @@ class WorkerPool:
         elif worker is not None and stop:
             self._stop_aside(worker)
 
+    # -- heavy classical steps -----------------------------------------------------------------
+
+    def take_here_nowait(self) -> bool:
+        """Take the place for heavy steps in this process, if it is free; give it back afterwards.
+
+        Raises:
+            RuntimeClosedError: If the pool was closed.
+        """
+        with self._mutex:
+            self._check_open()
+            return self._places.take_here_nowait()
+
+    def leave_here(self) -> None:
+        """Give the place in this process back."""
+        with self._mutex:
+            self._places.leave_here()
+            assigned = self._assign()
+        self._send(assigned)
+
+    def takes_steps(self, module: str) -> bool:
+        """Tell whether a worker is ready for the steps of a module."""
+        with self._mutex:
+            return any(module in worker.ready_for for worker in self._workers)
+
+    def send_away(self, errand: Errand) -> None:
+        """Have a heavy step done in a worker or, if its place is free sooner, in this process.
+
+        It is answered with `Turn.HERE` if the place here is its own now.
+
+        Raises:
+            RuntimeClosedError: If the pool was closed.
+        """
+        with self._mutex:
+            self._check_open()
+            self._places.add(errand)
+            assigned = self._assign()
+        self._send(assigned)
+
+    def drop(self, errand: Errand) -> None:
+        """Let a step wait no longer; one that is being done goes on."""
+        with self._mutex:
+            waited = errand in self._places.waiting
+            if waited:
+                self._places.waiting.remove(errand)
+        if waited:
+            errand.on_done(ProgramAbandoned())
+
+    # -- the end -------------------------------------------------------------------------------
+
     def close(self) -> None:
         """Stop all workers; what they were doing ends with an error. Waits for their end."""
         with self._mutex:
             self._closed = True
             workers, self._workers = self._workers, []
-            waiting, self._waiting = self._waiting, deque()
+            waiting: list[Ticket | Errand] = [*self._waiting, *self._places.waiting]
+            self._waiting.clear()
+            self._places.waiting.clear()
         for ticket in waiting:
             ticket.on_done(ProgramAbandoned())
         for worker in workers:
@@ -133,9 +188,13 @@ class WorkerPool:
             while self._leaving:
                 self._mutex.wait()
 
-    def _assign(self) -> list[tuple[Worker, Ticket]]:
-        """Give waiting programs to idle workers; the caller sends them without the mutex."""
-        assigned = []
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeClosedError("the local runtime has been shut down")
+
+    def _assign(self) -> list[tuple[Worker, Ticket] | Assigned]:
+        """Give what waits to who is free; the caller sends it without the mutex."""
+        assigned: list[tuple[Worker, Ticket] | Assigned] = []
         while self._waiting:
             worker = self._idle_worker(self._waiting[0])
             if worker is None:
@@ -143,7 +202,14 @@ class WorkerPool:
             ticket = self._waiting.popleft()
             worker.ticket, ticket.worker = ticket, worker
             assigned.append((worker, ticket))
-        return assigned
+        return [*assigned, *self._places.assign(self._workers, self._add_worker)]
+
+    def _put_back(self, ticket: Ticket | Errand) -> None:
+        """Let it wait before the others, for another worker."""
+        if isinstance(ticket, Ticket):
+            self._waiting.appendleft(ticket)
+        elif not ticket.readies:
+            self._places.waiting.appendleft(ticket)
 
     def _take_out(self, worker: Worker) -> bool:
         """Let a worker get no more programs; return whether it is to be stopped by the caller."""
@@ -176,15 +242,16 @@ class WorkerPool:
         if idle:
             return idle[0]
         if len(self._workers) < self.size and not self._closed:
-            self._workers.append(self._new_worker())
-            return self._workers[-1]
+            return self._add_worker()
         return None
 
-    def _new_worker(self) -> Worker:
+    def _add_worker(self) -> Worker:
         try:
-            return Worker(self._new_executor())
+            worker = Worker(self._new_executor())
         except Exception as error:  # no processes or semaphores left, a cluster is gone
-            return Worker(Unusable(error))
+            worker = Worker(Unusable(error))
+        self._workers.append(worker)
+        return worker
 
     def _start(self, worker: Worker) -> None:
         # An executor that cannot even be started fails the first program that it gets.
@@ -192,8 +259,12 @@ class WorkerPool:
             worker.start()
         self.on_start()
 
-    def _send(self, assigned: list[tuple[Worker, Ticket]]) -> None:
+    def _send(self, assigned: Sequence[tuple[Worker, Ticket] | Assigned]) -> None:
         for worker, ticket in assigned:
+            if worker is None:
+                assert isinstance(ticket, Errand), "programs are executed by workers"
+                ticket.on_done(Turn.HERE)
+                continue
             if worker.started is None:
                 self._start(worker)
             try:
@@ -210,14 +281,14 @@ class WorkerPool:
             else:
                 future.add_done_callback(partial(self._done, worker, ticket))
 
-    def _returned(self, worker: Worker, ticket: Ticket) -> None:
-        """Give a program to another worker than the one that could not take it."""
+    def _returned(self, worker: Worker, ticket: Ticket | Errand) -> None:
+        """Give a program or step to another worker than the one that could not take it."""
         with self._mutex:
             worker.ticket = None
             stop = self._take_out(worker)
             dropped = self._closed or ticket.abandoned
             if not dropped:
-                self._waiting.appendleft(ticket)
+                self._put_back(ticket)
             assigned = self._assign()
         try:
             if dropped:
@@ -227,9 +298,7 @@ class WorkerPool:
             if stop:
                 self._stop_aside(worker)
 
-    def _done(
-        self, worker: Worker, ticket: Ticket, future: Future[Execution | UnknownCircuits]
-    ) -> None:
+    def _done(self, worker: Worker, ticket: Ticket | Errand, future: Future[Any]) -> None:
         if future.cancelled():
             self._answered(worker, ticket, ProgramAbandoned())
         else:
@@ -239,8 +308,8 @@ class WorkerPool:
     def _answered(
         self,
         worker: Worker,
-        ticket: Ticket,
-        answer: Answer | UnknownCircuits,
+        ticket: Ticket | Errand,
+        answer: Any,
         *,
         broken: bool = False,
     ) -> None:
@@ -252,7 +321,9 @@ class WorkerPool:
                 if ticket.abandoned or self._closed:
                     answer = ProgramAbandoned()
                 else:
-                    self._waiting.appendleft(ticket)
+                    self._put_back(ticket)
+            if isinstance(ticket, Errand):
+                self._places.answered(worker, ticket, well=isinstance(answer, Done))
             stop = broken and self._take_out(worker)
             assigned = self._assign()
         # First what somebody waits for.

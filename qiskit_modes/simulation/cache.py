@@ -12,9 +12,11 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.simulation.compilation import Compilation, compiled
 from qiskit_modes.simulation.compiled import CompiledCircuit
-from qiskit_modes.simulation.compiling import compile_with_noise, noise_source
+from qiskit_modes.simulation.compiling import noise_source
 from qiskit_modes.simulation.content import fingerprint
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.noise import Fact, NoiseSource
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
@@ -55,6 +57,7 @@ def compile_circuit(
     *,
     content: bytes | None = None,
     clbits: Collection[int] | None = None,
+    elsewhere: Elsewhere = here,
 ) -> CompiledCircuit:
     """Return a circuit with a backend's noise, ready to run.
 
@@ -70,6 +73,7 @@ def compile_circuit(
             changed since.
         clbits: Indices of the classical bits that will be read; by default all. The others come
             back as 0, and what only they depend on is not simulated.
+        elsewhere: Compiles what is not known yet. What comes of it does not depend on where.
 
     Raises:
         UnsupportedCircuitError: If the circuit has a construct that cannot be simulated.
@@ -83,8 +87,8 @@ def compile_circuit(
     key = (content, type(noise), choice, settings, wanted)
     entry = _find(backend, key)
     if entry is None or not entry.holds(noise):
-        compiled = compile_with_noise(circuit, noise, choice, content, settings, wanted)
-        entry = _Entry(compiled, noise.facts)
+        task = Compilation(circuit, noise, choice, content, settings, wanted)
+        entry = _Entry(elsewhere(task.seconds, compiled, task), noise.facts)
         _keep(backend, key, entry)
     return entry.compiled
 

@@ -29,7 +29,7 @@ from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import read_circuit
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["compile_with_noise", "noise_source"]
+__all__ = ["compile_in_parts", "compile_with_noise", "noise_source"]
 
 
 def noise_source(backend: BackendV2) -> NoiseSource:
@@ -59,7 +59,7 @@ def compile_with_noise(
         wanted: The classical bits that will be read.
     """
     try:
-        return _compile_in_parts(circuit, noise, choice, fingerprint, settings, wanted)
+        return compile_in_parts(circuit, noise, choice, fingerprint, settings, wanted)
     except NotCuttableError as reason:
         if isinstance(noise, DeviceNoise):
             raise UnsupportedCircuitError(
@@ -69,7 +69,7 @@ def compile_with_noise(
         return compile_whole(circuit, noise, choice, fingerprint, settings, wanted, reason)
 
 
-def _compile_in_parts(
+def compile_in_parts(
     circuit: QuantumCircuit,
     noise: NoiseSource,
     choice: SimulatorChoice,
@@ -77,6 +77,11 @@ def _compile_in_parts(
     settings: Settings,
     wanted: frozenset[int],
 ) -> CompiledCircuit:
+    """Compile a circuit whose noise can be cut to the qubits in use; see `compile_with_noise`.
+
+    Raises:
+        NotCuttableError: If it cannot.
+    """
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
     blocks = split(block) if settings.split_components else [block]

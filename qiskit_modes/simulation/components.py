@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -76,25 +76,37 @@ def split(block: Block) -> list[Block]:
         The components in the order of their first operations, so that the same circuit is always
         split in the same way. Components without classical bits are left out.
     """
-    leader: dict[tuple[str, int], tuple[str, int]] = {}
+    # A qubit by its number, a classical bit by a negative one.
+    leader: dict[int, int] = {}
 
-    def find(bit: tuple[str, int]) -> tuple[str, int]:
-        leader.setdefault(bit, bit)
-        while leader[bit] != bit:
-            leader[bit] = leader[leader[bit]]
+    def find(bit: int) -> int:
+        above = leader.setdefault(bit, bit)
+        while above != bit:
+            leader[bit] = leader[above]
             bit = leader[bit]
+            above = leader[bit]
         return bit
 
-    bits_of: list[tuple[str, int] | None] = []
+    first_bits: list[int | None] = []
     for operation in block.operations:
-        qubits, clbits = touched(operation)
-        bits = [*(("qubit", qubit) for qubit in qubits), *(("clbit", bit) for bit in clbits)]
-        bits_of.append(bits[0] if bits else None)
-        for bit in bits[1:]:
-            leader[find(bit)] = find(bits[0])
-    parts: dict[tuple[str, int], list[Operation]] = {}
-    for operation, first in zip(block.operations, bits_of, strict=True):
+        first = None
+        for bit in _bits_of(operation):
+            if first is None:
+                first = bit
+            else:
+                leader[find(bit)] = find(first)
+        first_bits.append(first)
+    parts: dict[int, list[Operation]] = {}
+    for operation, first in zip(block.operations, first_bits, strict=True):
         if first is not None:
             parts.setdefault(find(first), []).append(operation)
     blocks = [Block(tuple(operations)) for operations in parts.values()]
     return [block for block in blocks if block.clbits]
+
+
+def _bits_of(operation: Operation) -> Sequence[int]:
+    """Return the qubits of an operation, and its classical bits below zero."""
+    if isinstance(operation, Channel | Rotation):
+        return operation.qubits
+    qubits, clbits = touched(operation)
+    return [*qubits, *(-1 - bit for bit in clbits)]

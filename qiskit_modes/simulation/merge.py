@@ -66,6 +66,7 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
             single-qubit matrices always do.
     """
     groups: list[Group] = []
+    gone: set[Group] = set()
     last: dict[int, Group] = {}
     for operation in operations:
         match operation:
@@ -83,10 +84,11 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
                 _extend(before, group)
                 continue
             for absorbed in _absorbable(group, last, fold_rotations):
-                groups.remove(absorbed)
+                gone.add(absorbed)
                 group = _joined(absorbed, group)
         groups.append(group)
         last.update(dict.fromkeys(group.qubits, group))
+    groups = [group for group in groups if group not in gone]
     return _fold_back(groups) if enabled else groups
 
 

@@ -108,6 +108,9 @@ class Block:
         qubits: set[int] = set()
         clbits: set[int] = set()
         for operation in self.operations:
+            if isinstance(operation, Channel | Rotation):  # nearly all of them
+                qubits.update(operation.qubits)
+                continue
             touched_qubits, touched_clbits = touched(operation)
             qubits.update(touched_qubits)
             clbits.update(touched_clbits)

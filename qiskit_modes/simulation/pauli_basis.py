@@ -110,7 +110,10 @@ def tensor(*matrices: RealArray) -> RealArray:
     """Return the tensor product, the first factor on the first qubit."""
     product: RealArray = np.ones((1, 1))
     for matrix in matrices:
-        product = np.asarray(np.kron(product, matrix), dtype=np.float64)
+        # numpy.kron does the same, and takes ten times as long for matrices as small as these.
+        rows, columns = len(product) * len(matrix), product.shape[1] * matrix.shape[1]
+        blocks = product[:, None, :, None] * matrix[None, :, None, :]
+        product = blocks.reshape(rows, columns)
     return product
 
 

@@ -145,7 +145,7 @@ class Tenant:
                 id=str(uuid.uuid4()),
                 qpu=self.runtime.qpu(self._backend),
                 # Nothing is compiled, and nothing is made of the samples: it is about time only.
-                steps=Steps(compile=lambda: None, post_process=lambda *_: None),  # type: ignore[arg-type, return-value]
+                steps=Steps(compile=lambda _: None, post_process=lambda *_: None),  # type: ignore[arg-type, return-value]
                 backend=self._backend,
                 instance=self.instance,
                 mode=JobMode(mode, f"{self.instance.id} wants it so"),

@@ -91,7 +91,7 @@ def _submitter(runtime, backend, going_on):
         going_on.wait()
         return Program({}, (), 0)
 
-    steps = Steps(compile=compile, post_process=lambda samples, span: samples)
+    steps = Steps(compile=lambda _: compile(), post_process=lambda samples, span: samples)
 
     def submit():
         record = JobRecord(

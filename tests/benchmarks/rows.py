@@ -132,7 +132,7 @@ def mode_layer():
         [vqe.pub()], backend, precision=None, default_precision=0.1, default_shots=SHOTS
     )
     program = estimator_steps(inputs, options, backend).compile()
-    steps = Steps(compile=lambda: program, post_process=lambda samples, span: samples)
+    steps = Steps(compile=lambda _: program, post_process=lambda samples, span: samples)
     pool, done = runtime.executor.workers, threading.Event()
 
     def directly():

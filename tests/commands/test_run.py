@@ -62,11 +62,39 @@ def test_a_program_for_the_service_unchanged(family, run):
     assert re.search(r"all +13 +12 ", rows[3]), rows[3]
 
 
+def test_the_tests_of_a_user(run, tmp_path):
+    """Their account is written down in them, and one of them goes to the network."""
+    (tmp_path / "test_mine.py").write_text(
+        "import pytest, requests\n"
+        "from qiskit import QuantumCircuit\n"
+        "from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session\n"
+        "@pytest.fixture(scope='module')\n"
+        "def backend():\n"
+        "    crn = 'crn:v1:bluemix:public:quantum-computing:us-east:a/1234:5678::'\n"
+        "    return QiskitRuntimeService(token='secret', instance=crn).backend('ibm_manila')\n"
+        "def test_counts(backend):\n"
+        "    circuit = QuantumCircuit(1, 1)\n"
+        "    circuit.measure(0, 0)\n"
+        "    with Session(backend):\n"
+        "        result = SamplerV2().run([circuit], shots=10).result()\n"
+        "    assert result[0].data.c.num_shots == 10\n"
+        "def test_away():\n"
+        "    requests.get('https://example.org', timeout=20)\n"
+    )
+    pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore")
+    done = run(*pytest_, tmp_path)
+    assert done.code == 1, done.err[-3000:]
+    assert "1 failed, 1 passed" in done.out
+    assert "nothing leaves this machine" in done.out
+    assert re.search(r"session +\S+ +1 +1 ", done.err), done.err
+
+
 def test_the_exit_code_is_the_programs_and_options_of_it_are_its_own(run):
     code = "import sys; print(sys.argv[1:]); sys.exit(3)"
     done = run("--", sys.executable, "-c", code, "--qpu", "x", "--help")
     assert (done.code, done.out) == (3, "['--qpu', 'x', '--help']\n")
     assert "submitted no jobs and opened no sessions" in done.err
+    assert "`qiskit-modes record FILE SCRIPT`" in done.err
 
 
 @not_on_windows
@@ -202,3 +230,16 @@ def test_a_run_is_recorded_and_its_charges_in_each_mode_are_told(run, tmp_path):
     assert 0 < float(charged[1]) == float(charged[2]) <= float(charged[3])
     jobs = Recording.load(tmp_path / "run.json").jobs
     assert [job.after_ends for job in jobs] == [(), (1,), (2,)]
+    assert f"next: qiskit-modes compare {tmp_path / 'run.json'}" in done.err
+
+
+def test_a_session_without_jobs_is_no_recording(run, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from qiskit_ibm_runtime import QiskitRuntimeService, Session\n"
+        "Session(QiskitRuntimeService().backend('ibm_manila')).close()\n"
+    )
+    done = run("--record", tmp_path / "run.json", sys.executable, "-W", "ignore", program)
+    assert done.code == 0, done.err[-3000:]
+    assert "run.json was not written: no job was submitted" in done.err
+    assert not (tmp_path / "run.json").exists()

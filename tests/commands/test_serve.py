@@ -32,9 +32,21 @@ circuit = QuantumCircuit(1, 1)
 circuit.measure(0, 0)
 with Session(service.backend("ibm_manila")) as session:
     SamplerV2().run([circuit], shots=10).result()
-    print("holding", flush=True)
+    print(session.session_id, flush=True)
     sys.stdin.readline()
-print(session.session_id, flush=True)
+print(session.status(), flush=True)
+"""
+
+GUEST = """
+import sys
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
+from qiskit import QuantumCircuit
+service = QiskitRuntimeService()
+circuit = QuantumCircuit(1, 1)
+circuit.measure(0, 0)
+session = Session.from_id(sys.argv[1], service)
+job = SamplerV2(mode=session).run([circuit], shots=10)
+print(job.result()[0].data.c.num_shots, len(service.jobs(session_id=sys.argv[1])), flush=True)
 """
 
 OUTSIDER = """
@@ -86,13 +98,15 @@ def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
         environment = dict(word[1].split("=", 1) for word in words)
         assert environment["IAM_URL"].startswith("http://127.0.0.1:")
         with start(HOLDER, environment) as holder:
-            assert holder.stdout.readline() == "holding\n"
+            session_id = holder.stdout.readline().strip()
             with start(OUTSIDER, environment) as outsider:
                 assert outsider.stdout.readline() == "QUEUED\n"
                 say(outsider)
                 assert outsider.stdout.readline() == "QUEUED\n", "the session still holds the QPU"
+                with start(GUEST, environment, session_id) as guest:
+                    assert guest.stdout.readline() == "10 2\n", "who knows its id gets in"
                 say(holder)
-                assert holder.stdout.readline().strip(), "the session was closed"
+                assert holder.stdout.readline() == "Closed\n"
                 say(outsider)
                 times = json.loads(outsider.stdout.readline())
                 assert times["created"] < times["running"]

@@ -15,9 +15,11 @@ from qiskit_modes.runtime import (
     WorkerPool,
     session_executor,
 )
+from qiskit_modes.runtime.errand import Errand
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program
+from tests.runtime import heavy_functions
 from tests.runtime.controlled import Exploration
 from tests.runtime.stand_ins import stand_in_for_threading
 
@@ -67,7 +69,7 @@ class Machine:
         return JobRecord(
             id=str(uuid.uuid4()),
             qpu=self.qpu,
-            steps=Steps(compile, post_process),
+            steps=Steps(lambda _: compile(), post_process),
             backend=self.backend,
             instance=Instance(),
             mode=JobMode(mode, "the test says so"),
@@ -89,6 +91,24 @@ def machine():
     """A machine with real worker processes."""
     before = set(threading.enumerate())
     with LocalRuntime(workers=WorkerPool(1)) as runtime:
+        yield Machine(runtime)
+    runtime_is_gone(before)
+
+
+@pytest.fixture
+def machine_with_places():
+    """A machine with two worker processes, of which one is ready for heavy steps of tests."""
+    before = set(threading.enumerate())
+    with LocalRuntime(workers=WorkerPool(2)) as runtime:
+        pool, imported = runtime.executor.workers, threading.Event()
+        pool.warm_up(2)
+        errand = Errand.of_import(heavy_functions.__name__)
+        errand.on_done = lambda _: imported.set()
+        worker = errand.worker = pool._workers[-1]
+        worker.ticket = errand
+        pool._send([(worker, errand)])
+        assert imported.wait(DEADLINE)
+        assert worker.ready_for
         yield Machine(runtime)
     runtime_is_gone(before)
 

@@ -21,15 +21,22 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobTimeoutError,
 )
 
-from qiskit_modes.exceptions import QiskitModesError, RefusedError, WorkerDiedError
+from qiskit_modes.exceptions import (
+    QiskitModesError,
+    RefusedError,
+    UnsupportedCircuitError,
+    WorkerDiedError,
+)
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime import timer, worker_process, workers
+from qiskit_modes.runtime import Steps, timer, worker_process, workers
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.program import Program
+from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, finished, program
 
-THREADS, PROCESS = "threaded", "machine"
-"""Where programs run: in a thread that cannot be killed, or in a worker process of ours."""
+THREADS, PROCESS, PLACES = "threaded", "machine", "machine_with_places"
+"""Where programs run: in a thread that cannot be killed, or in a worker process of ours; in the
+third the steps of a batch go to a second worker."""
 
 RAISED = {
     "ERROR": RuntimeJobFailureError,
@@ -405,6 +412,41 @@ def _killed_when_it_is_needed_no_more(staged):
         return "result"
 
     return staged.submit(post_process=post_process)
+
+
+def heavy_step(staged, function):
+    """A job whose compilation leaves a step to the worker that is ready for it."""
+    workload = staged.machine.open(Mode.BATCH)
+    job = staged.machine.job(workload=workload)
+    arguments = () if function is heavy.refuse else (os.getpid(),)
+    job.steps = Steps(
+        lambda elsewhere: elsewhere(1.0, function, *arguments), job.steps.post_process
+    )
+    staged.machine.submit(job)
+    staged.executor.close_workload(workload)
+    return job
+
+
+@disaster("exception", "compile, in a worker process", "ERROR", UnsupportedCircuitError, on=PLACES)
+def _raised_in_a_heavy_step(staged):
+    return heavy_step(staged, heavy.refuse)
+
+
+@disaster("kill -9", "compile, in a worker process", "ERROR", WorkerDiedError, on=PLACES)
+def _killed_in_a_heavy_step(staged):
+    return heavy_step(staged, heavy.die)
+
+
+@disaster("cancel", "compile, in a worker process", "CANCELLED", on=PLACES)
+def _cancelled_in_a_heavy_step(staged):
+    """Its lane is not free before the step has ended; this one ends when all is shut down."""
+    job = heavy_step(staged, heavy.stay)
+    (worker,) = (each for each in staged.executor.workers._workers if each.ready_for)
+    until = threading.Event()
+    while worker.ticket is None:
+        assert not until.wait(0.001)
+    staged.cancel(job)
+    return job
 
 
 # -- cancelled -------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import workers
+from qiskit_modes.runtime.errand import Errand, Turn
 from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
-from qiskit_modes.runtime.workers import WorkerPool
+from qiskit_modes.runtime.workers import ProgramAbandoned, WorkerPool
 from tests.runtime.controlled_machine import program
 
 
@@ -170,3 +171,61 @@ def test_a_worker_dies_while_its_program_is_abandoned(explore):
         assert len(stops) == 1
 
     explore(scenario, least=3)
+
+
+# -- the place for heavy steps in this process -----------------------------------------------------
+
+
+class Steps:
+    """Heavy steps that can be done in this process only, and who has the place for them."""
+
+    def __init__(self, pool):
+        self.pool, self.inside, self.done, self.ended = pool, 0, [], []
+
+    def do(self, name):
+        """What a lane does: take the place or wait for it, and give it back."""
+        try:
+            taken = self.pool.pool.take_here_nowait()
+            if not taken:
+                turn = ControlledFuture(self.pool.run)
+                self.pool.pool.send_away(Errand("a module", None, turn.answer))
+                self.pool.run.point(turn.name, when=turn.done)
+                taken = turn.result() is Turn.HERE
+        except (RuntimeClosedError, ProgramAbandoned):
+            self.ended.append(name)
+            return
+        assert taken
+        self.inside += 1
+        self.pool.run.point("the place here")
+        assert self.inside == 1, "two have the place"
+        self.done.append(name)
+        self.inside -= 1
+        self.pool.pool.leave_here()
+
+
+def test_the_place_here_is_handed_on_and_never_lost(explore):
+    def scenario(run, patch):
+        steps = Steps(Pool(run, patch))
+        for name in ("one", "another", "third"):
+            run.spawn(partial(steps.do, name), name)
+        run.go()
+        assert sorted(steps.done) == ["another", "one", "third"]
+        assert steps.pool.pool.take_here_nowait(), "it is free again"
+
+    explore(scenario, least=10)
+
+
+def test_the_pool_is_closed_while_steps_wait_for_the_place_here(explore):
+    seen = set()
+
+    def scenario(run, patch):
+        steps = Steps(Pool(run, patch))
+        for name in ("one", "another"):
+            run.spawn(partial(steps.do, name), name)
+        run.spawn(steps.pool.pool.close, "closer")
+        run.go()
+        assert len(steps.done) + len(steps.ended) == 2, "nobody waits for ever"
+        seen.add(len(steps.ended))
+
+    explore(scenario, least=10)
+    assert seen == {0, 1, 2}

@@ -286,6 +286,8 @@ def test_a_fork_starts_with_a_runtime_of_its_own():
 
 def test_steps_may_be_of_any_kind(threaded):
     job = threaded.job()
-    job.steps = Steps(compile=program, post_process=lambda samples, span: {"answer": 42})
+    job.steps = Steps(
+        compile=lambda _: program(), post_process=lambda samples, span: {"answer": 42}
+    )
     assert finished(threaded.submit(job)) == ["DONE"]
     assert job.result == {"answer": 42}

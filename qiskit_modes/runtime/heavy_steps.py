@@ -1,0 +1,132 @@
+"""What a lane does with the part of a step that may be heavy."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qiskit_modes.exceptions import WorkerDiedError
+from qiskit_modes.runtime.errand import Errand, ErrandAnswer, Turn, pack
+from qiskit_modes.runtime.worker_process import Done, NotDone
+from qiskit_modes.scheduling import Mode
+
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.records import JobRecord
+    from qiskit_modes.runtime.workers import WorkerPool
+
+__all__ = ["HEAVY_SECONDS", "HeavySteps"]
+
+HEAVY_SECONDS = 0.02
+"""What takes less is done by the lane's own thread. The way to a worker and back takes 5 ms, half
+of it in this process; and two threads contend for the interpreter no longer than this."""
+
+SWITCH_SECONDS = 0.0005
+"""For how long a heavy step here keeps the interpreter while other threads wait for it."""
+
+Value = TypeVar("Value")
+
+
+class HeavySteps:
+    """The means by which the steps of one job have something done, see `Elsewhere`.
+
+    Called in a lane's thread, which waits meanwhile.
+
+    Args:
+        job: Whose steps.
+        workers: Where the places are.
+    """
+
+    def __init__(self, job: JobRecord, workers: WorkerPool) -> None:
+        self._job = job
+        self._workers = workers
+        self._is_of_batch = job.mode == Mode.BATCH.value
+
+    def __call__(self, seconds: float, function: Callable[..., Value], /, *args: Any) -> Value:
+        """Return what ``function(*args)`` returns, or raise what it raises.
+
+        Raises:
+            WorkerDiedError: If the worker died that did it.
+            RuntimeClosedError: If the runtime was shut down.
+        """
+        if seconds < HEAVY_SECONDS:
+            return function(*args)
+        answer = self._find_place(seconds, function, args)
+        if isinstance(answer, NotDone):
+            answer = self._send(seconds, function, None)
+        match answer:
+            case Done(pickled):
+                value: Value = pickle.loads(pickled)  # noqa: S301 - by a worker of ours
+                return value
+            case BaseException():
+                raise _of_worker(answer, self._job)
+        try:
+            with _letting_others_in():
+                return function(*args)
+        finally:
+            self._workers.leave_here()
+
+    def _find_place(
+        self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> ErrandAnswer:
+        """Return what came of it in a worker, or that the place here is its own now."""
+        is_ready = self._workers.takes_steps(function.__module__)
+        call = pack(function, args) if is_ready and self._is_of_batch else None
+        if call is None:
+            if self._workers.take_here_nowait():
+                return Turn.HERE
+            call = pack(function, args) if is_ready else None
+        return self._send(seconds, function, call)
+
+    def _send(
+        self, seconds: float, function: Callable[..., Any], call: bytes | None
+    ) -> ErrandAnswer:
+        answers: SimpleQueue[ErrandAnswer] = SimpleQueue()
+        errand = Errand(function.__module__, call, answers.put, seconds, self._is_of_batch)
+        self._job.errand = errand
+        try:
+            self._workers.send_away(errand)
+            # The race being closed: whoever cancelled the job meanwhile did not see the errand, or
+            # saw it before it waited.
+            if self._job.core.outcome is not None:
+                self._workers.drop(errand)
+            return answers.get()
+        finally:
+            self._job.errand = None
+
+
+@contextmanager
+def _letting_others_in() -> Iterator[None]:
+    """Let other threads have the interpreter soon after they ask for it.
+
+    By default Python lets a thread that computes keep it for 5 ms. On its way to a worker and back,
+    a program passes four threads that only hand it on, so that with a step under way here each
+    execution would hold its QPU for 20 ms longer. The setting is the whole process'.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    ours = sys.getswitchinterval()
+    try:
+        yield
+    finally:
+        # Unless somebody else has changed it meanwhile: another runtime, or the user.
+        if sys.getswitchinterval() == ours:
+            sys.setswitchinterval(before)
+
+
+def _of_worker(error: BaseException, job: JobRecord) -> BaseException:
+    """Return what a user is told of an error that came instead of what a step should give."""
+    if not isinstance(error, BrokenExecutor):
+        return error
+    # It is not done again here: what it died of may have been the step, and this is the process
+    # that the user's work is in.
+    died = WorkerDiedError(
+        f"the worker process that compiled job {job.id} died before it had done so "
+        f"({type(error).__name__}); the job can be submitted again"
+    )
+    died.__cause__ = error
+    return died

@@ -1,0 +1,43 @@
+"""Heavy steps of tests; a module of their own, because workers import it."""
+
+import os
+import signal
+import threading
+
+from qiskit_modes.simulation.elsewhere import NeedsMoreError
+
+__all__ = ["die", "gives_a_lock", "needs_more", "refuse", "stay", "where"]
+
+
+def where():
+    """The process that it is done in."""
+    return os.getpid()
+
+
+def refuse():
+    from qiskit_modes.exceptions import UnsupportedCircuitError  # takes seconds to import
+
+    raise UnsupportedCircuitError("no gate of this kind can be simulated")
+
+
+def needs_more(at_home):
+    """Can be done by one process only."""
+    if os.getpid() != at_home:
+        raise NeedsMoreError
+    return os.getpid()
+
+
+def gives_a_lock(at_home):
+    """What comes of it does not travel."""
+    del at_home
+    return os.getpid(), threading.Lock()
+
+
+def die(at_home):
+    assert os.getpid() != at_home
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stay(at_home):
+    assert os.getpid() != at_home
+    signal.pause()

@@ -1,0 +1,210 @@
+"""Heavy steps in worker processes: the same as here, or an error, never a hang."""
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from qiskit_modes.exceptions import (
+    RuntimeClosedError,
+    UnsupportedCircuitError,
+    WorkerDiedError,
+)
+from qiskit_modes.runtime import LocalRuntime, WorkerPool, places
+from qiskit_modes.runtime.heavy_steps import HEAVY_SECONDS
+from qiskit_modes.scheduling import Mode
+from tests.runtime import heavy_functions as heavy
+from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program, runtime_is_gone
+
+HERE = os.getpid()
+
+
+class Lane:
+    """A job whose compilation calls what a test says with the means that it is given."""
+
+    def __init__(self, machine, call, workload=None):
+        self.value = None
+        self.job = machine.job(workload=workload)
+        self.job.steps = self.job.steps.__class__(
+            partial(self._compile, call), self.job.steps.post_process
+        )
+        machine.submit(self.job)
+
+    def _compile(self, call, elsewhere):
+        self.value = call(elsewhere)
+        return program()
+
+    def result(self):
+        finished(self.job)
+        if self.job.error is not None:
+            raise self.job.error
+        return self.value
+
+
+def heavy_call(function, *args):
+    return lambda elsewhere: elsewhere(1.0, function, *args)
+
+
+class Room(Machine):
+    """A machine with a place here, which a test can take, and one in a worker."""
+
+    @contextmanager
+    def taken_here(self):
+        """Take the place here with a step that ends at the end, or when its gate is opened."""
+        gate = Gate()
+        lane = Lane(self, heavy_call(gate))
+        assert gate.entered.wait(DEADLINE)
+        try:
+            yield gate
+        finally:
+            gate.opened.set()
+            finished(lane.job)
+
+    def get_ready(self):
+        """Return when the worker is ready, as it gets when a step has waited."""
+        with self.taken_here():
+            waiting = Lane(self, heavy_call(heavy.where))
+            until = threading.Event()
+            while not self.runtime.executor.workers.takes_steps(heavy.__name__):
+                assert not until.wait(0.001)  # nothing tells that a worker is ready
+        assert waiting.result() == HERE, "what waited before it was ready was for here"
+
+    def lane(self, function, *args, **more):
+        """A job that leaves a heavy step to its means."""
+        return Lane(self, heavy_call(function, *args), **more)
+
+
+@pytest.fixture(scope="module")
+def room():
+    """Shared, because its worker is slow to get ready; nothing is left in it."""
+    before = set(threading.enumerate())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "WORTH_A_WORKER_SECONDS", 0.0)
+        with LocalRuntime(workers=WorkerPool(2)) as runtime:
+            room = Room(runtime)
+            room.get_ready()
+            yield room
+    runtime_is_gone(before)
+
+
+@pytest.fixture
+def own_room(monkeypatch):
+    """One that a test may destroy."""
+    before = set(threading.enumerate())
+    monkeypatch.setattr(places, "WORTH_A_WORKER_SECONDS", 0.0)
+    with LocalRuntime(workers=WorkerPool(2)) as runtime:
+        room = Room(runtime)
+        room.get_ready()
+        yield room
+    runtime_is_gone(before)
+
+
+def test_a_step_alone_is_done_here(room):
+    assert room.lane(heavy.where).result() == HERE
+
+
+def test_a_step_beside_another_one_is_done_in_a_worker(room):
+    with room.taken_here():
+        assert room.lane(heavy.where).result() != HERE
+
+
+def test_a_light_step_never_waits_for_a_place(room):
+    with room.taken_here():
+        light = Lane(room, lambda elsewhere: elsewhere(HEAVY_SECONDS / 2, heavy.where))
+        assert light.result() == HERE
+
+
+def test_a_step_of_a_batch_is_done_in_a_worker(room):
+    batch = room.open(Mode.BATCH)
+    assert room.lane(heavy.where, workload=batch).result() != HERE
+    room.runtime.executor.close_workload(batch)
+
+
+@pytest.mark.parametrize("function", [heavy.needs_more, heavy.gives_a_lock])
+def test_what_cannot_be_done_away_is_done_here_when_the_place_is_free(room, function):
+    with room.taken_here():
+        lane = room.lane(function, HERE)
+        until = threading.Event()
+        while (waits := lane.job.errand) is None or waits.call is not None:
+            assert not until.wait(0.001)  # nothing tells that the worker has answered
+        assert not lane.job.finished.is_set()
+    value = lane.result()
+    assert (value if function is heavy.needs_more else value[0]) == HERE
+
+
+def test_what_does_not_travel_is_done_here(room):
+    with room.taken_here():
+        lane = room.lane(id, threading.Lock())
+    assert isinstance(lane.result(), int)
+
+
+def test_an_error_comes_through_with_its_type_and_text(room):
+    with room.taken_here():
+        lane = room.lane(heavy.refuse)
+        with pytest.raises(UnsupportedCircuitError, match="no gate of this kind") as raised:
+            lane.result()
+    assert type(raised.value) is UnsupportedCircuitError
+    assert lane.job.reason == "UnsupportedCircuitError: no gate of this kind can be simulated"
+
+
+def test_a_step_that_waits_ends_when_its_job_is_cancelled(room):
+    with room.taken_here():
+        lane = room.lane(pytest.fail, "it was cancelled")
+        waits_for_a_place = threading.Event()
+        while lane.job.errand is None:
+            assert not waits_for_a_place.wait(0.001)
+        room.runtime.executor.cancel(lane.job)
+        while lane.job.id in room.qpu.scheduler.jobs:
+            assert not waits_for_a_place.wait(0.001)  # its lane is given back before the place is
+    assert lane.job.status == "CANCELLED"
+
+
+def test_others_have_the_interpreter_soon_while_a_step_is_done_here(room):
+    before = sys.getswitchinterval()
+    assert room.lane(sys.getswitchinterval).result() < before
+    until = threading.Event()
+    while sys.getswitchinterval() != before:
+        assert not until.wait(0.001)
+
+
+def test_a_worker_that_dies_fails_the_step_and_is_replaced(own_room):
+    with own_room.taken_here():
+        lane = own_room.lane(heavy.die, HERE)
+        with pytest.raises(WorkerDiedError, match="died before it had done so"):
+            lane.result()
+    own_room.get_ready()
+    with own_room.taken_here():
+        assert own_room.lane(heavy.where).result() != HERE
+
+
+def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
+    with own_room.taken_here() as gate:
+        lane, waiting = own_room.lane(heavy.stay, HERE), own_room.lane(heavy.where)
+        until = threading.Event()
+        while waiting.job.errand is None:
+            assert not until.wait(0.001)
+        closing = threading.Thread(target=own_room.runtime.shut_down)
+        closing.start()
+        pool = own_room.runtime.executor.workers
+        while not pool._closed:
+            assert not until.wait(0.001)
+        with pytest.raises(RuntimeClosedError):
+            pool.take_here_nowait()
+        gate.opened.set()
+        closing.join(DEADLINE)
+        assert not closing.is_alive()
+    assert [lane.job.status, waiting.job.status] == ["CANCELLED"] * 2
+    assert waiting.value is None
+
+
+def test_with_one_worker_all_steps_are_done_here_one_after_the_other(machine):
+    gates = [Gate() for _ in range(3)]
+    lanes = [Lane(machine, heavy_call(gate)) for gate in gates]
+    for gate, lane in zip(gates, lanes, strict=True):
+        assert gate.entered.wait(DEADLINE)
+        assert sum(each.entered.is_set() and not each.opened.is_set() for each in gates) == 1
+        gate.opened.set()
+        lane.result()

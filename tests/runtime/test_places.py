@@ -1,0 +1,170 @@
+"""Which place a heavy step gets: decided without any thread."""
+
+import pytest
+
+from qiskit_modes.runtime import places as places_module
+from qiskit_modes.runtime.errand import Errand
+from qiskit_modes.runtime.places import Places
+from qiskit_modes.runtime.worker import Worker
+
+MODULE = "some.module"
+BUSY = object()
+"""A program that a worker executes."""
+
+
+class OurExecutor:
+    """Stands for a process of ours."""
+
+    __module__ = "loky.stand_in"
+
+
+class Room:
+    """Places, and the workers around them."""
+
+    def __init__(self, size, *, workers=1, executor=OurExecutor):
+        self.places, self.executor, self.workers = Places(size), executor, []
+        for _ in range(workers):
+            self.new_worker()
+
+    def new_worker(self):
+        self.workers.append(Worker(self.executor()))
+        return self.workers[-1]
+
+    def assign(self):
+        """What is assigned: which worker by its number, or "here"; and the step, or "import"."""
+        assigned = self.places.assign(self.workers, self.new_worker)
+        return [
+            (
+                "here" if worker is None else self.workers.index(worker),
+                "import" if errand.readies else errand,
+            )
+            for worker, errand in assigned
+        ]
+
+    def add(self, **more):
+        errand = step(**more)
+        self.places.add(errand)
+        return errand
+
+    def end(self, worker, *, well=True):
+        errand, self.workers[worker].ticket = self.workers[worker].ticket, None
+        self.places.answered(self.workers[worker], errand, well=well)
+
+
+def step(*, call=b"a call", seconds=0.1, of_batch=False):
+    return Errand(MODULE, call, lambda _: None, seconds, of_batch)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """A worker gets ready for the first step that waits."""
+    monkeypatch.setattr(places_module, "WORTH_A_WORKER_SECONDS", 0.0)
+
+
+def with_a_ready_worker(**more):
+    room = Room(2, workers=2, **more)
+    room.workers[1].ready_for.add(MODULE)
+    return room
+
+
+def test_the_place_here_is_one_and_goes_to_who_has_waited_longest():
+    room = Room(1)
+    assert room.places.take_here_nowait()
+    assert not room.places.take_here_nowait()
+    first, second = room.add(), room.add()
+    assert room.assign() == []
+    room.places.leave_here()
+    assert room.assign() == [("here", first)]
+    assert room.assign() == [], "it is taken again"
+    room.places.leave_here()
+    assert room.assign() == [("here", second)]
+
+
+def test_a_step_beside_another_one_goes_to_a_ready_worker_but_not_to_the_last_free_one():
+    room = with_a_ready_worker()
+    room.workers[0].ready_for.add(MODULE)
+    assert room.places.take_here_nowait()
+    first, second = room.add(), room.add()
+    assert room.assign() == [(1, first)]
+    room.end(1)
+    room.workers[1].ticket = BUSY
+    assert room.assign() == [(0, second)]
+
+
+def test_a_worker_that_executes_a_program_gets_no_step():
+    room = with_a_ready_worker()
+    assert room.places.take_here_nowait()
+    room.workers[1].ticket = BUSY
+    room.add()
+    assert room.assign() == []
+
+
+def test_of_a_batch_only_what_does_not_travel_is_done_here_once_a_worker_is_ready():
+    room = with_a_ready_worker()
+    first, second = room.add(of_batch=True), room.add(of_batch=True)
+    stays = room.add(of_batch=True, call=None)
+    assert room.assign() == [("here", stays), (1, first)]
+    room.places.leave_here()
+    assert room.assign() == []
+    room.end(1)
+    assert room.assign() == [(1, second)]
+
+
+def test_without_a_ready_worker_steps_of_a_batch_are_done_here():
+    room = Room(2)
+    first = room.add(of_batch=True)
+    assert room.assign() == [("here", first)]
+
+
+def test_no_worker_gets_ready_before_it_would_have_paid():
+    room = Room(2)
+    assert room.places.take_here_nowait()
+    for _ in range(3):
+        room.add(seconds=0.125)
+        assert room.assign() == []
+    room.add(seconds=0.125)
+    assert room.assign() == [(1, "import")], "a new one: the other is left to the programs"
+    assert room.assign() == [], "one import at a time"
+
+
+def test_after_the_import_what_waits_goes_there(at_once):
+    room = Room(2)
+    assert room.places.take_here_nowait()
+    waiting = room.add()
+    assert room.assign() == [(1, "import")]
+    room.end(1)
+    assert room.assign() == [(1, waiting)]
+
+
+def test_an_import_that_fails_leaves_the_worker_as_it_was(at_once):
+    room = Room(2)
+    assert room.places.take_here_nowait()
+    room.add()
+    assert room.assign() == [(1, "import")]
+    room.end(1, well=False)
+    assert not room.workers[1].ready_for
+
+
+def test_more_workers_get_ready_as_long_as_one_is_left(at_once):
+    room = Room(3)
+    assert room.places.take_here_nowait()
+    first, second, third = (room.add() for _ in range(3))
+    assert room.assign() == [(1, "import")]
+    room.end(1)
+    assert room.assign() == [(1, first), (2, "import")]
+    room.end(2)
+    assert room.assign() == [(2, second)]
+    room.end(2)
+    assert room.assign() == [(2, third)]
+    room.add()
+    room.add()
+    assert room.assign() == [], "the third worker is left to the programs"
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_one_worker_or_workers_of_somebody_else_get_no_steps(at_once, size):
+    room = Room(size, workers=size, executor=OurExecutor if size == 1 else object)
+    assert room.places.take_here_nowait()
+    room.add()
+    assert room.assign() == []
+    assert len(room.workers) == size
