@@ -150,7 +150,7 @@ class WorkerPool:
     def send_away(self, errand: Errand) -> None:
         """Have a heavy step done in a worker or, if its place is free sooner, in this process.
 
-        It is answered with `Turn.HERE` if the place here is its own now.
+        It is answered with ``Turn.HERE`` if the place here is its own now.
 
         Raises:
             RuntimeClosedError: If the pool was closed.
