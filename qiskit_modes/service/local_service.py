@@ -21,7 +21,7 @@ from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
-from qiskit_modes.service.fakes import fake_name, fakes
+from qiskit_modes.service.fakes import fake_name, fakes, like
 
 __all__ = ["LocalService"]
 
@@ -84,7 +84,8 @@ class LocalService:
         found = fakes().get(fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
-                f"No backend matches the name {name!r}; LocalService().backends() lists them all"
+                f"No backend matches the name {name!r}{like(name)}; LocalService().backends(), or "
+                "`qiskit-modes backends`, lists them all"
             )
         return self._mine(found)
 

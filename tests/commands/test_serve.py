@@ -114,6 +114,27 @@ def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
         assert service.wait(30) == 130
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_is_taken_as_control_c(number):
+    """The pipes stay open for as long as one of its processes lives."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SERVE, "serve", "--qpu", "ibm_manila"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as service:
+        try:
+            for _ in range(1 + _VARIABLES):
+                assert service.stdout.readline()
+            service.send_signal(number)
+            _, errors = service.communicate(timeout=60)
+        finally:
+            service.kill()
+    assert service.returncode == 128 + number
+    assert errors == "qiskit-modes: terminated, everything was stopped\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
