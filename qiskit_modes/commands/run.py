@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands
-from qiskit_modes.commands.terminating import handling
+from qiskit_modes.commands.terminating import REQUESTS, handling
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recorder import Recorder
@@ -126,26 +127,23 @@ class _Refusals:
 
 
 def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program and return its exit code; requests to end are its affair meanwhile."""
+    """Run a program and return its exit code; Ctrl-C and requests to end are its affair."""
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
         if process is None:
             early.append(number)
-        else:
+        elif number != signal.SIGINT:  # the terminal sends Ctrl-C to the program too
             process.send_signal(number)
 
-    with handling(pass_on):
+    # No handler raises meanwhile: what is raised as the program ends makes Python lose its code.
+    with handling(pass_on, [*REQUESTS, signal.SIGINT]):
         process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - its purpose
         with process:
             for number in early:
                 process.send_signal(number)
-            while process.poll() is None:
-                # Ctrl-C reaches the program too, and what follows is its affair.
-                with suppress(KeyboardInterrupt):
-                    process.wait()
-    code = process.returncode
+            code = process.wait()
     return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
 
 
