@@ -27,8 +27,8 @@ _COMMANDS = (demo, run, serve, backends, estimate, record, compare, timeline, do
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    It is 0 for success, 1 for a failure, 2 for a command line or a file that cannot be used, and
-    130 after Ctrl-C.
+    It is 0 for success, 1 for a failure, 2 for a command line or a file that cannot be used, 130
+    after Ctrl-C, and 143 after a request to terminate, as shells report these signals.
 
     Args:
         arguments: Those of the command; None for ``sys.argv``.
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         description="IBM Quantum's job, batch and session modes on your own machine.",
         epilog=(
             "example: qiskit-modes demo. Exit codes: 0 success, 1 failure, 2 something that cannot "
-            "be used, 130 after Ctrl-C."
+            "be used, 130 after Ctrl-C, 143 after SIGTERM."
         ),
     )
     parser.add_argument("--version", action="version", version=f"qiskit-modes {__version__}")

@@ -10,7 +10,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.testing import Scenario
 
-__all__ = ["bell", "pair", "scenario"]
+__all__ = ["bell", "no_network", "pair", "scenario"]
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +40,16 @@ def scenario() -> Iterator[Scenario]:
     """Jobs that last a second each on a clock of their own, and are not executed."""
     with Scenario() as scenario:
         yield scenario
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens a connection fails."""
+    import socket
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"a connection was opened: {args}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 from qiskit_ibm_runtime import QiskitRuntimeService
@@ -17,12 +18,13 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform
+from qiskit_modes.wire.platform import Platform
 
-__all__ = ["local_runtime"]
+__all__ = ["led_to", "local_runtime"]
 
 _mutex = threading.Lock()
 """Guards what follows."""
-_open: list[Accounts] = []
+_open: list[Accounts | _LaterAccounts] = []
 """The accounts of all local runtimes that are open, in the order of their opening."""
 _before: dict[str, Any] = {}
 """What the client has in the places where stand-ins are."""
@@ -99,6 +101,51 @@ def local_runtime(
         yield QiskitRuntimeService()
 
 
+@contextmanager
+def led_to(runtime: LocalRuntime) -> Iterator[None]:
+    """Lead the service's own client to a runtime, as `local_runtime` does, if it is used at all.
+
+    The platform is made when the client first asks for an account, so that programs that never do
+    wait for nothing.
+
+    Args:
+        runtime: Where everything runs. It is not shut down at the end.
+
+    Raises:
+        QiskitModesError: If the client has moved a name that this needs.
+    """
+    accounts = _LaterAccounts(runtime)
+    _begin(accounts)
+    try:
+        yield
+    finally:
+        _end(accounts)
+        accounts.close()
+
+
+class _LaterAccounts:
+    """The accounts of a platform of every fake, made when somebody asks for the first."""
+
+    def __init__(self, runtime: LocalRuntime) -> None:
+        self._runtime = runtime
+        self._mutex = threading.Lock()
+        """Guards the making of them; nothing else is taken while it is held."""
+
+    @cached_property
+    def _made(self) -> Accounts:
+        return Accounts(Platform(self._runtime))
+
+    def __getattr__(self, name: str) -> Any:
+        with self._mutex:
+            made = self._made
+        return getattr(made, name)
+
+    def close(self) -> None:
+        """Drop the accounts that were saved, if there were any."""
+        if "_made" in self.__dict__:
+            self._made.close()
+
+
 class _Stand:
     """Stands where the client looks, for whatever local runtime was opened last."""
 
@@ -113,7 +160,7 @@ class _Stand:
         return getattr(_latest(), self._attribute)(*args, **kwargs)
 
 
-def _latest() -> Accounts:
+def _latest() -> Accounts | _LaterAccounts:
     with _mutex:
         return _open[-1]
 
@@ -126,7 +173,7 @@ _STAND_INS = {
 }
 
 
-def _begin(accounts: Accounts) -> None:
+def _begin(accounts: Accounts | _LaterAccounts) -> None:
     with _mutex:
         if not _open:
             upstream.check()
@@ -134,7 +181,7 @@ def _begin(accounts: Accounts) -> None:
         _open.append(accounts)
 
 
-def _end(accounts: Accounts) -> None:
+def _end(accounts: Accounts | _LaterAccounts) -> None:
     with _mutex:
         _open.remove(accounts)
         if not _open:

@@ -39,26 +39,38 @@ def _backends(parsed: argparse.Namespace) -> int:
 
     found = LocalService().backends(min_num_qubits=parsed.min_qubits)
     rows = [_facts(backend) for backend in sorted(found, key=lambda b: (b.num_qubits, b.name))]
-    return print_json({"backends": rows}) if parsed.json else print_text(_table(rows))
+    if parsed.json:
+        return print_json({"backends": rows})
+    if not rows:
+        return print_text(f"No backend has {parsed.min_qubits} qubits or more.")
+    print_text(_table(rows))
+    if any(row["two_qubit_gates_fail"] for row in rows):
+        print_text(f"{_MARK} Its calibration data say that all of its two-qubit gates fail.")
+    return 0
+
+
+_MARK = "(!)"
 
 
 def _facts(backend: Any) -> dict[str, Any]:
     target = backend.target
     joining = [name for name in ("cz", "ecr", "cx") if name in target.operation_names]
+    errors = _errors(target, joining[0]) if joining else []
+    readout = _errors(target, "measure")
     return {
         "name": backend.name,
         "qubits": backend.num_qubits,
         "two_qubit_gate": joining[0] if joining else None,
-        "two_qubit_error": _median_error(target, joining[0]) if joining else None,
-        "readout_error": _median_error(target, "measure"),
+        "two_qubit_error": median(errors) if errors else None,
+        "two_qubit_gates_fail": bool(errors) and min(errors) >= 1,
+        "readout_error": median(readout) if readout else None,
         "rep_delay_seconds": getattr(backend, "default_rep_delay", None),
     }
 
 
-def _median_error(target: Any, name: str) -> float | None:
+def _errors(target: Any, name: str) -> list[float]:
     known = [each.error for each in target[name].values() if each is not None]
-    errors = [error for error in known if error is not None]
-    return median(errors) if errors else None
+    return [error for error in known if error is not None]
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
@@ -71,5 +83,6 @@ def _table(rows: list[dict[str, Any]]) -> Any:
     for row in rows:
         errors = (row["two_qubit_error"], row["readout_error"])
         percent = ["" if each is None else f"{each:.2%}" for each in errors]
+        percent[0] += f" {_MARK}" if row["two_qubit_gates_fail"] else ""
         table.add_row(row["name"], str(row["qubits"]), row["two_qubit_gate"] or "", *percent)
     return table

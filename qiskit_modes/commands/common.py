@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
+
+from qiskit_modes.commands.terminating import Terminated, raising
 
 __all__ = [
     "FAILED",
@@ -19,6 +22,7 @@ __all__ = [
     "print_json",
     "print_text",
     "run_safely",
+    "seconds",
     "whole",
 ]
 
@@ -44,8 +48,13 @@ INTERRUPTED = 130
 def run_safely(parsed: argparse.Namespace) -> int:
     """Run a parsed command line and return its exit code; errors of Qiskit become one line."""
     try:
-        code: int = parsed.run(parsed)
+        with raising():
+            code: int = parsed.run(parsed)
         return code
+    except Terminated as end:
+        with suppress(OSError):  # the terminal may be gone
+            print("qiskit-modes: terminated, everything was stopped", file=sys.stderr)
+        return end.exit_code
     except KeyboardInterrupt:
         print("qiskit-modes: interrupted, everything was stopped", file=sys.stderr)
         return INTERRUPTED
@@ -115,6 +124,22 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
     return number
+
+
+def seconds(text: str) -> float:
+    """Parse a time: a plain number is in seconds, others are such as ``2m 30s``."""
+    from qiskit_modes.durations import seconds_of
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = None
+    try:
+        return seconds_of(text if number is None else number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a time such as 2, 0.5s or '1m 30s', found {text!r}"
+        ) from error
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -10,6 +10,7 @@ from qiskit_modes.commands.common import (
     positive,
     print_json,
     print_text,
+    seconds,
     whole,
 )
 
@@ -50,8 +51,9 @@ def add(commands: Commands) -> None:
     )
     compare.add_argument(
         "--compile-time",
+        type=seconds,
         metavar="TIME",
-        help="how long the service compiles each job, such as 5s (default: as recorded)",
+        help="how long the service compiles each job, such as 5 or 5s (default: as recorded)",
     )
     compare.add_argument(
         "--price-per-minute", type=positive, metavar="X", help="what a charged minute costs"

@@ -12,6 +12,7 @@ from qiskit_modes.commands.common import (
     positive,
     print_json,
     print_text,
+    seconds,
     whole,
 )
 
@@ -63,15 +64,17 @@ def add(commands: Commands) -> None:
     )
     estimate.add_argument(
         "--thinking-time",
-        default="0s",
+        type=seconds,
+        default=0.0,
         metavar="TIME",
-        help="between a result and the next job, such as 2s (default: %(default)s)",
+        help="between a result and the next job, such as 2, 2s or 1m (default: %(default)g s)",
     )
     estimate.add_argument(
         "--classical-time",
-        default="0s",
+        type=seconds,
+        default=0.0,
         metavar="TIME",
-        help="for which the service compiles and post-processes each job (default: %(default)s)",
+        help="for which the service compiles and post-processes each job (default: %(default)g s)",
     )
     add_json(estimate)
     estimate.set_defaults(run=_estimate)
@@ -143,5 +146,23 @@ def _pub(circuit: Any, backend: Any, observable: str | None) -> tuple[Any, ...]:
     values = [0.1] * isa.num_parameters
     if observable is None:
         return (isa, values)
-    terms = [term.strip().upper() for term in observable.split(",")]
+    terms = _terms(observable, circuit.num_qubits)
     return (isa, SparsePauliOp(terms).apply_layout(isa.layout), values)
+
+
+def _terms(observable: str, qubits: int) -> list[str]:
+    from qiskit_modes.exceptions import InvalidInputError
+
+    terms = [term.strip().upper() for term in observable.split(",")]
+    for term in terms:
+        if not term or set(term) - set("IXYZ"):
+            raise InvalidInputError(
+                f"--observable must be Pauli terms of the letters I, X, Y and Z, such as ZZ,XX, "
+                f"not {term!r}"
+            )
+        if len(term) != qubits:
+            raise InvalidInputError(
+                f"--observable has the term {term} with {len(term)} letters, and the circuit has "
+                f"{qubits} qubits; write a letter for each qubit, the last one for qubit 0"
+            )
+    return terms

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
+import traceback
 from pathlib import Path
 
-from qiskit_modes.commands.common import Commands
+from qiskit_modes.commands.common import FAILED, Commands
 
 __all__ = ["add"]
+
+_OURS = {__file__, runpy.__file__, "<frozen runpy>"}
+"""Where the frames are that run a script."""
 
 
 def add(commands: Commands) -> None:
@@ -18,8 +22,10 @@ def add(commands: Commands) -> None:
         "record",
         help="run a Python script and record its jobs, for `compare` and `timeline`",
         description=(
-            "Run a script that uses qiskit_modes, as `python SCRIPT` would, and record its jobs, "
-            "their steps, and the time that it takes between a result and the next submission. "
+            "Run a script, as `python SCRIPT` would, and record its jobs, their steps, and the "
+            "time that it takes between a result and the next submission. It may use qiskit_modes, "
+            "or be written for IBM's service: its QiskitRuntimeService() is the local one then, "
+            "whatever account it names. Programs in other processes: `qiskit-modes run --record`. "
             "What the script returns is the exit code."
         ),
         epilog="example: qiskit-modes record run.json my_script.py --my-option",
@@ -33,21 +39,19 @@ def add(commands: Commands) -> None:
 
 
 def _record(parsed: argparse.Namespace) -> int:
+    from qiskit_modes.client.local_runtime import led_to
+    from qiskit_modes.commands.recording import recording_to
     from qiskit_modes.exceptions import InvalidInputError
-    from qiskit_modes.planning.recorder import record
+    from qiskit_modes.planning.recorder import NO_JOBS
+    from qiskit_modes.runtime.local_runtime import default_runtime
 
     script = Path(parsed.script)
     if not script.is_file():
         raise InvalidInputError(f"there is no script {parsed.script}")
-    if not Path(parsed.file).absolute().parent.is_dir():
-        raise InvalidInputError(f"there is no directory for {parsed.file}")
-    with record(parsed.file) as recorder:
+    with recording_to(parsed.file) as recorder, led_to(default_runtime()):
         code = _run(script, parsed.arguments)
-    jobs = len(recorder.recording().jobs)
-    if not jobs:
-        print("qiskit-modes: the script submitted no job to qiskit_modes", file=sys.stderr)
-    else:
-        print(f"Recorded {jobs} job{'s' * (jobs > 1)} in {parsed.file}", file=sys.stderr)
+    if not recorder.recording().jobs:
+        print(f"qiskit-modes: {NO_JOBS}", file=sys.stderr)
     return code
 
 
@@ -61,7 +65,19 @@ def _run(script: Path, arguments: list[str]) -> int:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
         print(end.code, file=sys.stderr)
-        return 1
+        return FAILED
+    except Exception as error:
+        _print_without_us(error)
+        return FAILED
     finally:
         sys.argv, sys.path = argv, path
     return 0
+
+
+def _print_without_us(error: Exception) -> None:
+    """Print a script's traceback as Python does, without the frames that run the script."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename in _OURS:
+        frames = frames.tb_next
+    # A syntax error has no frame of the script, and tells where it is by itself.
+    traceback.print_exception(error.with_traceback(frames))

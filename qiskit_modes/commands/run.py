@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands
+from qiskit_modes.commands.terminating import handling
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recorder import Recorder
-    from qiskit_modes.runtime import LocalRuntime
     from qiskit_modes.server.tally import Row
 
 __all__ = ["add"]
@@ -63,6 +62,7 @@ def _run(parsed: argparse.Namespace) -> int:
         )
         return _NOT_FOUND
 
+    from qiskit_modes.commands.recording import recording_to
     from qiskit_modes.server.isolation import check_command, isolated
     from qiskit_modes.server.serving import serve
     from qiskit_modes.server.tally import Tally
@@ -77,26 +77,20 @@ def _run(parsed: argparse.Namespace) -> int:
         on_job=tally.job,
     ) as server:
         server.warm_up()
+        runtime = server.platform.runtime
         with (
             isolated(server, _Refusals()) as environment,
-            _recording(parsed.record, server.platform.runtime) as recorder,
+            recording_to(parsed.record, runtime=runtime, one_user=True)
+            if parsed.record is not None
+            else nullcontext() as recorder,
         ):
             code = _execute(command, environment)
-        rows = tally.rows(server.platform.runtime)
+        rows = tally.rows(runtime)
     sys.stdout.flush()
     print(_report(rows), file=sys.stderr)
-    if recorder is not None and rows:
+    if recorder is not None and recorder.recording().jobs:
         print(_charges(recorder), file=sys.stderr)
     return code
-
-
-def _recording(path: str | None, runtime: LocalRuntime) -> AbstractContextManager[Recorder | None]:
-    if path is None:
-        return nullcontext()
-
-    from qiskit_modes.planning.recorder import record
-
-    return record(path, runtime=runtime, one_user=True)
 
 
 def _charges(recorder: Recorder) -> str:
@@ -131,32 +125,37 @@ class _Refusals:
 
 
 def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    with (
-        subprocess.Popen(command, env=dict(environment)) as process,  # noqa: S603 - its purpose
-        _passing_on(process),
-    ):
-        while process.poll() is None:
-            # Ctrl-C reaches the program too, and what follows is its affair.
-            with suppress(KeyboardInterrupt):
-                process.wait()
-        code = process.returncode
+    """Run a program and return its exit code; requests to end are its affair meanwhile."""
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
+
+    with handling(pass_on):
+        process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - its purpose
+        with process:
+            for number in early:
+                process.send_signal(number)
+            while process.poll() is None:
+                # Ctrl-C reaches the program too, and what follows is its affair.
+                with suppress(KeyboardInterrupt):
+                    process.wait()
+    code = process.returncode
     return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
-
-
-@contextmanager
-def _passing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass the request to end on to the program, while it runs."""
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(rows: list[Row]) -> str:
     """Return what the workloads did, as a table of text."""
     if not rows:
-        return "qiskit-modes run: the program submitted no jobs and opened no sessions"
+        return (
+            "qiskit-modes run: the program submitted no jobs and opened no sessions at the "
+            "service. One that uses qiskit_modes itself does not need `run`: `python SCRIPT` runs "
+            "it, and `qiskit-modes record FILE SCRIPT` records it"
+        )
     head = ("mode", "workload", "jobs", "done", "QPU time", "session time", "usage")
     lines = [
         (

@@ -40,7 +40,7 @@ class Session:
     Args:
         backend: What to run on; a fake backend, an ``AerSimulator``, or any other ``BackendV2``.
         max_time: The longest time from the start of its first job to its end, in seconds or as
-            text such as ``"2h 30m"``. None for the plan's maximum, 8 h.
+            text such as ``"2h 30m"``. None, and as on the service 0, for the plan's maximum, 8 h.
         create_new: For compatibility; `from_id` is the way to an existing session.
         instance: To whom usage is charged, and whose plan counts; None for that of the service
             that gave the backend.
@@ -313,7 +313,7 @@ class Session:
             IBMRuntimeError: If it was closed, cancelled, or its ``with`` block was left.
         """
         if self._closed_here:
-            raise IBMRuntimeError("The session is closed.")
+            raise IBMRuntimeError(f"The {self._mode.value} is closed.")
 
 
 _API_MODE = {Mode.SESSION: "dedicated", Mode.BATCH: "batch"}

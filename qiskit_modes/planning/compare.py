@@ -11,7 +11,8 @@ from qiskit_modes.durations import seconds_of
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.machine import StepTimes
 from qiskit_modes.planning.outcomes import Figures, ModeOutcome, Spread, figures_of
-from qiskit_modes.planning.recommendation import recommend
+from qiskit_modes.planning.recommendation import Pattern, recommend
+from qiskit_modes.planning.recorder import NO_JOBS
 from qiskit_modes.planning.recording import RecordedJob, Recording
 from qiskit_modes.planning.replay import Replay, compared_jobs
 from qiskit_modes.planning.step_times import as_estimated
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["Comparison", "compare_modes"]
+
+
+_COLUMNS = {
+    "ends after": "from the first submission to the last end",
+    "waiting": (
+        "the part of it in which jobs waited for a lane or the QPU and none was in progress; in "
+        "the rest one was compiled, on the QPU or post-processed, or the program was thinking"
+    ),
+    "on the QPU": "the jobs' times on the QPU together",
+    "charged": (
+        "for jobs and a batch their time on the QPU; for a session the wall clock, from the start "
+        "of its first job until it is closed, without times in which it is inactive"
+    ),
+}
+"""What stands in the columns of the table."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +127,19 @@ class Comparison:
         return "\n".join([*text, "", self.recommendation, *(f"- {each}" for each in self._notes())])
 
     def _notes(self) -> list[str]:
+        columns = [f"{name}: {meaning}." for name, meaning in _COLUMNS.items()]
         refusals = [f"{each.mode.value}: {each.refusal}" for each in self.outcomes if each.refusal]
         many = (
-            [f"Of {self.replays} replays: the median, and where eight of ten lie."]
+            [
+                (
+                    f"Of {self.replays} replays: the median, and where eight of ten lie. Each "
+                    "column has its own median, so that columns add up only roughly."
+                )
+            ]
             if self.replays > 1
             else []
         )
-        return [*refusals, *many, *self.assumptions]
+        return [*refusals, *columns, *many, *self.assumptions]
 
 
 def compare_modes(
@@ -173,14 +195,16 @@ def compare_modes(
             else ModeOutcome.of(mode, runs, price_per_minute)
         )
     dependent = sum(bool(job.after_ends) for job in jobs)
-    advice = recommend(outcomes, jobs=len(jobs), dependent=dependent)
-    assumptions = tuple(_assumptions(jobs, who, others, times, compile_time))
+    submitted = [job.submitted_at for job in jobs]
+    pattern = Pattern(len(jobs), dependent, max(submitted) - min(submitted))
+    advice = recommend(outcomes, pattern, alone=not others.jobs_per_hour)
+    assumptions = tuple(_assumptions(jobs, pattern, who, others, times, compile_time))
     return Comparison(tuple(outcomes), advice, assumptions, len(jobs), dependent, replays)
 
 
 def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:
     if not jobs:
-        raise InvalidInputError("the recording has no jobs; run some inside of record()")
+        raise InvalidInputError(f"the recording has no jobs; {NO_JOBS}")
     if times not in ("estimated", "recorded"):
         raise InvalidInputError(f'times must be "estimated" or "recorded", not {times!r}')
     if seeds < 1:
@@ -222,6 +246,7 @@ def _instance(plan: Plan | Instance | str | None, recording: Recording) -> Insta
 
 def _assumptions(
     jobs: Sequence[RecordedJob],
+    pattern: Pattern,
     instance: Instance,
     traffic: Traffic,
     times: str,
@@ -238,9 +263,15 @@ def _assumptions(
         taken = [job.seconds("compiling") or 0.0 for job in jobs]
         usual = duration(sum(taken) / len(taken))
         compiling = f"Compilation takes as long as in the recording, {usual} on average"
+    order = (
+        "fair share: who has used the smallest part of an allocation comes first"
+        if instance.allocation
+        else "first come, first served; where allocations are shared out, the order is another"
+    )
     return [
         f"Traffic: {traffic.describe()}.",
-        f"Plan: {instance.plan.name}.",
+        f"Plan: {instance.plan.name}. Queue: {order}.",
+        f"Submitted: {pattern.describe()}.",
         qpu,
         f"{compiling}; thinking times between jobs are the recorded ones.",
     ]

@@ -86,7 +86,7 @@ class UsageEstimate:
     @property
     def executions(self) -> int:
         """How often one job executes a circuit, all circuits together."""
-        return sum(each.executions for each in self.circuits)
+        return _executions(self.circuits)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
@@ -149,7 +149,7 @@ def estimate_usage(
     name = _mode_name(mode)
     job = read_job(pubs, backend, options, primitive, shots=shots, precision=precision)
     circuits, assumptions = _circuits(job.steps.executions(), backend, job.options.rep_delay)
-    assumptions.append(_what_is_counted(len(circuits), job.primitive))
+    assumptions.append(_what_is_counted(circuits, job.primitive))
     job_seconds = OVERHEAD_SECONDS + sum(each.seconds for each in circuits)
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
@@ -166,12 +166,22 @@ def estimate_usage(
     )
 
 
-def _what_is_counted(circuits: int, primitive: str) -> str:
-    many = "circuits are executed" if circuits > 1 else "circuit is executed"
+def _what_is_counted(circuits: Sequence[CircuitEstimate], primitive: str) -> str:
+    calibrations = [each for each in circuits if each.purpose == "calibration"]
+    others = [each for each in circuits if each.purpose != "calibration"]
+    noun = "circuit is" if len(others) == 1 else "circuits are"
+    text = f"{len(others)} {noun} executed {_executions(others):,} times"
+    if calibrations:
+        whose = "its" if len(others) == 1 else "their"
+        text += f", the calibration of {whose} measurements {_executions(calibrations):,} times"
     return (
-        f"{circuits} {many}, as the {primitive} prepares them here: measurement bases, "
-        "randomisations, noise factors and calibrations are counted."
+        f"{text}, as the {primitive} prepares them here: measurement bases, randomisations and "
+        "noise factors are counted."
     )
+
+
+def _executions(circuits: Iterable[CircuitEstimate]) -> int:
+    return sum(each.executions for each in circuits)
 
 
 def estimate_steps(job: JobRecord, steps: Steps) -> float | None:

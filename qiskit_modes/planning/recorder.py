@@ -8,13 +8,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.planning.facts import JobFacts, make_recording
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.warn import warn
 
-__all__ = ["Recorder", "record"]
+__all__ = ["NO_JOBS", "Recorder", "check_can_be_written", "record", "save_and_tell"]
+
+NO_JOBS = (
+    "only jobs that are submitted in the process that records are seen; programs in other "
+    "processes are recorded by `qiskit-modes run --record FILE PROGRAM`"
+)
+"""Why a recording is empty, and what to do."""
 
 
 class Recorder:
@@ -84,6 +92,35 @@ class Recorder:
         mine = self._runtime.instance.id
         return replace(recording, user=mine) if mine in recording.instances else recording
 
+    def save(self, path: str | Path) -> bool:
+        """Write what has been recorded so far to a file, if there is a job in it.
+
+        Returns:
+            Whether there is one, and the file was written.
+        """
+        recording = self.recording()
+        if recording.jobs:
+            recording.save(path)
+        return bool(recording.jobs)
+
+
+def save_and_tell(recorder: Recorder, path: str | Path) -> str:
+    """Save a recording, and return what to tell about it: that it was written, and what is next."""
+    if not recorder.save(path):
+        return f"{path} was not written: no job was submitted"
+    jobs = len(recorder.recording().jobs)
+    return f"Recorded {jobs} job{'s' * (jobs > 1)} in {path}; next: qiskit-modes compare {path}"
+
+
+def check_can_be_written(path: str | Path) -> None:
+    """Check that a file has a directory to be in.
+
+    Raises:
+        InvalidInputError: If it has none.
+    """
+    if not Path(path).absolute().parent.is_dir():
+        raise InvalidInputError(f"there is no directory for {path}; make it, or write elsewhere")
+
 
 @contextmanager
 def record(
@@ -94,8 +131,9 @@ def record(
 ) -> Iterator[Recorder]:
     """Record every job, session and batch of all threads while the ``with`` block lasts.
 
-    At its end, also by an exception, the recording is written. Wait for your results inside of the
-    block: of a job that has not ended then, the rest is missing.
+    At its end, also by an exception, the recording is written, if there is a job in it: a file that
+    is there already is not replaced by nothing. Wait for your results inside of the block: of a job
+    that has not ended then, the rest is missing.
 
     Args:
         path: Where to write it; None to write nothing.
@@ -105,6 +143,12 @@ def record(
 
     Yields:
         The recorder; its ``recording()`` is what has been recorded so far.
+
+    Raises:
+        InvalidInputError: If there is no directory to write to; said before anything runs.
+
+    Warns:
+        QiskitModesWarning: If no job was submitted, so that nothing is written.
 
     Example:
         >>> from qiskit import QuantumCircuit
@@ -117,6 +161,8 @@ def record(
         >>> [job.outcome for job in recorder.recording().jobs]
         ['completed']
     """
+    if path is not None:
+        check_can_be_written(path)
     runtime = runtime or default_runtime()
     recorder = Recorder(runtime, one_user=one_user)
     with _listeners_mutex:
@@ -126,8 +172,9 @@ def record(
     finally:
         with _listeners_mutex:
             runtime.listeners = tuple(each for each in runtime.listeners if each is not recorder)
-        if path is not None:
-            recorder.recording().save(path)
+        if path is not None and not recorder.save(path):
+            message = f"{path} was not written: no job was submitted; {NO_JOBS}"
+            warn(message, QiskitModesWarning, stacklevel=3)
 
 
 _listeners_mutex = threading.Lock()

@@ -40,7 +40,12 @@ class Traffic:
     """For how long the others have been there when the first job of the user comes."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.load < 1:
+        for name in ("jobs_per_hour", "mean_qpu_seconds", "mean_compile_seconds"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InvalidInputError(
+                    f"{name} of the traffic must be a number from 0, not {getattr(self, name):g}"
+                )
+        if self.load >= 1:
             raise InvalidInputError(
                 f"{self.jobs_per_hour:g} jobs an hour of {self.mean_qpu_seconds:g} s each keep the "
                 f"QPU busy for {self.load:.0%} of the time, and the queue would grow for ever; "

@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def durations(median: float, low: float, high: float) -> str:
-    """Return a time with its interval, all in the same unit.
+    """Return a time with its interval, all in the same unit: the median's, unless others are far.
 
     Args:
         median: How it usually is, in seconds.
@@ -30,10 +30,12 @@ def durations(median: float, low: float, high: float) -> str:
         high: Where it ends; an interval without length is not told.
 
     Example:
-        >>> durations(690, 624, 744), durations(3, 3, 3)
-        ('11.5 [10.4 – 12.4] min', '3 s')
+        >>> durations(690, 624, 744), durations(3, 3, 3), durations(0.0958, 0, 8.83)
+        ('11.5 [10.4 – 12.4] min', '3 s', '0.0958 [0 – 8.83] s')
     """
     factor, unit = _unit(median if median else high)
+    if high >= 999.5 * factor:  # three digits would not tell it
+        factor, unit = _unit(high)
     middle, least, most = (f"{each / factor:.3g}" for each in (median, low, high))
     interval = "" if least == most else f" [{least} – {most}]"
     return f"{middle}{interval} {unit}"

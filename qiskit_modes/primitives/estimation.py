@@ -75,8 +75,7 @@ def prepare_estimator_job(
         default_shots=resolved.default_shots,
     )
     # Before anything is made of their shapes.
-    for index, each in enumerate(inputs):
-        check_results(math.prod(each.shape), _BYTES_PER_VALUE, f"PUB {index}")
+    check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "estimator",

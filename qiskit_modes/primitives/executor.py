@@ -90,10 +90,10 @@ class Executor(Primitive):
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
-        for index, item in enumerate(checked.program.items):
-            bits = sum(register.size for register in item.circuit.cregs)  # a byte each
-            shots = checked.program.shots * item.size()
-            check_results(shots, bits, f"Item {index} of the program")
+        items, shots = checked.program.items, checked.program.shots
+        bits = [sum(register.size for register in item.circuit.cregs) for item in items]
+        # Each bit is a byte of the result.
+        check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
         if options.layer_noise is not None and options.warn_absent:
             circuits = [item.circuit for item in checked.program.items]
             warn_absent(options.layer_noise, circuits, stacklevel=2)

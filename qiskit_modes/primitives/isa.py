@@ -113,7 +113,8 @@ class InstructionSet:
         if self.num_qubits is not None and circuit.num_qubits > self.num_qubits:
             raise NotISAError(
                 f"The circuit has {circuit.num_qubits} qubits, but {self.name} has only "
-                f"{self.num_qubits}. {_TRANSPILE_HINT}"
+                f"{self.num_qubits}. Transpiling cannot change that: use fewer qubits, or a larger "
+                "backend."
             )
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []

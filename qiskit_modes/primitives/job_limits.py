@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
 
 MAX_RESULTS = 1_000_000_000
-"""Shots, or expectation values, of one PUB; a hundred times what the service takes in a job."""
+"""Shots, or expectation values, of one job; a hundred times what the service takes."""
 
 
 def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance: Instance) -> None:
@@ -53,12 +53,12 @@ def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance
                 )
 
 
-def check_memory_of_results(needed: int, what: str) -> None:
+def check_memory_of_results(needed: int, where: str) -> None:
     """Check that there is memory for what a job gives.
 
     Args:
         needed: Bytes that it takes.
-        what: Whose results they are; the start of the message.
+        where: Up to which part of the job; the start of the message.
 
     Raises:
         InvalidInputError: If there is not; with both numbers and what to do.
@@ -66,32 +66,36 @@ def check_memory_of_results(needed: int, what: str) -> None:
     available = available_bytes(SimulatorChoice(), DEFAULT_SETTINGS)
     if needed > available:
         raise InvalidInputError(
-            f"{what}: its results would take {needed / 2**30:,.1f} GiB, and "
-            f"{available / 2**30:,.1f} GiB may be used here; use fewer shots or parameter sets, or "
+            f"{where}: the results up to here would take {needed / 2**30:,.1f} GiB, and "
+            f"{available / 2**30:,.1f} GiB may be used; use fewer shots or parameter sets, or "
             "divide the job"
         )
 
 
-def check_results(number: int, num_bytes: int, what: str) -> None:
+def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
     """Check that so many results can be drawn, and kept in memory.
 
     A few bytes can ask for any number of them: arrays of parameter values for a circuit without
     parameters are empty, whatever their shape.
 
     Args:
-        number: How many: shots, over all parameter sets; or expectation values.
-        num_bytes: What each of them takes.
-        what: Whose they are; the start of the message.
+        results: For each part of the job how many there are, shots over all parameter sets or
+            expectation values, and how many bytes one of them takes.
+        what: The word for a part, which begins the message.
 
     Raises:
         InvalidInputError: If they are absurdly many, or there is not the memory for them.
     """
-    if number > MAX_RESULTS:
-        raise InvalidInputError(
-            f"{what}: it asks for {number:,} results, and at most {MAX_RESULTS:,} are given; use "
-            "fewer shots or parameter sets"
-        )
-    check_memory_of_results(number * num_bytes, what)
+    number = needed = 0
+    for index, (more, num_bytes) in enumerate(results):
+        number += more
+        needed += more * num_bytes
+        if number > MAX_RESULTS:
+            raise InvalidInputError(
+                f"{what} {index}: up to here the job asks for {number:,} results, and at most "
+                f"{MAX_RESULTS:,} are given; use fewer shots or parameter sets, or divide the job"
+            )
+        check_memory_of_results(needed, f"{what} {index}")
 
 
 def _counts(circuit: QuantumCircuit, plan: Plan) -> Iterator[tuple[str, int, int]]:

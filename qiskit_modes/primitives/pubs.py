@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.primitives.containers.data_bin import DataBin
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
+from qiskit.quantum_info import SparseObservable
+from qiskit.quantum_info.operators.base_operator import BaseOperator
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.observables import PauliSums, coerce_observables, flatten
@@ -37,6 +40,7 @@ __all__ = [
     "coerce_sampler_pubs",
 ]
 
+_OBSERVABLES = (BaseOperator, ObservablesArray, SparseObservable)
 _RESERVED_NAMES = frozenset(dir(DataBin)) | {"shape"}  # attributes of the result's container
 
 
@@ -117,6 +121,7 @@ def coerce_sampler_pubs(
             fields = _fields(pub, where, "(circuit, parameter_values, shots)", 1, 3)
         circuit, values, pub_shots = _padded(fields, 3)
         _require_circuit(circuit, where)
+        _refuse_observables(values, where)
         table, bindings = read_parameter_values(values, circuit, where)
         chosen = run_shots if pub_shots is None else validate_shots(pub_shots, f"{where}: shots")
         _check_registers(circuit, where)
@@ -242,6 +247,19 @@ def _require_circuit(circuit: Any, where: str) -> None:
     if not isinstance(circuit, QuantumCircuit):
         raise InvalidInputError(
             f"{where}: the first element must be a QuantumCircuit, not {type(circuit).__name__}."
+        )
+
+
+def _refuse_observables(values: Any, where: str) -> None:
+    """Refuse what looks like the second element of an estimator's PUB."""
+    first = values
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if isinstance(first, _OBSERVABLES) or (isinstance(first, str) and set(first) & set("IXYZ")):
+        raise InvalidInputError(
+            f"{where}: a sampler takes parameter values here, not observables such as "
+            f"{type(first).__name__}: it returns bits. For expectation values run (circuit, "
+            "observables, parameter_values) with an EstimatorV2."
         )
 
 

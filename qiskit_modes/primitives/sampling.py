@@ -57,9 +57,9 @@ def prepare_sampler_job(
     resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
     # Before anything is made of their shapes.
-    for index, each in enumerate(inputs):
-        row = sum(-(-register.size // 8) for register in each.circuit.cregs)
-        check_results(each.shots * each.pub.size, row, f"PUB {index}")
+    rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
+    shots_of_pubs = [each.shots * each.pub.size for each in inputs]
+    check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "sampler",

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
-from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime import lifeline, worker_process
 from qiskit_modes.runtime.errand import Errand
 from qiskit_modes.runtime.worker_process import Execution
 
@@ -48,6 +49,8 @@ def _interrupts_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows has no such thing
         yield
         return
+    # It is started with the first process, and lets signals through when it has been.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -60,7 +63,10 @@ def loky_executor() -> Executor:
     import loky
 
     return loky.ProcessPoolExecutor(
-        max_workers=1, initializer=worker_process.prepare, env=_ENVIRONMENT
+        max_workers=1,
+        initializer=worker_process.prepare,
+        initargs=(lifeline.own_end(),),
+        env=_ENVIRONMENT,
     )
 
 

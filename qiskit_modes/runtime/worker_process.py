@@ -16,8 +16,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qiskit_modes.runtime.lifeline import end_with
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from multiprocessing.connection import Connection
 
     from qiskit_modes.simulation.compiled import CompiledCircuit
     from qiskit_modes.simulation.program import Program, Samples
@@ -72,9 +75,14 @@ class NotDone:
     reason: str
 
 
-def prepare() -> None:
-    """Get ready: import the simulation, and leave Ctrl-C to the process that the user talks to."""
+def prepare(parent: Connection | None = None) -> None:
+    """Get ready: import the simulation, and leave Ctrl-C to the process that the user talks to.
+
+    Args:
+        parent: With whose end this process is to end, see `lifeline`; None for nobody's.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(parent)
     import qiskit_modes.simulation.execution  # noqa: F401 - imported for later
 
 

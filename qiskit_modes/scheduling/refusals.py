@@ -25,7 +25,7 @@ def refuse_workload(event: WorkloadOpened) -> Refuse | None:
             event.workload_id,
             Refusal.LIMIT,
             f"max_time is {asked:g} s, but the {plan.name} plan allows 1 to "
-            f"{plan.max_ttl_seconds:g} s; pass a max_time in that range, or none",
+            f"{plan.max_ttl_seconds:g} s; pass a max_time in that range, or none for the longest",
         )
     return None
 

@@ -4,7 +4,7 @@ Four things see to it, each where the one before does not reach:
 
 1. Environment variables lead a plain ``QiskitRuntimeService()`` to the local server.
 2. In Python programs, accounts of the client are local ones, whether the program writes its token,
-   instance, address or proxies down, or loads a saved account (`child/sitecustomize.py`).
+   instance, address or proxies down, or loads a saved account (`child/qiskit_modes_child.py`).
 3. Whatever else is sent to IBM Cloud, from any language that heeds the usual environment variables,
    reaches a proxy that answers under these names, with a throw-away authority, and no others.
 4. In Python programs, connections to other machines and look-ups of their names fail with a

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from difflib import get_close_matches
 from functools import lru_cache
 
 from qiskit.providers import BackendV2
 
-__all__ = ["fake_name", "fakes"]
+__all__ = ["fake_name", "fakes", "like"]
 
 
 @lru_cache(maxsize=1)
@@ -25,3 +26,17 @@ def fakes() -> dict[str, BackendV2]:
 def fake_name(name: str) -> str:
     """Return the name of the fake that stands for a machine."""
     return name.replace("ibm_", "fake_", 1) if name.startswith("ibm_") else name
+
+
+def like(name: object) -> str:
+    """Return a question with the known name that is most like another one; empty if none is.
+
+    Example:
+        >>> like("ibm_tornio"), like("sherbrooke"), like("?")
+        (", did you mean 'ibm_torino'?", ", did you mean 'fake_sherbrooke'?", '')
+    """
+    found = get_close_matches(fake_name(str(name)), ["aer_simulator", *fakes()], n=1)
+    if not found:
+        return ""
+    meant = found[0].replace("fake_", "ibm_", 1) if str(name).startswith("ibm_") else found[0]
+    return f", did you mean {meant!r}?"

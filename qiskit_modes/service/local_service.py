@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
-from qiskit_modes.service.fakes import fake_name, fakes
+from qiskit_modes.service.fakes import fake_name, fakes, like
 
 __all__ = ["LocalService"]
 
@@ -84,7 +84,8 @@ class LocalService:
         found = fakes().get(fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
-                f"No backend matches the name {name!r}; LocalService().backends() lists them all"
+                f"No backend matches the name {name!r}{like(name)}; LocalService().backends(), or "
+                "`qiskit-modes backends`, lists them all"
             )
         return self._mine(found)
 
@@ -276,8 +277,8 @@ class LocalService:
                     tags is None or tags <= set(job.tags),
                     session_id is None
                     or (job.workload is not None and job.workload.id == session_id),
-                    created_after is None or created >= created_after.astimezone(UTC),
-                    created_before is None or created <= created_before.astimezone(UTC),
+                    created_after is None or _as(created, created_after) >= created_after,
+                    created_before is None or _as(created, created_before) <= created_before,
                 )
             )
 
@@ -392,3 +393,8 @@ class LocalService:
         for workload in left_open:
             workload.close()
         return left_open
+
+
+def _as(created: datetime, moment: datetime) -> datetime:
+    """Return a time in the form of another, which stays as it is: ``datetime.max`` has no other."""
+    return created if moment.tzinfo is not None else created.astimezone().replace(tzinfo=None)

@@ -124,8 +124,9 @@ def check_memory(method: str, qubits: Collection[int], available: int) -> None:
         f"by {method!r} needs "
         f"{_readable(needed)} and {_readable(available)} may be used. Use fewer qubits that are "
         "joined by gates or conditions, or a method whose memory does not grow so: pass "
-        "AerSimulator(method='matrix_product_state', ...) as the backend for weakly entangled "
-        "circuits, or use Clifford gates and Pauli noise only.",
+        "AerSimulator.from_backend(backend, method='matrix_product_state'), which keeps the "
+        "backend's noise, for weakly entangled circuits, or use Clifford gates and Pauli noise "
+        "only.",
         num_qubits=num_qubits,
         needed_bytes=needed,
         available_bytes=available,

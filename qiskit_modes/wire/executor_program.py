@@ -106,12 +106,13 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
     with decoding():
         check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
         program, options = converter.decoder(converter.model(**params))
+    kept = 0
     for index, item in enumerate(program.items):
         if isinstance(item, SamplexItem):
             where = f"Item {index} of the program"
             check_declared_sizes(item, where)
             item.samplex.finalize()
-            check_drawing(item, where)
+            kept = check_drawing(item, where, kept)
     asked = params.get("options") or {}
     for name in ("scheduler_timing", "stretch_values"):
         setattr(options.execution, name, bool(asked.get(name)))

@@ -52,12 +52,16 @@ def check_declared_sizes(item: SamplexItem, where: str) -> None:
             _check_number(math.prod(lengths) if min(lengths, default=0) >= 0 else -1, most, where)
 
 
-def check_drawing(item: SamplexItem, where: str) -> None:
+def check_drawing(item: SamplexItem, where: str, before: int) -> int:
     """Check that an item's samplex can be drawn as often as the item's shape says.
 
     Args:
         item: The item, whose samplex is finalized.
         where: Names it at the start of the message.
+        before: Bytes of what the items before it give.
+
+    Returns:
+        Bytes of what this one gives, and those before it.
 
     Raises:
         InvalidInputError: If there is not the memory for it.
@@ -74,7 +78,9 @@ def check_drawing(item: SamplexItem, where: str) -> None:
     )
     elements = math.prod(item.shape)
     at_once = elements // max(1, math.prod(item.samplex_arguments.shape))
-    check_memory_of_results(elements * outputs + at_once * registers, where)
+    kept = before + elements * outputs
+    check_memory_of_results(kept + at_once * registers, where)
+    return kept
 
 
 def _check_number(number: Any, most: int, where: str) -> None:

@@ -11,7 +11,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qiskit_modes.client import local_runtime
 from qiskit_modes.testing import Scenario
-from tests.door_fixtures import bell, scenario  # noqa: F401
+from tests.door_fixtures import bell, no_network, scenario  # noqa: F401
 
 collect_ignore = ["scripts"]
 """Programs of users: importing one would run it, against the real service."""
@@ -27,16 +27,3 @@ def service(scenario: Scenario) -> Iterator[QiskitRuntimeService]:
 @pytest.fixture
 def backend(service: QiskitRuntimeService) -> BackendV2:
     return service.backend("ibm_manila")
-
-
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a connection fails."""
-    import socket
-
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError(f"a connection was opened: {args}")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)

@@ -51,6 +51,15 @@ def test_the_arguments_of_the_environment_are_of_no_account(service, monkeypatch
     assert "secret" not in str(made.active_account())
 
 
+def test_where_the_environment_would_send_requests_does_not_matter(service, bell, monkeypatch):
+    monkeypatch.setenv("IAM_URL", "https://iam.cloud.ibm.com")
+    monkeypatch.setenv("QISKIT_IBM_URL", "https://cloud.ibm.com")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://192.0.2.1:3128")
+    backend = QiskitRuntimeService(token="secret").backend("ibm_manila")
+    assert SamplerV2(backend).run([bell], shots=10).result()[0].data.meas.num_shots == 10
+
+
 def test_saving_an_account_touches_no_file_of_the_user(service, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     file = tmp_path / "accounts.json"

@@ -41,6 +41,14 @@ def recording(tmp_path):
     return str(path)
 
 
+@pytest.fixture
+def bell_file(tmp_path):
+    """A file with a Bell pair."""
+    path = tmp_path / "bell.qasm"
+    path.write_text(BELL)
+    return str(path)
+
+
 def said(capsys):
     """What was printed, with single blanks."""
     return " ".join(capsys.readouterr().out.split())
@@ -107,6 +115,11 @@ def test_bad_arguments_of_compare_are_named(recording, capsys):
     with pytest.raises(SystemExit):
         main(["compare", recording, "--price-per-minute", "-1"])
     assert "expected a number above 0, found '-1'" in capsys.readouterr().err
+    assert main(["compare", recording, "--traffic", "-5"]) == 2
+    assert "jobs_per_hour of the traffic must be a number from 0, not -5" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["compare", recording, "--compile-time", "3 parsec"])
+    assert "expected a time such as" in capsys.readouterr().err
 
 
 def test_a_timeline_is_written_beside_its_recording(recording, capsys, tmp_path):
@@ -137,13 +150,28 @@ def test_backends_are_listed(capsys):
     assert 0 < torino["two_qubit_error"] < 0.02
     assert torino["rep_delay_seconds"] == 250e-6
     assert main(["backends", "--min-qubits", "130"]) == 0
-    assert "fake_torino 133 cz 0." in said(capsys)
+    text = said(capsys)
+    assert "fake_torino 133 cz 0." in text
+    assert "(!)" not in text
 
 
-def test_the_estimate_of_a_file(tmp_path, capsys):
-    path = tmp_path / "bell.qasm"
-    path.write_text(BELL)
-    command = ["estimate", str(path), "--backend", "fake_manila", "--shots", "8000"]
+def test_backends_that_are_of_no_use_are_marked(capsys):
+    assert main(["backends", "--min-qubits", "127"]) == 0
+    text = said(capsys)
+    assert "fake_kyoto 127 ecr 100.00% (!)" in text
+    assert "(!) Its calibration data say that all of its two-qubit gates fail." in text
+    assert text.count("(!)") == 2
+
+
+def test_no_backend_is_said(capsys):
+    assert main(["backends", "--min-qubits", "1000"]) == 0
+    assert said(capsys) == "No backend has 1000 qubits or more."
+    assert main(["backends", "--min-qubits", "1000", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"backends": []}
+
+
+def test_the_estimate_of_a_file(bell_file, capsys):
+    command = ["estimate", bell_file, "--backend", "fake_manila", "--shots", "8000"]
     assert main([*command, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["executions"] == 8000
@@ -168,6 +196,57 @@ def test_the_estimate_of_observables(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["executions"] > 200
 
 
+@pytest.mark.parametrize(
+    ("observable", "message"),
+    [
+        ("ZZ,ZZZ", "the term ZZZ with 3 letters, and the circuit has 2 qubits"),
+        ("ZQ", "must be Pauli terms of the letters I, X, Y and Z"),
+        ("ZZ,", "must be Pauli terms"),
+    ],
+)
+def test_observables_that_do_not_fit_are_named(bell_file, capsys, observable, message):
+    command = ["estimate", bell_file, "--backend", "fake_manila", "--observable", observable]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_circuits_and_their_calibration_are_counted_apart(bell_file, capsys):
+    command = ["estimate", bell_file, "--backend", "fake_manila", "--observable", "ZZ,XX"]
+    assert main(command) == 0
+    text = said(capsys)
+    assert "One job: 12,288 executions" in text
+    assert (
+        "1 circuit is executed 8,192 times, the calibration of its measurements 4,096 times"
+    ) in text
+
+
+def test_a_backend_that_there_is_not(bell_file, capsys):
+    assert main(["estimate", bell_file, "--backend", "ibm_tornio"]) == 2
+    err = capsys.readouterr().err
+    assert "did you mean 'ibm_torino'?" in err
+    assert "`qiskit-modes backends`" in err
+
+
+@pytest.mark.parametrize("option", ["--thinking-time", "--classical-time"])
+@pytest.mark.parametrize("time", ["2parsec", "-1", "nan", ""])
+def test_times_that_cannot_be_used_are_named(option, time, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["estimate", "bell.qasm", f"{option}={time}"])
+    assert end.value.code == 2
+    assert f"expected a time such as 2, 0.5s or '1m 30s', found '{time}'" in capsys.readouterr().err
+
+
+def test_a_plain_number_is_in_seconds(recording, bell_file, capsys):
+    told = []
+    for time in ("90", "1m 30s"):
+        command = ["estimate", bell_file, "--backend", "fake_manila", "--jobs", "2", "--json"]
+        assert main([*command, "--thinking-time", time, "--classical-time", time]) == 0
+        told.append(capsys.readouterr().out)
+        assert main(["compare", recording, "--compile-time", time, "--json"]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[:2] == told[2:]
+
+
 def test_the_estimate_of_a_circuit_without_measurements(tmp_path, capsys):
     path = tmp_path / "ghz.qasm"
     path.write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; h q; cx q[0], q[1];')
@@ -181,48 +260,6 @@ def test_what_is_no_circuit_is_said(tmp_path, capsys):
     path.write_text("nonsense")
     assert main(["estimate", str(path)]) == 2
     assert "holds no circuit that can be read" in capsys.readouterr().err
-
-
-SCRIPT = """
-import sys
-from helper import circuit
-from qiskit_aer import AerSimulator
-from qiskit_modes import SamplerV2
-
-if __name__ == "__main__":
-    assert sys.argv[1:] == ["--loud"]
-    SamplerV2(AerSimulator()).run([circuit()]).result()
-    sys.exit(3)
-"""
-
-HELPER = """
-from qiskit import QuantumCircuit
-
-def circuit():
-    circuit = QuantumCircuit(1, 1)
-    circuit.measure(0, 0)
-    return circuit
-"""
-
-
-def test_a_script_is_recorded_as_it_is(tmp_path, capsys):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "helper.py").write_text(HELPER)
-    target = tmp_path / "run.json"
-    before = list(sys.path)
-    assert main(["record", str(target), str(tmp_path / "script.py"), "--loud"]) == 3
-    assert f"Recorded 1 job in {target}" in capsys.readouterr().err
-    assert [job.outcome for job in Recording.load(target).jobs] == ["completed"]
-    assert sys.path == before
-    sys.modules.pop("helper")
-
-
-def test_a_script_without_jobs_is_told_so(tmp_path, capsys):
-    (tmp_path / "script.py").write_text("raise SystemExit('no more')")
-    assert main(["record", str(tmp_path / "run.json"), str(tmp_path / "script.py")]) == 1
-    err = capsys.readouterr().err
-    assert "no more" in err
-    assert "submitted no job" in err
 
 
 def test_the_doctor_finds_nothing_wrong(capsys):

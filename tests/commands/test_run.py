@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from qiskit_modes.planning.recording import Recording
 from qiskit_modes.server.tally import _MOST_ROWS, Row, _shortened
 
 WORKFLOW = Path(__file__).parent.parent / "client" / "scripts" / "workflow.py"
+not_on_windows = pytest.mark.skipif(
+    sys.platform == "win32", reason="signals to one process, and what they are"
+)
 MAIN = "import sys; from qiskit_modes.cli import main; sys.exit(main())"
 
 
@@ -58,44 +62,111 @@ def test_a_program_for_the_service_unchanged(family, run):
     assert re.search(r"all +13 +12 ", rows[3]), rows[3]
 
 
+def test_the_tests_of_a_user(run, tmp_path):
+    """Their account is written down in them, and one of them goes to the network."""
+    (tmp_path / "test_mine.py").write_text(
+        "import pytest, requests\n"
+        "from qiskit import QuantumCircuit\n"
+        "from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session\n"
+        "@pytest.fixture(scope='module')\n"
+        "def backend():\n"
+        "    crn = 'crn:v1:bluemix:public:quantum-computing:us-east:a/1234:5678::'\n"
+        "    return QiskitRuntimeService(token='secret', instance=crn).backend('ibm_manila')\n"
+        "def test_counts(backend):\n"
+        "    circuit = QuantumCircuit(1, 1)\n"
+        "    circuit.measure(0, 0)\n"
+        "    with Session(backend):\n"
+        "        result = SamplerV2().run([circuit], shots=10).result()\n"
+        "    assert result[0].data.c.num_shots == 10\n"
+        "def test_away():\n"
+        "    requests.get('https://example.org', timeout=20)\n"
+    )
+    pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore")
+    done = run(*pytest_, tmp_path)
+    assert done.code == 1, done.err[-3000:]
+    assert "1 failed, 1 passed" in done.out
+    assert "nothing leaves this machine" in done.out
+    assert re.search(r"session +\S+ +1 +1 ", done.err), done.err
+
+
 def test_the_exit_code_is_the_programs_and_options_of_it_are_its_own(run):
     code = "import sys; print(sys.argv[1:]); sys.exit(3)"
     done = run("--", sys.executable, "-c", code, "--qpu", "x", "--help")
     assert (done.code, done.out) == (3, "['--qpu', 'x', '--help']\n")
     assert "submitted no jobs and opened no sessions" in done.err
+    assert "`qiskit-modes record FILE SCRIPT`" in done.err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
+@not_on_windows
 def test_a_program_that_a_signal_ends(run):
     done = run(sys.executable, "-c", "import os; os.kill(os.getpid(), 15)")
     assert done.code == 128 + signal.SIGTERM
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
-def test_control_c_is_the_programs_affair():
+WAITING = """
+import signal, sys, threading
+{handlers}
+print('ready', flush=True)
+threading.Event().wait(60)
+"""
+
+
+def start_and_signal(program, number, to):
+    """Run a program until it says that it is ready, signal, and return the exit code and errors."""
     # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
     listening = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
-    code = (
-        "import signal, sys, threading\n"
-        "signal.signal(2, lambda *_: sys.exit(7))\n"
-        "print('ready', flush=True)\n"
-        "threading.Event().wait(60)"
-    )
     command = [sys.executable, "-c", listening, "run", "--qpu", "ibm_manila"]
     with subprocess.Popen(
-        [*command, sys.executable, "-c", code],
+        [*command, *program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        text=True,
     ) as running:
         try:
-            assert running.stdout.readline() == b"ready\n"
-        except BaseException:
+            assert running.stdout.readline() == "ready\n"
+            to(running.pid, number)
+            _, errors = running.communicate(timeout=60)
+        finally:
             running.kill()
-            raise
-        os.killpg(running.pid, signal.SIGINT)
-        running.communicate(timeout=60)
-    assert running.returncode == 7
+    return running.returncode, errors
+
+
+@not_on_windows
+def test_control_c_is_the_programs_affair():
+    code = WAITING.format(handlers="signal.signal(2, lambda *_: sys.exit(7))")
+    program = [sys.executable, "-c", code]
+    assert start_and_signal(program, signal.SIGINT, os.killpg)[0] == 7
+
+
+@not_on_windows
+def test_control_c_while_the_program_starts_needs_no_words(tmp_path, monkeypatch):
+    """The user's own `sitecustomize` runs after this package's, and before the program."""
+    waiting = textwrap.indent(WAITING.format(handlers=""), "    ")
+    own = f"import os\nif 'QISKIT_MODES_RUN' in os.environ:{waiting}"
+    (tmp_path / "sitecustomize.py").write_text(own)
+    path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    returned, errors = start_and_signal([sys.executable, "-c", ""], signal.SIGINT, os.killpg)
+    assert returned == 130
+    assert "Traceback" not in errors
+    assert "Fatal" not in errors
+
+
+@not_on_windows
+@pytest.mark.parametrize(
+    ("handlers", "number", "code"),
+    [
+        ("", signal.SIGTERM, 143),
+        ("", signal.SIGHUP, 129),
+        ("signal.signal(15, lambda *_: sys.exit(7))", signal.SIGTERM, 7),
+    ],
+)
+def test_requests_to_end_are_passed_on_to_the_program(handlers, number, code):
+    program = [sys.executable, "-c", WAITING.format(handlers=handlers)]
+    returned, errors = start_and_signal(program, number, os.kill)
+    assert returned == code
+    assert "submitted no jobs and opened no sessions" in errors, "the report comes all the same"
 
 
 def test_a_connection_that_was_stopped_is_told(run):
@@ -159,3 +230,16 @@ def test_a_run_is_recorded_and_its_charges_in_each_mode_are_told(run, tmp_path):
     assert 0 < float(charged[1]) == float(charged[2]) <= float(charged[3])
     jobs = Recording.load(tmp_path / "run.json").jobs
     assert [job.after_ends for job in jobs] == [(), (1,), (2,)]
+    assert f"next: qiskit-modes compare {tmp_path / 'run.json'}" in done.err
+
+
+def test_a_session_without_jobs_is_no_recording(run, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from qiskit_ibm_runtime import QiskitRuntimeService, Session\n"
+        "Session(QiskitRuntimeService().backend('ibm_manila')).close()\n"
+    )
+    done = run("--record", tmp_path / "run.json", sys.executable, "-W", "ignore", program)
+    assert done.code == 0, done.err[-3000:]
+    assert "run.json was not written: no job was submitted" in done.err
+    assert not (tmp_path / "run.json").exists()

@@ -32,9 +32,21 @@ circuit = QuantumCircuit(1, 1)
 circuit.measure(0, 0)
 with Session(service.backend("ibm_manila")) as session:
     SamplerV2().run([circuit], shots=10).result()
-    print("holding", flush=True)
+    print(session.session_id, flush=True)
     sys.stdin.readline()
-print(session.session_id, flush=True)
+print(session.status(), flush=True)
+"""
+
+GUEST = """
+import sys
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
+from qiskit import QuantumCircuit
+service = QiskitRuntimeService()
+circuit = QuantumCircuit(1, 1)
+circuit.measure(0, 0)
+session = Session.from_id(sys.argv[1], service)
+job = SamplerV2(mode=session).run([circuit], shots=10)
+print(job.result()[0].data.c.num_shots, len(service.jobs(session_id=sys.argv[1])), flush=True)
 """
 
 OUTSIDER = """
@@ -86,18 +98,41 @@ def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
         environment = dict(word[1].split("=", 1) for word in words)
         assert environment["IAM_URL"].startswith("http://127.0.0.1:")
         with start(HOLDER, environment) as holder:
-            assert holder.stdout.readline() == "holding\n"
+            session_id = holder.stdout.readline().strip()
             with start(OUTSIDER, environment) as outsider:
                 assert outsider.stdout.readline() == "QUEUED\n"
                 say(outsider)
                 assert outsider.stdout.readline() == "QUEUED\n", "the session still holds the QPU"
+                with start(GUEST, environment, session_id) as guest:
+                    assert guest.stdout.readline() == "10 2\n", "who knows its id gets in"
                 say(holder)
-                assert holder.stdout.readline().strip(), "the session was closed"
+                assert holder.stdout.readline() == "Closed\n"
                 say(outsider)
                 times = json.loads(outsider.stdout.readline())
                 assert times["created"] < times["running"]
         service.send_signal(signal.SIGINT)
         assert service.wait(30) == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_is_taken_as_control_c(number):
+    """The pipes stay open for as long as one of its processes lives."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SERVE, "serve", "--qpu", "ibm_manila"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as service:
+        try:
+            for _ in range(1 + _VARIABLES):
+                assert service.stdout.readline()
+            service.send_signal(number)
+            _, errors = service.communicate(timeout=60)
+        finally:
+            service.kill()
+    assert service.returncode == 128 + number
+    assert errors == "qiskit-modes: terminated, everything was stopped\n"
 
 
 @pytest.mark.parametrize(

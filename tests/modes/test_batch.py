@@ -140,7 +140,7 @@ def test_cancel_lets_running_jobs_finish(manila, timed, stage):
         job.wait_for_final_state(timeout=20)
     assert [job.status() for job in jobs] == ["DONE"] * 5 + ["CANCELLED"] * 3
     assert batch.status() == "Closed"
-    with pytest.raises(IBMRuntimeError, match="The session is closed"):
+    with pytest.raises(IBMRuntimeError, match="The batch is closed"):
         sampler.run([flipped()])
 
 

@@ -13,8 +13,9 @@ from qiskit_modes.demo.run import run_demo
 from qiskit_modes.demo.settings import Settings
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning import Recording, Traffic
-from qiskit_modes.planning.outcomes import Spread
-from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.planning.outcomes import Figures, ModeOutcome, Spread
+from qiskit_modes.planning.recommendation import Pattern, recommend
+from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.testing import Scenario
 
 BUSY = Traffic("busy", 540, warm_up_seconds=900)
@@ -82,7 +83,57 @@ def test_independent_jobs_by_hand(independent):
     assert medians(comparison.outcome("batch")) == [42, 0, 30, 30]
     assert medians(comparison.outcome("job")) == [42, 0, 30, 30]
     assert medians(comparison.outcome("session")) == [42, 0, 30, 42]
-    assert comparison.recommendation.startswith("Use job mode")
+    assert comparison.recommendation == (
+        "Use a batch: batch and job mode are the same here, since nobody else uses the QPU; where "
+        "the jobs of others come between, only a batch's first job waits in the queue, and a "
+        "session would be charged 42 s instead of 30 s."
+    )
+    assert "Submitted: 10 jobs all at once, none of them after" in str(comparison)
+
+
+def test_independent_jobs_in_a_long_queue_are_a_batch(independent):
+    """All are in the queue before others come: nothing tells batch and job mode apart."""
+    comparison = compare_modes(independent, times="recorded", traffic=BUSY, seeds=3)
+    assert medians(comparison.outcome("job")) == medians(comparison.outcome("batch"))
+    assert comparison.recommendation.startswith(
+        "Use a batch: batch and job mode are the same here, since all jobs are submitted at once, "
+    )
+    assert "Queue: first come, first served" in str(comparison)
+    metered = Plan("metered", allocation_seconds=10)
+    shared = compare_modes(independent, times="recorded", traffic=BUSY, seeds=1, plan=metered)
+    assert "Plan: metered. Queue: fair share: who has used the smallest part" in str(shared)
+
+
+def outcome(mode, makespan, charged):
+    """What is to be expected in a mode, as far as a recommendation looks at it."""
+    return ModeOutcome.of(mode, [Figures(makespan, 0.0, 0.0, charged, 0)], None)
+
+
+@pytest.mark.parametrize(
+    ("batch_seconds", "charged", "pattern", "expected"),
+    [
+        (99, 30, Pattern(10, 0, 8), "a batch: batch and job mode are about the same here, since s"),
+        (100, 30, Pattern(10, 9, 8), "job mode: nothing else is faster for the same charge"),
+        (98, 30, Pattern(10, 9, 8), "job mode: nothing else is more than 5 % faster for about"),
+        (100, 30, Pattern(1, 0, 0), "job mode: it is one job"),
+    ],
+)
+def test_who_wins_a_tie(batch_seconds, charged, pattern, expected):
+    modes = [outcome(Mode.JOB, 100, 30), outcome(Mode.BATCH, batch_seconds, charged)]
+    assert recommend(modes, pattern).startswith(f"Use {expected}")
+
+
+@pytest.mark.parametrize(
+    ("charged", "expected"),
+    [
+        (24.56, "for the same charge."),
+        (25.22, "for about the same charge: it is charged 25.2 s instead of 24.6 s."),
+        (34, "and is charged 34 s instead of 24.6 s."),
+    ],
+)
+def test_the_same_charge_is_the_same(charged, expected):
+    modes = [outcome(Mode.JOB, 100, 24.56), outcome(Mode.SESSION, 50, charged)]
+    assert recommend(modes, Pattern(10, 9, 8)).endswith(f"after 50 s instead of 100 s, {expected}")
 
 
 def test_estimated_times_and_prices(circuit):
@@ -195,6 +246,7 @@ def test_as_text_as_a_table_and_as_data(chain):
     assert " ".join(lines[0].split()) == "mode ends after waiting on the QPU charged price"
     assert " ".join(lines[3].split()) == "session 5.5 min 0 s 30 s 5.5 min 495.00"
     assert lines[5] == comparison.recommendation
+    assert "- waiting: the part of it in which jobs waited for a lane or the QPU" in lines[7]
     out = io.StringIO()
     Console(file=out, width=120).print(comparison)
     assert "495.00" in out.getvalue()

@@ -13,7 +13,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, EstimatorV2, SamplerV2, Session, record
-from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.planning import Recording
 from qiskit_modes.testing import Scenario
 
@@ -234,3 +234,18 @@ def test_what_cannot_be_estimated_is_recorded_all_the_same(scenario, backend, ci
     (job,) = recorder.recording().jobs
     assert job.estimated_seconds is None
     assert job.quick_seconds is not None
+
+
+def test_without_jobs_nothing_is_written_and_it_is_said(scenario, tmp_path):
+    path = tmp_path / "run.json"
+    expected = "no job was submitted; .*`qiskit-modes run"
+    with pytest.warns(QiskitModesWarning, match=expected) as told, record(path):
+        pass
+    assert told[0].filename == __file__
+    assert not path.exists()
+
+
+def test_where_there_is_no_directory_is_said_at_the_beginning(tmp_path):
+    path = tmp_path / "nowhere" / "run.json"
+    with pytest.raises(InvalidInputError, match="there is no directory for"), record(path):
+        raise AssertionError("the block has begun")

@@ -85,8 +85,10 @@ def test_the_line_that_transpiles_does(manila: BackendV2):
 
 
 def test_a_circuit_wider_than_the_device_is_refused(manila: BackendV2):
-    with pytest.raises(NotISAError, match="has 6 qubits, but fake_manila has only 5"):
+    with pytest.raises(NotISAError, match="has 6 qubits, but fake_manila has only 5") as caught:
         check(QuantumCircuit(6), manila)
+    assert "larger backend" in caught.value.message
+    assert "Transpile it" not in caught.value.message
 
 
 def test_bodies_of_control_flow_are_checked_on_the_outer_qubits(torino: BackendV2):

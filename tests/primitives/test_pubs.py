@@ -54,6 +54,12 @@ BAD_SAMPLER_PUBS = {
     "too many elements": ([(CIRCUIT, None, 1, 2)], "PUB 0 has 4 elements"),
     "an empty tuple": ([()], "PUB 0 has 0 elements"),
     "the second is wrong": ([CIRCUIT, (ROTATED, [1.0])], "PUB 1: the circuit has 3 parameters"),
+    "an observable": (
+        [(CIRCUIT, SparsePauliOp("ZZ"))],
+        "PUB 0: .* not .* SparsePauliOp: .*Estimator",
+    ),
+    "observables": ([(CIRCUIT, [[Pauli("ZZ")]])], "not observables such as Pauli"),
+    "Pauli strings": ([(CIRCUIT, ["ZZ", "XX"])], "not observables such as str"),
     "zero shots": ([(CIRCUIT, None, 0)], "PUB 0: shots must be a positive integer"),
     "negative shots": ([(CIRCUIT, None, -5)], "PUB 0: shots must be a positive integer"),
     "fractional shots": ([(CIRCUIT, None, 10.5)], r"positive integer, not 10.5 \(float\)"),

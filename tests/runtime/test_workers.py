@@ -1,5 +1,7 @@
 """The pool of workers: circuits travel once, and nothing is lost when a worker is."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -139,3 +141,17 @@ def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
     assert isinstance(submit(pool)[1].get(), RuntimeError)
     assert isinstance(submit(pool)[1].get(), worker_process.Execution)
     pool.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such mask")
+def test_the_first_worker_too_starts_with_control_c_held_back():
+    code = (
+        "import signal\n"
+        "from qiskit_modes.runtime.worker import Worker, loky_executor\n"
+        "worker = Worker(loky_executor())\n"
+        "worker.start()\n"
+        "print(worker.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result())\n"
+        "worker.stop()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "SIGINT" in done.stdout

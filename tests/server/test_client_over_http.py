@@ -9,9 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
-from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobTimeoutError
+from qiskit_ibm_runtime.exceptions import (
+    IBMInputValueError,
+    IBMRuntimeError,
+    RuntimeJobNotFound,
+    RuntimeJobTimeoutError,
+)
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
+from qiskit_modes import Instance, Plan
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import Platform, params
 
@@ -126,6 +132,27 @@ def test_r07_a_session_that_takes_no_more_jobs_says_so_with_a_code(http_, sampli
     http_("PATCH", f"/sessions/{session}", {"accepting_jobs": False})
     answer = http_("POST", "/jobs", {**sampling, "session_id": session})
     assert (answer.status, answer.json["errors"][0]["code"]) == (409, 4001)
+
+
+def test_programs_of_two_instances_do_not_see_each_other(server, scenario, bell, monkeypatch):
+    instances = [Instance("lab", Plan("premium")), Instance("other", Plan("premium"))]
+    platform = Platform(scenario.runtime, backends=["ibm_manila"], instances=instances)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with server.site.using(platform):
+        lab, other = QiskitRuntimeService(instance="lab"), QiskitRuntimeService(instance="other")
+        with Session(lab.backend("ibm_manila")) as session:
+            job = SamplerV2().run([bell])
+        assert [each.job_id() for each in lab.jobs()] == [job.job_id()]
+        assert other.jobs() == other.jobs(session_id=session.session_id) == []
+        with pytest.raises(RuntimeJobNotFound):
+            other.job(job.job_id())
+        with pytest.raises(RuntimeJobNotFound):
+            other.delete_job(job.job_id())
+        with pytest.raises(IBMInputValueError, match="Session not found"):
+            Session.from_id(session.session_id, other)
+        with pytest.raises(IBMInputValueError, match="not a valid instance name"):
+            QiskitRuntimeService(instance="nobody")
 
 
 @pytest.mark.parametrize("sampler", [SamplerV2, Sampler])

@@ -1,4 +1,4 @@
-"""Bodies of quantum programs, changed on their way: jobs or refusals, and nothing else.
+"""Bodies of jobs of all programs, changed on their way: jobs or refusals, and nothing else.
 
 They are what the service's own client sends, with one to three places changed: numbers, names,
 whole branches, and what is packed in text. Whatever is accepted runs, and comes to an end.
@@ -23,7 +23,14 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit, generate_preset_pass_manager, qpy
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import PauliLindbladMap
-from qiskit_ibm_runtime import Executor, NoiseLearnerV3, QiskitRuntimeService, QuantumProgram
+from qiskit_ibm_runtime import (
+    EstimatorV2,
+    Executor,
+    NoiseLearnerV3,
+    QiskitRuntimeService,
+    QuantumProgram,
+    SamplerV2,
+)
 from qiskit_ibm_runtime.executor_estimator import Estimator
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
@@ -80,6 +87,20 @@ def of_estimator(backend):
     Estimator(backend, options).run([(bell(), ["IIIZZ", "IIIXX"])])
 
 
+def of_older_sampler(backend):
+    circuit = bell()
+    circuit.rz(Parameter("a"), 0)
+    circuit.measure_all()
+    SamplerV2(backend).run([(circuit, [[0.1], [0.2]], 5)])
+
+
+def of_older_estimator(backend):
+    circuit = bell()
+    circuit.rz(Parameter("a"), 0)
+    options = {"default_precision": 0.3, "resilience": {"zne_mitigation": True}}
+    EstimatorV2(backend, options=options).run([(circuit, [["IIIZZ"], [{"IIIXX": 2}]], [0.1, 0.2])])
+
+
 def of_learner(backend):
     circuit = QuantumCircuit(5, 2)
     with circuit.box([Twirl()]):
@@ -98,7 +119,15 @@ def bell(*, measured=False):
     return circuit
 
 
-PROGRAMS = [of_circuits, of_samplexes, of_sampler, of_estimator, of_learner]
+PROGRAMS = [
+    of_circuits,
+    of_samplexes,
+    of_sampler,
+    of_estimator,
+    of_learner,
+    of_older_sampler,
+    of_older_estimator,
+]
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +193,14 @@ def bomb():
 
 BOMB = bomb()
 
-PACKED = {"samplex_json", "b64_data", "circuit_b64", "output_specification", "param_table"}
+PACKED = {
+    "samplex_json",
+    "b64_data",
+    "circuit_b64",
+    "output_specification",
+    "param_table",
+    "__value__",
+}
 """Where most of a body is, and few of its places."""
 
 
@@ -366,8 +402,8 @@ def learning_a_bomb(body):
         ),
         (of_circuits, in_program(shots=2**40), "at most 100,000,000"),
         (of_circuits, in_program(passthrough_data=[BOMB] * 2 + [{"b64_data": BOMB}]), "8 MiB"),
-        (of_samplexes, in_item(shape=[2**40]), "its results would take"),
-        (of_samplexes, in_item(shape=[2**20, 2**20]), "its results would take"),
+        (of_samplexes, in_item(shape=[2**40]), "the results up to here would take"),
+        (of_samplexes, in_item(shape=[2**20, 2**20]), "the results up to here would take"),
         (of_samplexes, in_item(shape=[-1]), "broadcastable"),
         (of_samplexes, in_samplex(r'("num_subsystems":")\d+', rf"\g<1>{2**28}"), "an array of"),
         (of_samplexes, in_samplex(r'("num_qubits":)\d+', rf"\g<1>{2**40}"), "an array of|acting"),

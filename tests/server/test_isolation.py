@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -171,6 +172,52 @@ def test_a_python_that_would_not_listen_is_not_started(option):
 )
 def test_other_commands_are(command):
     check_command(command.split())
+
+
+SIGNS_IN = """
+import os, sys
+os.environ["IAM_URL"] = sys.argv[1]
+for name in list(os.environ) if len(sys.argv) > 2 else []:
+    if name.lower().endswith("proxy") or name.startswith("QISKIT_IBM"):
+        del os.environ[name]
+from qiskit_ibm_runtime import QiskitRuntimeService
+try:
+    print([each.name for each in QiskitRuntimeService(token="secret").backends()])
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "stopped"),
+    [
+        (["https://iam.cloud.ibm.com"], "['ibm_manila']", None),
+        (["https://192.0.2.7"], "InvalidAccountError", "192.0.2.7"),
+        (["https://iam.cloud.ibm.com", "and no proxy"], "InvalidAccountError", "iam.cloud.ibm.com"),
+    ],
+)
+def test_a_program_that_says_where_it_signs_in(environment, refused, arguments, answer, stopped):
+    """The key goes to this machine or nowhere, at once: the client would ask for minutes."""
+    began = time.monotonic()
+    done = run(SIGNS_IN, environment, *arguments)
+    assert done.stdout.splitlines() == [answer], done.stderr[-2000:]
+    assert time.monotonic() - began < 60
+    told = f"stopped a connection to {stopped}: nothing leaves this machine" in done.stderr
+    assert (told or refused == [stopped]) == (stopped is not None)
+
+
+def test_the_proxies_of_a_company_are_not_asked(server, refused, monkeypatch, tmp_path):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://192.0.2.1:3128")
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    with isolated(server, refused.append) as environment:
+        done = run(SIGNS_IN, environment, "https://iam.cloud.ibm.com")
+        assert done.stdout.splitlines() == ["['ibm_manila']"], done.stderr[-2000:]
+        away = "import requests; requests.get('https://example.org', timeout=20)"
+        assert "nothing leaves this machine" in run(away, environment).stderr
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    assert [each.name for each in QiskitRuntimeService().backends()] == ["ibm_manila"]
 
 
 def test_the_authority_signs_for_ibm_cloud_only(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from qiskit_ibm_runtime import RuntimeDecoder
@@ -250,6 +250,9 @@ class TestListing:
             ({"session_id": "unknown"}, []),
             ({"created_after": datetime(2026, 1, 1, 0, 3, tzinfo=UTC)}, [4, 3]),
             ({"created_before": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=60)}, [1, 0]),
+            ({"created_after": datetime.min, "created_before": datetime.max}, [4, 3, 2, 1, 0]),
+            ({"created_before": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, []),
+            ({"created_after": datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))}, []),
         ],
     )
     def test_filters(self, api, ids, which, found):

@@ -1,162 +1,32 @@
 """Runs first in every Python program under ``qiskit-modes run``, in whatever environment it lives.
 
-It keeps connections on this machine, and leads the service's client to the local server, whatever
-account the program uses. Only the standard library is imported, since the program's environment
-may have nothing else; and a `sitecustomize` that the user has is run afterwards. It does nothing
-where ``QISKIT_MODES_RUN`` is not set.
+What it does is in `qiskit_modes_child`, beside it. Until that is done, Ctrl-C ends the program as
+it ends one that knows nothing of signals: without a word. Python would print that it could not
+start, and a traceback through files that are not the user's. It does nothing where
+``QISKIT_MODES_RUN`` is not set.
 """
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import ipaddress
 import os
-import socket
-import sys
-from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
-
-_CONNECTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
-_LOOKS_UP = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
-
-_told: set[str] = set()
+import signal
 
 
-def _is_local(host: Any) -> bool:
-    """Return whether a name or address is one of this machine."""
-    if isinstance(host, bytes | bytearray):
-        host = bytes(host).decode("ascii", "replace")
-    if not isinstance(host, str) or host in ("", "localhost", socket.gethostname()):
-        return True
+def _start() -> None:
+    listening = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host.endswith(".localhost")
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return mapped.is_loopback or mapped.is_unspecified
+        if listening:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:  # an interpreter within another one, which has no signals
+        listening = False
 
+    import qiskit_modes_child  # type: ignore[import-not-found]
 
-def _keep_here(event: str, args: tuple[Any, ...]) -> None:
-    """Stop what would leave this machine; an audit hook, which no code can take away again."""
-    if event in _CONNECTS:
-        address = args[1]
-        host = address[0] if isinstance(address, tuple) and address else ""
-    elif event in _LOOKS_UP:
-        host = args[0]
-    else:
-        return
-    if _is_local(host):
-        return
-    text = f"qiskit-modes run: stopped a connection to {host}: nothing leaves this machine"
-    if host not in _told:
-        _told.add(host)
-        sys.stderr.write(text + "\n")
-    raise PermissionError(text)
-
-
-class _Local:
-    """What an account says whatever it was made with; what it was made with is what it saves.
-
-    Classes derived from the client's, as `qiskit_modes.client` has one, say what they were told.
-    """
-
-    def __init__(self, name: str, value: Any, kind: type) -> None:
-        self._name = name
-        self._value = value
-        self._kind = kind
-
-    def __get__(self, account: Any, owner: Any = None) -> Any:
-        if account is None:
-            return self
-        if type(account) is self._kind:
-            return self._value
-        try:
-            return account.__dict__[self._name]
-        except KeyError:
-            raise AttributeError(self._name) from None
-
-    def __set__(self, account: Any, value: Any) -> None:
-        account.__dict__[self._name] = value
-
-
-def _lead_accounts_here(module: ModuleType) -> None:
-    """Let every account of the client be one of the local server."""
-    # Until release 0.50 there is a class of its own for accounts that use the network.
-    account: Any = getattr(module, "CloudAccount", None) or getattr(module, "Account", None)
-    instances = getattr(account, "list_instances", None)
-    if instances is None:
-        return  # another release: its requests are led here by the proxy, or stopped
-    values: dict[str, Any] = {
-        "token": os.environ.get("QISKIT_IBM_TOKEN", "local"),
-        "url": os.environ.get("QISKIT_IBM_URL"),
-        "proxies": None,
-        "verify": True,
-        "private_endpoint": False,
-    }
-    for name, value in values.items():
-        setattr(account, name, _Local(name, value, account))
-
-    def list_instances(self: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = instances(self)
-        asked = self.instance
-        if not asked or asked == "auto" or any(asked in (i["crn"], i["name"]) for i in found):
-            return found
-        crn = asked
-        if not asked.startswith("crn:"):
-            crn = f"crn:v1:bluemix:public:quantum-computing:us-east:a/local:{asked}::"
-        first = found[0] if found else {"plan": "local", "tags": [], "pricing_type": "free"}
-        return [*found, {**first, "crn": crn, "name": asked}]
-
-    def to_saved_format(self: Any) -> dict[str, Any]:
-        saved = {name: value for name, value in self.__dict__.items() if value is not None}
-        if "proxies" in saved:
-            saved["proxies"] = saved["proxies"].to_dict()
-        return saved
-
-    account.list_instances = list_instances
-    account.to_saved_format = to_saved_format
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Waits for the client's module of accounts."""
-
-    def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface
-        target: ModuleType | None = None,  # noqa: ARG002 - the interface
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Find the module, and have it changed as soon as it has been executed."""
-        if name != "qiskit_ibm_runtime.accounts.account":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_change(module: ModuleType) -> None:
-            execute(module)
-            _lead_accounts_here(module)
-
-        spec.loader.exec_module = execute_and_change  # type: ignore[method-assign]
-        return spec
-
-
-def _run_the_users_own() -> None:
-    """Run the `sitecustomize` that would have been found without this one."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    elsewhere = [path for path in sys.path if os.path.abspath(path or ".") != here]
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", elsewhere)
-    if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+    qiskit_modes_child.start()
+    # A handler that the user's own `sitecustomize` has set stays.
+    if listening and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if os.environ.get("QISKIT_MODES_RUN"):
-    sys.addaudithook(_keep_here)
-    sys.meta_path.insert(0, _Finder())
-    _run_the_users_own()
+    _start()

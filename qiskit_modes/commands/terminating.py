@@ -1,0 +1,75 @@
+"""Requests of the system to end, taken as Ctrl-C is: blocks are left in good order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Terminated", "handling", "raising"]
+
+_REQUESTS = [
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGHUP")  # from `kill` or a supervisor; the terminal was closed
+    if hasattr(signal, name)
+]
+
+
+class Terminated(KeyboardInterrupt):
+    """The system has asked this program to end.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What shells report for a program that this signal has ended."""
+        return 128 + self.number
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Raise `Terminated` in the main thread at the first request to end.
+
+    Those that come after it change nothing: a terminal that is closed may send two, and the second
+    is not to cut short what the first has begun.
+    """
+    asked = False
+
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise Terminated(number)
+
+    with handling(end):
+        yield
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle requests to end for a while, but those that this program was started to ignore.
+
+    In other threads than the main one this does nothing: signals are not theirs.
+
+    Args:
+        handler: See `signal.signal`.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in _REQUESTS}
+    handled = [number for number, was in before.items() if was not in (signal.SIG_IGN, None)]
+    try:
+        for number in handled:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])

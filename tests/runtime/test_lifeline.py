@@ -1,0 +1,65 @@
+"""Workers end with the process that they work for, however that ends."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not known how, there")
+
+HOLDING_THE_LOCK = 're.match("(a+)+b", "a" * 60)  # takes years, and no other thread runs'
+
+PROGRAM = """
+    import os, re, signal, sys
+    from qiskit_modes.runtime.workers import loky_executor
+
+    def work():
+        os.write(1, b"working\\n")
+        {busy}
+
+    executor = loky_executor()
+    future = executor.submit(work)
+    {then}
+    signal.pause()
+"""
+
+FORKED = """
+    future.result()
+    if not os.fork():
+        os.close(1), os.close(2)
+        sys.stdin.read()
+        os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("killed_by", "busy", "then"),
+    [
+        (signal.SIGTERM, "", "future.result()"),
+        (signal.SIGKILL, HOLDING_THE_LOCK, ""),
+        (signal.SIGHUP, "", 'os.write(1, b"working\\n")'),
+        (signal.SIGKILL, "", FORKED),
+    ],
+    ids=["idle", "busy", "starting", "a child of the process still lives"],
+)
+def test_workers_end_when_their_process_is_killed(killed_by, busy, then):
+    then = textwrap.indent(textwrap.dedent(then), "    ").strip()
+    program = textwrap.dedent(PROGRAM.format(busy=busy, then=then))
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout.readline() == "working\n"
+            process.send_signal(killed_by)
+            # They have the pipes open for as long as they live.
+            process.stdout.read()
+            process.stderr.read()
+        finally:
+            process.kill()
+    assert process.returncode == -killed_by
