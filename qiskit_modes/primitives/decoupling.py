@@ -23,7 +23,7 @@ from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["decoupled", "pulses"]
 
-SECONDS_PER_INSTRUCTION, SECONDS_PER_QUBIT = 75e-6, 0.2e-3
+_SECONDS_PER_INSTRUCTION, _SECONDS_PER_QUBIT = 75e-6, 0.2e-3
 """What it takes, idle qubits of the device included: 28 ms for 27 instructions on 127 qubits, 0.1 s
 for three circuits with 1035."""
 
@@ -79,7 +79,7 @@ def decoupled(
         InvalidInputError: If the backend does not know how long its gates take.
     """
     seconds = sum(
-        SECONDS_PER_INSTRUCTION * len(circuit.data) + SECONDS_PER_QUBIT * circuit.num_qubits
+        _SECONDS_PER_INSTRUCTION * len(circuit.data) + _SECONDS_PER_QUBIT * circuit.num_qubits
         for circuit in circuits
     )
     return elsewhere(seconds, _decoupled, circuits, options, backend.target, backend.name)

@@ -40,7 +40,7 @@ from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Planner", "boxing_of"]
 
-SECONDS_PER_INSTRUCTION = 0.12e-3
+_SECONDS_PER_INSTRUCTION = 0.12e-3
 """What boxing and building take; as often as a noise factor says, with gates folded."""
 
 
@@ -242,7 +242,7 @@ def _seconds(circuit: QuantumCircuit, request: Request) -> float:
     times = 1.0
     if request.technique == "gate_folding":
         times = sum(noise_factors_of(request.resilience))
-    return SECONDS_PER_INSTRUCTION * len(circuit.data) * times
+    return _SECONDS_PER_INSTRUCTION * len(circuit.data) * times
 
 
 def _qubits_of(
