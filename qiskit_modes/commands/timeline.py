@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 
 def _timeline(parsed: argparse.Namespace) -> int:
     from qiskit_modes.exceptions import InvalidInputError
-    from qiskit_modes.planning.drawing import draw_timeline
+    from qiskit_modes.planning.drawing import check_can_be_saved, draw_timeline
     from qiskit_modes.planning.recording import Recording
     from qiskit_modes.planning.trace_format import save_chrome_trace
 
@@ -44,8 +44,7 @@ def _timeline(parsed: argparse.Namespace) -> int:
     target = Path(parsed.save or Path(parsed.file).with_suffix(".html"))
     if target.absolute() == Path(parsed.file).absolute():
         raise InvalidInputError(f"{target} is the recording itself; save to another file")
-    if not target.absolute().parent.is_dir():
-        raise InvalidInputError(f"there is no directory for {target}")
+    check_can_be_saved(target)
     if target.suffix.lower() == ".json":
         save_chrome_trace(recording, target)
     else:

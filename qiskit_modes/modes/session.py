@@ -293,7 +293,7 @@ class Session:
         Args:
             title: None for one that says what is to be seen.
             save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``,
-                ``.pdf``.
+                ``.pdf``; or ``.json``, a trace that https://ui.perfetto.dev opens.
 
         Returns:
             A figure of plotly.

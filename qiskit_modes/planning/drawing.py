@@ -8,10 +8,15 @@ from typing import Any
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.planning.painter import Painter
 from qiskit_modes.planning.palette import owner_colours
+from qiskit_modes.planning.recorder import check_can_be_written
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.planning.timeline import Timeline, make_timeline
+from qiskit_modes.planning.trace_format import save_chrome_trace
 
-__all__ = ["draw_timeline"]
+__all__ = ["check_can_be_saved", "draw_timeline"]
+
+_PAGES = (".html", ".htm")
+_IMAGES = (".png", ".svg", ".pdf", ".jpg", ".webp")
 
 
 def draw_timeline(
@@ -32,19 +37,39 @@ def draw_timeline(
         qpu: Which of its QPUs; None for the one with most jobs.
         around: The number of a session or batch, to draw only what was there at the same time.
         title: None for one that says what is to be seen.
-        save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``, ``.pdf``.
+        save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``, ``.pdf``;
+            or ``.json``, the whole recording as a trace that https://ui.perfetto.dev opens.
 
     Returns:
-        A figure of plotly.
+        A figure of plotly, which shows itself in a notebook, and as one line on a terminal.
 
     Raises:
-        InvalidInputError: If there is nothing to draw, or the file's ending is not known.
+        InvalidInputError: If there is nothing to draw, the file's ending is not known, or there is
+            no directory for it.
         QiskitModesError: If plotly is not installed, or the browser that PNG files need.
     """
-    figure = _figure_of(make_timeline(recording, qpu, around=around), title)
     if save is not None:
+        check_can_be_saved(save)
+    figure = _figure_of(make_timeline(recording, qpu, around=around), title)
+    if save is not None and Path(save).suffix.lower() == ".json":
+        save_chrome_trace(recording, save)
+    elif save is not None:
         _save_figure(figure, save)
     return figure
+
+
+def check_can_be_saved(path: str | Path) -> None:
+    """Check that a picture can be written to a file.
+
+    Raises:
+        InvalidInputError: If the file's ending is not known, or if it has no directory to be in.
+    """
+    if Path(path).suffix.lower() not in (*_PAGES, *_IMAGES, ".json"):
+        raise InvalidInputError(
+            f"cannot save to {path}: its ending must be .html, .png, .svg, .pdf, .jpg or .webp, or "
+            ".json for a trace that https://ui.perfetto.dev opens"
+        )
+    check_can_be_written(path)
 
 
 def _save_figure(figure: Any, path: str | Path) -> None:
@@ -54,15 +79,12 @@ def _save_figure(figure: Any, path: str | Path) -> None:
     made by kaleido, which needs Chrome or Chromium on this machine.
 
     Raises:
-        InvalidInputError: If the file's ending is not known.
         QiskitModesError: If kaleido or a browser is missing.
     """
     ending = Path(path).suffix.lower()
-    if ending in (".html", ".htm"):
+    if ending in _PAGES:
         figure.write_html(str(path), include_plotlyjs=True)
         return
-    if ending not in (".png", ".svg", ".pdf", ".jpg", ".webp"):
-        raise InvalidInputError(f"cannot save to {path}: use .html, .png, .svg or .pdf")
     try:
         figure.write_image(str(path), scale=2)
     except Exception as error:
@@ -75,11 +97,12 @@ def _save_figure(figure: Any, path: str | Path) -> None:
 
 def _figure_of(timeline: Timeline, title: str | None = None) -> Any:
     """Return the picture of a timeline, as a figure of plotly."""
-    go = _plotly()
+    go, figure_class = _plotly()
     mine = [each for each in timeline.owners if _is_mine(timeline, each)]
     others = [each for each in timeline.owners if each not in mine]
     painter = Painter(timeline, owner_colours(mine, others))
-    figure = go.Figure([go.Bar(**bars) for bars in painter.bars()])
+    bars = [go.Bar(**each) for each in painter.bars()]
+    figure = figure_class([*bars, *(go.Scatter(**each) for each in painter.crosses())])
     figure.update_layout(
         **painter.layout(), title=painter.title(title), annotations=painter.annotations()
     )
@@ -89,11 +112,13 @@ def _figure_of(timeline: Timeline, title: str | None = None) -> Any:
 def _plotly() -> Any:
     try:
         import plotly.graph_objects as go
+
+        from qiskit_modes.planning.figure import TimelineFigure
     except ImportError as error:
         raise QiskitModesError(
             "pictures need plotly: install it with `pip install qiskit_modes[visualization]`"
         ) from error
-    return go
+    return go, TimelineFigure
 
 
 def _is_mine(timeline: Timeline, owner: str) -> bool:

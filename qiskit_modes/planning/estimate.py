@@ -281,9 +281,9 @@ def _modes(
     assumptions = [
         "A batch is charged what its jobs have the QPU; compiling and waiting cost nothing.",
         (
-            "A session is charged by the wall clock: its jobs come one after another, each "
-            f"{thinking:g} s after the result before it and compiled and post-processed in "
-            f"{classical:g} s, and it is closed when the last one has ended."
+            "A session is charged by the wall clock: "
+            f"{_session_sum(job_seconds, jobs, classical, min(thinking, idle))} = {session:,.1f} "
+            "s; its jobs come one after another, and it is closed when the last one has ended."
         ),
     ]
     if thinking > idle and jobs > 1:
@@ -293,6 +293,14 @@ def _modes(
         )
     seconds = {Mode.JOB: together, Mode.BATCH: together, Mode.SESSION: session}
     return {mode.value: value for mode, value in seconds.items()}, assumptions
+
+
+def _session_sum(job_seconds: float, jobs: int, classical: float, thinking: float) -> str:
+    """Return of what a session's time is made: a sum that can be checked by hand."""
+    one = f"{job_seconds:,.2f} s on the QPU + {classical:g} s compiled and post-processed"
+    if jobs == 1:
+        return one
+    return f"{jobs} × ({one}) + {jobs - 1} × {thinking:g} s from a result to the next job"
 
 
 def _mode_name(mode: Any) -> str | None:

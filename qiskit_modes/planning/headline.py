@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from qiskit_modes.planning.timeline import JobBar, Timeline
 from qiskit_modes.planning.wording import MODES, duration
 
@@ -18,6 +20,8 @@ def headline(timeline: Timeline) -> tuple[str, str]:
         f"{duration(sum(bar.job.held_seconds() for bar in mine))} on the QPU",
         f"{duration(_charged(timeline, mine))} charged",
     ]
+    fates = Counter(bar.mishap for bar in mine if bar.mishap)
+    figures += [f"{number} {fate}" for fate, number in fates.items()]
     return f"{_subject(mine)} on {timeline.qpu}", " · ".join(figures)
 
 

@@ -32,6 +32,11 @@ def draw_workload(
     jobs = [job for job in runtime.jobs.all() if job.qpu is workload.qpu]
     recording = recording_of_jobs(jobs, runtime.clock, workload.core.instance.id)
     number = next((each.number for each in recording.workloads if each.id == workload.id), None)
+    if number is None and workload.core.started_at is None:
+        raise InvalidInputError(
+            f"there is nothing to draw yet: {workload.core.mode.value} {workload.id} has had no "
+            "job; submit one, and draw it then"
+        )
     if number is None:
         raise InvalidInputError(
             f"there is nothing to draw: no job of {workload.core.mode.value} {workload.id} is "

@@ -1,63 +1,22 @@
-"""Where everything of a timeline goes in a picture, in which colour, and with which words."""
+"""The bars and shapes of a timeline's picture, and its frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from qiskit_modes.planning.geometry import MOST_WAITING, QPU_HEIGHT, Geometry
 from qiskit_modes.planning.headline import headline
-from qiskit_modes.planning.palette import INK, MUTED, PAPER, tint
+from qiskit_modes.planning.labels import FONT, Labels
+from qiskit_modes.planning.marks import crosses, has_crosses
+from qiskit_modes.planning.palette import INK, MUTED, PAPER, STRENGTH, tint
 from qiskit_modes.planning.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import duration
+from qiskit_modes.planning.wording import STEPS, duration
 
 __all__ = ["Painter"]
 
-_LANE_HEIGHT = 30
-"""Pixels from one lane to the next."""
-_WIDTH = 1100
-_MARGINS = {"l": 116, "r": 28, "t": 104, "b": 56}
-_QPU_HEIGHT = 1.6
-"""Of the QPU's row, in lanes."""
-_MOST_WAITING = 8
-"""Rows of waiting jobs that are drawn; more are laid over the last one."""
 _NARROW = 0.005
 """Part of the picture's width, about four pixels, below which a line around a bar hides it."""
-_LABEL_PIXELS = 7.2
-"""Width of a character of a label."""
-
-_STRENGTH = {"compile": 0.35, "execute": 1.0, "post_process": 0.6, "abandon": 0.15}
-_WORDS = {
-    "compile": "compiled",
-    "wait": "waits for the QPU",
-    "execute": "on the QPU",
-    "post_process": "post-processed",
-    "abandon": "given up",
-}
-_FONT = "Inter, Helvetica, Arial, sans-serif"
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Seconds, in a unit in which the axis has short numbers."""
-
-    origin: float
-    factor: float
-    unit: str
-    span: float
-    """The width of the picture, in that unit."""
-
-    @classmethod
-    def of(cls, start: float, end: float) -> _Scale:
-        seconds = max(end - start, 1e-9)
-        units = ((0.5, 1e-3, "milliseconds"), (300, 1.0, "seconds"), (10_800, 60.0, "minutes"))
-        for most, factor, unit in units:
-            if seconds < most:
-                return cls(start, factor, unit, seconds / factor)
-        return cls(start, 3600.0, "hours", seconds / 3600.0)
-
-    def __call__(self, at: float) -> float:
-        return (at - self.origin) / self.factor
 
 
 class Painter:
@@ -71,20 +30,7 @@ class Painter:
     def __init__(self, timeline: Timeline, colours: dict[str, str]) -> None:
         self._timeline = timeline
         self._colours = colours
-        self._x = _Scale.of(timeline.start, timeline.end)
-        self._waiting = min(timeline.waiting_rows, _MOST_WAITING)
-        self._queue_height = 0.45 * self._waiting
-        used = max((bar.lane + 1 for bar in timeline.jobs if bar.lane is not None), default=0)
-        self._lanes = max(timeline.lanes, used)
-        self._qpu_y = self._queue_top + 0.5 + self._lanes + 0.35 + _QPU_HEIGHT / 2 - 0.5
-
-    @property
-    def _queue_top(self) -> float:
-        """Where the lanes begin, from the top; the queue's rows are above."""
-        return self._queue_height + (0.55 if self._waiting else 0.0)
-
-    def _lane_y(self, lane: int) -> float:
-        return self._queue_top + 0.5 + lane
+        self._grid = Geometry(timeline)
 
     # -- bars ----------------------------------------------------------------------------------
 
@@ -99,14 +45,18 @@ class Painter:
             traces.append(self._calibrations())
         return [trace for trace in traces if trace["x"]]
 
+    def crosses(self) -> list[dict[str, Any]]:
+        """Return the arguments of plotly's scatter plots: crosses where jobs ended badly."""
+        return [crosses(self._timeline, self._grid)] if has_crosses(self._timeline) else []
+
     def _trace(
         self, rows: Sequence[tuple[float, float, float, float, str]], colour: str, **more: Any
     ) -> dict[str, Any]:
         """Return a trace of bars, each with its start, end, place, height and words."""
         more.setdefault("marker", {"color": colour, "line": {"width": 0}})
         return {
-            "base": [self._x(start) for start, *_ in rows],
-            "x": [(end - start) / self._x.factor for start, end, *_ in rows],
+            "base": [self._grid.x(start) for start, *_ in rows],
+            "x": [(end - start) / self._grid.x.factor for start, end, *_ in rows],
             "y": [place for _, _, place, _, _ in rows],
             "width": [height for *_, height, _ in rows],
             "hovertext": [words for *_, words in rows],
@@ -120,7 +70,7 @@ class Painter:
         rows = [
             (
                 *bar.queued,
-                0.45 * (min(bar.row, _MOST_WAITING - 1) + 0.5),
+                self._grid.queue_y(bar.row),
                 0.3,
                 f"{bar.label}: waits {duration(bar.queued[1] - bar.queued[0])} in the queue",
             )
@@ -139,12 +89,12 @@ class Painter:
 
     def _in_lanes(self, jobs: Sequence[JobBar], colour: str) -> list[dict[str, Any]]:
         traces = []
-        for step, words in _WORDS.items():
+        for step, words in STEPS.items():
             rows = [
                 (
                     part.start,
                     part.end,
-                    self._lane_y(bar.lane),
+                    self._grid.lane_y(bar.lane),
                     0.09 if step == "wait" else 0.72,
                     f"{bar.label} of {bar.owner}: {words} for {duration(part.seconds)}",
                 )
@@ -153,7 +103,7 @@ class Painter:
                 for part in bar.segments
                 if part.step == step
             ]
-            traces.append(self._trace(rows, tint(colour, _STRENGTH.get(step, 0.75))))
+            traces.append(self._trace(rows, tint(colour, STRENGTH.get(step, 0.75))))
         return traces
 
     def _on_qpu(self, jobs: Sequence[JobBar], colour: str) -> dict[str, Any]:
@@ -162,7 +112,7 @@ class Painter:
             if bar.on_qpu is not None:
                 start, end = bar.on_qpu
                 words = f"{bar.label} of {bar.owner}: has the QPU for {duration(end - start)}"
-                rows.append((start, end, self._qpu_y, _QPU_HEIGHT * 0.8, words))
+                rows.append((start, end, self._grid.qpu_y, QPU_HEIGHT * 0.8, words))
         # Neighbours of one colour are told apart by a line, unless it would cover the narrowest.
         narrowest = min((end - start for start, end, *_ in rows), default=0.0)
         wide = narrowest > _NARROW * (self._timeline.end - self._timeline.start)
@@ -171,7 +121,13 @@ class Painter:
 
     def _calibrations(self) -> dict[str, Any]:
         rows = [
-            (start, end, self._qpu_y, _QPU_HEIGHT * 0.8, f"calibration: {duration(end - start)}")
+            (
+                start,
+                end,
+                self._grid.qpu_y,
+                QPU_HEIGHT * 0.8,
+                f"calibration: {duration(end - start)}",
+            )
             for start, end in self._timeline.calibrations
         ]
         return self._trace(rows, INK)
@@ -195,131 +151,49 @@ class Painter:
         }
 
     def annotations(self) -> list[dict[str, Any]]:
-        """Return the labels of bars and reservations, and the key to the colours."""
-        return [*self._reservation_labels(), *self._bar_labels(), self._key()]
-
-    def _text(self, x: float, y: float, text: str, **more: Any) -> dict[str, Any]:
-        font = {"size": 12, "color": INK, "family": _FONT} | more.pop("font", {})
-        return {"x": x, "y": y, "text": text, "showarrow": False, "font": font, **more}
-
-    def _key(self) -> dict[str, Any]:
-        owners = [f"<span style='color:{c}'>■</span> {name}" for name, c in self._colours.items()]
-        if len(owners) > 5:
-            owners = [*owners[:4], f"and {len(owners) - 4} more"]
-        steps = [
-            f"<span style='color:{tint(MUTED, _STRENGTH[step])}'>■</span> {_WORDS[step]}"
-            for step in ("compile", "execute", "post_process")
-        ]
-        steps.insert(1, f"<span style='color:{MUTED}'>━</span> {_WORDS['wait']}")
-        text = "   ".join(owners) + f"<span style='color:{tint(MUTED, 0.5)}'>   |   </span>"
-        return self._text(
-            0,
-            1,
-            text + "   ".join(steps),
-            xref="paper",
-            yref="paper",
-            xanchor="left",
-            yanchor="bottom",
-            yshift=8,
-            font={"color": MUTED},
-        )
-
-    def _bar_labels(self) -> list[dict[str, Any]]:
-        """Return the numbers of the jobs where they fit, and the steps of the first job."""
-        labels = []
-        for bar in self._timeline.jobs:
-            name = [bar.label, str(bar.place)] if bar.is_mine else [bar.owner]
-            if bar.on_qpu is not None:
-                labels += self._inside(*bar.on_qpu, self._qpu_y, name)
-            if bar.lane is None or not bar.is_mine:
-                continue
-            for part in bar.segments:
-                words = [] if part.step == "wait" else [_WORDS[part.step]]
-                if part.step == "compile":
-                    words = [f"{name[0]}: {words[0]}", *name]
-                on_dark = part.step == "execute"
-                y = self._lane_y(bar.lane)
-                labels += self._inside(part.start, part.end, y, words, dark=on_dark)
-        for start, end in self._timeline.calibrations:
-            labels += self._inside(start, end, self._qpu_y, ["calibration"])
-        return labels if len(labels) < 250 else []
-
-    def _inside(
-        self, start: float, end: float, y: float, words: Sequence[str], *, dark: bool = True
-    ) -> list[dict[str, Any]]:
-        """Return the longest of some words that fits into a bar, if any does."""
-        room = (end - start) / self._x.factor * self._pixels
-        for text in words:
-            if len(text) * _LABEL_PIXELS + 8 <= room:
-                middle = self._x((start + end) / 2)
-                return [self._text(middle, y, text, font={"color": PAPER if dark else INK})]
-        return []
-
-    @property
-    def _pixels(self) -> float:
-        """Pixels of one unit of the axis."""
-        return (_WIDTH - _MARGINS["l"] - _MARGINS["r"]) / (self._x.span * 1.02)
-
-    def _reservation_labels(self) -> list[dict[str, Any]]:
-        labels = []
-        for each in self._timeline.reservations:
-            text = f"{each.owner} has the QPU for itself: {duration(each.end - each.start)} charged"
-            room = (each.end - each.start) / self._x.factor * self._pixels
-            short = f"{each.owner}: {duration(each.end - each.start)}"
-            words = next((t for t in (text, short) if len(t) * 6.6 <= room), None)
-            if words is not None:
-                font = {"color": self._colour_of(each.owner), "size": 12}
-                labels.append(
-                    self._text(
-                        self._x(each.start),
-                        self._bottom,
-                        f"<b>{words}</b>",
-                        xanchor="left",
-                        yanchor="bottom",
-                        xshift=4,
-                        yshift=1,
-                        font=font,
-                    )
-                )
-        return labels
+        """Return all words beside the title."""
+        return Labels(self._timeline, self._grid, self._colours).all()
 
     def _colour_of(self, owner: str) -> str:
         return self._colours.get(owner, MUTED)
 
     # -- the frame -----------------------------------------------------------------------------
 
-    @property
-    def _bottom(self) -> float:
-        space = 0.75 if self._timeline.reservations else 0.25
-        return self._qpu_y + _QPU_HEIGHT / 2 + space
+    def _queue(self) -> str:
+        """Return what stands beside the rows of the queue."""
+        hidden = self._timeline.waiting_rows - MOST_WAITING
+        style = f"font-size:11px;color:{MUTED}"
+        more = (
+            f"<br><span style='{style}'>{hidden + 1} in the last row</span>" if hidden > 0 else ""
+        )
+        return f"in the queue{more}"
 
     def layout(self) -> dict[str, Any]:
         """Return size, axes and shaded reservations."""
-        places = {self._queue_height / 2: "in the queue"} if self._waiting else {}
-        places |= {self._lane_y(lane): f"lane {lane + 1}" for lane in range(self._lanes)}
-        places[self._qpu_y] = "<b>QPU</b>"
-        height = self._bottom * _LANE_HEIGHT + _MARGINS["t"] + _MARGINS["b"]
+        places = {self._grid.queue_height / 2: self._queue()} if self._grid.waiting else {}
+        places |= {self._grid.lane_y(lane): f"lane {lane + 1}" for lane in range(self._grid.lanes)}
+        places[self._grid.qpu_y] = "<b>QPU</b>"
         return {
             "barmode": "overlay",
             "bargap": 0,
-            "width": _WIDTH,
-            "height": round(height),
-            "margin": _MARGINS,
+            "width": self._grid.width,
+            "height": self._grid.height,
+            "margin": self._grid.margins,
             "paper_bgcolor": PAPER,
             "plot_bgcolor": PAPER,
-            "font": {"family": _FONT, "color": INK, "size": 13},
+            "font": {"family": FONT, "color": INK, "size": 13},
             "hoverlabel": {"bgcolor": PAPER, "font": {"color": INK}},
             "shapes": self._shapes(),
             "xaxis": {
-                "title": {"text": self._x.unit, "font": {"size": 13, "color": MUTED}},
-                "range": [-0.01 * self._x.span, 1.01 * self._x.span],
+                "title": {"text": self._grid.x.unit, "font": {"size": 13, "color": MUTED}},
+                "range": [part * self._grid.x.span for part in self._grid.range],
                 "gridcolor": tint(MUTED, 0.16),
                 "zeroline": False,
                 "tickfont": {"color": MUTED},
                 "ticks": "",
             },
             "yaxis": {
-                "range": [self._bottom, -0.1],
+                "range": [self._grid.bottom, -0.1],
                 "tickvals": list(places),
                 "ticktext": list(places.values()),
                 "showgrid": False,
@@ -342,19 +216,31 @@ class Painter:
                 "line": {"color": tint(MUTED, 0.18), "width": 1},
                 "layer": "below",
             }
-            for y in [self._queue_top + lane for lane in range(self._lanes + 1)]
+            for y in [self._grid.queue_top + lane for lane in range(self._grid.lanes + 1)]
         ]
         windows = [
             {
                 "type": "rect",
-                "x0": self._x(each.start),
-                "x1": self._x(each.end),
-                "y0": self._queue_top - 0.06,
-                "y1": self._bottom,
+                "x0": self._grid.x(each.start),
+                "x1": self._grid.x(each.end),
+                "y0": self._grid.queue_top - 0.06,
+                "y1": self._grid.bottom,
                 "line": {"color": self._colour_of(each.owner), "width": 1.5},
                 "fillcolor": tint(self._colour_of(each.owner), 0.13),
                 "layer": "between",
             }
             for each in self._timeline.reservations
         ]
-        return [*windows, *lanes]
+        limits = [
+            {
+                "type": "line",
+                "x0": self._grid.x(each.at),
+                "x1": self._grid.x(each.at),
+                "y0": -0.1,
+                "y1": self._grid.bottom,
+                "line": {"color": INK, "width": 1, "dash": "4px,3px"},
+                "layer": "between",
+            }
+            for each in self._timeline.limits
+        ]
+        return [*windows, *lanes, *limits]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["INK", "MUTED", "PAPER", "owner_colours", "tint"]
+__all__ = ["INK", "MUTED", "PAPER", "STRENGTH", "owner_colours", "tint"]
 
 INK = "#1f2933"
 MUTED = "#5f6c7b"
 PAPER = "#ffffff"
+
+STRENGTH = {"compile": 0.35, "execute": 1.0, "post_process": 0.6, "abandon": 0.15}
+"""How much of its owner's colour the step of a job has."""
 
 _MINE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _OTHERS = ("#8a8f98", "#6b5f7a", "#7a7356")

@@ -9,8 +9,13 @@ from typing import Literal
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.recording import RecordedJob, RecordedWorkload, Recording
+from qiskit_modes.scheduling.job import RAN_TOO_LONG
+from qiskit_modes.scheduling.workload import Timer
 
-__all__ = ["JobBar", "Reservation", "Segment", "Timeline", "make_timeline"]
+__all__ = ["JobBar", "Limit", "Reservation", "Segment", "Timeline", "make_timeline"]
+
+_WORDS_PART = 0.09
+"""Part of the picture's width that it takes to say how a job ended."""
 
 Step = Literal["compile", "wait", "execute", "post_process", "abandon"]
 
@@ -49,6 +54,23 @@ class JobBar:
     """From when to when it waited for a lane."""
     segments: tuple[Segment, ...]
 
+    has_row: bool = False
+    """Whether there is something of it to be seen in the queue."""
+
+    @property
+    def end(self) -> float:
+        """When its last bar ends."""
+        return max((part.end for part in self.segments), default=self.queued[1])
+
+    @property
+    def mishap(self) -> str:
+        """How it ended, if it did not complete; empty if it did, or if it has not ended."""
+        if self.job.outcome in ("completed", "unfinished"):
+            return ""
+        if self.job.code == RAN_TOO_LONG.code:
+            return "ran too long"
+        return "out of time" if _was_out_of_time(self.job) else self.job.outcome
+
     @property
     def label(self) -> str:
         """What it is called: its first tag, or its primitive; and its number."""
@@ -72,6 +94,16 @@ class Reservation:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """When the maximum time of a session or batch was over, and ended something."""
+
+    owner: str
+    at: float
+    seconds: float
+    """How long it was."""
+
+
+@dataclass(frozen=True)
 class Timeline:
     """Everything that is to be seen on one QPU, in seconds from the recording's beginning."""
 
@@ -83,6 +115,7 @@ class Timeline:
     calibrations: tuple[tuple[float, float], ...]
     start: float
     end: float
+    limits: tuple[Limit, ...] = ()
 
     @property
     def owners(self) -> list[str]:
@@ -93,7 +126,7 @@ class Timeline:
     @property
     def waiting_rows(self) -> int:
         """How many jobs waited in the queue at once, at most."""
-        return max((bar.row + 1 for bar in self.jobs if bar.queued[1] > bar.queued[0]), default=0)
+        return max((bar.row + 1 for bar in self.jobs if bar.has_row), default=0)
 
 
 def make_timeline(
@@ -113,16 +146,20 @@ def make_timeline(
     now = recording.seconds
     jobs = [job for job in recording.jobs if job.qpu == qpu]
     start = min(job.submitted_at for job in jobs)
-    end = max(_end(job, now) for job in jobs)
+    inside = {job.workload for job in jobs}
+    sessions = [w for w in recording.workloads if w.mode == "session" and w.number in inside]
+    end = max([_end(job, now) for job in jobs] + [_last_end(each, now) for each in sessions])
     if around is not None:
         start, end = _extent(recording, around, now)
         jobs = [job for job in jobs if job.submitted_at <= end and _end(job, now) >= start]
         # What waited for it is to be seen to run, but nothing far away.
         margin = 0.25 * (end - start)
         start = max(start - margin, min(job.submitted_at for job in jobs))
-        end = min(end + margin, max(_end(job, now) for job in jobs))
+        end = max(end, min(end + margin, max(_end(job, now) for job in jobs)))
     lane_of = _rows([(j.running_at, _end(j, now)) for j in jobs if j.running_at is not None])
-    waits = [(job.submitted_at, _queued_until(job, now)) for job in jobs]
+    # Beside a job that ended in the queue it is said how, so that a place is left for it.
+    words = _WORDS_PART * (end - start)
+    waits = [_in_queue(job, now, words) for job in jobs]
     row_of = _rows([wait for wait in waits if wait[1] > wait[0]])
     shown = {job.workload for job in jobs if job.workload is not None}
     places: Counter[str] = Counter()
@@ -130,12 +167,18 @@ def make_timeline(
     for job in jobs:
         owner = _owner(recording, job, shown)
         places[owner] += 1
-        bars.append(_bar(recording, job, owner, places[owner], now, lane_of, row_of))
+        row = row_of.get(_in_queue(job, now, words))
+        bars.append(_bar(recording, job, owner, places[owner], now, lane_of, row))
     reservations = [
         Reservation(each, _owner_of_workload(recording, each, shown), a, now if b is None else b)
         for each in recording.workloads
         if each.number in shown and each.mode == "session"
         for a, b in each.windows
+    ]
+    limits = [
+        Limit(_owner_of_workload(recording, each, shown), at, each.max_ttl_seconds)
+        for each in recording.workloads
+        if each.number in shown and (at := _limit(recording, each)) is not None
     ]
     return Timeline(
         qpu,
@@ -145,6 +188,7 @@ def make_timeline(
         tuple((a, b) for name, a, b in recording.calibrations if name == qpu and a <= end),
         start,
         end,
+        tuple(each for each in limits if start <= each.at <= end),
     )
 
 
@@ -166,12 +210,37 @@ def _extent(recording: Recording, number: int, now: float) -> tuple[float, float
     workload = recording.workload(number)
     jobs = recording.jobs_of(workload)
     ends = [_end(job, now) for job in jobs]
-    ends += [now if end is None else end for _, end in workload.windows]
+    ends.append(_last_end(workload, now))
     return min(job.submitted_at for job in jobs), max(ends)
 
 
 def _end(job: RecordedJob, now: float) -> float:
     return now if job.finished_at is None else job.finished_at
+
+
+def _last_end(workload: RecordedWorkload, now: float) -> float:
+    """Return when a session or batch was active last; 0 if it never was."""
+    return max((now if end is None else end for _, end in workload.windows), default=0.0)
+
+
+def _was_out_of_time(job: RecordedJob) -> bool:
+    return Timer.MAX_TTL.value in job.reason
+
+
+def _limit(recording: Recording, workload: RecordedWorkload) -> float | None:
+    """Return when the maximum time of a workload was over; None if that changed nothing."""
+    if not workload.windows:
+        return None
+    at = workload.windows[0][0] + workload.max_ttl_seconds
+    closed = workload.closing_at is None and (workload.closed_at or 0.0) >= at
+    ended = any(_was_out_of_time(job) for job in recording.jobs_of(workload))
+    return at if closed or ended else None
+
+
+def _in_queue(job: RecordedJob, now: float, words: float) -> tuple[float, float]:
+    """Return from when to when there is something of a job to be seen in the queue."""
+    ended_there = job.running_at is None and job.outcome not in ("completed", "unfinished")
+    return job.submitted_at, _queued_until(job, now) + (words if ended_there else 0.0)
 
 
 def _queued_until(job: RecordedJob, now: float) -> float:
@@ -196,7 +265,7 @@ def _bar(
     place: int,
     now: float,
     lane_of: dict[tuple[float, float], list[int]],
-    row_of: dict[tuple[float, float], list[int]],
+    rows: list[int] | None,
 ) -> JobBar:
     waited = (job.submitted_at, _queued_until(job, now))
     lane = None
@@ -209,9 +278,10 @@ def _bar(
         is_mine,
         place,
         lane,
-        row_of[waited].pop(0) if waited[1] > waited[0] else 0,
+        rows.pop(0) if rows else 0,
         waited,
         tuple(_segments(job, now)),
+        has_row=rows is not None,
     )
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from qiskit_modes.scheduling import Mode
 
-__all__ = ["MODES", "duration", "durations", "times"]
+__all__ = ["MODES", "STEPS", "duration", "durations", "times"]
 
 MODES = {Mode.JOB: "job mode", Mode.BATCH: "a batch", Mode.SESSION: "a session"}
 """The modes, as they stand in a sentence."""
+
+STEPS = {
+    "compile": "compiled",
+    "wait": "waits for the QPU",
+    "execute": "on the QPU",
+    "post_process": "post-processed",
+    "abandon": "given up",
+}
+"""The steps of a job in its lane, as pictures call them."""
 
 
 def duration(seconds: float) -> str:

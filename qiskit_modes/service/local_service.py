@@ -314,7 +314,7 @@ class LocalService:
             backend: Whose QPU, as an object or by its name; None for the one with most jobs.
             title: None for one that says what is to be seen.
             save: A file to write too: ``.html``, which can be zoomed, or ``.png``, ``.svg``,
-                ``.pdf``.
+                ``.pdf``; or ``.json``, a trace that https://ui.perfetto.dev opens.
 
         Returns:
             A figure of plotly.

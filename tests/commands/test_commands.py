@@ -135,6 +135,11 @@ def test_a_timeline_as_a_trace(recording, capsys, tmp_path):
     assert json.loads(target.read_text())["traceEvents"]
 
 
+def test_a_timeline_says_what_it_can_be_written_to(recording, capsys, tmp_path):
+    assert main(["timeline", recording, "--save", str(tmp_path / "run.gif")]) == 2
+    assert ".svg, .pdf, .jpg or .webp, or .json for a trace" in capsys.readouterr().err
+
+
 def test_a_timeline_never_overwrites_its_recording(recording, capsys):
     assert main(["timeline", recording, "--save", recording]) == 2
     assert "is the recording itself" in capsys.readouterr().err
@@ -178,7 +183,14 @@ def test_the_estimate_of_a_file(bell_file, capsys):
     assert data["quick_seconds"] == pytest.approx(4.8)
     assert data["seconds"] == pytest.approx(2 + 8000 * 262e-6, rel=0.02)
     assert main([*command, "--jobs", "10", "--thinking-time", "3s"]) == 0
-    assert "Estimated usage on fake_manila, 10 jobs: as job" in said(capsys)
+    text = said(capsys)
+    assert "Estimated usage on fake_manila, 10 jobs: as job" in text
+    # 10 × 4.09 s, and 9 × 3 s of thinking; the sum stands there to be checked.
+    assert "as session 67.9 s" in text
+    assert (
+        "10 × (4.09 s on the QPU + 0 s compiled and post-processed) + 9 × 3 s from a result to the "
+        "next job = 67.9 s"
+    ) in text
 
 
 def test_the_estimate_of_observables(tmp_path, capsys):

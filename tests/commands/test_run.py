@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from qiskit_modes.cli import main
-from qiskit_modes.commands.run import _report
+from qiskit_modes.commands.run import _execute, _report
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.server.tally import _MOST_ROWS, Row, _shortened
 
@@ -137,6 +137,18 @@ def test_control_c_is_the_programs_affair():
     code = WAITING.format(handlers="signal.signal(2, lambda *_: sys.exit(7))")
     program = [sys.executable, "-c", code]
     assert start_and_signal(program, signal.SIGINT, os.killpg)[0] == 7
+
+
+@not_on_windows
+def test_control_c_at_the_very_end_loses_no_exit_code():
+    """It comes when the program ends: one time in sixty the exit code was taken for 0."""
+    code = "import os, signal; os.kill(os.getppid(), signal.SIGINT); os._exit(7)"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        codes = [_execute([sys.executable, "-S", "-c", code], os.environ) for _ in range(150)]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert codes == [7] * 150
 
 
 @not_on_windows

@@ -2,8 +2,11 @@
 
 import itertools
 import json
+import pickle
 import shutil
+from types import SimpleNamespace
 
+import plotly.graph_objects as go
 import pytest
 from qiskit_aer import AerSimulator
 
@@ -42,9 +45,20 @@ def traces(figure):
     return [
         (base, round(base + x, 9), width, words)
         for trace in figure.data
+        if trace.type == "bar"
         for base, x, width, words in zip(
             trace.base, trace.x, trace.width, trace.hovertext, strict=True
         )
+    ]
+
+
+def crosses(figure):
+    """Where crosses are, as (time, place, words)."""
+    return [
+        each
+        for trace in figure.data
+        if trace.type == "scatter"
+        for each in zip(trace.x, trace.y, trace.hovertext, strict=True)
     ]
 
 
@@ -181,7 +195,7 @@ def test_nothing_cannot_be_drawn(scenario, backend):
     with pytest.raises(InvalidInputError, match="no jobs to draw"):
         LocalService().draw()
     session = Session(backend)
-    with pytest.raises(InvalidInputError, match="nothing to draw: no job of session"):
+    with pytest.raises(InvalidInputError, match=r"nothing to draw yet: session .* has had no job"):
         session.draw()
     session.close()
 
@@ -205,6 +219,117 @@ def test_many_jobs_have_no_labels_and_few_traces(scenario, backend, circuit):
     assert len(figure.layout.annotations) == 2
 
 
+def key_of(figure):
+    return figure.layout.annotations[-1].text
+
+
+def test_how_jobs_ended_that_did_not_complete(scenario, backend, circuit):
+    scenario.job_fails(3, error=ValueError("no luck"))
+    with Batch(backend) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(7)]
+    jobs[5].cancel()
+    scenario.clock.advance(7)
+    jobs[1].cancel()
+    for job in jobs:
+        job.wait_for_final_state()
+    figure = batch.draw()
+    cancelled, failed, queued = crosses(figure)
+    assert cancelled[0] == 7
+    assert cancelled[2] == "sampler 2 of batch: cancelled: it was cancelled by its user"
+    assert failed[0] == 12
+    assert failed[2] == "sampler 3 of batch: failed: ValueError: no luck"
+    assert (queued[0], queued[1] < 1) == (0, True)
+    words = words_of(figure)
+    # In lane 1 the next job begins at once: there is no room beside the cross.
+    assert "sampler 2: cancelled" in words
+    assert words.count("cancelled") == words.count("failed") == 1
+    assert "did not complete" in key_of(figure)
+    assert "in the queue" in key_of(figure)
+    assert "2 cancelled · 1 failed" in figure.layout.title.text
+
+
+def test_where_all_is_well_there_are_no_crosses(session):
+    figure = draw_timeline(session[1])
+    assert crosses(figure) == []
+    assert "did not complete" not in key_of(figure)
+
+
+def test_a_row_is_left_to_the_words_beside_what_ended_in_the_queue(scenario, backend, circuit):
+    with Batch(backend) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(8)]
+    for job in jobs[6:]:
+        job.cancel()
+    jobs[5].result()
+    rows = {(bar[1], bar[2]) for bar in crosses(batch.draw())}
+    assert len(rows) == 2
+
+
+def test_a_maximum_time_is_a_line_where_it_ended_something(scenario, backend, circuit):
+    with Batch(backend, max_time=12) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(9)]
+    for job in jobs:
+        job.wait_for_final_state()
+    figure = batch.draw()
+    (limit,) = [each for each in figure.layout.shapes if each.line.dash]
+    assert (limit.x0, limit.x1) == (12, 12)
+    assert "max_time of batch: 12 s" in words_of(figure)
+    assert [at for at, *_ in crosses(figure)] == [12, 12, 12]
+    assert words_of(figure).count("out of time") == 3
+    assert "3 out of time" in figure.layout.title.text
+
+
+@pytest.mark.parametrize(("max_time", "lines"), [(20, 1), (200, 0)])
+def test_a_maximum_time_that_ended_nothing_is_no_line(scenario, backend, circuit, max_time, lines):
+    with Session(backend, max_time=max_time) as session:
+        SamplerV2().run([circuit]).result()
+        scenario.clock.advance(30)
+    figure = session.draw()
+    assert len([each for each in figure.layout.shapes if each.line.dash]) == lines
+
+
+def test_a_job_that_ran_too_long_says_so(scenario, backend, circuit):
+    options = {"max_execution_time": 2}
+    job = SamplerV2(backend, options=options).run([circuit])
+    job.wait_for_final_state()
+    assert "ran too long" in words_of(LocalService().draw())
+
+
+def test_the_axis_reaches_the_end_of_a_session(scenario, backend, circuit):
+    with record() as recorder, Session(backend) as session:
+        SamplerV2().run([circuit]).result()
+        scenario.clock.advance(40)
+        session.close()
+    for figure in (session.draw(), draw_timeline(recorder.recording())):
+        (window,) = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+        assert window.x1 == 51
+        assert figure.layout.xaxis.range[1] > 51
+
+
+def test_bars_that_run_together_on_the_qpu_say_how_many_they_are(scenario, backend, circuit):
+    scenario.jobs_last(compile_time=20, quantum_time=0.1)
+    with Batch(backend) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(5)]
+    for job in jobs:
+        job.result()
+    (label,) = [each for each in batch.draw().layout.annotations if each.text == "5 jobs"]
+    assert label.textangle == -90  # the bar is too narrow for it
+    scenario.jobs_last(compile_time=6, quantum_time=0.6)
+    with Batch(backend) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(12)]
+    for job in jobs:
+        job.result()
+    labels = [each for each in batch.draw().layout.annotations if each.text.endswith("jobs")]
+    assert [(each.text, each.textangle) for each in labels[:1]] == [("5 jobs", None)]
+
+
+def test_what_is_laid_over_one_row_is_counted(scenario, backend, circuit):
+    with Batch(backend) as batch:
+        jobs = [SamplerV2().run([circuit]) for _ in range(20)]
+    for job in jobs:
+        job.result()
+    assert "8 in the last row" in batch.draw().layout.yaxis.ticktext[0]
+
+
 def test_html_needs_no_network(session, tmp_path):
     path = tmp_path / "timeline.html"
     draw_timeline(session[1], save=path)
@@ -225,8 +350,6 @@ def test_a_png_file(session, tmp_path):
 
 
 def test_a_png_file_without_a_browser_says_what_to_do(session, tmp_path, monkeypatch):
-    import plotly.graph_objects as go
-
     def fail(*_, **__):
         raise RuntimeError("no browser")
 
@@ -236,8 +359,60 @@ def test_a_png_file_without_a_browser_says_what_to_do(session, tmp_path, monkeyp
 
 
 def test_other_endings_are_refused(session, tmp_path):
-    with pytest.raises(InvalidInputError, match=r"use \.html, \.png"):
+    with pytest.raises(InvalidInputError, match=r"\.html, \.png, \.svg.* or \.json for a trace"):
         draw_timeline(session[1], save=tmp_path / "timeline.docx")
+
+
+def test_where_there_is_no_directory_is_said(session, tmp_path):
+    for name in ("timeline.html", "timeline.png", "timeline.json"):
+        path = tmp_path / "nowhere" / name
+        with pytest.raises(InvalidInputError, match=f"there is no directory for {path}"):
+            session[0].draw(save=path)
+
+
+def test_a_session_saves_a_trace_too(session, tmp_path):
+    path = tmp_path / "trace.json"
+    session[0].draw(save=path)
+    assert json.loads(path.read_text())["traceEvents"]
+
+
+def test_a_figure_is_one_line_on_a_terminal(session, capsys, monkeypatch):
+    figure = draw_timeline(session[1])
+    assert isinstance(figure, go.Figure)
+    line = repr(figure)
+    assert line.startswith("<Figure: 4 jobs in a session on aer_simulator: 62 s from the first")
+    assert "\n" not in line
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: SimpleNamespace())
+    figure._ipython_display_()
+    assert capsys.readouterr().out == f"{line}\n"
+    opened = []
+    monkeypatch.setattr(go.Figure, "show", lambda _, **options: opened.append(options))
+    figure.show()
+    assert opened == [{"renderer": "browser"}]
+
+
+def test_in_a_notebook_a_figure_is_plotlys_own_or_a_page(session, monkeypatch):
+    figure = draw_timeline(session[1])
+    notebook = SimpleNamespace(kernel=object())
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: notebook)
+    shown = []
+    monkeypatch.setattr(go.Figure, "_ipython_display_", lambda _: shown.append("plotly"))
+    figure._ipython_display_()
+    assert shown == ["plotly"]
+
+    def without_nbformat(_):
+        raise ValueError("Mime type rendering requires nbformat>=4.2.0 but it is not installed")
+
+    monkeypatch.setattr(go.Figure, "_ipython_display_", without_nbformat)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    figure._ipython_display_()
+    assert "4 jobs in a session" in shown[1]["text/html"]
+    assert shown[1]["text/plain"] == repr(figure)
+
+
+def test_a_figure_can_be_pickled(session):
+    figure = draw_timeline(session[1])
+    assert pickle.loads(pickle.dumps(figure)) == figure
 
 
 def test_without_plotly_it_says_what_to_install(session, monkeypatch):
