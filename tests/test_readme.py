@@ -1,7 +1,10 @@
 """What the README shows works, as it stands there."""
 
 import re
+from codeop import CommandCompiler
 from pathlib import Path
+
+import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -22,6 +25,17 @@ def test_the_examples_run_one_after_the_other(capsys, tmp_path, monkeypatch):
     assert "Use " in printed, "the modes are compared"
     assert "3 jobs in a session" in (tmp_path / "session.html").read_text()
     assert names["session"].status() == "Closed"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.splitlines()[0])
+def test_the_examples_can_be_pasted_into_an_interpreter(example):
+    """There a line at the margin must not follow an indented one, and a blank line ends a block."""
+    compiler, statement = CommandCompiler(), []
+    for line in [*example.splitlines(), ""]:
+        statement.append(line)
+        if compiler("\n".join(statement), "README.md", "single") is not None:
+            statement.clear()
+    assert not statement, "the last statement is complete"
 
 
 def test_the_examples_are_short():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands
-from qiskit_modes.commands.terminating import handling
+from qiskit_modes.commands.terminating import REQUESTS, handling
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recorder import Recorder
@@ -33,7 +33,8 @@ def add(commands: Commands) -> None:
         description=(
             "Start a private service, run a program that is written for IBM's service, and tell "
             "what its workloads did. Nothing leaves this machine: accounts that the program writes "
-            "down or has saved are led to the private service, other connections are stopped."
+            "down or has saved are led to the private service, other connections are stopped. "
+            "Needs the extra `server`."
         ),
         epilog="example: qiskit-modes run --qpu ibm_torino python my_vqe.py. Its options stand "
         "before the program; the exit code is the program's.",
@@ -126,7 +127,7 @@ class _Refusals:
 
 
 def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program and return its exit code; requests to end are its affair meanwhile."""
+    """Run a program and return its exit code; Ctrl-C and requests to end are its affair."""
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
@@ -141,7 +142,8 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
         else:
             process.send_signal(number)
 
-    with handling(pass_on, control_c=True):
+    # No handler raises meanwhile: what is raised as the program ends makes Python lose its code.
+    with handling(pass_on, [*REQUESTS, signal.SIGINT]):
         process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - its purpose
         with process:
             for number in early:

@@ -24,7 +24,8 @@ def add(commands: Commands) -> None:
         description=(
             "Answer qiskit_ibm_runtime over HTTP on this machine, until Ctrl-C. Prints the "
             "environment with which a plain QiskitRuntimeService() finds it; programs that write "
-            "their token or address down go elsewhere, use `qiskit-modes run` for those."
+            "their token or address down go elsewhere, use `qiskit-modes run` for those. Needs the "
+            "extra `server`."
         ),
         epilog=f"example: qiskit-modes serve --qpu ibm_torino --plan premium. A token that clients "
         f"need is read from the environment variable {_TOKEN}.",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Terminated", "handling", "raising"]
+__all__ = ["REQUESTS", "Terminated", "handling", "raising"]
 
-_REQUESTS = [
+REQUESTS = [
     getattr(signal, name)
     for name in ("SIGTERM", "SIGHUP")  # from `kill` or a supervisor; the terminal was closed
     if hasattr(signal, name)
 ]
+"""The signals by which the system asks a program to end."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -49,25 +50,24 @@ def raising() -> Iterator[None]:
             asked = True
             raise Terminated(number)
 
-    with handling(end):
+    with handling(end, REQUESTS):
         yield
 
 
 @contextmanager
 def handling(
-    handler: Callable[[int, FrameType | None], None], *, control_c: bool = False
+    handler: Callable[[int, FrameType | None], None], numbers: Sequence[signal.Signals]
 ) -> Iterator[None]:
-    """Handle requests to end for a while, but those that this program was started to ignore.
+    """Handle signals for a while, but those that this program was started to ignore.
 
     In other threads than the main one this does nothing: signals are not theirs.
 
     Args:
         handler: See `signal.signal`.
-        control_c: Whether it is called at Ctrl-C too.
+        numbers: Which signals.
     """
     before = {}
     if threading.current_thread() is threading.main_thread():
-        numbers = [*_REQUESTS, *[signal.SIGINT] * control_c]
         before = {number: signal.getsignal(number) for number in numbers}
     handled = [number for number, was in before.items() if was not in (signal.SIG_IGN, None)]
     try:

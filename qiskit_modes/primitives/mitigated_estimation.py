@@ -99,7 +99,8 @@ class _MitigatedJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._groups, self._parts, self._drawn = [], [], []
-        for number, (planner, places) in enumerate(zip(self.planners(), self._places, strict=True)):
+        planners = self.planners(elsewhere)
+        for number, (planner, places) in enumerate(zip(planners, self._places, strict=True)):
             group, seed = planner.group(), seed_of_part(self._seed, number)
             program, drawn = self._quantum_program(group, places, seed)
             self._groups.append(group)
@@ -125,7 +126,7 @@ class _MitigatedJob:
                 planned.append(CircuitExecutions(place, item.circuit, content, count, purpose))
         return planned
 
-    def planners(self) -> list[Planner]:
+    def planners(self, elsewhere: Elsewhere = here) -> list[Planner]:
         """Return what prepares the PUBs, those with the same number of shots together."""
         return [
             Planner(
@@ -133,6 +134,7 @@ class _MitigatedJob:
                 self._options,
                 self._backend,
                 seed_of_part(self._seed, number),
+                elsewhere,
             )
             for number, places in enumerate(self._places)
         ]

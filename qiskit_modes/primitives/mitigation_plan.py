@@ -10,6 +10,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import PauliLindbladMap
 from samplomatic import InjectNoise
@@ -22,7 +24,7 @@ from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import prepare_opaque
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
-from qiskit_modes.primitives.resilience import calibration_randomisations
+from qiskit_modes.primitives.resilience import calibration_randomisations, noise_factors_of
 from qiskit_modes.primitives.techniques import (
     REGISTER,
     Calibration,
@@ -34,8 +36,12 @@ from qiskit_modes.primitives.techniques import (
     technique_of,
 )
 from qiskit_modes.primitives.templates import explained, placed, readable
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Planner", "boxing_of"]
+
+_SECONDS_PER_INSTRUCTION = 0.12e-3
+"""What boxing and building take; as often as a noise factor says, with gates folded."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class Planner:
         options: The options.
         backend: Whose gates and durations count.
         seed: From which gates to fold are drawn, where that is left to chance.
+        elsewhere: Boxes, builds and decouples what is not known yet.
     """
 
     def __init__(
@@ -86,10 +93,12 @@ class Planner:
         options: ResolvedEstimatorOptions,
         backend: BackendV2,
         seed: int,
+        elsewhere: Elsewhere = here,
     ) -> None:
         self._inputs = inputs
         self._options = options
         self._backend = backend
+        self._elsewhere = elsewhere
         self._known = instruction_set_of(backend).templates
         pubs = [each for _, each in inputs]
         self._qubits = _qubits_of(pubs, options)
@@ -134,13 +143,12 @@ class Planner:
         prepared: PreparedPub | None = self._known.get(key)
         if prepared is None:
             qubits = self._qubits_within(pub.circuit.num_qubits)
-            with explained(f"PUB {number}"):
-                prepared = prepare(
-                    readable(narrowed(pub.circuit, qubits)),
-                    on_qubits(pub.observables, qubits),
-                    pub.parameter_shape,
-                    self._request,
-                )
+            where, request = f"PUB {number}", self._request
+            with explained(where):
+                circuit = narrowed(pub.circuit, qubits)
+                observables = on_qubits(pub.observables, qubits)
+            arguments = (where, circuit, observables, pub.parameter_shape, request)
+            prepared = self._elsewhere(_seconds(circuit, request), _prepared, *arguments)
             self._known.put(key, prepared)
         return prepared
 
@@ -205,6 +213,7 @@ class Planner:
             self._backend,
             decoupling=self._options.dynamical_decoupling,
             keeps_layers=self._options.layer_noise_model is not None,
+            elsewhere=self._elsewhere,
             unread=[(REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
         )
         return tuple(
@@ -214,6 +223,26 @@ class Planner:
     @property
     def _placement_key(self) -> Hashable:
         return self._options.decoupling_key, self._options.layer_noise_model is not None
+
+
+def _prepared(
+    where: str,
+    circuit: QuantumCircuit,
+    observables: ObservablesArray,
+    parameter_shape: tuple[int, ...],
+    request: Request,
+) -> PreparedPub:
+    """Prepare a PUB: a pure function, whose arguments can be pickled."""
+    with explained(where):
+        return prepare(readable(circuit), observables, parameter_shape, request)
+
+
+def _seconds(circuit: QuantumCircuit, request: Request) -> float:
+    """Return roughly how long it takes to prepare a PUB."""
+    times = 1.0
+    if request.technique == "gate_folding":
+        times = sum(noise_factors_of(request.resilience))
+    return _SECONDS_PER_INSTRUCTION * len(circuit.data) * times
 
 
 def _qubits_of(

@@ -121,7 +121,7 @@ class _RandomisedSamplerJob:
         self._parts = []
         for number, (shots, places) in enumerate(self._places.items()):
             program = QuantumProgram(options.twirling.divide(shots)[1])
-            program.items += [self._item(self._inputs[place], place) for place in places]
+            program.items += [self._item(self._inputs[place], place, elsewhere) for place in places]
             seed = seed_of_part(self._seed, number)
             self._parts.append(compile_part(program, self._backend, options, seed, elsewhere))
         return joined(self._parts, self._seed)
@@ -136,12 +136,14 @@ class _RandomisedSamplerJob:
             planned.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
         return planned
 
-    def _item(self, pub: SamplerInput, place: int) -> QuantumProgramItem:
+    def _item(
+        self, pub: SamplerInput, place: int, elsewhere: Elsewhere = here
+    ) -> QuantumProgramItem:
         if not self._options.twirling.enabled:
-            circuit = _decoupled(pub, self._options, self._backend)
+            circuit = _decoupled(pub, self._options, self._backend, elsewhere)
             shape = (*pub.shape, circuit.num_parameters)
             return CircuitItem(circuit, circuit_arguments=pub.parameter_values.reshape(shape))
-        template = _template(pub, self._options, self._backend, f"PUB {place}")
+        template = _template(pub, self._options, self._backend, f"PUB {place}", elsewhere)
         arguments = {}
         if template.samplex.inputs().get_specs("parameter_values"):
             column = {each.name: at for at, each in enumerate(pub.circuit.parameters)}
@@ -224,7 +226,11 @@ def _boxed(
 
 
 def _template(
-    pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2, where: str
+    pub: SamplerInput,
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+    where: str,
+    elsewhere: Elsewhere,
 ) -> Template:
     """Return the circuit of a PUB as it runs on the device."""
     known = instruction_set_of(backend).templates
@@ -240,6 +246,7 @@ def _template(
             backend,
             decoupling=options.dynamical_decoupling,
             keeps_layers=keeps_layers,
+            elsewhere=elsewhere,
         )
         template = replace(template, circuit=circuit)
         known.put(key, template)
@@ -247,7 +254,10 @@ def _template(
 
 
 def _decoupled(
-    pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2
+    pub: SamplerInput,
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+    elsewhere: Elsewhere = here,
 ) -> QuantumCircuit:
     """Return the circuit of a PUB, decoupled if that is asked for."""
     decoupling = options.dynamical_decoupling
@@ -257,6 +267,6 @@ def _decoupled(
     key = ("decoupled", pub.fingerprint, options.decoupling_key)
     circuit: QuantumCircuit | None = known.get(key)
     if circuit is None:
-        (circuit,) = decoupled([pub.circuit], decoupling, backend)
+        (circuit,) = decoupled([pub.circuit], decoupling, backend, elsewhere)
         known.put(key, circuit)
     return circuit

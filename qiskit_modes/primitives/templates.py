@@ -21,6 +21,7 @@ from qiskit_modes.primitives.active_qubits import measured_early, used_qubits, w
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import InstructionSet
 from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
 __all__ = [
@@ -175,6 +176,7 @@ def placed(
     decoupling: Any = None,
     keeps_layers: bool = False,
     unread: Collection[tuple[str, int]] = (),
+    elsewhere: Elsewhere = here,
 ) -> list[QuantumCircuit]:
     """Return circuits on the qubits of their device, decoupled where that is asked for.
 
@@ -186,10 +188,11 @@ def placed(
         decoupling: Upstream's ``DynamicalDecouplingOptions``, or None.
         keeps_layers: Whether layers stay recognisable, for noise that is given for them.
         unread: Bits that nobody reads, by register and place; see `widened`.
+        elsewhere: Decouples them.
     """
     wide = [widened(circuit, qubits, num_qubits, unread) for circuit in circuits]
     if decoupling is not None:
-        return decoupled(wide, decoupling, backend)
+        return decoupled(wide, decoupling, backend, elsewhere)
     return wide if keeps_layers else [measured_early(circuit) for circuit in wide]
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pickle
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.runtime.errand import Errand, ErrandAnswer, Turn, pack
+from qiskit_modes.runtime.switching import letting_others_in
 from qiskit_modes.runtime.worker_process import Done, NotDone
 from qiskit_modes.scheduling import Mode
 
@@ -24,9 +23,6 @@ __all__ = ["HEAVY_SECONDS", "HeavySteps"]
 HEAVY_SECONDS = 0.02
 """What takes less is done by the lane's own thread. The way to a worker and back takes 5 ms, half
 of it in this process; and two threads contend for the interpreter no longer than this."""
-
-SWITCH_SECONDS = 0.0005
-"""For how long a heavy step here keeps the interpreter while other threads wait for it."""
 
 Value = TypeVar("Value")
 
@@ -55,20 +51,20 @@ class HeavySteps:
         """
         if seconds < HEAVY_SECONDS:
             return function(*args)
-        answer = self._find_place(seconds, function, args)
-        if isinstance(answer, NotDone):
-            answer = self._send(seconds, function, None)
-        match answer:
-            case Done(pickled):
-                value: Value = pickle.loads(pickled)  # noqa: S301 - by a worker of ours
-                return value
-            case BaseException():
-                raise _of_worker(answer, self._job)
-        try:
-            with _letting_others_in():
+        with letting_others_in():
+            answer = self._find_place(seconds, function, args)
+            if isinstance(answer, NotDone):
+                answer = self._send(seconds, function, None)
+            match answer:
+                case Done(pickled):
+                    value: Value = pickle.loads(pickled)  # noqa: S301 - by a worker of ours
+                    return value
+                case BaseException():
+                    raise _of_worker(answer, self._job)
+            try:
                 return function(*args)
-        finally:
-            self._workers.leave_here()
+            finally:
+                self._workers.leave_here()
 
     def _find_place(
         self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]
@@ -97,25 +93,6 @@ class HeavySteps:
             return answers.get()
         finally:
             self._job.errand = None
-
-
-@contextmanager
-def _letting_others_in() -> Iterator[None]:
-    """Let other threads have the interpreter soon after they ask for it.
-
-    By default Python lets a thread that computes keep it for 5 ms. On its way to a worker and back,
-    a program passes four threads that only hand it on, so that with a step under way here each
-    execution would hold its QPU for 20 ms longer. The setting is the whole process'.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_SECONDS))
-    ours = sys.getswitchinterval()
-    try:
-        yield
-    finally:
-        # Unless somebody else has changed it meanwhile: another runtime, or the user.
-        if sys.getswitchinterval() == ours:
-            sys.setswitchinterval(before)
 
 
 def _of_worker(error: BaseException, job: JobRecord) -> BaseException:

@@ -7,8 +7,8 @@ its circuits and caches are. The steps beside it go to workers.
 
 The steps of a batch go to workers only, once there is one that is ready. Its jobs come one after
 the other, and a step here would contend with the user's thread that submits them and with all that
-hands programs on: measured on two cores, a place here as well took a third more of their time, and
-the batch no less.
+hands programs on. Measured on two cores: with a place here as well, a batch took a sixth more of
+their time and ended later.
 
 A worker needs Qiskit for that, whose import costs it a second or two. It begins to import when so
 much has had to wait that it would have paid, and is a place when it has ended; until then steps
@@ -26,8 +26,8 @@ from qiskit_modes.runtime.worker import Worker
 __all__ = ["Assigned", "Places"]
 
 WORTH_A_WORKER_SECONDS = 0.5
-"""A worker gets ready when steps that last as long have had to wait: half of what it costs, so
-that a batch is slower by half a second at most when no more steps come."""
+"""A worker gets ready when steps that last as long have had to wait. To get ready costs it 1.5 s on
+a core of its own; who has had so much to wait for is likely to have more."""
 
 Assigned = tuple[Worker | None, Errand]
 """A step and the worker that gets it; None for this process."""

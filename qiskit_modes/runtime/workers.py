@@ -50,7 +50,7 @@ class WorkerPool:
         size: Most workers at a time; None for one per core.
         new_executor: Makes the executor of one worker. Anything with the interface of
             `concurrent.futures.Executor` will do; one that is not loky's cannot be killed, so its
-            programs are waited for even when their jobs were cancelled.
+            programs are waited for even when their jobs were cancelled, and gets programs only.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class WorkerPool:
     def send_away(self, errand: Errand) -> None:
         """Have a heavy step done in a worker or, if its place is free sooner, in this process.
 
-        It is answered with `Turn.HERE` if the place here is its own now.
+        It is answered with ``Turn.HERE`` if the place here is its own now.
 
         Raises:
             RuntimeClosedError: If the pool was closed.

@@ -20,7 +20,7 @@ from qiskit_modes.simulation.told_noise import is_plain, told
 
 __all__ = ["Compilation", "compiled"]
 
-SECONDS_PER_INSTRUCTION = 35e-6
+_SECONDS_PER_INSTRUCTION = 35e-6
 """What compiling takes: 16 ms for 451 instructions, of which 54 on two qubits."""
 
 
@@ -50,7 +50,7 @@ class Compilation:
     @property
     def seconds(self) -> float:
         """Return roughly how long it takes."""
-        return SECONDS_PER_INSTRUCTION * len(self.circuit.data)
+        return _SECONDS_PER_INSTRUCTION * len(self.circuit.data)
 
     def __reduce__(self) -> tuple[Callable[..., Compilation], tuple[Any, ...]]:
         if not is_plain(self.circuit):

@@ -43,7 +43,8 @@ _MARKER = (
     "qiskit_modes(plan=None, qpu=None, clock='system', lanes=5, seed=None): what the fixtures "
     "local_service, local_runtime and runtime_server offer. plan: a name or a Plan. qpu: a name, a "
     "list of names, or what local_runtime takes as backends. clock: 'system' executes jobs; "
-    "'manual' is a Scenario, whose jobs pass the time of a clock that the test moves."
+    "'manual' is a Scenario, whose jobs pass the time of a clock that the test moves; they are not "
+    "simulated, and all their bits are 0."
 )
 
 _LEFT_OPEN = "qiskit_modes: left open"

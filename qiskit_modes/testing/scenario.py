@@ -26,10 +26,10 @@ __all__ = ["Scenario"]
 class Scenario(Faults):
     """A runtime on a manual clock, for tests of code that uses sessions, batches and jobs.
 
-    Inside its ``with`` block everything that is opened and submitted, in all threads, goes to it.
-    The steps of jobs take the time that the scenario says, on its clock; circuits are checked and
-    compiled, but not executed: every bit of every shot is 0. Jobs are counted from 1, in the order
-    in which they are submitted by the code under test.
+    Nothing is simulated: circuits are checked and compiled, but every bit of every shot is 0. The
+    steps of jobs take the time that the scenario says, on its clock. Inside its ``with`` block
+    everything that is opened and submitted, in all threads, goes to it. Jobs are counted from 1, in
+    the order in which they are submitted by the code under test.
 
     Args:
         lanes: How many jobs are in progress at once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
@@ -16,9 +16,6 @@ from qiskit_modes.wire.job_json import job_json, result_text
 from qiskit_modes.wire.params import decode_params
 from qiskit_modes.wire.programs import Submission, run_program
 from qiskit_modes.wire.session_json import session_json
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["InstanceApi"]
 

@@ -13,21 +13,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.simulation import compile_circuit
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
 from qiskit_modes.simulation.settings import Settings
-
-
-class Way:
-    """Means that send everything through a pickle, there and back, as to another process."""
-
-    def __init__(self):
-        self.sizes = []
-
-    def __call__(self, seconds, function, *args):
-        assert seconds > 0
-        sent = pickle.dumps((function, args))
-        function, args = pickle.loads(sent)
-        answer = pickle.dumps(function(*args))
-        self.sizes.append(len(sent))
-        return pickle.loads(answer)
+from tests.way import Way
 
 
 def su2():

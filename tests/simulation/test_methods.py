@@ -236,9 +236,8 @@ def test_too_large_is_refused_with_numbers_and_ways_out():
     assert caught.value.num_qubits == 45
     assert caught.value.needed_bytes == 16 << 45
     assert caught.value.available_bytes < caught.value.needed_bytes
-    assert (
-        "AerSimulator.from_backend(backend, method='matrix_product_state')" in caught.value.message
-    )
+    way_out = "AerSimulator.from_backend(backend, method='matrix_product_state')"
+    assert way_out in caught.value.message
 
 
 def test_a_limit_of_the_simulators_own_counts():

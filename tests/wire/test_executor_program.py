@@ -58,6 +58,15 @@ def test_the_converters_are_where_they_were():
     assert newest in SCHEMA_VERSIONS, f"qiskit-ibm-runtime sends {newest}, which is not read here"
 
 
+def test_what_reads_annotations_is_where_it_was():
+    from ibm_quantum_schemas.common import qpy as schemas
+
+    assert "samplomatic" in getattr(schemas, "ANNOTATION_FACTORIES", {}), (
+        "ibm-quantum-schemas has moved what server/circuit_reader.py reads annotations with: no "
+        "circuit could be tried out before it is read"
+    )
+
+
 @pytest.mark.parametrize("version", SCHEMA_VERSIONS)
 def test_the_answer_is_in_the_version_of_the_request(api, program, version):
     params = params_of(program, version)
