@@ -132,14 +132,9 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
     early: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
-        if number == signal.SIGINT:
-            # It reaches the program too, and what follows is the program's affair. An exception
-            # here could come when the program has ended, and nobody knows its exit code yet.
-            if process is None:
-                raise KeyboardInterrupt
-        elif process is None:
+        if process is None:
             early.append(number)
-        else:
+        elif number != signal.SIGINT:  # the terminal sends Ctrl-C to the program too
             process.send_signal(number)
 
     # No handler raises meanwhile: what is raised as the program ends makes Python lose its code.
