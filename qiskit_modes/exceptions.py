@@ -14,7 +14,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
         └── IBMRuntimeError
             └── QiskitModesError             something went wrong while serving a request
                 ├── RefusedError             the QPU's rules do not allow it
-                ├── WorkerDiedError          the process that ran a job's circuits died
+                ├── WorkerDiedError          the process that worked for a job died
                 └── RuntimeClosedError       the runtime has been shut down
 
     UserWarning
@@ -123,7 +123,7 @@ class RefusedError(QiskitModesError):
 
 
 class WorkerDiedError(QiskitModesError):
-    """The process that executed a job's circuits died before it answered."""
+    """The process that compiled or executed a job's circuits died before it answered."""
 
 
 class RuntimeClosedError(QiskitModesError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
 from typing import Any
 
 from qiskit_ibm_runtime import QiskitRuntimeService
@@ -128,21 +127,20 @@ class _LaterAccounts:
 
     def __init__(self, runtime: LocalRuntime) -> None:
         self._runtime = runtime
+        self._made: Accounts | None = None
         self._mutex = threading.Lock()
         """Guards the making of them; nothing else is taken while it is held."""
 
-    @cached_property
-    def _made(self) -> Accounts:
-        return Accounts(Platform(self._runtime))
-
     def __getattr__(self, name: str) -> Any:
         with self._mutex:
+            if self._made is None:
+                self._made = Accounts(Platform(self._runtime))
             made = self._made
         return getattr(made, name)
 
     def close(self) -> None:
         """Drop the accounts that were saved, if there were any."""
-        if "_made" in self.__dict__:
+        if self._made is not None:
             self._made.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from qiskit_modes.planning.recorder import Recorder, check_can_be_written, record, save_and_tell
 from qiskit_modes.runtime.local_runtime import LocalRuntime
@@ -31,5 +31,7 @@ def recording_to(
         try:
             yield recorder
         finally:
-            sys.stdout.flush()
-            print(f"qiskit-modes: {save_and_tell(recorder, path)}", file=sys.stderr)
+            told = save_and_tell(recorder, path)
+            with suppress(OSError):  # nobody may be left to read it
+                sys.stdout.flush()
+                print(f"qiskit-modes: {told}", file=sys.stderr)

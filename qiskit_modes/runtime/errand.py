@@ -6,13 +6,10 @@ import enum
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qiskit_modes.runtime import worker_process
 from qiskit_modes.runtime.worker_process import Done, NotDone
-
-if TYPE_CHECKING:
-    from qiskit_modes.runtime.worker import Worker
 
 __all__ = ["Errand", "ErrandAnswer", "Turn", "pack"]
 
@@ -44,7 +41,6 @@ class Errand:
     """Whether it rather waits for a worker that is ready than takes the place in this process."""
     readies: bool = False
     """Whether it is the import itself, after which a worker can take others of this module."""
-    worker: Worker | None = None
     abandoned: bool = False
     refused: int = 0
     """By how many workers that turned out to be dead."""

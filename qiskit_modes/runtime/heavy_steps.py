@@ -47,7 +47,8 @@ class HeavySteps:
 
         Raises:
             WorkerDiedError: If the worker died that did it.
-            RuntimeClosedError: If the runtime was shut down.
+            RuntimeClosedError: If the runtime had been shut down before.
+            ProgramAbandoned: If that, or the cancelling of the job, ended the waiting.
         """
         if seconds < HEAVY_SECONDS:
             return function(*args)

@@ -85,24 +85,30 @@ class Places:
             worker, given = self._place_for(errand, workers), errand
             if worker is not None:
                 self.waiting.remove(errand)
-            elif self._is_worth_a_worker(errand.module, workers):
+            elif self._is_worth_a_worker(errand, workers):
                 worker = self._cold(workers, errand.module) or self._new(workers, new_worker)
                 given = Errand.of_import(errand.module)
             if worker is None:
                 continue
             if given.readies:
                 self._waited_seconds = 0.0
-            worker.ticket, given.worker = given, worker
+            worker.ticket = given
             assigned.append((worker, given))
         return assigned
 
     def _may_be_here(self, errand: Errand, workers: Sequence[Worker]) -> bool:
         if errand.call is None or not errand.of_batch:
             return True
-        return not any(errand.module in worker.ready_for for worker in workers)
+        # Not a worker that is ready but executes a program: that may last, and is no place.
+        return not any(
+            errand.module in worker.ready_for
+            for worker in workers
+            if worker.ticket is None or isinstance(worker.ticket, Errand)
+        )
 
     def _place_for(self, errand: Errand, workers: Sequence[Worker]) -> Worker | None:
-        if errand.call is None or not self._one_more(workers):
+        # The worker that is left to the programs need not be there yet: they can start one.
+        if errand.call is None or self._steps_in(workers) >= self._size - 1:
             return None
         ready = [
             worker
@@ -111,14 +117,19 @@ class Places:
         ]
         return ready[-1] if ready else None
 
-    def _one_more(self, workers: Sequence[Worker]) -> bool:
-        """Tell whether another worker may get a step: one is always left to the programs."""
-        taken = sum(isinstance(worker.ticket, Errand) for worker in workers)
-        return taken < min(len(workers), self._size) - 1
+    @staticmethod
+    def _steps_in(workers: Sequence[Worker]) -> int:
+        return sum(isinstance(worker.ticket, Errand) for worker in workers)
 
-    def _is_worth_a_worker(self, module: str, workers: Sequence[Worker]) -> bool:
-        """Tell whether a worker is to import a module; one at a time does, and not all of them."""
+    def _is_worth_a_worker(self, errand: Errand, workers: Sequence[Worker]) -> bool:
+        """Tell whether a worker is to get ready for a step and others of its module.
+
+        One at a time gets ready, and not all of them.
+        """
+        module = errand.module
         ready = sum(module in worker.ready_for for worker in workers)
+        if ready and errand.call is None:
+            return False  # with a worker ready, what still has no call cannot travel
         importing = any(
             isinstance(worker.ticket, Errand)
             and worker.ticket.readies
@@ -130,7 +141,7 @@ class Places:
 
     def _cold(self, workers: Sequence[Worker], module: str) -> Worker | None:
         """Return an idle worker that is not ready; the last one, as programs go to the first."""
-        if not self._one_more(workers):
+        if self._steps_in(workers) >= min(len(workers), self._size) - 1:
             return None
         cold = [
             worker

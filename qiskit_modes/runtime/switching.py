@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -48,3 +49,16 @@ def letting_others_in() -> Iterator[None]:
             if _inside == 0 and _before > SWITCH_SECONDS and is_ours:
                 # Python cuts off what is less than a microsecond, and numbers may be just below.
                 sys.setswitchinterval(_before + _RESOLUTION_SECONDS / 2)
+
+
+def _forget() -> None:
+    """Begin anew after a fork: whoever was inside is not in this process."""
+    global _mutex, _inside
+    _mutex = threading.Lock()
+    if _inside:
+        sys.setswitchinterval(_before)
+    _inside = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

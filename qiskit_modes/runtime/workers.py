@@ -77,7 +77,8 @@ class WorkerPool:
             count: How many programs may be executed at the same time; the pool's size limits it.
 
         Returns:
-            For each worker a future that is done when it is up, however that ends.
+            For each worker without a classical step a future that is done when it is up, however
+            that ends.
         """
         with self._mutex:
             # One that has a classical step may have it for long.
@@ -164,6 +165,7 @@ class WorkerPool:
     def drop(self, errand: Errand) -> None:
         """Let a step wait no longer; one that is being done goes on."""
         with self._mutex:
+            errand.abandoned = True  # should a worker that is dead have got it
             waited = errand in self._places.waiting
             if waited:
                 self._places.waiting.remove(errand)

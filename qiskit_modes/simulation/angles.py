@@ -69,7 +69,7 @@ class AngleTable:
 
     def add(self, expression: ParameterExpression) -> int:
         """Return the index of an angle, in radians, given by an expression."""
-        parameters = expression.parameters
+        parameters = _sorted_parameters(expression)  # in the same order in every process
         slopes = {parameter: expression.gradient(parameter) for parameter in parameters}
         if all(isinstance(slope, int | float) for slope in slopes.values()):
             terms = {self._columns[p]: float(slope) for p, slope in slopes.items()}

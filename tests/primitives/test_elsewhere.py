@@ -16,7 +16,7 @@ from qiskit_modes.primitives.pubs import coerce_estimator_pubs, coerce_sampler_p
 from qiskit_modes.primitives.sampling import sampler_steps
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
-from tests.way import Way
+from tests.way import ToAWorker, Way
 
 SPAN = ExecutionSpan(*[datetime(2026, 1, 1, tzinfo=UTC)] * 2)
 SEED = {"simulator": {"seed_simulator": 7}}
@@ -63,6 +63,15 @@ def came_of(steps, program):
     return {name: getattr(value, "array", value) for name, value in data.items()}
 
 
+def check_gives_the_same(make, options, way):
+    here, away = make(options), make(options)
+    expected = came_of(here, here.compile())
+    found = came_of(away, away.compile(way))
+    assert expected.keys() == found.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
 @pytest.mark.parametrize(
     ("make", "options", "done"),
     [
@@ -80,13 +89,15 @@ def came_of(steps, program):
     ids=["sampler", "twirled", "decoupled", "estimator", "mitigated", "extrapolated"],
 )
 def test_a_job_gives_what_it_gives_here(make, options, done):
-    way, here, away = Way(), make(options), make(options)
-    expected = came_of(here, here.compile())
-    found = came_of(away, away.compile(way))
+    way = Way()
+    check_gives_the_same(make, options, way)
     assert set(way.names) == done
-    assert expected.keys() == found.keys()
-    for name in expected:
-        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_a_job_gives_the_same_by_way_of_a_worker():
+    with ToAWorker() as way:
+        check_gives_the_same(of_estimator, {"resilience_level": 2, **DECOUPLED}, way)
+    assert set(way.names) == {"_prepared", "_decoupled", "compiled"}
 
 
 def test_an_error_names_the_pub_wherever_it_is_found(manila):

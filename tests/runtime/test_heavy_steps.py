@@ -137,8 +137,8 @@ def test_what_cannot_be_done_away_is_done_here_when_the_place_is_free(room, func
 
 def test_what_does_not_travel_is_done_here(room):
     with room.taken_here():
-        lane = room.lane(id, threading.Lock())
-    assert isinstance(lane.result(), int)
+        lane = room.lane(heavy.where_with, threading.Lock())
+    assert lane.result() == HERE
 
 
 def test_an_error_comes_through_with_its_type_and_text(room):

@@ -110,6 +110,31 @@ def test_of_a_batch_only_what_does_not_travel_is_done_here_once_a_worker_is_read
     assert room.assign() == [(1, second)]
 
 
+def test_a_batch_goes_on_when_the_worker_of_the_programs_is_gone():
+    room = with_a_ready_worker()
+    first, second = room.add(of_batch=True), room.add(of_batch=True)
+    assert room.assign() == [(1, first)]
+    del room.workers[0]
+    assert room.assign() == []
+    room.end(0)
+    assert room.assign() == [(0, second)], "the programs can start another worker"
+
+
+def test_a_batch_does_not_wait_for_a_worker_that_executes_a_program():
+    room = with_a_ready_worker()
+    room.workers[1].ticket = BUSY
+    waiting = room.add(of_batch=True)
+    assert room.assign() == [("here", waiting)]
+
+
+def test_no_worker_gets_ready_for_what_cannot_travel(at_once):
+    room = Room(3, workers=2)
+    room.workers[1].ready_for.add(MODULE)
+    assert room.places.take_here_nowait()
+    room.add(call=None)
+    assert room.assign() == []
+
+
 def test_without_a_ready_worker_steps_of_a_batch_are_done_here():
     room = Room(2)
     first = room.add(of_batch=True)

@@ -1,5 +1,6 @@
 """Threads let each other in sooner while there is a heavy step, and as before afterwards."""
 
+import os
 import sys
 
 import pytest
@@ -38,3 +39,16 @@ def test_who_lets_others_in_even_sooner_is_left_alone():
     with letting_others_in():
         assert sys.getswitchinterval() == pytest.approx(0.0001)
     assert sys.getswitchinterval() == pytest.approx(0.0001)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_begins_anew():
+    with letting_others_in():
+        child = os.fork()
+        if child == 0:
+            is_usual = abs(sys.getswitchinterval() - USUAL) < 1e-4
+            with letting_others_in():
+                os._exit(0 if is_usual else 1)
+        _, status = os.waitpid(child, 0)
+    assert status == 0

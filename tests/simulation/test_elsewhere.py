@@ -13,7 +13,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.simulation import compile_circuit
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
 from qiskit_modes.simulation.settings import Settings
-from tests.way import Way
+from tests.way import ToAWorker, Way
 
 
 def su2():
@@ -90,6 +90,15 @@ def test_the_same_comes_of_it_elsewhere(make, circuit):
     assert pickle.dumps(pickle.loads(pickle.dumps(here))) == pickle.dumps(away)
     (size,) = way.sizes
     assert size < 30_000, "no backend travels"
+
+
+def test_the_same_comes_of_it_in_a_worker():
+    with ToAWorker() as way:
+        for circuit in (su2(), mixed()):
+            here = compile_circuit(circuit, FakeManilaV2())
+            away = compile_circuit(circuit, FakeManilaV2(), elsewhere=way)
+            assert pickle.dumps(pickle.loads(pickle.dumps(here))) == pickle.dumps(away)
+    assert way.names == ["compiled"] * 2
 
 
 @pytest.mark.parametrize(

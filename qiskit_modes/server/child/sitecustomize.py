@@ -22,10 +22,12 @@ def _start() -> None:
 
     import qiskit_modes_child  # type: ignore[import-not-found]
 
-    qiskit_modes_child.start()
-    # A handler that the user's own `sitecustomize` has set stays.
-    if listening and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        qiskit_modes_child.start()
+    finally:
+        # A handler that the user's own `sitecustomize` has set stays.
+        if listening and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if os.environ.get("QISKIT_MODES_RUN"):
