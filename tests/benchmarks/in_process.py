@@ -24,7 +24,7 @@ _REQUESTS = ("cloud_usage", "job_get", "job_results", "keep_job", "program_run",
 
 
 def client_door():
-    """D1: what the service's own client, in process, adds to a job of this package's sampler."""
+    """D1: what a job costs by the service's own client, in process: its own part, and all of it."""
     circuit = QuantumCircuit(2, 2)
     circuit.sx(0)
     circuit.cx(0, 1)
@@ -44,16 +44,22 @@ def client_door():
         for (name, measured), target in zip(seconds.items(), (1, 3), strict=True):
             with _answered_at_once(partial(_run_once, samplers[name], circuit)) as job:
                 alone = median_ms(timed(job) for _ in range(JOBS))
+            yield Row(
+                "D1",
+                f"the service's client in process, {name}: a job whose requests are answered",
+                f"{alone:.1f} ms",
+                f"<= {target} ms",
+                alone <= target,
+                "its own polling would add up to 500 ms",
+            )
             added = median_ms(measured) - native
             yield Row(
                 "D1",
-                f"a job by the service's client in process, {name}",
+                f"the same, {name}: all that it adds to a job of this package's sampler",
                 f"+ {added:.1f} ms",
                 f"<= {target} ms",
                 added <= target,
-                f"native {native:.1f} ms, client {median_ms(measured):.1f} ms, of which the "
-                f"client's own code takes {alone:.1f} ms with every request answered at once; its "
-                "own polling would add up to 500 ms",
+                f"native {native:.1f} ms, client {median_ms(measured):.1f} ms",
             )
 
 
