@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.runtime.errand import Errand, ErrandAnswer, Turn, pack
 from qiskit_modes.runtime.switching import letting_others_in
+from qiskit_modes.runtime.worker import worker_error
 from qiskit_modes.runtime.worker_process import Done, NotDone
 from qiskit_modes.scheduling import Mode
 
@@ -61,7 +60,10 @@ class HeavySteps:
                     value: Value = pickle.loads(pickled)  # noqa: S301 - by a worker of ours
                     return value
                 case BaseException():
-                    raise _of_worker(answer, self._job)
+                    # It is not done again here: what a worker died of may have been the step, and
+                    # this is the process that the user's work is in.
+                    fate = f"compiled job {self._job.id} died before it had done so"
+                    raise worker_error(answer, fate)
             try:
                 return function(*args)
             finally:
@@ -94,17 +96,3 @@ class HeavySteps:
             return answers.get()
         finally:
             self._job.errand = None
-
-
-def _of_worker(error: BaseException, job: JobRecord) -> BaseException:
-    """Return what a user is told of an error that came instead of what a step should give."""
-    if not isinstance(error, BrokenExecutor):
-        return error
-    # It is not done again here: what it died of may have been the step, and this is the process
-    # that the user's work is in.
-    died = WorkerDiedError(
-        f"the worker process that compiled job {job.id} died before it had done so "
-        f"({type(error).__name__}); the job can be submitted again"
-    )
-    died.__cause__ = error
-    return died

@@ -15,12 +15,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError, WorkerDiedError
+from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.gathering import Gathering
 from qiskit_modes.runtime.heavy_steps import HeavySteps
@@ -29,6 +29,7 @@ from qiskit_modes.runtime.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
+from qiskit_modes.runtime.worker import worker_error
 from qiskit_modes.runtime.worker_process import Execution
 from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
 from qiskit_modes.scheduling.events import (
@@ -276,7 +277,9 @@ class StepRunner:
         job.pieces = []
         try:
             if isinstance(answer, BaseException):
-                self._fail(job, _of_worker(answer, job))
+                self._fail(
+                    job, worker_error(answer, f"executed job {job.id} died before it answered")
+                )
             else:
                 job.samples = answer.samples
                 job.worker_stamps = (answer.started, answer.stopped)
@@ -307,18 +310,6 @@ class StepRunner:
         """Drop what a step has made of a job that was cancelled meanwhile."""
         if job.core.outcome is not None:
             job.let_go()
-
-
-def _of_worker(error: BaseException, job: JobRecord) -> BaseException:
-    """Return what a user is told of an error that came instead of samples."""
-    if not isinstance(error, BrokenExecutor):
-        return error
-    died = WorkerDiedError(
-        f"the worker process that executed job {job.id} died before it answered "
-        f"({type(error).__name__}); the job can be submitted again"
-    )
-    died.__cause__ = error
-    return died
 
 
 def _words(error: BaseException) -> str:

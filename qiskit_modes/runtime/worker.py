@@ -8,12 +8,13 @@ import os
 import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
+from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.runtime import lifeline, worker_process
 from qiskit_modes.runtime.errand import Errand
 from qiskit_modes.runtime.worker_process import Execution
@@ -21,9 +22,33 @@ from qiskit_modes.runtime.worker_process import Execution
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program
 
-__all__ = ["Answer", "ProgramAbandoned", "Ticket", "Unusable", "Worker", "loky_executor"]
+__all__ = [
+    "Answer",
+    "ProgramAbandoned",
+    "Ticket",
+    "Unusable",
+    "Worker",
+    "loky_executor",
+    "worker_error",
+]
 
 logger = logging.getLogger("qiskit_modes")
+
+
+def worker_error(error: BaseException, fate: str) -> BaseException:
+    """Return what a user is told of an error that came instead of a worker's answer.
+
+    Args:
+        error: What came.
+        fate: What the worker did and how it ended, if it died: ``"executed job 1 died ..."``.
+    """
+    if not isinstance(error, BrokenExecutor):
+        return error
+    died = WorkerDiedError(
+        f"the worker process that {fate} ({type(error).__name__}); the job can be submitted again"
+    )
+    died.__cause__ = error
+    return died
 
 
 class ProgramAbandoned(Exception):  # noqa: N818 - named for what happened
