@@ -21,7 +21,7 @@ from qiskit_modes.server.circuit_reader import CIRCUITS, SAMPLEX
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 from qiskit_modes.wire.params import MOST_INFLATED_BYTES, check_qpy_version
-from qiskit_modes.wire.schemas import CIRCUIT_KEYS
+from qiskit_modes.wire.schemas import CIRCUIT_KEYS, dictionaries
 
 __all__ = ["Inspector"]
 
@@ -138,20 +138,14 @@ def _exchange(process: subprocess.Popen[bytes], sent: bytes, seconds: float) -> 
 
 
 def _texts(tree: Any) -> Iterator[tuple[bytes, bytes]]:
-    """Yield all circuits and samplexes; without recursion: the nesting is a stranger's."""
-    waiting = [tree]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, Mapping):
-            older = ("__value__",) if each.get("__type__") in _PACKED else ()
-            for key in (*older, *CIRCUIT_KEYS):
-                if isinstance(each.get(key), str):
-                    yield CIRCUITS, _unpacked(each[key])
-            if isinstance(each.get(_SAMPLEX_KEY), str):
-                yield SAMPLEX, each[_SAMPLEX_KEY].encode()
-            waiting.extend(each.values())
-        elif isinstance(each, list):
-            waiting.extend(each)
+    """Yield all circuits and samplexes."""
+    for each in dictionaries(tree):
+        older = ("__value__",) if each.get("__type__") in _PACKED else ()
+        for key in (*older, *CIRCUIT_KEYS):
+            if isinstance(each.get(key), str):
+                yield CIRCUITS, _unpacked(each[key])
+        if isinstance(each.get(_SAMPLEX_KEY), str):
+            yield SAMPLEX, each[_SAMPLEX_KEY].encode()
 
 
 def _unpacked(packed: str) -> bytes:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import Inflater, check_qpy_version, unreadable
 
-__all__ = ["CIRCUIT_KEYS", "check_sizes", "decoding", "tensor"]
+__all__ = ["CIRCUIT_KEYS", "check_sizes", "decoding", "dictionaries", "tensor"]
 
 CIRCUIT_KEYS = ("b64_data", "circuit_b64")
 """Under which keys circuits stand, as QPY."""
@@ -74,7 +74,7 @@ def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:
         ApiError: If it is too much, or of a newer Qiskit; status 400.
     """
     inflater = Inflater()
-    for packed in _dictionaries(params):
+    for packed in dictionaries(params):
         for key in ("data", *CIRCUIT_KEYS):
             text = packed.get(key)
             if not isinstance(text, str) or (key == "data" and not _is_tensor(packed)):
@@ -96,7 +96,7 @@ def _is_tensor(packed: Mapping[str, Any]) -> bool:
     return "shape" in packed and isinstance(kind, str) and kind in _DTYPES.values()
 
 
-def _dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
+def dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
     """Yield all dictionaries of nested ones, without recursion: the nesting is a stranger's."""
     waiting = [tree]
     while waiting:
