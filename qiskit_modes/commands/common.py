@@ -23,6 +23,7 @@ __all__ = [
     "print_text",
     "run_safely",
     "seconds",
+    "tell",
     "whole",
 ]
 
@@ -140,6 +141,13 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"expected a time such as 2, 0.5s or '1m 30s', found {text!r}"
         ) from error
+
+
+def tell(text: str) -> None:
+    """Print a sentence of this program's beside what it was asked for."""
+    with suppress(OSError):  # nobody may be left to read it
+        sys.stdout.flush()
+        print(f"qiskit-modes: {text}", file=sys.stderr)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from qiskit_modes.commands.common import FAILED, Commands
+from qiskit_modes.commands.common import FAILED, Commands, tell
 
 __all__ = ["add"]
 
@@ -40,18 +40,17 @@ def add(commands: Commands) -> None:
 
 def _record(parsed: argparse.Namespace) -> int:
     from qiskit_modes.client.local_runtime import led_to
-    from qiskit_modes.commands.recording import recording_to
     from qiskit_modes.exceptions import InvalidInputError
-    from qiskit_modes.planning.recorder import NO_JOBS
+    from qiskit_modes.planning.recorder import NO_JOBS, record_and_tell
     from qiskit_modes.runtime.local_runtime import default_runtime
 
     script = Path(parsed.script)
     if not script.is_file():
         raise InvalidInputError(f"there is no script {parsed.script}")
-    with recording_to(parsed.file) as recorder, led_to(default_runtime()):
+    with record_and_tell(parsed.file, tell) as recorder, led_to(default_runtime()):
         code = _run(script, parsed.arguments)
     if not recorder.recording().jobs:
-        print(f"qiskit-modes: {NO_JOBS}", file=sys.stderr)
+        tell(NO_JOBS)
     return code
 
 

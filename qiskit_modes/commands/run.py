@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
-from qiskit_modes.commands.common import Commands
+from qiskit_modes.commands.common import Commands, tell
 from qiskit_modes.commands.terminating import REQUESTS, handling
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _run(parsed: argparse.Namespace) -> int:
         )
         return _NOT_FOUND
 
-    from qiskit_modes.commands.recording import recording_to
+    from qiskit_modes.planning.recorder import record_and_tell
     from qiskit_modes.server.isolation import check_command, isolated
     from qiskit_modes.server.serving import serve
     from qiskit_modes.server.tally import Tally
@@ -82,7 +82,7 @@ def _run(parsed: argparse.Namespace) -> int:
         runtime = server.platform.runtime
         with (
             isolated(server, _Refusals()) as environment,
-            recording_to(parsed.record, runtime=runtime, one_user=True)
+            record_and_tell(parsed.record, tell, runtime=runtime, one_user=True)
             if parsed.record is not None
             else nullcontext() as recorder,
         ):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from functools import partial
 
 from rich.console import Console
 
@@ -13,7 +13,7 @@ from qiskit_modes.demo.plain import PlainView
 from qiskit_modes.demo.report import print_introduction, print_report
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.demo.settings import Settings
-from qiskit_modes.planning.recorder import check_can_be_written, record, save_and_tell
+from qiskit_modes.planning.recorder import record_and_tell
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 
 __all__ = ["run_demo"]
@@ -48,22 +48,12 @@ def run_demo(
     with LocalRuntime(surface=lambda: None) as runtime, use_runtime(runtime):
         runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
-        with nullcontext() if recording is None else _recording_to(recording, console):
+        tell = partial(console.print, markup=False, soft_wrap=True)
+        with nullcontext() if recording is None else record_and_tell(recording, tell):
             _play(scene, console, plain=plain, quiet=quiet)
         claims = examine(scene)
         print_report(scene, claims, console)
         return all(claim.held for claim in claims)
-
-
-@contextmanager
-def _recording_to(path: str, console: Console) -> Iterator[None]:
-    """Record, and say so at the end, also after Ctrl-C."""
-    check_can_be_written(path)
-    with record() as recorder:
-        try:
-            yield
-        finally:
-            console.print(save_and_tell(recorder, path), markup=False, soft_wrap=True)
 
 
 def _play(scene: Scene, console: Console, *, plain: bool, quiet: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
-__all__ = ["NO_JOBS", "Recorder", "check_can_be_written", "record", "save_and_tell"]
+__all__ = ["NO_JOBS", "Recorder", "check_can_be_written", "record", "record_and_tell"]
 
 NO_JOBS = (
     "only jobs that are submitted in the process that records are seen; programs in other "
@@ -92,24 +92,16 @@ class Recorder:
         mine = self._runtime.instance.id
         return replace(recording, user=mine) if mine in recording.instances else recording
 
-    def save(self, path: str | Path) -> bool:
+    def save(self, path: str | Path) -> int:
         """Write what has been recorded so far to a file, if there is a job in it.
 
         Returns:
-            Whether there is one, and the file was written.
+            How many jobs there are; with none, nothing was written.
         """
         recording = self.recording()
         if recording.jobs:
             recording.save(path)
-        return bool(recording.jobs)
-
-
-def save_and_tell(recorder: Recorder, path: str | Path) -> str:
-    """Save a recording, and return what to tell about it: that it was written, and what is next."""
-    if not recorder.save(path):
-        return f"{path} was not written: no job was submitted"
-    jobs = len(recorder.recording().jobs)
-    return f"Recorded {jobs} job{'s' * (jobs > 1)} in {path}; next: qiskit-modes compare {path}"
+        return len(recording.jobs)
 
 
 def check_can_be_written(path: str | Path) -> None:
@@ -175,6 +167,36 @@ def record(
         if path is not None and not recorder.save(path):
             message = f"{path} was not written: no job was submitted; {NO_JOBS}"
             warn(message, QiskitModesWarning, stacklevel=3)
+
+
+@contextmanager
+def record_and_tell(
+    path: str | Path,
+    tell: Callable[[str], object],
+    *,
+    runtime: LocalRuntime | None = None,
+    one_user: bool = False,
+) -> Iterator[Recorder]:
+    """Record to a file, and tell at the end, also after Ctrl-C, what was written and what is next.
+
+    Args:
+        path: Where to write; what is there stays if no job was submitted.
+        tell: Called with a sentence, when the file has been written.
+        runtime: See `record`.
+        one_user: See `record`.
+
+    Raises:
+        InvalidInputError: If there is no directory to write to.
+    """
+    check_can_be_written(path)
+    with record(runtime=runtime, one_user=one_user) as recorder:
+        try:
+            yield recorder
+        finally:
+            jobs = recorder.save(path)
+            written = f"Recorded {jobs} job{'s' * (jobs > 1)} in {path}; next: qiskit-modes compare"
+            nothing = f"{path} was not written: no job was submitted"
+            tell(f"{written} {path}" if jobs else nothing)
 
 
 _listeners_mutex = threading.Lock()
