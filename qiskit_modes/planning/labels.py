@@ -67,8 +67,9 @@ class Labels:
 
     def _fate(self, bar: JobBar) -> str:
         """Return what the first bar says of its job: how it ended, if that stands nowhere else."""
-        beside = has_room_beside(bar, self._timeline, self._geometry)
-        return bar.mishap if bar.mishap and not beside else STEPS["compile"]
+        if bar.mishap and not has_room_beside(bar, self._timeline, self._geometry):
+            return bar.mishap
+        return STEPS["compile"]
 
     def _on_qpu(self) -> Iterator[dict[str, Any]]:
         """Yield the names of the jobs on the QPU; of neighbours that run together, their number."""

@@ -91,11 +91,11 @@ class Executor(Primitive):
         options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
         items, shots = checked.program.items, checked.program.shots
-        bits = [sum(register.size for register in item.circuit.cregs) for item in items]
+        circuits = [item.circuit for item in items]
+        bits = [sum(register.size for register in circuit.cregs) for circuit in circuits]
         # Each bit is a byte of the result.
         check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
         if options.layer_noise is not None and options.warn_absent:
-            circuits = [item.circuit for item in checked.program.items]
             warn_absent(options.layer_noise, circuits, stacklevel=2)
         return self._submit(
             resolution,
