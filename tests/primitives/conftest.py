@@ -12,15 +12,14 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
-from qiskit_modes.primitives.estimation import estimator_steps
-from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
+from qiskit_modes.primitives.estimation import prepare_estimator_job
 from qiskit_modes.primitives.pubs import (
     EstimatorInput,
     SamplerInput,
     coerce_estimator_pubs,
     coerce_sampler_pubs,
 )
-from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.primitives.sampling import prepare_sampler_job
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, execute
 
@@ -92,11 +91,7 @@ def sample() -> Callable[..., PrimitiveResult]:
         options: Any = None,
         programs: list[Program] | None = None,
     ) -> PrimitiveResult:
-        resolved = resolve_sampler_options(options)
-        inputs = coerce_sampler_pubs(
-            pubs, backend, shots=shots, default_shots=resolved.default_shots
-        )
-        return _run(sampler_steps(inputs, resolved, backend), programs)
+        return _run(prepare_sampler_job(pubs, options, backend, shots=shots).steps, programs)
 
     return run
 
@@ -112,14 +107,9 @@ def estimate() -> Callable[..., PrimitiveResult]:
         programs: list[Program] | None = None,
     ) -> PrimitiveResult:
         # Nothing is mitigated unless a test says so.
-        resolved = resolve_estimator_options({"resilience_level": 0, **(options or {})})
-        inputs = coerce_estimator_pubs(
-            pubs,
-            backend,
-            precision=precision,
-            default_precision=resolved.default_precision,
-            default_shots=resolved.default_shots,
+        chosen = {"resilience_level": 0, **(options or {})}
+        return _run(
+            prepare_estimator_job(pubs, chosen, backend, precision=precision).steps, programs
         )
-        return _run(estimator_steps(inputs, resolved, backend), programs)
 
     return run

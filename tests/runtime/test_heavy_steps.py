@@ -77,9 +77,8 @@ class Room(Machine):
         return Lane(self, heavy_call(function, *args), **more)
 
 
-@pytest.fixture(scope="module")
-def room():
-    """Shared, because its worker is slow to get ready; nothing is left in it."""
+@contextmanager
+def ready_room():
     before = set(threading.enumerate())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "WORTH_A_WORKER_SECONDS", 0.0)
@@ -90,16 +89,18 @@ def room():
     runtime_is_gone(before)
 
 
-@pytest.fixture
-def own_room(monkeypatch):
-    """One that a test may destroy."""
-    before = set(threading.enumerate())
-    monkeypatch.setattr(places, "WORTH_A_WORKER_SECONDS", 0.0)
-    with LocalRuntime(workers=WorkerPool(2)) as runtime:
-        room = Room(runtime)
-        room.get_ready()
+@pytest.fixture(scope="module")
+def room():
+    """Shared, because its worker is slow to get ready; nothing is left in it."""
+    with ready_room() as room:
         yield room
-    runtime_is_gone(before)
+
+
+@pytest.fixture
+def own_room():
+    """One that a test may destroy."""
+    with ready_room() as room:
+        yield room
 
 
 def test_a_step_alone_is_done_here(room):
