@@ -13,6 +13,13 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_ignore_collect(collection_path):
+    """Leave out what is no test: `--doctest-modules` would import helpers, and run programs."""
+    if collection_path.suffix == ".py" and not collection_path.name.startswith("test_"):
+        return True
+    return None
+
+
 def pytest_collection_finish():
     """Have the garbage collector leave out what was imported: looking at it takes half its time."""
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The tutorials as they are stored; `pytest tutorials` runs each from top to bottom (nbmake)."""
+"""The tutorials as they are stored; `pytest --nbmake tutorials` runs each from top to bottom."""
 
 import json
 import re

@@ -1,0 +1,140 @@
+"""What `.ci/run` and `pytest` do on a fresh machine, staged with commands that only take notes."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+NOTING = """#!/bin/sh
+for word in "$@"; do words="$words|$word"; done
+echo "$(basename "$(dirname "$(dirname "$0")")") $(basename "$0")$words" >> "$NOTES"
+exit ${ENDS_WITH:-0}
+"""
+"""A command of an environment: notes the environment's name, its own and what it was given."""
+
+PYTHON3 = """#!/bin/sh
+[ "$1 $2" = "-m venv" ] || exit 1
+mkdir -p "$3/bin"
+echo "PATH=$3/bin:$PATH" > "$3/bin/activate"
+for name in pip pytest qiskit-modes; do cp "$NOTING" "$3/bin/$name"; done
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of which only the way into it is real."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "scripts").mkdir()
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    for name, text in {
+        "noting": NOTING,
+        "bin/python3": PYTHON3,
+        "scripts/check": 'echo "checked $*" >> "$NOTES"',
+    }.items():
+        (tmp_path / name).write_text(text if text.startswith("#!") else f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def ci(checkout, **environment):
+    """Run `.ci/run` there; returns its exit code and what its commands noted."""
+    notes = checkout / "notes"
+    done = subprocess.run(
+        [checkout / ".ci" / "run"],
+        env={
+            "PATH": f"{checkout / 'bin'}:/usr/bin:/bin",
+            "NOTES": str(notes),
+            "NOTING": str(checkout / "noting"),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+    )
+    return done, notes.read_text().splitlines() if notes.exists() else []
+
+
+def test_ci_types_the_commands_of_the_readme_to_the_letter(checkout):
+    done, notes = ci(checkout)
+    assert done.returncode == 0, done.stderr
+    assert notes[1] == "checked --full --without-tests"
+    assert notes[2:] == [
+        "readme pip|install|-e|.",
+        "readme qiskit-modes|demo",
+        "readme pip|install|-e|.[test]",
+        "readme pytest",
+    ], "in an environment of their own, and the tests last"
+
+
+def test_ci_follows_the_readme(checkout):
+    readme = checkout / "README.md"
+    changed = readme.read_text().replace('".[test]" && pytest\n', '".[other]" && pytest "a b" -x\n')
+    assert changed != readme.read_text()
+    readme.write_text(changed)
+    _, notes = ci(checkout)
+    assert notes[-2:] == ["readme pip|install|-e|.[other]", "readme pytest|a b|-x"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("## Two commands\n", "## Commands\n"), ('pip install -e ".[test]" && pytest\n', "")],
+)
+def test_ci_fails_where_the_readme_does_not_show_two_commands(checkout, old, new):
+    readme = checkout / "README.md"
+    readme.write_text(readme.read_text().replace(old, new))
+    done, notes = ci(checkout)
+    assert done.returncode == 1
+    assert "not two commands" in done.stderr
+    assert not any(note.startswith("readme") for note in notes)
+
+
+def test_ci_ends_as_the_command_ended_that_failed(checkout):
+    noting = checkout / "noting"
+    noting.write_text(NOTING.replace("exit", '[ "$(basename "$0")" = pytest ] || exit 0\nexit'))
+    done, notes = ci(checkout, ENDS_WITH="2")
+    assert done.returncode == 2
+    assert notes[-1] == "readme pytest"
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """A checkout with this suite's settings, a test, and programs that tell that they ran."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for folder in ("tests/server/scripts", "tests/somewhere/else", "tests", "qiskit_modes"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    programs = ["tests/server/scripts/accounts.py", "tests/somewhere/else/any.py", "tests/it.py"]
+    for program in programs:
+        (tmp_path / program).write_text("import sys\nprint('RAN', file=sys.stderr)\nsys.argv[1]\n")
+    (tmp_path / "tests" / "test_it.py").write_text("def test_it():\n    pass\n")
+    (tmp_path / "qiskit_modes" / "it.py").write_text('"""Add.\n\n>>> 1 + 1\n2\n"""\n')
+    return tmp_path
+
+
+def pytest_alone(suite, more=""):
+    """Type `pytest` there, with nothing behind it."""
+    script = shutil.which("pytest")
+    assert script
+    return subprocess.run(
+        ["pytest"],
+        executable=script,
+        cwd=suite,
+        env={**os.environ, "PYTEST_ADDOPTS": f"-p no:cacheprovider -p no:qiskit_modes {more}"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_programs_below_tests_are_never_imported_by_collection(suite):
+    done = pytest_alone(suite)
+    assert done.returncode == 0, done.stdout
+    assert "RAN" not in done.stdout + done.stderr
+    assert "2 passed" in done.stdout, "the test, and the doctest of the package"
+
+
+def test_a_test_can_be_run_in_an_environment_without_nbmake(suite):
+    assert pytest_alone(suite, "-p no:nbmake").returncode == 0
