@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.server.certificates import Authority
+from qiskit_modes.server.child.qiskit_modes_commands import isolating_option
 from qiskit_modes.server.serving import Server
 from qiskit_modes.server.tunnel import tunnel_to
 
@@ -32,9 +33,6 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 _AUTHORITIES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _DISTURBING = ("QISKIT_FUNCTIONS_EXPERIMENTAL", "SSL_CERT_DIR", "PYTHONSAFEPATH")
 """What would make the client invent an instance, or trust others beside the local server."""
-
-_IGNORES_US = frozenset("EIS")
-"""Options of Python with which it does not look at the environment, or for `sitecustomize`."""
 
 
 @contextmanager
@@ -65,33 +63,20 @@ def isolated(server: Server, refused: Callable[[str], None]) -> Iterator[dict[st
 
 
 def check_command(command: Sequence[str]) -> None:
-    """Check that a command can be kept on this machine.
+    """Check that a command can be kept on this machine, as far as the command tells.
 
     Args:
         command: The program and its arguments.
 
     Raises:
-        InvalidInputError: If it is a Python that is told not to look at its environment.
+        InvalidInputError: If it is or starts a Python that is told not to look at its environment.
     """
-    if not Path(command[0]).name.startswith(("python", "pypy")):
-        return
-    for argument in command[1:]:
-        if not argument.startswith("-") or argument in ("-", "-c", "-m"):
-            return
-        if not argument.startswith("--") and _IGNORES_US & set(_flags(argument)):
-            raise InvalidInputError(
-                f"Python ignores its environment with {argument}, so it could not be kept from "
-                "sending to the real service; leave the option out"
-            )
-
-
-def _flags(argument: str) -> str:
-    """Return the options in an argument such as ``-uB``; those that take a value end it."""
-    flags = argument[1:]
-    for index, flag in enumerate(flags):
-        if flag in "cmWX":
-            return flags[:index]
-    return flags
+    isolating = isolating_option(command)
+    if isolating is not None:
+        raise InvalidInputError(
+            f"Python ignores its environment with {isolating!r}, so it could not be kept from "
+            "sending to the real service; leave the option out"
+        )
 
 
 def _only_this_machine(server: Server) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import string
 import subprocess
 import sys
 import threading
@@ -121,6 +122,10 @@ attempt("connect", lambda: socket.create_connection(("192.0.2.1", 80), timeout=1
 attempt("connect_ex", lambda: socket.socket().connect_ex(("192.0.2.1", 80)))
 attempt("lookup", lambda: socket.getaddrinfo("quantum.cloud.ibm.com", 443))
 attempt("gethostbyname", lambda: socket.gethostbyname("example.org"))
+attempt("gethostbyaddr", lambda: socket.gethostbyaddr("192.0.2.1"))
+attempt("getnameinfo", lambda: socket.getnameinfo(("192.0.2.1", 80), 0))
+attempt("nameinfo of this", lambda: socket.getnameinfo(("127.0.0.1", 80), 0))
+print("getfqdn", socket.getfqdn("host.example.org"))
 attempt("sendto", lambda: udp.sendto(b"x", ("192.0.2.1", 53)))
 attempt("six", lambda: socket.socket(socket.AF_INET6).connect(("2001:db8::1", 80)))
 attempt("low", lambda: __import__("_socket").socket().connect(("192.0.2.1", 80)))
@@ -142,6 +147,10 @@ def test_a_python_program_connects_with_this_machine_only(environment, tmp_path)
         "connect_ex stopped",
         "lookup stopped",
         "gethostbyname stopped",
+        "gethostbyaddr stopped",
+        "getnameinfo stopped",
+        "nameinfo of this went through",
+        "getfqdn host.example.org",
         "sendto stopped",
         "six stopped",
         "low stopped",
@@ -149,14 +158,70 @@ def test_a_python_program_connects_with_this_machine_only(environment, tmp_path)
         "localhost went through",
         "customized True",
     ]
+    assert "stopped a connection to host.example.org: nothing leaves" in done.stderr
     assert "stopped a connection to quantum.cloud.ibm.com: nothing leaves" in done.stderr
     assert "PermissionError" in done.stderr, "a program that it starts is kept here too"
 
 
-@pytest.mark.parametrize("option", ["-I", "-E", "-S", "-uI", "-Bs -E"])
-def test_a_python_that_would_not_listen_is_not_started(option):
+VALUED = ["-W ignore", "-Wignore", "-X dev", "-Xdev", "-uW ignore", "--check-hash-based-pycs never"]
+
+
+@pytest.mark.parametrize("option", ["-I", "-E", "-S", "-uI", "-IB"])
+@pytest.mark.parametrize("before", ["", *VALUED])
+def test_a_python_that_would_not_listen_is_not_started(option, before):
     with pytest.raises(InvalidInputError, match="leave the option out"):
-        check_command(["/usr/bin/python3", *option.split(), "my.py"])
+        check_command(["/usr/bin/python3", *before.split(), option, "my.py"])
+
+
+def test_no_option_of_python_hides_another_one():
+    """Each letter that this Python takes, before one that may not be."""
+    taken = [
+        letter
+        for letter in string.ascii_letters
+        if letter not in "hV"
+        and subprocess.run(
+            [sys.executable, f"-{letter}V"],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout.startswith("Python")
+    ]
+    assert {"u", "B", "O", "s"} <= set(taken)
+    for letter in taken:
+        for options in ([f"-{letter}I"], [f"-{letter}", "-I"]):
+            with pytest.raises(InvalidInputError, match="leave the option out"):
+                check_command(["python", *options, "my.py"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["env", "python", "-S"],
+        ["env", "-S", "python -I x.py"],
+        ["env", "A=b", "nice", "-n", "5", "python3.12", "-E", "x.py"],
+        ["timeout", "5", "sh", "-c", "cd /tmp && exec python -I x.py"],
+        ["bash", "-lc", "python -V; python3 -uI x.py"],
+        ["sh", "-c", 'echo "$(python -I x.py)"'],
+        ["sh", "-c", "echo `python -I x.py`"],
+        ["sh", "-c", "(python -I x.py)"],
+        ["sh", "-c", "sh -c 'python -I x.py'"],
+        ["sh", "-c", "true\npython -I x.py"],
+        ["sh", "-c", "echo 'not closed; python -I x.py"],
+        ["python.exe", "-I"],
+        ["pypy3.10", "-I"],
+    ],
+)
+def test_a_python_is_seen_through_what_starts_it(command):
+    with pytest.raises(InvalidInputError, match="leave the option out"):
+        check_command(command)
+
+
+def test_the_first_line_of_a_script_is_read(tmp_path):
+    script = tmp_path / "script"
+    script.write_text("#!/usr/bin/env -S python3 -I\nprint(1)\n")
+    script.chmod(0o755)
+    with pytest.raises(InvalidInputError, match="'python3 -I'"):
+        check_command([str(script)])
 
 
 @pytest.mark.parametrize(
@@ -165,13 +230,68 @@ def test_a_python_that_would_not_listen_is_not_started(option):
         "python my.py -I",
         "python -u -m pytest -E",
         "python -c I",
+        "python -cI",
         "python -WI x",
+        "python -W I x",
+        "python -X S x",
+        "python -- -I",
+        "python - -I",
+        "env python my.py -I",
         "pytest -I",
         "python",
     ],
 )
 def test_other_commands_are(command):
     check_command(command.split())
+
+
+STARTS = """
+import os, pathlib, subprocess, sys
+mark = "import sys; print('ran', sys.flags.isolated)"
+def attempt(name, call):
+    sys.stdout.flush()
+    try:
+        call()
+    except PermissionError as error:
+        print(name, "stopped" if "leave the option out" in str(error) else error)
+quoted = f'"{sys.executable}" -I -c "print(1)"'
+attempt("run", lambda: subprocess.run([sys.executable, "-I", "-c", mark]))
+path = pathlib.Path(sys.executable)
+attempt("path", lambda: subprocess.run([path, b"-I", "-c", mark]))
+attempt("other name", lambda: subprocess.run(["me", "-I", "-c", mark], executable=sys.executable))
+attempt("shell", lambda: subprocess.run(quoted, shell=True))
+attempt("system", lambda: os.system(quoted))
+attempt("popen", lambda: os.popen(quoted))
+attempt("spawn", lambda: os.posix_spawn(sys.executable, ["python", "-I", "-c", mark], os.environ))
+attempt("spawnv", lambda: os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", "true"]))
+attempt("exec", lambda: os.execv(sys.executable, ["python", "-I", "-c", mark]))
+attempt("plain", lambda: subprocess.run([sys.executable, "-c", mark]))
+"""
+
+
+def test_a_programs_own_python_that_would_not_listen_is_stopped(environment):
+    done = run(STARTS, environment)
+    assert done.stdout.splitlines() == [
+        "run stopped",
+        "path stopped",
+        "other name stopped",
+        "shell stopped",
+        "system stopped",
+        "popen stopped",
+        "spawn stopped",
+        "exec stopped",
+        "ran 0",
+    ], done.stderr
+    assert "would ignore its environment" in done.stderr
+
+
+def test_a_loop_that_connects_past_python_is_not_imported(environment, tmp_path):
+    (tmp_path / "uvloop.py").write_text("print('imported')\n")
+    path = f"{environment['PYTHONPATH']}{os.pathsep}{tmp_path}"
+    code = "import qiskit_ibm_runtime.accounts.account\nimport uvloop"
+    done = run(code, {**environment, "PYTHONPATH": path})
+    assert done.stdout == ""
+    assert "use asyncio's own loop" in done.stderr.splitlines()[-1]
 
 
 SIGNS_IN = """

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CONNECTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
-_LOOKS_UP = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+_LOOKS_UP = {
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+    "socket.getnameinfo",
+}
+_STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 
 _told: set[str] = set()
 
@@ -43,17 +49,50 @@ def _is_local(host: Any) -> bool:
 def _keep_here(event: str, args: tuple[Any, ...]) -> None:
     """Stop what would leave this machine; an audit hook, which no code can take away again."""
     if event in _CONNECTS:
-        address = args[1]
-        host = address[0] if isinstance(address, tuple) and address else ""
+        host = _host(args[1])
     elif event in _LOOKS_UP:
-        host = args[0]
+        host = _host(args[0])
+    elif event in _STARTS:
+        _keep_children_here(event, args)
+        return
     else:
         return
-    if _is_local(host):
-        return
-    text = f"qiskit-modes run: stopped a connection to {host}: nothing leaves this machine"
-    if host not in _told:
-        _told.add(host)
+    if not _is_local(host):
+        _stop(f"a connection to {host}: nothing leaves this machine")
+
+
+def _host(address: Any) -> Any:
+    """Return the host of a socket's address, or of a look-up."""
+    if isinstance(address, tuple):
+        return address[0] if address else ""
+    return address if isinstance(address, str | bytes | bytearray) else ""
+
+
+def _keep_children_here(event: str, args: tuple[Any, ...]) -> None:
+    """Stop a Python that would not look at the environment that keeps it here."""
+    if event == "os.system":
+        program, words = None, args[0]
+    else:
+        program, words = args[1:3] if event == "os.spawn" else args[:2]
+    # A command that is one text is the shell's, or is Windows' own form of the words.
+    words = [words] if isinstance(words, str | bytes | os.PathLike) else list(words)
+    if program is not None and len(words) > 1:
+        words[0] = program
+    from qiskit_modes_commands import isolating_option  # type: ignore[import-not-found]
+
+    isolating = isolating_option([os.fsdecode(word) for word in words])
+    if isolating is not None:
+        _stop(
+            f"{isolating!r}: it would ignore its environment, which keeps it on this machine; "
+            "leave the option out"
+        )
+
+
+def _stop(what: str) -> None:
+    """Tell once what is stopped, and stop it."""
+    text = f"qiskit-modes run: stopped {what}"
+    if what not in _told:
+        _told.add(what)
         sys.stderr.write(text + "\n")
     raise PermissionError(text)
 
@@ -122,19 +161,27 @@ def _lead_accounts_here(module: ModuleType) -> None:
 
 
 class _Finder:
-    """Waits for the client's module of accounts."""
+    """Waits for the client's module of accounts, and for what connects where no hook sees it."""
 
     def find_spec(
         self,
         name: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the interface
-        target: ModuleType | None = None,  # noqa: ARG002 - the interface
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         """Find the module, and have it changed as soon as it has been executed."""
+        if name == "uvloop":  # servers that prefer it go on with asyncio's own loop
+            raise ImportError(
+                "qiskit-modes run: uvloop connects without asking Python, so it could not be kept "
+                "on this machine; use asyncio's own loop",
+                name=name,
+            )
         if name != "qiskit_ibm_runtime.accounts.account":
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        found = (
+            finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self
+        )
+        spec = next(filter(None, found), None)
         if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
