@@ -20,6 +20,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
     UserWarning
     └── QiskitModesWarning
         ├── ModeWarning                      a job does not run in the mode one might expect
+        ├── OptionWithoutEffectWarning       an option tunes a feature that is off
         ├── OutstandingJobsWarning           jobs were cancelled because the program ended
         └── UnsupportedOptionWarning         an option is ignored, where a setting allows that
 
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
+    "OptionWithoutEffectWarning",
     "OutstandingJobsWarning",
     "QiskitModesError",
     "QiskitModesWarning",
@@ -136,6 +138,10 @@ class QiskitModesWarning(UserWarning):
 
 class ModeWarning(QiskitModesWarning):
     """A job runs, or will run, in another mode than the code suggests."""
+
+
+class OptionWithoutEffectWarning(QiskitModesWarning):
+    """An option was set that has no effect, because what it tunes is off."""
 
 
 class OutstandingJobsWarning(QiskitModesWarning):

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from qiskit_modes.exceptions import (
+    OptionWithoutEffectWarning,
     QiskitModesWarning,
     UnsupportedOptionError,
     UnsupportedOptionWarning,
 )
 
-__all__ = ["STRICT", "UNSUPPORTED_OPTIONS", "unsupported_options", "warn"]
+__all__ = [
+    "STRICT",
+    "UNSUPPORTED_OPTIONS",
+    "answering_a_request",
+    "is_answering_a_request",
+    "unsupported_options",
+    "warn",
+    "without_effect",
+]
 
 STRICT = "QISKIT_MODES_STRICT"
 """Name of the environment variable: set to anything but 0, this package's warnings are errors."""
@@ -20,6 +31,42 @@ STRICT = "QISKIT_MODES_STRICT"
 UNSUPPORTED_OPTIONS = "QISKIT_MODES_UNSUPPORTED_OPTIONS"
 """Name of the environment variable: set to "warn", options that cannot be honoured are ignored with
 a warning, and are no errors."""
+
+
+_answers: ContextVar[bool] = ContextVar("qiskit_modes_answers", default=False)
+
+
+@contextmanager
+def answering_a_request() -> Iterator[None]:
+    """Mark what is called inside as the answer to a request of the service's client.
+
+    Who sends one set its options for the service, which accepts settings that have no effect.
+    """
+    token = _answers.set(True)
+    try:
+        yield
+    finally:
+        _answers.reset(token)
+
+
+def is_answering_a_request() -> bool:
+    """Return whether a request of the service's client is being answered in this context."""
+    return _answers.get()
+
+
+def without_effect(sentences: Collection[str], *, stacklevel: int) -> None:
+    """Warn of options that have no effect as they stand, unless a request set them.
+
+    Args:
+        sentences: One for each such option: its name, the reason, and what to do.
+        stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
+
+    Warns:
+        OptionWithoutEffectWarning: For each of them.
+    """
+    if not is_answering_a_request():
+        for sentence in sentences:
+            warn(sentence, OptionWithoutEffectWarning, stacklevel=stacklevel + 1)
 
 
 def unsupported_options(sentences: Collection[str], *, stacklevel: int) -> None:

@@ -13,7 +13,7 @@ from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.resilience import noise_factors_of
 from qiskit_modes.primitives.simulated_backend import is_noiseless, simulated_backend
-from qiskit_modes.warn import unsupported_options
+from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation", "with_noise_of_layers"]
 
@@ -98,7 +98,8 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
             "resilience.layer_noise_model to pairs of a layer and its noise: the layers from "
             "estimator.find_unique_layers(pubs), their noise from NoiseLearnerV3."
         )
-    if resilience.layer_noise_model and not needs_layers and options.layer_noise_model is None:
+    idle = resilience.layer_noise_model and not needs_layers and options.layer_noise_model is None
+    if idle and not is_answering_a_request():
         sentence = (
             "resilience.layer_noise_model has no effect: neither PEC nor PEA is on, and the "
             "backend has noise of its own. Switch resilience.pec_mitigation on, or leave it unset."

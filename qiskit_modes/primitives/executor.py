@@ -88,7 +88,7 @@ class Executor(Primitive):
             QiskitModesWarning: If ``layer_noise_model`` has no noise for a layer of the program.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_executor_options(self.options, resolution.backend)
+        options = resolve_executor_options(self.options, resolution.backend, stacklevel=2)
         checked = coerce_quantum_program(program, resolution.backend)
         items, shots = checked.program.items, checked.program.shots
         circuits = [item.circuit for item in items]

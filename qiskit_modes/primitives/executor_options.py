@@ -12,19 +12,10 @@ from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.option_input import coerce_model
-from qiskit_modes.primitives.program_options import options_set
+from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
 from qiskit_modes.primitives.simulated_backend import rounding_of
 
 __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
-
-_ACTING = frozenset(
-    {
-        "simulator.angle_decimals",
-        "simulator.layer_noise_model",
-        "simulator.seed_simulator",
-        "simulator.warn_absent",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -48,26 +39,33 @@ def coerce_executor_options(
     options: ExecutorOptions | Mapping[str, Any] | None,
 ) -> ExecutorOptions:
     """Return options as upstream's model; see `coerce_model`."""
-    return coerce_model(options, ExecutorOptions)
+    return coerce_model(options, ExecutorOptions, "executor")
 
 
 def resolve_executor_options(
-    options: ExecutorOptions | Mapping[str, Any] | None, backend: BackendV2
+    options: ExecutorOptions | Mapping[str, Any] | None, backend: BackendV2, *, stacklevel: int = 1
 ) -> ResolvedExecutorOptions:
     """Check all options as they are now, and return what acts.
 
     Args:
         options: See `coerce_executor_options`.
         backend: Where the job is to run; its method may need rounded angles.
+        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
         InvalidInputError: If a value cannot be used.
+
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_executor_options(options)
-    chosen = options_set(model, _ACTING)
+    chosen = set_options(model)
+    refuse_options("executor", chosen, stacklevel=stacklevel + 1)
+    warn_of_idle_options("executor", chosen, model, stacklevel=stacklevel + 1)
     simulator = model.simulator
-    decimals = simulator.angle_decimals if "simulator.angle_decimals" in chosen else None
+    rounds = "angle_decimals" in simulator.model_fields_set
+    decimals = simulator.angle_decimals if rounds else None
     noise = simulator.layer_noise_model
     return ResolvedExecutorOptions(
         **job_settings(model),

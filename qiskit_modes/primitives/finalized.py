@@ -11,7 +11,7 @@ from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.warn import warn
 
-__all__ = ["finalize_estimator_options", "finalize_sampler_options", "switches_of"]
+__all__ = ["finalize_estimator_options", "finalize_sampler_options"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,21 +78,6 @@ def finalize_estimator_options(
             )
         setattr(twirling, name, True)
     return final
-
-
-def switches_of(final: SamplerOptions | EstimatorOptions) -> dict[str, bool]:
-    """Return, by its path, whether each technique is on in finalized options."""
-    switches = {
-        "twirling.enable_gates": bool(final.twirling.enable_gates),
-        "twirling.enable_measure": bool(final.twirling.enable_measure),
-        "dynamical_decoupling.enable": final.dynamical_decoupling.enable,
-    }
-    layers = final.simulator.layer_noise_model
-    if isinstance(final, EstimatorOptions):
-        layers = layers or final.resilience.layer_noise_model
-        for name in ("measure_mitigation", "pec_mitigation", "zne_mitigation"):
-            switches[f"resilience.{name}"] = bool(getattr(final.resilience, name))
-    return {**switches, "simulator.layer_noise_model": bool(layers)}
 
 
 def copied(options: Model) -> Model:

@@ -13,19 +13,7 @@ from typing import Any
 
 from qiskit_modes.exceptions import InvalidInputError
 
-__all__ = ["JOB_OPTIONS", "JobSettings", "check_seed", "check_tags", "job_settings"]
-
-JOB_OPTIONS = frozenset(
-    {
-        "environment.job_tags",
-        "environment.log_level",
-        "environment.max_execution_time",
-        "environment.private",
-        "execution.rep_delay",
-        "max_execution_time",
-    }
-)
-"""The options that act on every job, as dotted paths."""
+__all__ = ["JobSettings", "check_seed", "check_tags", "job_settings"]
 
 
 @dataclass(frozen=True)

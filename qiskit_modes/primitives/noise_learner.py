@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,37 +18,15 @@ from qiskit_modes.primitives.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.learnable_layers import Layer, read_layer
 from qiskit_modes.primitives.noise_learning import learn_layer
 from qiskit_modes.primitives.option_input import coerce_model
-from qiskit_modes.primitives.program_options import options_set
+from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["NoiseLearnerV3"]
+__all__ = ["NoiseLearnerV3", "resolve_learner_options"]
 
 _BASES = 9
 """In so many measurement bases an experiment sees all errors on one and two qubits."""
-
-_EXPERIMENT = frozenset({"layer_pair_depths", "num_randomizations", "shots_per_randomization"})
-"""How an experiment would be made. What is computed is what it finds without end; these act on the
-estimate of usage."""
-
-_CHECKS = "bit_flip_checks"
-
-_REFUSED = {
-    "simulator.layer_noise_model": (
-        "only the backend's own noise is learned",
-        "Leave it unset; noise that you give for a layer need not be learned",
-    ),
-    "simulator.angle_decimals": ("nothing is simulated", "Leave it unset"),
-    "simulator.warn_absent": ("it belongs to layer_noise_model", "Leave it unset"),
-    **{
-        f"{_CHECKS}.{side}.enable": (
-            "nothing is measured that could be checked",
-            "Leave it unset or set it to False",
-        )
-        for side in ("pre_circuit", "post_circuit")
-    },
-}
 
 
 class NoiseLearnerV3(Primitive):
@@ -83,7 +61,7 @@ class NoiseLearnerV3(Primitive):
 
     @staticmethod
     def _coerce_options(options: Any) -> NoiseLearnerV3Options:
-        return coerce_model(options, NoiseLearnerV3Options)
+        return coerce_model(options, NoiseLearnerV3Options, "noise-learner")
 
     def run(
         self, instructions: Iterable[CircuitInstruction], dry_run: bool = False
@@ -105,7 +83,7 @@ class NoiseLearnerV3(Primitive):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        settings = _resolve_options(self.options)
+        settings = resolve_learner_options(self.options, stacklevel=2)
         if isinstance(instructions, CircuitInstruction):
             raise InvalidInputError(
                 "noise_learner.run expects a list of instructions; put this one into a list"
@@ -132,16 +110,26 @@ class NoiseLearnerV3(Primitive):
         return _BASES * len(options.layer_pair_depths) * shots
 
 
-def _resolve_options(model: NoiseLearnerV3Options) -> JobSettings:
-    checks = (model.bit_flip_checks.pre_circuit, model.bit_flip_checks.post_circuit)
-    tuning = {
-        f"{_CHECKS}.{side}.{name}"
-        for side in ("pre_circuit", "post_circuit")
-        for name in ("x_pulse_type", "strategy")
-        if not any(check.enable for check in checks)  # then they tune nothing
-    }
-    # Nothing is drawn, so that every seed reproduces the result.
-    options_set(model, _EXPERIMENT | tuning | {"simulator.seed_simulator"}, _REFUSED)
+def resolve_learner_options(
+    options: NoiseLearnerV3Options | Mapping[str, Any] | None, *, stacklevel: int = 1
+) -> JobSettings:
+    """Check all options as they are now, and return what acts on the job.
+
+    Args:
+        options: A model, a dictionary, or None for the defaults.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If options were set that cannot be honoured; all are named.
+        InvalidInputError: If a value cannot be used.
+
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+    """
+    model = coerce_model(options, NoiseLearnerV3Options, "noise-learner")
+    chosen = set_options(model)
+    refuse_options("noise-learner", chosen, stacklevel=stacklevel + 1)
+    warn_of_idle_options("noise-learner", chosen, model, stacklevel=stacklevel + 1)
     return JobSettings(**job_settings(model))
 
 

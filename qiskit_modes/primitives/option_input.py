@@ -19,6 +19,7 @@ from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions, 
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.option_rules import set_options
+from qiskit_modes.primitives.option_table import Refused, Renamed, rows_of
 
 __all__ = [
     "LocalSimulatorOptions",
@@ -30,30 +31,6 @@ __all__ = [
 
 Model = TypeVar("Model", bound=BaseModel)
 Sampling = TypeVar("Sampling", SamplerOptions, EstimatorOptions)
-
-_RENAMED = {
-    "seed_simulator": "simulator.seed_simulator",
-    "shots": "default_shots",
-    "precision": "default_precision",
-    "job_tags": "environment.job_tags",
-}
-"""Older names of options, where the primitive has the newer one."""
-
-_GONE = {
-    "simulator.basis_gates": "pass a backend that has these gates instead",
-    "simulator.coupling_map": "pass a backend that has this coupling map instead",
-    "optimization_level": "transpile circuits before passing them",
-    "environment.callback": "call job.result() instead",
-    "resilience.layer_noise_learning": (
-        "the noise of layers is learned beforehand: pass what NoiseLearnerV3 finds for "
-        "estimator.find_unique_layers(pubs) as resilience.layer_noise_model"
-    ),
-    "resilience.measure_noise_learning.shots_per_randomization": (
-        "the calibration takes as many shots for each randomization as the circuits do, see "
-        "twirling.shots_per_randomization"
-    ),
-}
-"""Older options that have no counterpart, and what to do instead."""
 
 _OLDER_SEED = "seed_estimator"
 
@@ -74,7 +51,7 @@ def coerce_sampler_options(options: SamplerOptions | Mapping[str, Any] | None) -
     Raises:
         InvalidInputError: If an option does not exist or a value does not fit it.
     """
-    return _coerce(options, SamplerOptions)
+    return _coerce(options, SamplerOptions, "sampler")
 
 
 def coerce_estimator_options(
@@ -88,7 +65,7 @@ def coerce_estimator_options(
     Raises:
         InvalidInputError: If an option does not exist or a value does not fit it.
     """
-    return _coerce(options, EstimatorOptions)
+    return _coerce(options, EstimatorOptions, "estimator")
 
 
 def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
@@ -105,12 +82,13 @@ def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any
     return tree
 
 
-def coerce_model(options: Any, model: type[Model]) -> Model:
+def coerce_model(options: Any, model: type[Model], program: str) -> Model:
     """Return options as one of upstream's models; a model is returned as it is, not copied.
 
     Args:
         options: A model, a dictionary, or None for the defaults.
         model: Which model.
+        program: Whose options they are, one of `PROGRAMS`.
 
     Raises:
         InvalidInputError: If an option does not exist or a value does not fit it.
@@ -125,12 +103,12 @@ def coerce_model(options: Any, model: type[Model]) -> Model:
     try:
         return model(**(options or {}))
     except ValidationError as error:
-        raise InvalidInputError(_explain(error, model)) from None
+        raise InvalidInputError(_explain(error, model, program)) from None
     except TypeError as error:  # a key that is no string
         raise InvalidInputError(f"The options cannot be read: {error}.") from error
 
 
-def _coerce(options: Any, model: type[Sampling]) -> Sampling:
+def _coerce(options: Any, model: type[Sampling], program: str) -> Sampling:
     if isinstance(options, model):
         return options
     if _is_legacy(options, model):
@@ -138,7 +116,7 @@ def _coerce(options: Any, model: type[Sampling]) -> Sampling:
     noise_model = None
     if isinstance(options, Mapping):
         options, noise_model = _translated(options)
-    coerced = coerce_model(options, model)
+    coerced = coerce_model(options, model, program)
     simulator = coerced.simulator
     chosen = {name: getattr(simulator, name) for name in simulator.model_fields_set}
     if noise_model is not None:
@@ -187,13 +165,13 @@ def _changed_fields(options: Any) -> dict[str, Any]:
     return changed
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+def _explain(error: ValidationError, model: type[BaseModel], program: str) -> str:
     lines = []
     known = list(_all_paths(model, ""))
     for problem in error.errors(include_url=False):
         path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            lines.append(f"There is no option {path}: {_advice(path, known)}")
+            lines.append(f"There is no option {path}: {_advice(path, program, known)}")
             continue
         # Behind the name of an option pydantic says which of its types it tried.
         path = next((each for each in known if f"{path}.".startswith(f"{each}.")), path)
@@ -201,11 +179,12 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{model.__name__}: " + " ".join(dict.fromkeys(lines))
 
 
-def _advice(path: str, known: list[str]) -> str:
-    if _RENAMED.get(path) in known:
-        return f"use {_RENAMED[path]}."
-    if path in _GONE:
-        return f"{_GONE[path]}."
+def _advice(path: str, program: str, known: list[str]) -> str:
+    match rows_of(program).get(path):
+        case Renamed(to=to):
+            return f"use {to}."
+        case Refused(why=why, remedy=remedy):
+            return f"{why}. {remedy}."
     if path == "simulator.noise_model":  # where it was not translated
         return "pass AerSimulator(noise_model=...) as the backend instead."
     by_leaf: dict[str, list[str]] = {}

@@ -1,19 +1,35 @@
-"""Which options cannot be honoured, which have no effect as they stand, and what to do about it.
+"""Judging the options that a user set by the table of options: which act, which are refused.
 
 An option that a user set acts or is refused by name; none is dropped in silence. Options that only
-tune a feature are refused while the feature is off, because they would have no effect, unless the
+tune a feature have no effect while the feature is off, and natively a warning says so, unless the
 feature was switched off explicitly: then it is plain that they wait for it to be switched on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
-__all__ = ["SetOption", "refusal", "refusals", "set_options"]
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.option_table import (
+    Acts,
+    Feature,
+    Refused,
+    Renamed,
+    Row,
+    Tunes,
+    rows_of,
+)
+from qiskit_modes.warn import unsupported_options, without_effect
+
+__all__ = ["SetOption", "refuse_options", "set_options", "warn_of_idle_options"]
+
+_UNKNOWN = "it is not known here, and may be of a newer release of qiskit-ibm-runtime"
 
 
 @dataclass(frozen=True)
@@ -30,150 +46,150 @@ class SetOption:
     """True if the value equals upstream's default."""
 
 
-@dataclass(frozen=True)
-class _Feature:
-    """Something that can be switched on, and the options that tune it."""
-
-    name: str
-    """What it is, for messages."""
-
-    switches: tuple[str, ...]
-    """Options that switch it on."""
-
-    tuning: tuple[str, ...]
-    """Options, or groups of options, that say how it works once it is on."""
-
-    by_level: bool = False
-    """True if ``resilience_level`` decides where no switch is set."""
-
-
-_FEATURES = (
-    _Feature("the twirling of gates", ("twirling.enable_gates",), ("twirling.group",), True),
-    _Feature(
-        "twirling",
-        ("twirling.enable_gates", "twirling.enable_measure"),
-        ("twirling",),
-        by_level=True,
-    ),
-    _Feature("dynamical decoupling", ("dynamical_decoupling.enable",), ("dynamical_decoupling",)),
-    _Feature(
-        "measurement error mitigation",
-        ("resilience.measure_mitigation",),
-        ("resilience.measure_noise_learning",),
-        by_level=True,
-    ),
-    _Feature(
-        "probabilistic error cancellation", ("resilience.pec_mitigation",), ("resilience.pec",)
-    ),
-    _Feature(
-        "zero-noise extrapolation",
-        ("resilience.zne_mitigation",),
-        ("resilience.zne",),
-        by_level=True,
-    ),
-    _Feature("the noise of layers", ("simulator.layer_noise_model",), ("simulator.warn_absent",)),
-)
-
-_NO_SCHEDULE = "a simulation has no schedule of its own to report"
-
-_REFUSED = {
-    "execution.init_qubits": (
-        "every shot of the simulation starts in the ground state",
-        "Leave it unset or set it to True",
-    ),
-    "execution.scheduler_timing": (_NO_SCHEDULE, "Leave it unset or set it to False"),
-    "execution.stretch_values": (
-        "stretches are resolved for hardware only",
-        "Leave it unset or set it to False",
-    ),
-    "execution.meas_type": (
-        "the simulation gives classified bits, and no readout signals",
-        'Leave it unset or set it to "classified"',
-    ),
-    "environment.image": ("jobs run in the installed packages and in no image", "Leave it unset"),
-    "experimental": ("experimental options of the service are not known here", "Leave it empty"),
-}
-"""What no primitive can honour unless it has upstream's default: why, and what to do."""
-
-_GROUPS_IN_EXPERIMENTAL = {
-    "scheduler_timing": (_NO_SCHEDULE, "Leave it out"),
-    "stretch_values": ("stretches are resolved for hardware only", "Leave it out"),
-}
-
-
-def set_options(options: BaseModel) -> Iterator[SetOption]:
-    """Yield every option that was set, in the constructor or later, in place or by assignment."""
-    yield from _walk(options, "")
+def set_options(options: BaseModel) -> list[SetOption]:
+    """Return every option that was set, in the constructor or later, in place or by assignment."""
+    return list(_walk(options, ""))
 
 
 def _walk(model: BaseModel, prefix: str) -> Iterator[SetOption]:
     touched = model.model_fields_set
-    for name, field in type(model).model_fields.items():
+    for name, default in _defaults(type(model)):
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             # Assigning to a field of a nested model does not mark the nested model itself as set.
             yield from _walk(value, f"{prefix}{name}.")
             continue
-        is_default = value is field.default or bool(value == field.default)
+        is_default = value is default or _equal(value, default)
         if name in touched or not is_default:
             yield SetOption(prefix + name, value, is_default)
+    for name, value in (model.model_extra or {}).items():
+        yield SetOption(prefix + name, value, is_default=False)
 
 
-def refusals(options: BaseModel, is_on: Mapping[str, bool]) -> dict[str, str]:
-    """Return, by its path, a sentence for each option that can be neither honoured nor ignored.
+@cache
+def _defaults(model: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a model with their defaults, of which nobody else has the very ones."""
+    return tuple(
+        (name, field.get_default(call_default_factory=True))
+        for name, field in model.model_fields.items()
+    )
+
+
+def _equal(value: Any, default: Any) -> bool:
+    """Return whether a value is a default."""
+    try:
+        return bool(value == default)
+    except (TypeError, ValueError):  # an array, or what cannot be compared at all
+        return np.array_equal(value, default)
+
+
+def refuse_options(program: str, chosen: Collection[SetOption], *, stacklevel: int) -> None:
+    """Refuse the options that a user set and that cannot be honoured.
 
     Args:
-        options: The options, as the user set them.
-        is_on: For each switch whether what it switches is on in the end.
+        program: Whose options they are, one of `PROGRAMS`.
+        chosen: What was set, see `set_options`.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If one was set that cannot be honoured, or is not known, to another
+            value than its default; all are named.
+        InvalidInputError: If one has a value that is not known.
     """
-    chosen = {option.path: option for option in set_options(options)}
-    sentences = {}
-    for path, option in chosen.items():
+    rows = rows_of(program)
+    sentences = []
+    for option in chosen:
         if option.is_default:
             continue
-        if path in _REFUSED:
-            sentences[path] = refusal(option)
-            continue
-        feature = _feature_of(path)
-        if feature is None or any(is_on[switch] for switch in feature.switches):
-            continue
-        if not _is_switched_off(feature, chosen):
-            switches = " or ".join(feature.switches)
-            sentences[path] = (
-                f"{path}={option.value!r} has no effect: {feature.name} is off. Switch it on with "
-                f"{switches}, or leave {path} unset."
-            )
-    return sentences
+        row = rows.get(option.path)
+        match None if row is None else _row_within(option, row, rows):
+            case None:
+                why, remedy = _UNKNOWN, "Leave it unset"
+            case Refused(why=why, remedy=remedy):
+                pass
+            case Renamed(to=to):
+                why, remedy = "it has another name", f"Use {to}"
+            case Acts() as acts:
+                _check_value(option, acts)
+                continue
+        sentences.append(f"{option.path}={option.value!r} is not supported: {why}. {remedy}.")
+    unsupported_options(sentences, stacklevel=stacklevel + 1)
 
 
-def refusal(option: SetOption, own: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """Return a sentence for an option that cannot be honoured: its name, why, and what to do.
+def warn_of_idle_options(
+    program: str, chosen: Collection[SetOption], final: BaseModel, *, stacklevel: int
+) -> None:
+    """Warn of options that tune a feature which is off, unless a request set them.
 
     Args:
-        option: What was set.
-        own: Reason and remedy of options, by their paths, that one primitive alone refuses.
+        program: Whose options they are, one of `PROGRAMS`.
+        chosen: What was set, see `set_options`.
+        final: All options, with every feature on or off.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Warns:
+        OptionWithoutEffectWarning: For each of them.
     """
-    path, value = option.path, option.value
-    reasons = {**_REFUSED, **(own or {})}
-    reason, remedy = reasons.get(path, ("it is not known here", "Leave it unset"))
-    if path == "experimental" and set(value) == {"execution"}:
-        inner = value["execution"]
-        if isinstance(inner, Mapping) and inner and set(inner) <= set(_GROUPS_IN_EXPERIMENTAL):
-            reason, remedy = _GROUPS_IN_EXPERIMENTAL[min(inner)]
-    return f"{path}={value!r} is not supported: {reason}. {remedy}."
+    rows = rows_of(program)
+    said = {option.path for option in chosen}
+    sentences = []
+    for option in chosen:
+        row = rows.get(option.path)
+        if option.is_default or not isinstance(row, Tunes) or _is_on(row.feature, final):
+            continue
+        switches = [each for each in row.feature.switches if each in rows]
+        if _is_switched_off(row.feature, switches, said):
+            continue
+        sentences.append(
+            f"{option.path}={option.value!r} has no effect: {row.feature.name} is off. Switch it "
+            f"on with {' or '.join(switches)}, or leave {option.path} unset."
+        )
+    without_effect(sentences, stacklevel=stacklevel + 1)
 
 
-def _feature_of(path: str) -> _Feature | None:
-    """Return the feature that an option tunes; None for a switch and for what tunes none."""
-    if any(path in feature.switches for feature in _FEATURES):
-        return None
-    for feature in _FEATURES:
-        if any(path == each or path.startswith(f"{each}.") for each in feature.tuning):
-            return feature
-    return None
+def _row_within(option: SetOption, row: Row, rows: Mapping[str, Row]) -> Row:
+    """Return the row of what is set in a dictionary of options, if it has one; or else its own."""
+    if not isinstance(row, Refused):
+        return row
+    paths = (f"{option.path}.{inner}" for inner in _keys(option.value))
+    return next((rows[path] for path in paths if path in rows), row)
 
 
-def _is_switched_off(feature: _Feature, chosen: Mapping[str, SetOption]) -> bool:
+def _keys(tree: Any) -> Iterator[str]:
+    """Yield the names, with dots, of what nested dictionaries hold."""
+    for name, value in tree.items() if isinstance(tree, Mapping) else ():
+        yield str(name)
+        yield from (f"{name}.{inner}" for inner in _keys(value))
+
+
+def _check_value(option: SetOption, row: Acts) -> None:
+    """Refuse a value that is none of those that are known.
+
+    Raises:
+        InvalidInputError: Naming the ones that are.
+    """
+    value = option.value
+    asked = value if isinstance(value, list | tuple) else [value]
+    unknown = [each for each in asked if row.values and each not in row.values]
+    if unknown:
+        raise InvalidInputError(
+            f"{option.path}={value!r} does not fit: {unknown[0]!r} is not known here. Use one of "
+            f"{', '.join(map(repr, row.values))}."
+        )
+
+
+def _is_on(feature: Feature, final: BaseModel) -> bool:
+    return any(bool(_at(final, switch)) for switch in feature.switches)
+
+
+def _at(options: BaseModel, path: str) -> Any:
+    """Return an option by its path; None if there is none."""
+    value: Any = options
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
+def _is_switched_off(feature: Feature, switches: list[str], said: set[str]) -> bool:
     """Return True if the user said that the feature is off, and not only nothing about it."""
-    said = [path for path in feature.switches if path in chosen]
-    return len(said) == len(feature.switches) or (feature.by_level and "resilience_level" in chosen)
+    return said.issuperset(switches) or (feature.by_level and "resilience_level" in said)

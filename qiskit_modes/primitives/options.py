@@ -1,7 +1,8 @@
 """A user's options: checked, with nothing left open, and reduced to what a job needs.
 
 Options are read when ``run()`` is called, so that what was assigned to them in the meantime counts;
-the values taken from them are a copy. Which options are refused, and why, stands in `option_rules`.
+the values taken from them are a copy. What each does, and why some are refused, stands in
+`option_table`.
 """
 
 from __future__ import annotations
@@ -17,17 +18,12 @@ from qiskit_ibm_runtime.options_models import (
     SamplerOptions,
 )
 
-from qiskit_modes.primitives.finalized import (
-    finalize_estimator_options,
-    finalize_sampler_options,
-    switches_of,
-)
+from qiskit_modes.primitives.finalized import finalize_estimator_options, finalize_sampler_options
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
-from qiskit_modes.primitives.option_rules import refusals
+from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
 from qiskit_modes.primitives.twirling import Twirling
-from qiskit_modes.warn import unsupported_options
 
 __all__ = [
     "ResolvedEstimatorOptions",
@@ -136,13 +132,18 @@ def resolve_sampler_options(
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
         InvalidInputError: If a value cannot be used.
 
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+
     Example:
         >>> resolve_sampler_options({"simulator": {"seed_simulator": 0}}).seed
         0
     """
     model = coerce_sampler_options(options)
+    chosen = set_options(model)
+    refuse_options("sampler", chosen, stacklevel=stacklevel + 1)
     final = finalize_sampler_options(model)
-    _refuse_unsupported(model, final, stacklevel + 1)
+    warn_of_idle_options("sampler", chosen, final, stacklevel=stacklevel + 1)
     shots = DEFAULT_SHOTS if model.default_shots is None else model.default_shots
     return ResolvedSamplerOptions(
         **_resolve_common(final),
@@ -164,13 +165,18 @@ def resolve_estimator_options(
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
         InvalidInputError: If a value cannot be used.
 
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+
     Example:
         >>> resolve_estimator_options({"default_shots": 100}).default_shots
         100
     """
     model = coerce_estimator_options(options)
+    chosen = set_options(model)
+    refuse_options("estimator", chosen, stacklevel=stacklevel + 1)
     final = finalize_estimator_options(model, stacklevel=stacklevel + 1)
-    _refuse_unsupported(model, final, stacklevel + 1)
+    warn_of_idle_options("estimator", chosen, final, stacklevel=stacklevel + 1)
     shots = model.default_shots
     return ResolvedEstimatorOptions(
         **_resolve_common(final),
@@ -182,15 +188,6 @@ def resolve_estimator_options(
         resilience_level=final.resilience_level,
         report=final.model_dump(exclude={"resilience": {"layer_noise_model"}}),
     )
-
-
-def _refuse_unsupported(
-    model: SamplerOptions | EstimatorOptions,
-    final: SamplerOptions | EstimatorOptions,
-    stacklevel: int,
-) -> None:
-    sentences = refusals(model, switches_of(final))
-    unsupported_options(list(sentences.values()), stacklevel=stacklevel + 1)
 
 
 def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:

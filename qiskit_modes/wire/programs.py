@@ -12,6 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.modes import Session
 from qiskit_modes.primitives import EstimatorV2, Executor, NoiseLearnerV3, RuntimeJobV2, SamplerV2
 from qiskit_modes.runtime.records import JobRequest
+from qiskit_modes.warn import answering_a_request
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.executor_program import read_executor_params
 from qiskit_modes.wire.noise_learner_program import read_noise_learner_params
@@ -49,7 +50,14 @@ def run_program(submission: Submission) -> RuntimeJobV2:
         )
     # A request comes from nowhere: no `with` block stands around it, wherever it is met.
     with as_api_errors():
-        return contextvars.Context().run(program, submission)
+        return contextvars.Context().run(_answered, program, submission)
+
+
+def _answered(
+    program: Callable[[Submission], RuntimeJobV2], submission: Submission
+) -> RuntimeJobV2:
+    with answering_a_request():
+        return program(submission)
 
 
 def _run_sampler(submission: Submission) -> RuntimeJobV2:
