@@ -6,13 +6,16 @@ is still under way then is cancelled, with one warning that names it.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import Any
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
@@ -32,6 +35,9 @@ from qiskit_modes.scheduling.events import WorkloadOpened
 
 _KEPT_WORKLOADS = 100
 """Closed sessions and batches that can still be asked about by their ids."""
+
+_BEFORE_QUEUES = 100
+"""The exit priority of our finalizer; that of the standard library's queues is 10."""
 
 __all__ = ["LocalRuntime", "default_runtime", "use_runtime"]
 
@@ -77,6 +83,7 @@ class LocalRuntime:
         self._simulate = simulate
         self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
         self.process_id = os.getpid()
+        _runtimes.add(self)
 
     def __enter__(self) -> LocalRuntime:
         return self
@@ -229,6 +236,10 @@ def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
     registers its own whenever a worker starts, so ours follows after each start; shutting down a
     second time does nothing. The name used is private to the standard library; loky and
     `concurrent.futures` build on it too.
+
+    A process that `multiprocessing` has started, or whoever works like it, ends otherwise: first it
+    waits for its own children, which our workers are, and only then for threads. Its finalizers
+    run before that.
     """
 
     def shut_down() -> None:
@@ -238,6 +249,8 @@ def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
 
     with suppress(RuntimeError):  # the interpreter is shutting down already
         threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001
+    if multiprocessing.parent_process() is not None:
+        Finalize(None, shut_down, exitpriority=_BEFORE_QUEUES)
 
 
 def _warn_of(outstanding: list[JobRecord]) -> None:
@@ -253,11 +266,32 @@ def _warn_of(outstanding: list[JobRecord]) -> None:
     )
 
 
+_runtimes: weakref.WeakSet[LocalRuntime] = weakref.WeakSet()
+"""All that there are."""
+_of_the_parent: list[LocalRuntime] = []
+"""Those that a forked child has inherited; they are kept, since no thread of it may end them."""
+
+
 def _start_afresh_after_fork() -> None:
     """Forget what is the parent's: its threads do not exist here, its workers are not ours."""
     global _default, _default_mutex
+    _of_the_parent.extend(_runtimes)
     _default = None
     _default_mutex = threading.Lock()
+    _disown_workers()
+
+
+def _disown_workers() -> None:
+    """Let the end of this process wait for no worker of its parent.
+
+    `multiprocessing` forgets the parent's children where it forks itself; not where a program does.
+    """
+    with suppress(AttributeError):  # names of others that have moved
+        for child in list(multiprocessing.process._children):  # type: ignore[attr-defined]  # noqa: SLF001
+            if type(child).__module__.startswith("loky."):
+                multiprocessing.process._children.discard(child)  # type: ignore[attr-defined]  # noqa: SLF001
+    with suppress(KeyError, AttributeError):
+        sys.modules["loky.process_executor"]._threads_wakeups.clear()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):

@@ -68,12 +68,14 @@ class Places:
         if errand.readies and well:
             worker.ready_for.add(errand.module)
 
-    def assign(self, workers: Sequence[Worker], new_worker: Callable[[], Worker]) -> list[Assigned]:
+    def assign(
+        self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
+    ) -> list[Assigned]:
         """Give steps to free places, those that have waited longest first.
 
         Args:
             workers: All that there are; what is assigned to one is noted there.
-            new_worker: Adds one more to them.
+            new_worker: Adds one more to them; None if there may be no more.
         """
         assigned: list[Assigned] = []
         for errand in list(self.waiting):
@@ -150,7 +152,11 @@ class Places:
         ]
         return cold[-1] if cold else None
 
-    def _new(self, workers: Sequence[Worker], new_worker: Callable[[], Worker]) -> Worker | None:
+    def _new(
+        self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
+    ) -> Worker | None:
         """Return one more worker; None where they are somebody else's, who knows what for."""
+        if new_worker is None or len(workers) >= self._size:
+            return None
         mine = workers and all(worker.can_be_killed for worker in workers)
-        return new_worker() if mine and len(workers) < self._size else None
+        return new_worker() if mine else None

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import WorkerDiedError
 from qiskit_modes.runtime import lifeline, worker_process
 from qiskit_modes.runtime.errand import Errand
+from qiskit_modes.runtime.starting import InThisProcess, descriptors_in_order, start_conditions
 from qiskit_modes.runtime.worker_process import Execution
 
 if TYPE_CHECKING:
@@ -68,31 +67,17 @@ _ENVIRONMENT = {
 }
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment, and from processes that are started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has no such thing
-        yield
-        return
-    # It is started with the first process, and lets signals through when it has been.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def loky_executor() -> Executor:
     """Return an executor with one process of its own, started when it is first used."""
     import loky
 
-    return loky.ProcessPoolExecutor(
-        max_workers=1,
-        initializer=worker_process.prepare,
-        initargs=(lifeline.own_end(),),
-        env=_ENVIRONMENT,
-    )
+    with descriptors_in_order():  # its pipes are opened now
+        return loky.ProcessPoolExecutor(
+            max_workers=1,
+            initializer=worker_process.prepare,
+            initargs=(lifeline.own_end(),),
+            env=_ENVIRONMENT,
+        )
 
 
 _FEEDER_SECONDS = 1.0
@@ -143,6 +128,19 @@ class Worker:
         """Whether it is a process of ours; a foreign executor can only be waited for."""
         return type(self.executor).__module__.startswith("loky.")
 
+    @property
+    def is_stopgap(self) -> bool:
+        """Whether it is a thread of this process, because no process can be started."""
+        return isinstance(self.executor, InThisProcess)
+
+    @property
+    def never_came_up(self) -> bool:
+        """Whether its process ended before it could take anything."""
+        started = self.started
+        if started is None or not started.done() or started.cancelled():
+            return False
+        return isinstance(started.exception(), BrokenExecutor)
+
     def knows(self, ticket: Ticket) -> bool:
         """Whether the circuits of a program need not be sent to it."""
         return all(key in self._known for key in ticket.keys)
@@ -153,9 +151,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to start its process; returns before that is up."""
-        # A terminal sends Ctrl-C to all processes of a program: one that is still importing would
-        # end with a traceback, so it starts with the signal held back, and ignores it later.
-        with _interrupts_held_back():
+        with start_conditions() if self.can_be_killed else nullcontext():
             self.started = self.executor.submit(os.getpid)
 
     def send(self, ticket: Ticket | Errand) -> Future[Any]:
@@ -163,6 +159,8 @@ class Worker:
         if isinstance(ticket, Errand):
             assert ticket.call is not None, "it can be done in this process only"
             return self.executor.submit(worker_process.do, ticket.call)
+        if self.is_stopgap:
+            return self.executor.submit(worker_process.run_whole, ticket.program)
         new = {k: c for k, c in ticket.program.circuits.items() if k not in self._known}
         for key in ticket.keys:
             self._known[key] = None

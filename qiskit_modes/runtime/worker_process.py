@@ -35,6 +35,7 @@ __all__ = [
     "get_ready",
     "prepare",
     "run",
+    "run_whole",
 ]
 
 CACHED_CIRCUITS = 512
@@ -93,21 +94,26 @@ def run(program: Program, keys: tuple[str, ...]) -> Execution | UnknownCircuits:
         program: With only those circuits that this worker is not believed to know.
         keys: Of all circuits that it needs.
     """
-    from qiskit_modes.simulation.execution import execute
-
     _circuits.update(program.circuits)
     unknown = tuple(key for key in keys if key not in _circuits)
     if unknown:
         return UnknownCircuits(unknown)
     needed: Mapping[str, CompiledCircuit] = {key: _circuits[key] for key in keys}
-    started = time.monotonic()
-    samples = execute(replace(program, circuits=needed))
-    stopped = time.monotonic()
+    execution = run_whole(replace(program, circuits=needed))
     for key in keys:
         _circuits.move_to_end(key)
     while len(_circuits) > CACHED_CIRCUITS:
         _circuits.popitem(last=False)
-    return Execution(samples, started, stopped)
+    return execution
+
+
+def run_whole(program: Program) -> Execution:
+    """Run a program that has all its circuits; remembers nothing, so any thread may call it."""
+    from qiskit_modes.simulation.execution import execute
+
+    started = time.monotonic()
+    samples = execute(program)
+    return Execution(samples, started, time.monotonic())
 
 
 def get_ready(module: str) -> None:

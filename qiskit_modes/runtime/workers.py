@@ -4,13 +4,20 @@ A simulation holds the interpreter lock for as long as it runs, so it runs elsew
 is another machine. Each worker is an executor with one process, so that the death of one is an
 error of the one program that it was running. Where classical steps go is decided by `Places`;
 programs come before them, because somebody holds a QPU meanwhile.
+
+Where no process can be started, a thread of this one stands in for the workers: one program at a
+time, which cannot be stopped and during which other threads stand still, but whose results are the
+same. What a worker did not begin is not lost with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import math
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -20,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime.errand import Errand, Turn
 from qiskit_modes.runtime.places import Assigned, Places
+from qiskit_modes.runtime.starting import InThisProcess, describe_failure, why_no_children
 from qiskit_modes.runtime.worker import (
     Answer,
     ProgramAbandoned,
@@ -35,8 +43,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"]
 
+logger = logging.getLogger("qiskit_modes")
+
 _MOST_REFUSALS = 3
 """After so many dead workers in a row, the fault is not a worker's."""
+
+_TRY_AGAIN_SECONDS = 60.0
+"""When processes could not be started, they are not tried again before that: a limit of the machine
+may have been reached for a while only, and each attempt may cost a second."""
 
 
 class WorkerPool:
@@ -51,12 +65,17 @@ class WorkerPool:
         new_executor: Makes the executor of one worker. Anything with the interface of
             `concurrent.futures.Executor` will do; one that is not loky's cannot be killed, so its
             programs are waited for even when their jobs were cancelled, and gets programs only.
+            The default starts processes; where that is not possible, a thread stands in for them.
     """
 
     def __init__(
         self, size: int | None = None, new_executor: Callable[[], Executor] = loky_executor
     ) -> None:
-        self.size = size or os.cpu_count() or 1
+        self._starts_processes = new_executor is loky_executor
+        no_children = why_no_children() if self._starts_processes else None
+        if no_children is not None:
+            logger.debug("programs are executed in this process: %s", no_children)
+        self.size = 1 if no_children is not None else size or os.cpu_count() or 1
         self.on_start: Callable[[], object] = lambda: None
         """Called after each start of a worker, on any thread."""
         self._new_executor = new_executor
@@ -68,6 +87,8 @@ class WorkerPool:
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
         self._waiting: deque[Ticket] = deque()
         self._places = Places(self.size)
+        self._no_processes_before = -math.inf if no_children is None else math.inf
+        """On the machine's monotonic clock; until then a thread stands in for them."""
         self._closed = False
 
     def warm_up(self, count: int = 1) -> list[Future[int]]:
@@ -83,8 +104,8 @@ class WorkerPool:
         with self._mutex:
             # One that has a classical step may have it for long.
             free = [each for each in self._workers if not isinstance(each.ticket, Errand)]
-            most = min(count - len(free), self.size - len(self._workers))
-            new = [self._add_worker() for _ in range(0 if self._closed else most)]
+            most = min(count - len(free), self._room())
+            new = [self._add_worker() for _ in range(most)]
             workers = [*free, *new]
         for worker in new:
             self._start(worker)
@@ -197,6 +218,7 @@ class WorkerPool:
     def _assign(self) -> list[tuple[Worker, Ticket] | Assigned]:
         """Give what waits to who is free; the caller sends it without the mutex."""
         assigned: list[tuple[Worker, Ticket] | Assigned] = []
+        self._retire_stopgap()
         while self._waiting:
             worker = self._idle_worker(self._waiting[0])
             if worker is None:
@@ -204,7 +226,8 @@ class WorkerPool:
             ticket = self._waiting.popleft()
             worker.ticket, ticket.worker = ticket, worker
             assigned.append((worker, ticket))
-        return [*assigned, *self._places.assign(self._workers, self._add_worker)]
+        new_worker = self._add_worker if self._room() and not self._is_without_processes() else None
+        return [*assigned, *self._places.assign(self._workers, new_worker)]
 
     def _put_back(self, ticket: Ticket | Errand) -> None:
         """Let it wait before the others, for another worker."""
@@ -243,17 +266,34 @@ class WorkerPool:
                 return worker
         if idle:
             return idle[0]
-        if len(self._workers) < self.size and not self._closed:
-            return self._add_worker()
-        return None
+        return self._add_worker() if self._room() else None
+
+    def _room(self) -> int:
+        """Return how many workers may be added; they are what the caller needs."""
+        if self._closed:
+            return 0
+        if self._is_without_processes():
+            return 0 if self._workers else 1
+        return self.size - len(self._workers)
+
+    def _is_without_processes(self) -> bool:
+        return time.monotonic() < self._no_processes_before
 
     def _add_worker(self) -> Worker:
         try:
-            worker = Worker(self._new_executor())
+            without = self._is_without_processes()
+            worker = Worker(InThisProcess() if without else self._new_executor())
         except Exception as error:  # no processes or semaphores left, a cluster is gone
             worker = Worker(Unusable(error))
         self._workers.append(worker)
         return worker
+
+    def _retire_stopgap(self) -> None:
+        """Let processes be tried again, if it is time and nobody waits for the stopgap."""
+        if self._starts_processes and not self._is_without_processes():
+            for worker in [each for each in self._workers if each.is_stopgap and not each.ticket]:
+                self._workers.remove(worker)
+                worker.executor.shutdown(wait=False)
 
     def _start(self, worker: Worker) -> None:
         # An executor that cannot even be started fails the first program that it gets.
@@ -271,17 +311,35 @@ class WorkerPool:
                 self._start(worker)
             try:
                 future = worker.send(ticket)
-            except BrokenExecutor as error:
-                # Its process died while it was idle: another one gets this, unless all of them do.
-                ticket.refused += 1
-                if ticket.refused < _MOST_REFUSALS:
-                    self._returned(worker, ticket)
-                else:
-                    self._answered(worker, ticket, error, broken=True)
             except Exception as error:  # whatever an executor raises, the program has not run
-                self._answered(worker, ticket, error, broken=True)
+                self._not_begun(worker, ticket, error)
             else:
                 future.add_done_callback(partial(self._done, worker, ticket))
+
+    def _not_begun(self, worker: Worker, ticket: Ticket | Errand, error: BaseException) -> None:
+        """Have another worker do what this one has not begun, or none if all of them fail."""
+        ticket.refused += 1
+        is_dead = isinstance(error, BrokenExecutor)  # which another one need not be
+        if is_dead and ticket.refused < _MOST_REFUSALS:
+            self._returned(worker, ticket)
+        elif self._starts_processes and not worker.is_stopgap and not self._closed:
+            self._do_without_processes(error)
+            self._returned(worker, ticket)
+        else:
+            self._answered(worker, ticket, error, broken=True)
+
+    def _do_without_processes(self, error: BaseException) -> None:
+        with self._mutex:
+            again = self._is_without_processes()
+            self._no_processes_before = time.monotonic() + _TRY_AGAIN_SECONDS
+        if not again:
+            logger.warning(
+                "No worker process could be started (%s). Until one can, which is tried again in "
+                "%.0f s, programs are executed in this process, one at a time; its other threads "
+                "stand still meanwhile.",
+                describe_failure(error),
+                _TRY_AGAIN_SECONDS,
+            )
 
     def _returned(self, worker: Worker, ticket: Ticket | Errand) -> None:
         """Give a program or step to another worker than the one that could not take it."""
@@ -305,7 +363,11 @@ class WorkerPool:
             self._answered(worker, ticket, ProgramAbandoned())
         else:
             answer = future.exception() or future.result()
-            self._answered(worker, ticket, answer, broken=isinstance(answer, BrokenExecutor))
+            broken = isinstance(answer, BrokenExecutor)
+            if broken and self._starts_processes and worker.never_came_up:
+                self._not_begun(worker, ticket, answer)
+            else:
+                self._answered(worker, ticket, answer, broken=broken)
 
     def _answered(
         self,

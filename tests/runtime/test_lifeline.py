@@ -26,8 +26,14 @@ PROGRAM = """
 """
 
 FORKED = """
+    import loky.backend.resource_tracker as loky_tracker
+    import multiprocessing.resource_tracker as tracker
     future.result()
     if not os.fork():
+        # The processes that remove what was left behind live as long as there is anybody.
+        for each in (loky_tracker, tracker):
+            os.close(each._resource_tracker._fd)
+        os.write(1, b"forked\\n")
         os.close(1), os.close(2)
         sys.stdin.read()
         os._exit(0)
@@ -35,16 +41,16 @@ FORKED = """
 
 
 @pytest.mark.parametrize(
-    ("killed_by", "busy", "then"),
+    ("killed_by", "busy", "then", "reached"),
     [
-        (signal.SIGTERM, "", "future.result()"),
-        (signal.SIGKILL, HOLDING_THE_LOCK, ""),
-        (signal.SIGHUP, "", 'os.write(1, b"working\\n")'),
-        (signal.SIGKILL, "", FORKED),
+        (signal.SIGTERM, "", "future.result()", "working"),
+        (signal.SIGKILL, HOLDING_THE_LOCK, "", "working"),
+        (signal.SIGHUP, "", 'os.write(1, b"starting\\n")', "starting"),
+        (signal.SIGKILL, "", FORKED, "forked"),
     ],
     ids=["idle", "busy", "starting", "a child of the process still lives"],
 )
-def test_workers_end_when_their_process_is_killed(killed_by, busy, then):
+def test_workers_end_when_their_process_is_killed(killed_by, busy, then, reached):
     then = textwrap.indent(textwrap.dedent(then), "    ").strip()
     program = textwrap.dedent(PROGRAM.format(busy=busy, then=then))
     with subprocess.Popen(
@@ -55,7 +61,8 @@ def test_workers_end_when_their_process_is_killed(killed_by, busy, then):
         text=True,
     ) as process:
         try:
-            assert process.stdout.readline() == "working\n"
+            while (line := process.stdout.readline()) != f"{reached}\n":
+                assert line == "working\n"
             process.send_signal(killed_by)
             # They have the pipes open for as long as they live.
             process.stdout.read()
