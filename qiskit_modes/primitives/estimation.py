@@ -27,7 +27,11 @@ from qiskit_modes.primitives.options import ResolvedEstimatorOptions, resolve_es
 from qiskit_modes.primitives.parities import expectation_values
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import EstimatorInput, coerce_estimator_pubs
-from qiskit_modes.primitives.resilience import calibration_randomisations, noise_factors_of
+from qiskit_modes.primitives.resilience import (
+    calibration_randomisations,
+    calibration_shots,
+    noise_factors_of,
+)
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
@@ -134,7 +138,9 @@ def count_executions(inputs: Sequence[EstimatorInput], options: ResolvedEstimato
         configurations = sum(len(sets) for sets in _plan_of(each).sets)
         executions += number * shots * configurations * copies
         if resilience.measure_mitigation:
-            calibrations[each.shots] = shots * calibration_randomisations(resilience, number)
+            calibrations[each.shots] = calibration_shots(
+                resilience, shots
+            ) * calibration_randomisations(resilience, number)
     return executions + sum(calibrations.values())
 
 

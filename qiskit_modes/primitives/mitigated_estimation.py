@@ -39,6 +39,9 @@ __all__ = ["mitigated_estimator_steps", "prepare_pubs"]
 _Outputs = dict[str, npt.NDArray[Any]]
 """What a samplex gave beside angles."""
 
+_CALIBRATION = 0x63616C69
+"""Which part of a job a calibration with shots of its own is; there are never so many others."""
+
 _OPAQUE = 0x6F706171
 """Beside a seed, so that what is drawn here is not what is drawn when a program is compiled."""
 
@@ -95,18 +98,30 @@ class _MitigatedJob:
         self._places = [[run[index] for index in places] for places in groups.values()]
         self._groups: list[Group] = []
         self._drawn: list[list[_Outputs]] = []
-        self._parts: list[CompiledQuantumProgram] = []
+        self._parts: list[list[CompiledQuantumProgram]] = []
+        """Of each group: its PUBs, and what has other shots than they."""
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
         self._groups, self._parts, self._drawn = [], [], []
         planners = self.planners(elsewhere)
         for number, (planner, places) in enumerate(zip(planners, self._places, strict=True)):
             group, seed = planner.group(), seed_of_part(self._seed, number)
-            program, drawn = self._quantum_program(group, places, seed)
+            programs, drawn = self._quantum_programs(group, places, seed)
             self._groups.append(group)
             self._drawn.append(drawn)
-            self._parts.append(compile_part(program, self._backend, self._options, seed, elsewhere))
-        return joined(self._parts, self._seed)
+            self._parts.append(
+                [
+                    compile_part(
+                        program,
+                        self._backend,
+                        self._options,
+                        seed_of_part(seed, part * _CALIBRATION),
+                        elsewhere,
+                    )
+                    for part, program in enumerate(programs)
+                ]
+            )
+        return joined([each for parts in self._parts for each in parts], self._seed)
 
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, one for each item, and how often."""
@@ -114,14 +129,15 @@ class _MitigatedJob:
         for planner, places in zip(self.planners(), self._places, strict=True):
             group = planner.group()
             items = [
-                (place, item, f"{pub.technique} {number}" if len(pub.items) > 1 else "")
+                (place, item, group.shots, f"{pub.technique} {number}" * (len(pub.items) > 1))
                 for place, pub in zip(places, group.pubs, strict=True)
                 for number, item in enumerate(pub.items)
             ]
             if group.calibration is not None:
-                items.append((places[0], group.calibration.item, "calibration"))
-            for place, item, purpose in items:
-                count = group.shots * math.prod(item.shape)
+                shots = group.calibration_shots
+                items.append((places[0], group.calibration.item, shots, "calibration"))
+            for place, item, shots, purpose in items:
+                count = shots * math.prod(item.shape)
                 content = fingerprint(item.circuit)
                 planned.append(CircuitExecutions(place, item.circuit, content, count, purpose))
         return planned
@@ -139,11 +155,12 @@ class _MitigatedJob:
             for number, places in enumerate(self._places)
         ]
 
-    def _quantum_program(
+    def _quantum_programs(
         self, group: Group, places: Sequence[int], seed: int
-    ) -> tuple[QuantumProgram, list[_Outputs]]:
+    ) -> tuple[list[QuantumProgram], list[_Outputs]]:
         """Return what to execute, and for each item what was drawn for it already."""
         program = QuantumProgram(group.shots)
+        programs = [program]
         drawn: list[_Outputs] = []
         for place, pub in zip(places, group.pubs, strict=True):
             values = _values(self._inputs[place], pub)
@@ -157,22 +174,19 @@ class _MitigatedJob:
                     program.items.append(_item(item, values))
                     drawn.append({})
         if group.calibration is not None:
-            program.items.append(_item(group.calibration.item))
+            if group.calibration_shots != group.shots:
+                programs.append(QuantumProgram(group.calibration_shots))
+            programs[-1].items.append(_item(group.calibration.item))
             drawn.append({})
-        return program, drawn
+        return programs, drawn
 
     def post_process(self, samples: Samples, span: ExecutionSpan) -> PrimitiveResult[PubResult]:
         results = [_empty_result(each) for each in self._inputs]
-        parts = zip(
-            self._groups,
-            self._parts,
-            self._drawn,
-            parted(samples, self._parts),
-            self._places,
-            strict=True,
-        )
-        for group, part, drawn, own, places in parts:
-            outcomes = list(part.result(own, span))
+        own = iter(parted(samples, [each for parts in self._parts for each in parts]))
+        groups = zip(self._groups, self._parts, self._drawn, self._places, strict=True)
+        for group, parts, drawn, places in groups:
+            outcomes = [item for part in parts for item in part.result(next(own), span)]
+            items = [item for part in parts for item in part.items]
             for outcome, outputs in zip(outcomes, drawn, strict=True):
                 outcome.update(outputs)
             readout = None
@@ -185,7 +199,7 @@ class _MitigatedJob:
                 qubits = [qubit for qubit in group.qubits if qubit < each.circuit.num_qubits]
                 observables = on_qubits(each.observables, qubits)
                 raw = pub.evaluate(outcomes[first:last], observables, readout)
-                simulations = [item.simulation for item in part.items[first:last]]
+                simulations = [item.simulation for item in items[first:last]]
                 results[place] = _pub_result(each, pub, raw, group.shots, simulations)
                 first = last
         return PrimitiveResult(results, job_metadata(self._options, self._inputs, self._seed))

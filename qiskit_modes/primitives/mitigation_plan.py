@@ -24,7 +24,11 @@ from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import prepare_opaque
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
-from qiskit_modes.primitives.resilience import calibration_randomisations, noise_factors_of
+from qiskit_modes.primitives.resilience import (
+    calibration_randomisations,
+    calibration_shots,
+    noise_factors_of,
+)
 from qiskit_modes.primitives.techniques import (
     REGISTER,
     Calibration,
@@ -54,6 +58,8 @@ class Group:
     """The shots of each randomisation."""
     pubs: tuple[PreparedPub, ...]
     calibration: Calibration | None
+    calibration_shots: int
+    """The shots of each of its randomisations."""
 
 
 def boxing_of(options: ResolvedEstimatorOptions) -> dict[str, Any]:
@@ -132,7 +138,14 @@ class Planner:
         pubs = tuple(self._placed(number, each) for number, each in self._inputs)
         calibrates = self._options.resilience.measure_mitigation
         calibration = self._calibration() if calibrates else None
-        return Group(self._qubits, self._request.shots, pubs, calibration)
+        shots = self._request.shots
+        return Group(
+            self._qubits,
+            shots,
+            pubs,
+            calibration,
+            calibration_shots(self._options.resilience, shots),
+        )
 
     def _key_of_pub(self, pub: EstimatorInput) -> Hashable:
         structure = (pub.fingerprint, pub.observables.structure, pub.parameter_shape)

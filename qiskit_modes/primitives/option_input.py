@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions, SimulatorOptions
+from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.option_models import LocalEstimatorOptions, LocalSamplerOptions
 from qiskit_modes.primitives.option_rules import set_options
 from qiskit_modes.primitives.option_table import Refused, Renamed, rows_of
 
 __all__ = [
-    "LocalSimulatorOptions",
     "coerce_estimator_options",
     "coerce_model",
     "coerce_sampler_options",
@@ -35,13 +35,6 @@ Sampling = TypeVar("Sampling", SamplerOptions, EstimatorOptions)
 _OLDER_SEED = "seed_estimator"
 
 
-class LocalSimulatorOptions(SimulatorOptions):
-    """Upstream's options of simulations, and the one that its older family has."""
-
-    noise_model: Any = None
-    """A noise model of Aer, which replaces the noise of the backend."""
-
-
 def coerce_sampler_options(options: SamplerOptions | Mapping[str, Any] | None) -> SamplerOptions:
     """Return options as upstream's model; a model is returned as it is, not copied.
 
@@ -51,7 +44,7 @@ def coerce_sampler_options(options: SamplerOptions | Mapping[str, Any] | None) -
     Raises:
         InvalidInputError: If an option does not exist or a value does not fit it.
     """
-    return _coerce(options, SamplerOptions, "sampler")
+    return _coerce(options, SamplerOptions, LocalSamplerOptions, "sampler")
 
 
 def coerce_estimator_options(
@@ -65,7 +58,7 @@ def coerce_estimator_options(
     Raises:
         InvalidInputError: If an option does not exist or a value does not fit it.
     """
-    return _coerce(options, EstimatorOptions, "estimator")
+    return _coerce(options, EstimatorOptions, LocalEstimatorOptions, "estimator")
 
 
 def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
@@ -97,7 +90,8 @@ def coerce_model(options: Any, model: type[Model], program: str) -> Model:
         return options
     if options is not None and not isinstance(options, Mapping):
         raise InvalidInputError(
-            f"The options must be a dict or qiskit_ibm_runtime.options_models.{model.__name__}, "
+            "The options must be a dict or "
+            f"qiskit_ibm_runtime.options_models.{_upstream_name(model)}, "
             f"not {type(options).__module__}.{type(options).__qualname__}."
         )
     try:
@@ -108,47 +102,38 @@ def coerce_model(options: Any, model: type[Model], program: str) -> Model:
         raise InvalidInputError(f"The options cannot be read: {error}.") from error
 
 
-def _coerce(options: Any, model: type[Sampling], program: str) -> Sampling:
-    if isinstance(options, model):
+def _coerce(
+    options: Any, upstream: type[Sampling], local: type[Sampling], program: str
+) -> Sampling:
+    if isinstance(options, upstream):
         return options
-    if _is_legacy(options, model):
+    if _is_legacy(options, upstream):
         options = _changed_fields(options)
-    noise_model = None
-    if isinstance(options, Mapping):
-        options, noise_model = _translated(options)
-    coerced = coerce_model(options, model, program)
-    simulator = coerced.simulator
-    chosen = {name: getattr(simulator, name) for name in simulator.model_fields_set}
-    if noise_model is not None:
-        chosen["noise_model"] = noise_model
-    coerced.simulator = LocalSimulatorOptions(**chosen)
-    return coerced
+    if isinstance(options, Mapping) and _OLDER_SEED in options:
+        options = _with_seed(options)
+    return coerce_model(options, local, program)
 
 
-def _translated(options: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Return a dictionary in today's names, and the noise model, which has no name there."""
-    tree, noise_model = dict(options), None
-    simulator = tree.get("simulator")
-    if isinstance(simulator, Mapping):
-        tree["simulator"] = simulator = dict(simulator)
-        noise_model = simulator.pop("noise_model", None)
-    if _OLDER_SEED in tree:
-        seed = tree.pop(_OLDER_SEED)
-        simulator = {} if simulator is None else simulator
-        if not isinstance(simulator, dict) or simulator.get("seed_simulator", seed) != seed:
-            raise InvalidInputError(
-                f"{_OLDER_SEED}={seed!r} and the options in simulator contradict each other; set "
-                "simulator.seed_simulator only."
-            )
-        tree["simulator"] = {**simulator, "seed_simulator": seed}
-    return tree, noise_model
+def _with_seed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dictionary with the seed under today's name."""
+    tree = dict(options)
+    seed, simulator = tree.pop(_OLDER_SEED), tree.get("simulator")
+    simulator = {} if simulator is None else simulator
+    if not isinstance(simulator, Mapping) or simulator.get("seed_simulator", seed) != seed:
+        raise InvalidInputError(
+            f"{_OLDER_SEED}={seed!r} and the options in simulator contradict each other; set "
+            "simulator.seed_simulator only."
+        )
+    return {**tree, "simulator": {**simulator, "seed_simulator": seed}}
 
 
 def _is_legacy(options: Any, model: type[BaseModel]) -> bool:
     """Return True for options of upstream's older family, whose classes are dataclasses."""
-    kind = type(options)
-    is_older = kind.__module__.startswith("qiskit_ibm_runtime.options.")
-    return is_older and kind.__name__ == model.__name__ and not isinstance(options, BaseModel)
+    return not isinstance(options, BaseModel) and any(
+        kind.__module__.startswith("qiskit_ibm_runtime.options.")
+        and kind.__name__ == model.__name__
+        for kind in type(options).__mro__
+    )
 
 
 def _changed_fields(options: Any) -> dict[str, Any]:
@@ -160,6 +145,8 @@ def _changed_fields(options: Any) -> dict[str, Any]:
         if dataclasses.is_dataclass(value):
             if nested := _changed_fields(value):
                 changed[field.name] = nested
+        elif value is None and default is False:
+            continue  # the older way of leaving a switch alone
         elif value is not default and value != default and not field.name.startswith("_"):
             changed[field.name] = value
     return changed
@@ -176,17 +163,23 @@ def _explain(error: ValidationError, model: type[BaseModel], program: str) -> st
         # Behind the name of an option pydantic says which of its types it tried.
         path = next((each for each in known if f"{path}.".startswith(f"{each}.")), path)
         lines.append(f"{path}={problem['input']!r} does not fit: {problem['msg']}.")
-    return f"{model.__name__}: " + " ".join(dict.fromkeys(lines))
+    return f"{_upstream_name(model)}: " + " ".join(dict.fromkeys(lines))
+
+
+def _upstream_name(model: type[BaseModel]) -> str:
+    return model.__name__.removeprefix("Local")
 
 
 def _advice(path: str, program: str, known: list[str]) -> str:
-    match rows_of(program).get(path):
+    rows = rows_of(program)
+    # Of a whole group that there is not, the first row tells.
+    match rows.get(path) or next(
+        (rows[each] for each in rows if each.startswith(f"{path}.")), None
+    ):
         case Renamed(to=to):
             return f"use {to}."
         case Refused(why=why, remedy=remedy):
             return f"{why}. {remedy}."
-    if path == "simulator.noise_model":  # where it was not translated
-        return "pass AerSimulator(noise_model=...) as the backend instead."
     by_leaf: dict[str, list[str]] = {}
     for each in known:
         by_leaf.setdefault(each.rsplit(".", 1)[-1], []).append(each)

@@ -140,9 +140,10 @@ def warn_of_idle_options(
         switches = [each for each in row.feature.switches if each in rows]
         if _is_switched_off(row.feature, switches, said):
             continue
+        off = f"{row.feature.name} {row.feature.is_off}"
         sentences.append(
-            f"{option.path}={option.value!r} has no effect: {row.feature.name} is off. Switch it "
-            f"on with {' or '.join(switches)}, or leave {option.path} unset."
+            f"{option.path}={option.value!r} has no effect: {off}. Switch it on with "
+            f"{' or '.join(switches)}, or leave {option.path} unset."
         )
     without_effect(sentences, stacklevel=stacklevel + 1)
 

@@ -35,6 +35,9 @@ class Feature:
     by_level: bool = False
     """True if ``resilience_level`` decides where no switch is set."""
 
+    is_off: str = "is off"
+    """How to say that it is not on, behind its name."""
+
 
 @dataclass(frozen=True)
 class Acts:
@@ -116,6 +119,12 @@ ZNE = Feature("zero-noise extrapolation", ("resilience.zne_mitigation",), by_lev
 LAYER_NOISE = Feature(
     "the noise of layers", ("simulator.layer_noise_model", "resilience.layer_noise_model")
 )
+GIVEN_NOISE = Feature(
+    "the noise model that it belongs to", ("simulator.noise_model",), is_off="is missing"
+)
+
+_OLDER_CHECKS = "post_selection"
+"""What older releases call the checks of bit flips."""
 
 _LEAVE = "Leave it unset"
 _OR_FALSE = "Leave it unset or set it to False"
@@ -190,7 +199,7 @@ _OF_SIMULATION: tuple[Row, ...] = (
     ),
     Acts(
         "simulator.noise_model",
-        "A noise model of Aer, or a dictionary made by its `to_dict`; replaces the backend's.",
+        "A noise model of Aer that replaces the backend's noise.",
         _PRIMITIVES,
     ),
     Refused("simulator.angle_decimals", "nothing is simulated", _LEAVE, _LEARNER),
@@ -201,15 +210,26 @@ _OF_SIMULATION: tuple[Row, ...] = (
         _LEARNER,
     ),
     Refused("simulator.warn_absent", "it belongs to layer_noise_model", _LEAVE, _LEARNER),
-    Refused(
+    Tunes(
         "simulator.basis_gates",
-        "a primitive transpiles nothing",
-        "Pass a backend that has these gates instead",
+        "Kept beside the noise model; changes nothing, as a primitive transpiles nothing.",
+        _PRIMITIVES,
+        feature=GIVEN_NOISE,
     ),
-    Refused(
+    Tunes(
         "simulator.coupling_map",
-        "a primitive transpiles nothing",
-        "Pass a backend that has this coupling map instead",
+        "Kept beside the noise model; changes nothing, as a primitive transpiles nothing.",
+        _PRIMITIVES,
+        feature=GIVEN_NOISE,
+    ),
+    *(
+        Refused(
+            f"simulator.{name}",
+            "the noise is that of the backend",
+            "Pass AerSimulator(noise_model=...) as the backend",
+            ("executor", *_LEARNER),
+        )
+        for name in ("noise_model", "basis_gates", "coupling_map")
     ),
 )
 
@@ -293,11 +313,11 @@ _OF_MITIGATION: tuple[Row, ...] = (
         _ESTIMATOR,
         feature=READOUT,
     ),
-    Refused(
+    Tunes(
         "resilience.measure_noise_learning.shots_per_randomization",
-        "the calibration takes as many shots for each randomization as the circuits do",
-        "See twirling.shots_per_randomization",
+        "How many shots each of them has; unset: as many as the circuits' randomisations.",
         _ESTIMATOR,
+        feature=READOUT,
     ),
     Acts("resilience.zne_mitigation", "Extrapolates to zero noise.", _ESTIMATOR),
     Tunes(
@@ -351,22 +371,22 @@ _OF_LEARNING: tuple[Row, ...] = (
     Acts("layer_pair_depths", f"Depths of an experiment; {_ON_USAGE}.", _LEARNER),
     *(
         row
-        for side in ("pre_circuit", "post_circuit")
+        for checks in ("bit_flip_checks.pre_circuit", "bit_flip_checks.post_circuit", _OLDER_CHECKS)
         for row in (
             Refused(
-                f"bit_flip_checks.{side}.enable",
+                f"{checks}.enable",
                 "nothing is measured that could be checked",
                 _OR_FALSE,
                 _LEARNER,
             ),
             Acts(
-                f"bit_flip_checks.{side}.x_pulse_type",
+                f"{checks}.x_pulse_type",
                 "Changes nothing, as the check that it belongs to cannot be on.",
                 _LEARNER,
                 ("xslow", "rx"),
             ),
             Acts(
-                f"bit_flip_checks.{side}.strategy",
+                f"{checks}.strategy",
                 "Changes nothing, as the check that it belongs to cannot be on.",
                 _LEARNER,
                 ("node", "edge"),

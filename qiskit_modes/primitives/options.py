@@ -7,21 +7,27 @@ the values taken from them are a copy. What each does, and why some are refused,
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
 from qiskit_ibm_runtime.options_models import (
     DynamicalDecouplingOptions,
     EstimatorOptions,
-    ResilienceOptions,
     SamplerOptions,
 )
 
 from qiskit_modes.primitives.finalized import finalize_estimator_options, finalize_sampler_options
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
-from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
+from qiskit_modes.primitives.option_models import OURS_ALONE, LocalResilienceOptions
+from qiskit_modes.primitives.option_rules import (
+    SetOption,
+    refuse_options,
+    set_options,
+    warn_of_idle_options,
+)
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
 from qiskit_modes.primitives.twirling import Twirling
 
@@ -90,7 +96,7 @@ class ResolvedSamplerOptions(_Common):
 class ResolvedEstimatorOptions(_Common):
     """What an estimator's job needs to know; shares nothing with what a user may change."""
 
-    resilience: ResilienceOptions
+    resilience: LocalResilienceOptions
     """``resilience``, with every technique on or off."""
 
     resilience_level: int = 1
@@ -148,7 +154,7 @@ def resolve_sampler_options(
     return ResolvedSamplerOptions(
         **_resolve_common(final),
         default_shots=validate_shots(shots, "The option default_shots"),
-        report=final.model_dump(),
+        report=_report(final, chosen),
     )
 
 
@@ -184,10 +190,23 @@ def resolve_estimator_options(
             model.default_precision, "The option default_precision"
         ),
         default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
-        resilience=final.resilience,
+        resilience=LocalResilienceOptions.of(final.resilience),
         resilience_level=final.resilience_level,
-        report=final.model_dump(exclude={"resilience": {"layer_noise_model"}}),
+        report=_report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
     )
+
+
+def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:
+    """Return all options as upstream tells them; what only our models have, only if it was set."""
+    report = final.model_dump(exclude=exclude)
+    said = {option.path for option in chosen if not option.is_default}
+    for path in OURS_ALONE - said:
+        *groups, name = path.split(".")
+        group: Any = report
+        for each in groups:
+            group = group.get(each, {})
+        group.pop(name, None)
+    return report
 
 
 def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from qiskit_ibm_runtime.options_models import ResilienceOptions
 
-__all__ = ["calibration_randomisations", "noise_factors_of"]
+from qiskit_modes.primitives.option_models import LocalResilienceOptions
+
+__all__ = ["calibration_randomisations", "calibration_shots", "noise_factors_of"]
 
 _NOISE_FACTORS = (1.0, 3.0, 5.0)
 """Upstream's, where nothing is said."""
@@ -29,4 +31,15 @@ def calibration_randomisations(resilience: ResilienceOptions, usual: int) -> int
         usual: How many the circuits have that are measured.
     """
     number = resilience.measure_noise_learning.num_randomizations
+    return usual if number == "auto" else int(number)
+
+
+def calibration_shots(resilience: LocalResilienceOptions, usual: int) -> int:
+    """Return how many shots each randomisation of the calibration of measurements has.
+
+    Args:
+        resilience: The options.
+        usual: How many those of the circuits have that are measured.
+    """
+    number = resilience.measure_noise_learning.shots_per_randomization
     return usual if number == "auto" else int(number)

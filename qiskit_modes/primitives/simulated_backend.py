@@ -11,14 +11,15 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.bounded_cache import BoundedCache
 
-__all__ = ["is_noiseless", "rounding_of", "simulated_backend"]
+__all__ = ["is_noiseless", "noise_model_of", "rounding_of", "simulated_backend"]
 
 _STABILIZER_METHODS = frozenset({"stabilizer", "extended_stabilizer"})
 _STABILIZER_DECIMALS = 5
 """Upstream's default: what rounding left of a quarter turn becomes a quarter turn again."""
 
-# By the identity of a noise model, which the entry keeps alive, so that no identity is reused; the
-# same model gets the same backend, whose circuits need not be compiled anew for every job.
+# By the identity of a noise model, which the entry keeps alive, so that no identity is reused, and
+# by all options of the simulator; the same model gets the same backend, whose circuits need not be
+# compiled anew for every job.
 _backends: BoundedCache[tuple[int, str], tuple[NoiseModel, BackendV2]] = BoundedCache(16)
 
 
@@ -26,7 +27,7 @@ def simulated_backend(backend: BackendV2, noise_model: Any) -> BackendV2:
     """Return the backend whose noise and method count.
 
     Args:
-        backend: The backend that jobs are for.
+        backend: The backend that jobs are for; the options of one of Aer's hold, too.
         noise_model: ``simulator.noise_model`` of the older options, or None.
 
     Raises:
@@ -40,12 +41,33 @@ def simulated_backend(backend: BackendV2, noise_model: Any) -> BackendV2:
             f"{type(noise_model).__name__}. Build one, for example with "
             "NoiseModel.from_backend(backend)."
         )
-    method = backend.options.method if isinstance(backend, AerSimulator) else "automatic"
-    known = _backends.get((id(noise_model), method))
+    own = {**vars(backend.options), "noise_model": None} if _is_aer(backend) else {}
+    chosen = {name: value for name, value in own.items() if value is not None}
+    key = id(noise_model), repr(sorted(chosen.items()))
+    known = _backends.get(key)
     if known is None:
-        known = noise_model, AerSimulator(noise_model=noise_model, method=method)
-        _backends.put((id(noise_model), method), known)
+        known = noise_model, AerSimulator(noise_model=noise_model, **chosen)
+        _backends.put(key, known)
     return known[1]
+
+
+def noise_model_of(backend: BackendV2) -> NoiseModel:
+    """Return a backend's whole noise as a noise model of Aer; that of a large device takes seconds.
+
+    Raises:
+        InvalidInputError: If it is no backend of Qiskit's, of its second version.
+    """
+    if not isinstance(backend, BackendV2):
+        raise InvalidInputError(
+            f"set_backend expects a qiskit.providers.BackendV2, not {type(backend).__name__}."
+        )
+    if _is_aer(backend):
+        return backend.options.noise_model or NoiseModel()
+    return NoiseModel.from_backend(backend)
+
+
+def _is_aer(backend: BackendV2) -> bool:
+    return isinstance(backend, AerSimulator)
 
 
 def is_noiseless(backend: BackendV2) -> bool:

@@ -20,7 +20,7 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.wire.params import unreadable
 from qiskit_modes.wire.samplex_sizes import check_declared_sizes, check_drawing
-from qiskit_modes.wire.schemas import check_sizes, decoding, tensor
+from qiskit_modes.wire.schemas import check_sizes, complete_options, decoding, tensor
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
@@ -87,6 +87,7 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
 
     Raises:
         ApiError: If they are of an unknown version or cannot be read; status 400.
+        UnsupportedOptionError: If there are options that are not known here.
     """
     version = params.get("schema_version")
     if version not in SCHEMA_VERSIONS:
@@ -113,9 +114,8 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
             check_declared_sizes(item, where)
             item.samplex.finalize()
             kept = check_drawing(item, where, kept)
-    asked = params.get("options") or {}
-    for name in ("scheduler_timing", "stretch_values"):
-        setattr(options.execution, name, bool(asked.get(name)))
+    schema = converter.model.model_fields["options"].annotation
+    complete_options("executor", options, params.get("options") or {}, schema)
     return ExecutorRequest(
         program,
         options,

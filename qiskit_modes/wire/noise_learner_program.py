@@ -15,7 +15,7 @@ from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
 
 from qiskit_modes.wire.params import unreadable
-from qiskit_modes.wire.schemas import check_sizes, decoding, tensor
+from qiskit_modes.wire.schemas import check_sizes, complete_options, decoding, tensor
 
 __all__ = ["LEARNER_VERSIONS", "NoiseLearnerRequest", "read_noise_learner_params"]
 
@@ -63,6 +63,7 @@ def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
 
     Raises:
         ApiError: If they are of an unknown version or cannot be read; status 400.
+        UnsupportedOptionError: If there are options that are not known here.
     """
     version = params.get("schema_version")
     if version not in LEARNER_VERSIONS:
@@ -76,4 +77,6 @@ def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
         check_sizes(params, compressed=False)
         read = {name: value for name, value in params.items() if name != "version"}
         instructions, options = converter.decoder(converter.model(**read))
+    schema = converter.model.model_fields["options"].annotation
+    complete_options("noise-learner", options, params.get("options") or {}, schema)
     return NoiseLearnerRequest(instructions, options, version)

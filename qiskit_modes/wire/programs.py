@@ -129,6 +129,14 @@ def _pubs(submission: Submission) -> list[Any]:
     return [tuple(pub) if isinstance(pub, list) else pub for pub in params["pubs"]]
 
 
+_NO_NOISE_MODEL = (
+    "simulator.noise_model must be left unset here: a noise model cannot travel, because what the "
+    "client sends of it leaves out what its passes do, such as the relaxation during delays. Open "
+    "the service with a backend that has it, as backends={'noisy': AerSimulator(noise_model=...)}, "
+    "or use the primitives of qiskit_modes, which take it"
+)
+
+
 def _options(submission: Submission) -> dict[str, Any]:
     """Return the options of a primitive: those that the user set, and no others."""
     options = submission.params.get("options") or {}
@@ -144,6 +152,8 @@ def _options(submission: Submission) -> dict[str, Any]:
     simulator = options.get("simulator") or {}
     if not isinstance(simulator, Mapping):
         return options
+    if simulator.get("noise_model") is not None:
+        raise ApiError(400, Code.INVALID, _NO_NOISE_MODEL)
     own = (simulator.get("seed_simulator"), options.get("seed_estimator"))
     seed = submission.next_seed() if own == (None, None) else None
     if seed is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import reprlib
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,12 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from qiskit_ibm_runtime.options_models import ExecutionOptions
 
+from qiskit_modes.primitives.option_table import Refused, rows_of
+from qiskit_modes.warn import unsupported_options
 from qiskit_modes.wire.api_error import ApiError
 from qiskit_modes.wire.params import Inflater, check_qpy_version, unreadable
 
-__all__ = ["CIRCUIT_KEYS", "check_sizes", "decoding", "dictionaries", "tensor"]
+__all__ = ["CIRCUIT_KEYS", "check_sizes", "complete_options", "decoding", "dictionaries", "tensor"]
 
 CIRCUIT_KEYS = ("b64_data", "circuit_b64")
 """Under which keys circuits stand, as QPY."""
@@ -61,6 +65,66 @@ def _first_problems(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:3]]
     return "; ".join(said) + ("; ..." if len(problems) > 3 else "")
+
+
+def complete_options(
+    program: str, options: BaseModel, asked: Mapping[str, Any], schema: type[BaseModel]
+) -> None:
+    """Put onto options what a request says of them and the client's converter leaves out.
+
+    So that they are judged like any others. What is known to nobody is refused by its name; what
+    the client has for simulations only, and sends along, the service has no use for.
+
+    Args:
+        program: Whose options they are.
+        options: What the converter made of them; modified.
+        asked: The options as they were sent.
+        schema: The client's model of what is sent.
+
+    Raises:
+        UnsupportedOptionError: If some are not known, unless they say that something is off.
+    """
+    rows, sentences = rows_of(program), []
+    for name, value in _leaves(asked):
+        group = name.partition(".")[0]
+        if group not in schema.model_fields and group in type(options).model_fields:
+            continue
+        path = f"execution.{name}" if name in ExecutionOptions.model_fields else name
+        row = rows.get(path)
+        if row is None:
+            why, remedy = "it is not known here, and may be of a newer client", "Leave it unset"
+        elif not isinstance(row, Refused):
+            continue  # the converter has it
+        elif _has(options, path):
+            group, _, last = path.rpartition(".")
+            setattr(getattr(options, group) if group else options, last, value)
+            continue
+        else:
+            why, remedy = row.why, row.remedy
+        if value not in _OFF:
+            sentences.append(f"{path}={reprlib.repr(value)} is not supported: {why}. {remedy}.")
+    unsupported_options(sentences, stacklevel=2)
+
+
+_OFF: tuple[Any, ...] = (None, False, "auto", [], {})
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and name != "experimental" and len(prefix) < _LONGEST_PATH:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+_LONGEST_PATH = 100
+"""Characters; the nesting is a stranger's."""
+
+
+def _has(options: BaseModel, path: str) -> bool:
+    """Return whether options have one of this path, at most a group deep."""
+    group, _, name = path.rpartition(".")
+    return hasattr(getattr(options, group, None) if group else options, name)
 
 
 def check_sizes(params: Mapping[str, Any], *, compressed: bool) -> None:

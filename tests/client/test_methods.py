@@ -176,8 +176,10 @@ class TestJob:
         sampler.options.environment.log_level = "DEBUG"
         assert sampler.run([bell]).image == "some:image"
         sampler.options.simulator.seed_simulator = 1
-        sampler.options.simulator.basis_gates = ["cx"]
-        with pytest.raises(IBMRuntimeError, match=r"no option simulator\.basis_gates"):
+        sampler.options.simulator.basis_gates = ["cx"]  # the service has no use for it either
+        sampler.run([bell])
+        sampler.options.execution.init_qubits = False
+        with pytest.raises(IBMRuntimeError, match=r"init_qubits=False is not supported"):
             sampler.run([bell])
 
 

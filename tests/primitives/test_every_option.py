@@ -13,14 +13,16 @@ from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import PauliLindbladMap
-from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+from qiskit_aer.noise import NoiseModel, ReadoutError
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
 from qiskit_modes.primitives.estimation import estimator_steps
+from qiskit_modes.primitives.option_models import LocalEstimatorOptions, LocalSamplerOptions
 from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs, coerce_sampler_pubs
 from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.simulation import outcome_probabilities
 
 SEED = {"simulator": {"seed_simulator": 11}}
 
@@ -53,7 +55,10 @@ def pub(kind: str, backend: BackendV2) -> Any:
     return (circuit, ["IXXXI", "IIZZI"], VALUES)
 
 
-PRIMITIVES = {"sampler": (SamplerV2, SamplerOptions), "estimator": (EstimatorV2, EstimatorOptions)}
+PRIMITIVES = {
+    "sampler": (SamplerV2, LocalSamplerOptions),
+    "estimator": (EstimatorV2, LocalEstimatorOptions),
+}
 
 
 def layers_of(backend: BackendV2) -> list[Any]:
@@ -93,6 +98,13 @@ def executed(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:
         (run.circuit, np.asarray(run.parameter_values).tobytes(), run.shots)
         for run in program(kind, backend, options).runs
     ]
+
+
+def probabilities(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:
+    """How likely which bits are, in the first run."""
+    compiled = program(kind, backend, options)
+    (run, *_) = compiled.runs
+    return outcome_probabilities(compiled.circuits[run.circuit], run.parameter_values[0])
 
 
 def job_of(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:
@@ -159,6 +171,15 @@ class Refused:
     value: Any
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An option that changes nothing, and is kept for the sake of what it belongs to."""
+
+    value: Any
+    beside: Any
+    """What it belongs to."""
+
+
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 ZNE = {"resilience": {"zne_mitigation": True}, "twirling": {"num_randomizations": 3}}
 DECOUPLED = {"dynamical_decoupling": {"enable": True}}
@@ -172,7 +193,16 @@ def some_layers(backend: BackendV2) -> dict[str, Any]:
     return {**TWIRLED, "simulator": {"layer_noise_model": layers_of(backend)[:1]}}
 
 
-BOTH: dict[str, Acts | Refused] = {
+def noise_model(backend: BackendV2 | None = None) -> NoiseModel:
+    """Noise that turns what is read around."""
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0.0, 1.0], [1.0, 0.0]]))
+    return model
+
+
+GIVEN_NOISE = {"simulator": {"noise_model": noise_model()}}
+
+BOTH: dict[str, Acts | Refused | Kept] = {
     "default_shots": Acts(17, executed),
     "dynamical_decoupling.enable": Acts(True, executed),
     "dynamical_decoupling.extra_slack_distribution": Acts("edges", executed, DECOUPLED),
@@ -191,6 +221,9 @@ BOTH: dict[str, Acts | Refused] = {
     "experimental": Refused({"image": "x"}),
     "max_execution_time": Acts(44, limit),
     "simulator.angle_decimals": Acts(2, executed),
+    "simulator.basis_gates": Kept(["cx"], GIVEN_NOISE),
+    "simulator.coupling_map": Kept([[0, 1]], GIVEN_NOISE),
+    "simulator.noise_model": Acts(noise_model, probabilities),
     "simulator.layer_noise_model": Acts(layers_of, executed, TWIRLED),
     "simulator.seed_simulator": Acts(0, seed),
     "simulator.warn_absent": Acts(False, warned, some_layers),
@@ -202,7 +235,7 @@ BOTH: dict[str, Acts | Refused] = {
     "twirling.strategy": Acts("active", executed, TWIRLED),
 }
 
-TABLE: dict[str, dict[str, Acts | Refused]] = {
+TABLE: dict[str, dict[str, Acts | Refused | Kept]] = {
     "sampler": {**BOTH, "execution.meas_type": Refused("kerneled")},
     "estimator": {
         **BOTH,
@@ -222,6 +255,7 @@ TABLE: dict[str, dict[str, Acts | Refused]] = {
         ),
         "resilience.measure_mitigation": Acts(False, executed),
         "resilience.measure_noise_learning.num_randomizations": Acts(3, executed),
+        "resilience.measure_noise_learning.shots_per_randomization": Acts(3, executed),
         "resilience.pec.max_overhead": Acts(1.1, executed, pec),
         "resilience.pec.noise_gain": Acts(0.5, executed, pec),
         "resilience.pec_mitigation": Acts(
@@ -287,6 +321,11 @@ def test_every_option_acts_or_is_refused_by_name(kind: str, path: str, manila: B
         with pytest.raises(UnsupportedOptionError) as refused:
             primitive.run([pub(kind, manila)])
         assert f"{path}={case.value!r} is not supported" in refused.value.message
+        return
+    if isinstance(case, Kept):
+        default = merged({"default_shots": 64}, SEED, case.beside)
+        changed = merged(default, nested(path, case.value))
+        assert executed(kind, manila, changed) == executed(kind, manila, default)
         return
     beside, value = (
         each(manila) if callable(each) else each for each in (case.beside or {}, case.value)

@@ -37,6 +37,7 @@ from qiskit_modes.primitives.option_table import (
 )
 from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
 from qiskit_modes.warn import answering_a_request
+from tests.option_values import OTHER_VALUES, nested
 
 MODELS: dict[str, type[BaseModel]] = {
     "sampler": SamplerOptions,
@@ -84,12 +85,6 @@ def words(annotation: Any) -> set[Any]:
     if get_origin(annotation) is Literal:
         return set(get_args(annotation)) - {"auto"}
     return {value for each in get_args(annotation) for value in words(each)}
-
-
-def nested(path: str, value: Any) -> dict[str, Any]:
-    for name in reversed(path.split(".")):
-        value = {name: value}
-    return value
 
 
 # -- complete ------------------------------------------------------------------------------------
@@ -233,26 +228,18 @@ def test_a_value_without_a_row_is_refused_by_name(program, path, resolve):
 
 # -- what is off ---------------------------------------------------------------------------------
 
-OTHERS: dict[str, Any] = {
-    "twirling.num_randomizations": 5,
-    "twirling.shots_per_randomization": 6,
-    "dynamical_decoupling.skip_reset_qubits": True,
-    "simulator.warn_absent": False,
-    "resilience.measure_noise_learning.num_randomizations": 3,
-    "resilience.zne.noise_factors": [1, 2, 3],
-    "resilience.zne.extrapolated_noise_factors": [0.5],
-    "resilience.pec.max_overhead": 3.0,
-    "resilience.pec.noise_gain": 0.5,
-}
 TUNING = [(program, row) for row in ROWS if isinstance(row, Tunes) for program in row.programs]
 
 
 @pytest.mark.parametrize(("program", "row"), TUNING, ids=lambda each: getattr(each, "path", each))
 def test_what_tunes_a_feature_that_is_off(program, row, resolve):
-    options = nested(row.path, OTHERS[row.path] if row.path in OTHERS else row.values[-1])
+    options = nested(
+        row.path, OTHER_VALUES[row.path] if row.path in OTHER_VALUES else row.values[-1]
+    )
     if row.feature.by_level and program == "estimator":
         # Off by the level's default; had the user chosen the level, it would be plain.
-        model = create_model("Off", __base__=EstimatorOptions, resilience_level=(int, 0))
+        ours = type(EstimatorV2._coerce_options(None))
+        model = create_model("Off", __base__=ours, resilience_level=(int, 0))
         options = model(**options)
     with pytest.warns(OptionWithoutEffectWarning) as caught:
         resolve(program, options)

@@ -8,9 +8,19 @@ from pydantic import BaseModel
 from qiskit.circuit import CircuitInstruction
 from qiskit.circuit import QuantumCircuit as Circuit
 from qiskit.quantum_info import PauliLindbladMap
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, ReadoutError
 from qiskit_ibm_runtime import options as legacy
-from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+from qiskit_ibm_runtime.options.utils import primitive_dataclass
+from qiskit_ibm_runtime.options_models import (
+    EstimatorOptions,
+    MeasureNoiseLearningOptions,
+    ResilienceOptions,
+    SamplerOptions,
+    SimulatorOptions,
+)
 
+from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import (
     InvalidInputError,
     OptionWithoutEffectWarning,
@@ -19,6 +29,7 @@ from qiskit_modes.exceptions import (
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
 from qiskit_modes.primitives.option_rules import set_options
 from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
+from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.primitives.twirling import Twirling
 
 RESOLVE = {SamplerOptions: resolve_sampler_options, EstimatorOptions: resolve_estimator_options}
@@ -236,3 +247,103 @@ def test_lists_of_an_estimators_options_are_copied_too():
     resolved = resolve_estimator_options(options)
     options.resilience.zne.noise_factors.append(3.0)
     assert resolved.resilience.zne.noise_factors == [1.0, 2.0]
+
+
+class TestWhatOnlyTheOlderFamilyHas:
+    def test_the_noise_of_another_backend(self, manila, ideal):
+        """The same bits as on the backend itself, whose noise it is."""
+        circuit = Circuit(1)
+        circuit.x(0)
+        circuit.measure_all()
+        sampler = SamplerV2(ideal)
+        sampler.options.simulator.set_backend(manila)
+        older = legacy.SamplerOptions()
+        older.simulator.set_backend(manila)
+        assert sampler.options.simulator.basis_gates == manila.operation_names
+        assert list(sampler.options.simulator.coupling_map) == list(manila.coupling_map)
+        flipped = []
+        for options in (sampler.options, older):
+            result = SamplerV2(ideal, options).run([circuit], shots=4000).result(timeout=60)
+            flipped.append(result[0].data.meas.get_counts().get("0", 0) / 4000)
+        error = manila.target["measure"][(0,)].error
+        assert all(abs(each - error) < 0.02 for each in flipped)
+
+    def test_the_noise_of_a_simulator_is_the_model_that_it_has(self, ideal):
+        model = NoiseModel()
+        model.add_all_qubit_readout_error(ReadoutError([[0.0, 1.0], [1.0, 0.0]]))
+        options = coerce_sampler_options({})
+        options.simulator.set_backend(AerSimulator(noise_model=model))
+        assert options.simulator.noise_model is model
+        options.simulator.set_backend(ideal)
+        assert options.simulator.noise_model.is_ideal()
+        with pytest.raises(InvalidInputError, match=r"expects a qiskit\.providers\.BackendV2"):
+            options.simulator.set_backend("fake_manila")
+
+    def test_a_noise_model_leaves_all_else_of_a_simulator_as_it_was(self):
+        bond = {"matrix_product_state_max_bond_dimension": 3}
+        backend = AerSimulator(method="matrix_product_state", **bond)
+        model = NoiseModel()
+        simulated = simulated_backend(backend, model)
+        assert simulated.options.method == "matrix_product_state"
+        assert simulated.options.matrix_product_state_max_bond_dimension == 3
+        assert simulated is simulated_backend(backend, model)
+        backend.set_options(matrix_product_state_max_bond_dimension=4)
+        assert simulated_backend(backend, model) is not simulated
+
+    @pytest.mark.parametrize("shots", [3, 5000])
+    @pytest.mark.parametrize("technique", ["measurements", "zne"])
+    def test_the_shots_of_the_calibration(self, manila, shots, technique):
+        def job(**learning):
+            options = {
+                "default_shots": 640,
+                "simulator": {"seed_simulator": 3},
+                "resilience": {
+                    "measure_noise_learning": learning,
+                    "zne_mitigation": technique == "zne",
+                },
+            }
+            estimator = EstimatorV2(manila, options)
+            # Two groups of PUBs, so that two calibrations have shots of their own.
+            return estimator.run([(Circuit(1), "Z"), (Circuit(2), "ZZ", None, 0.1)])
+
+        usual, other = job(), job(shots_per_randomization=shots, num_randomizations=7)
+        for each in (usual, other):
+            planned = sum(execution.executions for execution in each._record.steps.executions())
+            assert each._record.executions == planned
+        assert other._record.executions != usual._record.executions
+        first, second = other.result(timeout=60)
+        assert first.data.evs == pytest.approx(1.0, abs=0.3)
+        assert second.data.evs == pytest.approx(1.0, abs=0.3)
+        (same, _) = job(shots_per_randomization="auto").result(timeout=60)
+        assert same.metadata["shots"] == first.metadata["shots"]
+
+    def test_shots_that_are_none(self):
+        options = {"resilience": {"measure_noise_learning": {"shots_per_randomization": 0}}}
+        with pytest.raises(InvalidInputError, match=r"shots_per_randomization=0 does not"):
+            resolve_estimator_options(options)
+
+    def test_a_model_of_upstreams_may_be_put_in_the_place_of_ours(self):
+        options = coerce_estimator_options({})
+        mine = SimulatorOptions()
+        options.simulator = mine
+        mine.seed_simulator = 5
+        options.resilience.measure_noise_learning = MeasureNoiseLearningOptions()
+        options.resilience = ResilienceOptions(zne_mitigation=True)
+        resolved = resolve_estimator_options(options)
+        assert resolved.seed == 5
+        assert resolved.resilience.zne_mitigation
+        assert resolved.resilience.measure_noise_learning.shots_per_randomization == "auto"
+
+    def test_a_subclass_of_an_older_class_with_a_new_field(self):
+        @primitive_dataclass
+        class SamplerOptions(legacy.SamplerOptions):
+            brand_new: int = 0
+
+        assert resolve_sampler_options(SamplerOptions(default_shots=3)).default_shots == 3
+        with pytest.raises(InvalidInputError, match="no option brand_new"):
+            resolve_sampler_options(SamplerOptions(brand_new=1))
+
+    def test_a_switch_that_is_none_is_left_alone(self):
+        older = legacy.SamplerOptions()
+        older.environment.private = None
+        assert not resolve_sampler_options(older).private

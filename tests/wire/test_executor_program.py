@@ -162,6 +162,9 @@ def change(params, *path, to):
         (["options", "experimental"], {"foo": 1}, "experimental options"),
         (["options", "init_qubits"], False, "init_qubits=False is not supported"),
         (["options", "scheduler_timing"], True, "scheduler_timing=True is not supported"),
+        (["options", "stretch_values"], True, "stretch_values=True is not supported"),
+        (["options", "brand_new"], 5, "brand_new=5 is not supported: it is not known here"),
+        (["options", "brand_new"], {"inner": 5}, "brand_new.inner=5 is not supported"),
     ],
 )
 def test_what_cannot_be_run_is_refused(api, program, path, to, words):
@@ -170,6 +173,13 @@ def test_what_cannot_be_run_is_refused(api, program, path, to, words):
     with pytest.raises(ApiError, match=words) as caught:
         api.submit_job("executor", params, backend="ibm_manila")
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("value", [None, False, "auto", {}, []])
+def test_an_option_of_a_newer_client_that_is_off_is_accepted(api, program, value):
+    params = params_of(program)
+    change(params, "options", "brand_new", to=value)
+    assert api.submit_job("executor", params, backend="ibm_manila")["id"]
 
 
 def test_a_bomb_is_not_inflated(program, monkeypatch):

@@ -68,3 +68,35 @@ def test_what_cannot_be_read_is_refused(api, layers, change, words):
     with pytest.raises(ApiError, match=words) as caught:
         api.submit_job("noise-learner", {**params_of(layers), **change}, backend="ibm_manila")
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "since"),
+    [
+        ({"brand_new": 7}, "brand_new=7 is not supported: it is not known here", "v0.1"),
+        ({"post_selection": {"enable": True}}, "post_selection.enable=True is not sup", "v0.1"),
+        ({"init_qubits": False}, r"execution\.init_qubits=False is not supported", "v0.2"),
+        (
+            {"bit_flip_checks": {"pre_circuit": {"enable": True}}},
+            r"bit_flip_checks\.pre_circuit\.enable=True is not supported",
+            "v0.3",
+        ),
+        ({"bit_flip_checks": {"new": 7}}, r"bit_flip_checks\.new=7 is not supported", "v0.3"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(api, layers, options, words, since):
+    for version in LEARNER_VERSIONS[LEARNER_VERSIONS.index(since) :]:
+        params = params_of(layers, version)
+        params["options"] |= options
+        with pytest.raises(ApiError, match=words) as caught:
+            api.submit_job("noise-learner", params, backend="ibm_manila")
+        assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("version", LEARNER_VERSIONS)
+def test_what_the_service_has_no_use_for_is_accepted(api, layers, version):
+    params = params_of(layers, version)
+    others = {"simulator": {"angle_decimals": 3}, "environment": {"log_level": "DEBUG"}}
+    off = {"post_selection": {"enable": False, "strategy": "edge"}}
+    params["options"] |= {**others, **off, "experimental": {"x": 1}}
+    assert api.submit_job("noise-learner", params, backend="ibm_manila")["id"]
