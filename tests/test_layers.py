@@ -14,7 +14,7 @@ import qiskit_modes
 ROOT = Path(qiskit_modes.__file__).parent
 
 FLOORS = [
-    {"_lazy", "durations", "exceptions"},
+    {"_lazy", "durations", "exceptions", "memory"},
     {"warn"},
     {"scheduling", "simulation"},
     {"runtime"},
@@ -155,7 +155,7 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
         if isinstance(node, ast.Attribute):
             assert node.attr not in {"Thread", "Timer", "ThreadPoolExecutor"}, module
     for imported, _ in our_imports(module):
-        assert part_of(imported) in {"simulation", "exceptions", "_lazy"}, f"{imported}"
+        assert part_of(imported) in {"simulation", *FLOORS[0]}, f"{imported}"
 
 
 @pytest.mark.parametrize("module", ["", "_lazy", "cli", "commands.common"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from qiskit_modes.runtime.worker_process import Execution
@@ -25,14 +25,21 @@ class Gathering:
         workers: Where to send them.
         pieces: What to send; at least one.
         on_done: Called exactly once, with the joined samples or with the first error.
+        source: Whose turn it is when a piece is: the QPU's.
     """
 
     def __init__(
-        self, workers: WorkerPool, pieces: Sequence[Program], on_done: Callable[[Answer], None]
+        self,
+        workers: WorkerPool,
+        pieces: Sequence[Program],
+        on_done: Callable[[Answer], None],
+        *,
+        source: Hashable = None,
     ) -> None:
         self._workers = workers
         self._pieces = pieces
         self._on_done = on_done
+        self._source = source
         self._mutex = threading.Lock()
         """Guards everything below; nothing is sent and nobody called while it is held."""
         self._left = len(pieces)
@@ -49,7 +56,7 @@ class Gathering:
         """
         for number, piece in enumerate(self._pieces):
             try:
-                ticket = self._workers.submit(piece, self._answered)
+                ticket = self._workers.submit(piece, self._answered, source=self._source)
             except Exception as error:
                 if number == 0:
                     raise

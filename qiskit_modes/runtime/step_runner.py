@@ -267,7 +267,9 @@ class StepRunner:
             return
         try:
             assert job.pieces, "a job is executed after it was compiled"
-            job.gathering = Gathering(self._workers, job.pieces, partial(self._executed, job))
+            job.gathering = Gathering(
+                self._workers, job.pieces, partial(self._executed, job), source=job.qpu
+            )
             job.gathering.start()
         except BaseException as error:  # whatever it is, the QPU must be given back
             self._executed(job, error)

@@ -18,8 +18,7 @@ import math
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime.errand import Errand, Turn
 from qiskit_modes.runtime.places import Assigned, Places
 from qiskit_modes.runtime.starting import InThisProcess, describe_failure, why_no_children
+from qiskit_modes.runtime.turns import Turns
 from qiskit_modes.runtime.worker import (
     Answer,
     ProgramAbandoned,
@@ -54,7 +54,7 @@ may have been reached for a while only, and each attempt may cost a second."""
 
 
 class WorkerPool:
-    """Executes programs, one per worker at a time, first come first served.
+    """Executes programs, one per worker at a time; QPUs take turns, see `Turns`.
 
     A program goes to an idle worker that knows its circuits if there is one. Workers start when
     they are first needed; one that died or was killed is replaced when the next program comes.
@@ -85,7 +85,7 @@ class WorkerPool:
         self._workers: list[Worker] = []
         self._leaving: list[Worker] = []
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
-        self._waiting: deque[Ticket] = deque()
+        self._waiting = Turns()
         self._places = Places(self.size)
         self._no_processes_before = -math.inf if no_children is None else math.inf
         """On the machine's monotonic clock; until then a thread stands in for them."""
@@ -111,31 +111,39 @@ class WorkerPool:
             self._start(worker)
         return [worker.started for worker in workers if worker.started is not None]
 
-    def submit(self, program: Program, on_done: Callable[[Answer], None]) -> Ticket:
+    def submit(
+        self, program: Program, on_done: Callable[[Answer], None], *, source: Hashable = None
+    ) -> Ticket:
         """Have ``program`` executed.
 
         Args:
             program: What to run.
             on_done: Called exactly once, with what came of it or with the error, on any thread.
+            source: Who takes turns with others: the QPU.
 
         Raises:
             RuntimeClosedError: If the pool was closed.
         """
-        ticket = Ticket(program, on_done)
+        ticket = Ticket(program, on_done, source, self._peak_bytes(program))
         with self._mutex:
             self._check_open()
-            self._waiting.append(ticket)
+            self._waiting.add(ticket)
             assigned = self._assign()
         self._send(assigned)
         return ticket
+
+    def _peak_bytes(self, program: Program) -> int:
+        if self.size == 1:
+            return 0  # nothing will be beside it
+        from qiskit_modes.simulation.division import peak_bytes
+
+        return peak_bytes(program)
 
     def abandon(self, ticket: Ticket) -> None:
         """Stop a program if that is possible; it is answered all the same, sooner or later."""
         with self._mutex:
             ticket.abandoned = True
-            never_sent = ticket in self._waiting
-            if never_sent:
-                self._waiting.remove(ticket)
+            never_sent = self._waiting.remove(ticket)
             worker = ticket.worker
             kill = worker is not None and worker.ticket is ticket and worker.can_be_killed
             # From here on it gets no other program, so that none dies with this one.
@@ -219,11 +227,13 @@ class WorkerPool:
         """Give what waits to who is free; the caller sends it without the mutex."""
         assigned: list[tuple[Worker, Ticket] | Assigned] = []
         self._retire_stopgap()
-        while self._waiting:
-            worker = self._idle_worker(self._waiting[0])
+        under_way = [each.ticket for each in self._workers if isinstance(each.ticket, Ticket)]
+        while ticket := self._waiting.next(under_way):
+            worker = self._idle_worker(ticket)
             if worker is None:
                 break
-            ticket = self._waiting.popleft()
+            self._waiting.take(ticket)
+            under_way.append(ticket)
             worker.ticket, ticket.worker = ticket, worker
             assigned.append((worker, ticket))
         new_worker = self._add_worker if self._room() and not self._is_without_processes() else None
@@ -232,7 +242,7 @@ class WorkerPool:
     def _put_back(self, ticket: Ticket | Errand) -> None:
         """Let it wait before the others, for another worker."""
         if isinstance(ticket, Ticket):
-            self._waiting.appendleft(ticket)
+            self._waiting.put_back(ticket)
         elif not ticket.readies:
             self._places.waiting.appendleft(ticket)
 
@@ -388,6 +398,8 @@ class WorkerPool:
                     self._put_back(ticket)
             if isinstance(ticket, Errand):
                 self._places.answered(worker, ticket, well=isinstance(answer, Done))
+            elif not isinstance(answer, UnknownCircuits):
+                self._waiting.ended(ticket)
             stop = broken and self._take_out(worker)
             assigned = self._assign()
         # First what somebody waits for.

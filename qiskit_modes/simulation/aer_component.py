@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from qiskit_modes.simulation.costs import Cost
+from qiskit_modes.simulation.costs import Cost, aer_bytes
 from qiskit_modes.simulation.pauli_basis import RealArray
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class AerComponent:
     def peak(self) -> int:
         """Nothing of ours is held."""
         return 1
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory of Aer's state, which is for one parameter set at a time."""
+        del num_sets
+        return aer_bytes(self.options["method"], self.circuit.num_qubits)
 
     def sample(
         self, values: RealArray, shots: int, generator: np.random.Generator

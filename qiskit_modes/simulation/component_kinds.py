@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.branches import Branches
-from qiskit_modes.simulation.costs import Cost
+from qiskit_modes.simulation.costs import Cost, density_bytes
 from qiskit_modes.simulation.density import apply_plan
 from qiskit_modes.simulation.feed_forward import Node, Walk
 from qiskit_modes.simulation.outcomes import Outcomes
@@ -51,6 +51,10 @@ class StaticComponent:
         """Largest number of float64 numbers held for one parameter set."""
         return self.plan.peak
 
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+        return density_bytes(self.peak * num_sets)
+
     def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
         """Return the exact distribution for every parameter set."""
         begin = np.ones((num_sets, 1, 1))
@@ -80,6 +84,12 @@ class FeedForwardComponent:
         """There is but one way."""
         del shots
         return self
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once; shots are drawn for one each."""
+        if self.block_shots is not None:
+            return density_bytes(min(self.peak, self.block_shots * 4 ** len(self.qubits)))
+        return density_bytes(self.peak * num_sets)
 
     @property
     def method(self) -> str:

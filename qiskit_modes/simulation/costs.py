@@ -20,7 +20,15 @@ from qiskit_modes.simulation.plan import Plan
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["Cost", "aer_cost", "crossover", "feed_forward_costs", "static_cost"]
+__all__ = [
+    "Cost",
+    "aer_bytes",
+    "aer_cost",
+    "crossover",
+    "density_bytes",
+    "feed_forward_costs",
+    "static_cost",
+]
 
 SECONDS_PER_STEP = 5e-6
 """The call of numpy's functions."""
@@ -55,6 +63,9 @@ BLOCK_SECONDS = 1.0
 """A block of shots takes at least so long, ..."""
 BLOCK_CALLS = 10
 """... and so many times what a call of Aer costs before the first shot."""
+
+_COPIES = 3
+"""A step holds the state before, its rearranged copy and the result."""
 
 ROUNDS = 2
 """How often a loop is expected to run that ends by what was measured."""
@@ -155,6 +166,21 @@ class _Walk:
             SECONDS_PER_BRANCH + self._size * per_element
         )
         self.one_branch += share * (SECONDS_PER_BRANCH + self._size * SECONDS_PER_ELEMENT)
+
+
+def density_bytes(elements: int) -> int:
+    """Return the memory that a state of so many float64 numbers takes while it is worked with."""
+    return _COPIES * 8 * elements
+
+
+def aer_bytes(method: str, num_qubits: int) -> int:
+    """Return the memory of Aer's state; 0 where it grows with what the circuit does instead."""
+    match method:
+        case "statevector":
+            return 16 << num_qubits
+        case "density_matrix":
+            return 16 << 2 * num_qubits
+    return 0
 
 
 def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Cost:

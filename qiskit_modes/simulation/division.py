@@ -12,7 +12,7 @@ from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.component_kinds import SingleComponent, StaticComponent
 from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 
-__all__ = ["join", "split"]
+__all__ = ["join", "peak_bytes", "split"]
 
 PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
@@ -56,6 +56,18 @@ def seconds(compiled: CompiledCircuit, run: Run) -> float:
     """Return roughly how long a run takes on one core."""
     per_set = sum(component.cost.seconds(run.shots) for component in _chosen(compiled, run))
     return (SECONDS_PER_SET + per_set) * len(run.parameter_values)
+
+
+def peak_bytes(program: Program) -> int:
+    """Return roughly how much memory the states of a program take at a time."""
+    return max((_run_bytes(program.circuits[run.circuit], run) for run in program.runs), default=0)
+
+
+def _run_bytes(compiled: CompiledCircuit, run: Run) -> int:
+    sets = min(compiled.sets_at_once, len(run.parameter_values))
+    chosen = _chosen(compiled, run)
+    mine = chosen if run.components is None else [chosen[index] for index in run.components]
+    return max((component.peak_bytes(sets) for component in mine), default=0)
 
 
 def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:

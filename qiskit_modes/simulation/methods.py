@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,8 @@ from qiskit_modes.exceptions import (
     UnsupportedCircuitError,
     UnsupportedOptionError,
 )
+from qiskit_modes.memory import machine_bytes
+from qiskit_modes.simulation.costs import aer_bytes, density_bytes
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
 from qiskit_modes.simulation.settings import Settings
@@ -41,9 +42,6 @@ PASSED_ON = (
 )
 """How the options of an `AerSimulator` begin that belong to its methods. Others belong to the
 noise, to the number of threads, or to one call of ``run``."""
-
-COPIES = 3
-"""A step holds the state before, its rearranged copy and the result."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +88,12 @@ def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:
         return choice.max_memory_mb << 20
     if settings.max_memory_bytes:
         return settings.max_memory_bytes
-    try:
-        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on this platform
-        physical = 8 << 30
-    return physical // 2
+    return machine_bytes() // 2
 
 
 def density_fits(elements: int, available: int, settings: Settings) -> bool:
     """Tell whether a state of so many float64 numbers is kept as a density matrix."""
-    return elements <= settings.max_density_elements and COPIES * 8 * elements <= available
+    return elements <= settings.max_density_elements and density_bytes(elements) <= available
 
 
 def check_memory(method: str, qubits: Collection[int], available: int) -> None:
@@ -113,10 +107,8 @@ def check_memory(method: str, qubits: Collection[int], available: int) -> None:
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
     """
-    if method not in {"statevector", "density_matrix"}:
-        return  # these grow with what the circuit does, not with its size alone
     num_qubits = len(qubits)
-    needed = 16 << num_qubits * (1 if method == "statevector" else 2)
+    needed = aer_bytes(method, num_qubits)
     if needed <= available:
         return
     raise SimulationTooLargeError(

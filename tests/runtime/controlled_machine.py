@@ -107,7 +107,7 @@ class Programs(Hands):
     def warm_up(self, count=1):
         return []
 
-    def submit(self, program, on_done):
+    def submit(self, program, on_done, *, source=None):
         self.run.point("programs", "read")
         if self.closed:
             raise RuntimeClosedError("closed")

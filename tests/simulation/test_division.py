@@ -2,13 +2,17 @@
 
 import pickle
 import queue
+import tracemalloc
 from dataclasses import replace
 from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.providers.fake_provider import GenericBackendV2
 
 from qiskit_modes.runtime.gathering import Gathering
 from qiskit_modes.runtime.worker_process import Execution
@@ -155,3 +159,35 @@ def test_what_travels_is_small():
     assert len(pickle.dumps(compiled)) < 20_000
     answers = [execute(piece) for piece in division.split(program)]
     assert max(len(pickle.dumps(answer)) for answer in answers) < 700
+
+
+def brickwork(num_qubits, layers=4):
+    """A circuit on a line of qubits that joins all of them, so that one state holds them."""
+    circuit, angle = QuantumCircuit(num_qubits), Parameter("angle")
+    for layer in range(layers):
+        for qubit in range(num_qubits):
+            circuit.rz(angle * qubit, qubit)
+            circuit.sx(qubit)
+        for qubit in range(layer % 2, num_qubits - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    return circuit
+
+
+@pytest.mark.parametrize(("num_qubits", "num_sets"), [(8, 1), (10, 1), (10, 5), (11, 2)])
+def test_the_memory_of_a_program_is_known_before(num_qubits, num_sets):
+    line = [[qubit, qubit + 1] for qubit in range(num_qubits - 1)]
+    backend = GenericBackendV2(
+        num_qubits, ["rz", "sx", "cx"], coupling_map=line, seed=3, noise_info=True
+    )
+    compiled = compile_circuit(brickwork(num_qubits), backend, Settings(only="exact"))
+    values = np.linspace(0, 1, num_sets)[:, None]
+    program = Program({compiled.key: compiled}, (Run(compiled.key, values, 100),), 0)
+    execute(program)  # what is kept afterwards is not of this run
+    tracemalloc.start()
+    try:
+        execute(program)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.8 < peak / division.peak_bytes(program) < 1.3
