@@ -68,9 +68,9 @@ def _basis_change(
     for qubit, letter in turned:
         if letter == "Y":
             change.sdg(qubit)
-            native &= instructions.supports("sdg", (qubit,))
+            native &= instructions.is_native("sdg", (qubit,))
         change.h(qubit)
-        native &= instructions.supports("h", (qubit,))
+        native &= instructions.is_native("h", (qubit,))
     if native:
         return change
     # The target tells the pass which gates each qubit has; the basis is for targets without

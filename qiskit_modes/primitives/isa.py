@@ -2,8 +2,9 @@
 
 The rules are those of the service's client: every instruction, also inside control flow, must be in
 the backend's target for exactly those qubits (barriers and stores always are), and ``rzz`` angles
-must lie in [0, π/2]. A backend of Aer runs any circuit of known instructions on any qubits, so
-there only the names are checked, but they are checked before the job and not in the middle of it.
+must lie in [0, π/2]. A backend of Aer executes the instructions that it knows by name on any qubits
+and with any noise model, so there only the names are checked, but they are checked before the job
+and not in the middle of it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from qiskit_aer.backends.aerbackend import AerBackend
 from qiskit_modes.exceptions import NotISAError
 from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.runtime.qpu import bare_name
+from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
 from qiskit_modes.simulation.noise import Same
 
 __all__ = ["InstructionSet", "check_isa", "check_rzz_angles", "instruction_set_of"]
@@ -38,6 +40,10 @@ _TEMPLATES = 256  # some 100 kB each
 _TRANSPILE_HINT = (
     "Transpile it first, with qiskit.transpiler: isa_circuit = "
     "generate_preset_pass_manager(backend=backend, optimization_level=1).run(circuit)"
+)
+_DECOMPOSE_HINT = (
+    "Write it in gates that Aer executes, for example with circuit.decompose(). Transpiling does "
+    "that too, but with a noise model into the gates that the model knows, so that other errors act"
 )
 
 
@@ -68,19 +74,26 @@ class InstructionSet:
 
     Args:
         name: The backend's name, for messages.
-        target: The backend's target.
+        target: The backend's target: what circuits are transpiled to.
         num_qubits: The width of the device, or None for a simulator without one.
-        names_only: True if an instruction is supported on all qubits or on none (Aer).
+        executed: For a backend of Aer what it executes, on whatever qubits; None for others, which
+            execute what is in their target.
     """
 
     def __init__(
-        self, name: str, target: Target, num_qubits: int | None, *, names_only: bool
+        self,
+        name: str,
+        target: Target,
+        num_qubits: int | None,
+        *,
+        executed: frozenset[str] | None = None,
     ) -> None:
         self.name = name
         self.target = target
         self.num_qubits = num_qubits
-        self.names_only = names_only
-        self._names = frozenset(target.operation_names) | _ALWAYS_SUPPORTED
+        self.names_only = executed is not None
+        known = frozenset(target.operation_names) if executed is None else executed
+        self._names = known | _ALWAYS_SUPPORTED
         self.measured_circuits: BoundedCache[
             tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
         ] = BoundedCache(_MEASURED_CIRCUITS)
@@ -90,8 +103,16 @@ class InstructionSet:
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
         """Return whether the instruction ``name`` can be executed on these qubits."""
         if self.names_only or name in _ALWAYS_SUPPORTED:
-            return name in self._names
-        return bool(self.target.instruction_supported(name, qubits))
+            return name_without_state(name) in self._names
+        return self.is_native(name, qubits)
+
+    def is_native(self, name: str, qubits: tuple[int, ...]) -> bool:
+        """Return whether the transpiler may write the instruction ``name`` on these qubits.
+
+        A simulator executes more than that, but what is measured in a basis, say, is measured by
+        gates that have the errors of the noise model.
+        """
+        return bool(self.target.instruction_supported(name, None if self.names_only else qubits))
 
     def check(self, circuit: QuantumCircuit, fingerprint: bytes) -> CheckedCircuit:
         """Raise unless the circuit can be executed as it is; fast for one already checked.
@@ -157,7 +178,8 @@ class InstructionSet:
             known = sorted(self._names - _ALWAYS_SUPPORTED)
             shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
             why = f"{self.name} knows {shown}"
-        return f"The instruction '{name}' {where} is not supported: {why}. {_TRANSPILE_HINT}"
+        hint = _DECOMPOSE_HINT if self.names_only and self.num_qubits is None else _TRANSPILE_HINT
+        return f"The instruction '{name}' {where} is not supported: {why}. {hint}"
 
 
 def check_isa(circuit: QuantumCircuit, backend: BackendV2, fingerprint: bytes) -> CheckedCircuit:
@@ -229,7 +251,7 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     is_aer = isinstance(backend, AerBackend)
     # Aer builds a target anew for each access and its gates depend on options that may be set at
     # any time, but the configuration tells in microseconds whether they changed.
-    state: Hashable = tuple(backend.configuration().basis_gates) if is_aer else Same(backend.target)
+    state: Hashable = _aer_state(backend) if is_aer else Same(backend.target)
     try:
         known = _known.get(backend)
     except TypeError:  # an unhashable backend, or one that cannot be referred to weakly
@@ -240,9 +262,16 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     return known[1]
 
 
+def _aer_state(backend: BackendV2) -> Hashable:
+    """Return what decides which instructions a backend of Aer's executes, and which it lists."""
+    return tuple(backend.configuration().basis_gates), getattr(backend.options, "method", None)
+
+
 def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
     target = backend.target
-    num_qubits = target.num_qubits
-    if is_aer and backend.coupling_map is None:
-        num_qubits = None  # what fits depends on the qubits in use, not on the width
-    return InstructionSet(bare_name(backend), target, num_qubits, names_only=is_aer)
+    if not is_aer:
+        return InstructionSet(bare_name(backend), target, target.num_qubits)
+    # Without a coupling map, what fits depends on the qubits in use, not on the width.
+    num_qubits = None if backend.coupling_map is None else target.num_qubits
+    executed = executed_by(backend)
+    return InstructionSet(bare_name(backend), target, num_qubits, executed=executed)

@@ -19,14 +19,16 @@ from qiskit.circuit import (
     QuantumCircuit,
     SwitchCaseOp,
 )
+from qiskit.quantum_info import Kraus, SuperOp
 
 from qiskit_modes.simulation.aer_errors import compact
+from qiskit_modes.simulation.aer_instructions import closed_controls, noise_label
 from qiskit_modes.simulation.control_flow import JUMPS
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.noise import NoiseSource
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.operations import Block
-from qiskit_modes.simulation.reading import Extent, noise_label
+from qiskit_modes.simulation.reading import Extent
 
 __all__ = ["cut_circuit"]
 
@@ -143,8 +145,9 @@ class _Writer:
             elif step.name != "barrier":
                 on = tuple(numbers[qubit] for qubit in qubits)
                 for operation, places in noise_of_passes(self._passes, step.operation, on):
-                    chosen = [qubits[place] for place in places]
-                    self._write_one(operation, chosen, step.clbits, target, numbers)
+                    for each, positions in closed_controls(operation):
+                        chosen = [qubits[places[position]] for position in positions]
+                        self._write_one(each, chosen, step.clbits, target, numbers)
 
     def _body(self, body: QuantumCircuit, outer: Sequence[Any], numbers: Numbers) -> QuantumCircuit:
         inner = {
@@ -168,14 +171,18 @@ class _Writer:
         numbers: Numbers,
     ) -> None:
         on = tuple(numbers[qubit] for qubit in qubits)
-        error = self._noise.aer_error(noise_label(operation), on)
+        label = noise_label(operation)
+        error = None if label is None else self._noise.aer_error(label, on)
         error = None if error is None else compact(error)
         if operation.name == "measure" and error is not None:
-            target.append(error.to_instruction(), qubits)  # Aer has these before the measurement
+            # Aer has these before the measurement.
+            target.append(error.to_instruction(), qubits[: error.num_qubits])
             error = None
+        if operation.name == "superop":  # no state vector takes it as it is
+            operation = Kraus(SuperOp(operation.params[0])).to_instruction()
         target.append(operation, qubits, clbits)
         if error is not None:
-            target.append(error.to_instruction(), qubits)
+            target.append(error.to_instruction(), qubits[: error.num_qubits])
         if operation.name == "delay" and isinstance(self._noise, DeviceNoise):
             relaxation = self._noise.aer_relaxation(operation, on[0])
             if relaxation is not None:

@@ -14,6 +14,7 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
+from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
 from qiskit_modes.simulation.angles import AngleTable
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT, Cost
@@ -112,8 +113,7 @@ def _pickled(noise: ModelNoise) -> bytes:
 def _check_known(circuit: QuantumCircuit) -> None:
     from qiskit_aer import AerSimulator
 
-    configuration = AerSimulator().configuration()
-    known = {*configuration.basis_gates, *configuration.custom_instructions, *_ALWAYS_KNOWN}
+    known = executed_by(AerSimulator())
     unknown = {step.name for step in _all_steps(circuit) if not _is_known(step, known)}
     if unknown:
         raise UnsupportedCircuitError(
@@ -122,12 +122,8 @@ def _check_known(circuit: QuantumCircuit) -> None:
         )
 
 
-_ALWAYS_KNOWN = frozenset({"measure", "barrier", "store", "id"})
-"""Not among what Aer lists, because every backend has them or Aer takes them apart itself."""
-
-
-def _is_known(step: Any, known: set[str]) -> bool:
-    return step.name in known or hasattr(step.operation, "_quantum_error")
+def _is_known(step: Any, known: frozenset[str]) -> bool:
+    return name_without_state(step.name) in known or hasattr(step.operation, "_quantum_error")
 
 
 def _all_steps(circuit: QuantumCircuit) -> Iterator[Any]:

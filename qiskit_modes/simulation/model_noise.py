@@ -74,6 +74,8 @@ class ModelNoise:
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
         """Return the error that follows an instruction of that label, or None.
 
+        One on fewer qubits than the instruction acts on the first of them, as Aer has it.
+
         Raises:
             UnsupportedCircuitError: If the error is for more qubits than the instruction has.
         """
@@ -82,14 +84,12 @@ class ModelNoise:
             return None
         if key not in self._matrices:
             error = self._find(key)
-            missing = len(qubits) - error.num_qubits
-            if missing < 0:
+            if error.num_qubits > len(qubits):
                 raise UnsupportedCircuitError(
                     f"The noise model has an error on {error.num_qubits} qubits for instruction "
                     f"{label!r}, which acts on {len(qubits)} here. Define one of fitting size."
                 )
-            # A smaller error acts on the first of the instruction's qubits.
-            self._matrices[key] = tensor(error_matrix(error), np.eye(4**missing))
+            self._matrices[key] = error_matrix(error)
         return self._matrices[key]
 
     def before_measure(self, qubit: int) -> RealArray | None:

@@ -68,7 +68,10 @@ class NoiseSource(Protocol):
         """Everything that was read so far."""
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None."""
+        """Return the error that follows an instruction of that label, or None.
+
+        Its shape says on how many qubits it acts: the first of those given.
+        """
 
     def before_measure(self, qubit: int) -> RealArray | None:
         """Return the error that precedes a measurement, or None."""

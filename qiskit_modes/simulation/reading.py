@@ -18,10 +18,10 @@ from qiskit.circuit import (
     ParameterExpression,
     QuantumCircuit,
 )
-from qiskit.circuit.library import XGate
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import control_flow
+from qiskit_modes.simulation.aer_instructions import closed_controls, gate_of_name, noise_label
 from qiskit_modes.simulation.angles import Angles, AngleTable, number
 from qiskit_modes.simulation.control_flow import Scope
 from qiskit_modes.simulation.gates import as_rotations, constant_matrix, rotation_matrix
@@ -37,7 +37,7 @@ from qiskit_modes.simulation.pauli_basis import (
     prepared,
 )
 
-__all__ = ["CircuitReader", "Extent", "noise_label", "read_circuit"]
+__all__ = ["CircuitReader", "Extent", "read_circuit"]
 
 LARGEST_MATRIX_QUBITS = 3
 """A gate on more qubits is taken apart by its definition if it has one: its channel's matrix
@@ -71,13 +71,6 @@ def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, An
     blocks = [reader.block([instruction], scope) for instruction in circuit.data]
     whole = Block(tuple(operation for block in blocks for operation in block.operations))
     return whole, reader.angles.finish(), [(block.qubits, block.clbits) for block in blocks]
-
-
-def noise_label(operation: Instruction) -> str:
-    """Return the name by which Aer looks up the error of an instruction."""
-    if operation.name == "pauli":
-        return str(operation.params[0])  # Aer takes the letters for the name
-    return operation.label or operation.name
 
 
 class CircuitReader:
@@ -127,8 +120,10 @@ class CircuitReader:
                 yield from self._initialize(operation, qubits, scope)
             case "kraus":
                 yield Channel(qubits, from_kraus(operation.params))
+                yield from self._after(noise_label(operation), qubits, scope)
             case "superop":
                 yield Channel(qubits, from_superoperator(np.asarray(operation.params[0])))
+                yield from self._after(noise_label(operation), qubits, scope)
             case _ if hasattr(operation, "_quantum_error"):  # a QuantumError put into a circuit
                 yield Channel(qubits, error_matrix(operation._quantum_error))  # noqa: SLF001
             case _ if isinstance(operation, Gate):
@@ -142,6 +137,12 @@ class CircuitReader:
                     f"The circuit contains {name!r}, and a primitive's result has no place for "
                     "what is saved. Remove it, or run the circuit with AerSimulator.run."
                 )
+            case _ if operation.definition is not None and not operation.num_clbits:
+                # Of several gates, as some of Qiskit's own are defined.
+                yield from self._inline(
+                    operation.definition, qubits, replace(scope, noisy=False)
+                ).operations
+                yield from self._after(noise_label(operation), qubits, scope)
             case _:
                 raise UnsupportedCircuitError(
                     f"The circuit contains the instruction {operation.name!r} on qubits "
@@ -151,10 +152,10 @@ class CircuitReader:
 
     def _error(self, matrix: RealArray | None, qubits: tuple[int, ...]) -> Iterator[Channel]:
         if matrix is not None:
-            yield Channel(qubits, matrix)
+            yield Channel(qubits[: (len(matrix).bit_length() - 1) // 2], matrix)
 
-    def _after(self, label: str, qubits: tuple[int, ...], scope: Scope) -> Iterator[Channel]:
-        if scope.noisy:
+    def _after(self, label: str | None, qubits: tuple[int, ...], scope: Scope) -> Iterator[Channel]:
+        if scope.noisy and label is not None:
             yield from self._error(self.noise.after(label, qubits), qubits)
 
     def _delay(
@@ -174,22 +175,11 @@ class CircuitReader:
             yield from self._inline(operation.definition.decompose(), qubits, scope).operations
 
     def _gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
-        """Read a gate and the error after it."""
-        controls = getattr(gate, "num_ctrl_qubits", 0)
-        state = getattr(gate, "ctrl_state", 0)
-        if controls and state != (1 << controls) - 1:
-            # Controlled on zero: Aer writes noisy X gates before and after the common gate.
-            opened = [qubits[k] for k in range(controls) if not state >> k & 1]
-            closed = gate.to_mutable()
-            closed.ctrl_state = None
-            for flipped in [opened, None, opened]:
-                if flipped is None:
-                    yield from self._gate(closed, qubits, scope)
-                for qubit in flipped or ():
-                    yield from self._gate(XGate(label=gate.label), (qubit,), scope)
-            return
-        yield from self._ideal_gate(gate, qubits, scope)
-        yield from self._after(noise_label(gate), qubits, scope)
+        """Read a gate and the error after it; each of the gates that Aer makes of it."""
+        for step, positions in closed_controls(gate):
+            on = tuple(qubits[position] for position in positions)
+            yield from self._ideal_gate(step, on, scope)
+            yield from self._after(noise_label(step), on, scope)
 
     def _ideal_gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
         """Read a gate without its error, as rotations, as a matrix or by its definition."""
@@ -217,12 +207,13 @@ class CircuitReader:
             with suppress(CircuitError):  # it has no matrix; perhaps it has a definition
                 yield Channel(qubits, constant_matrix(gate))
                 return
-        if gate.definition is None:
+        definition = gate.definition or getattr(gate_of_name(gate), "definition", None)
+        if definition is None:
             raise UnsupportedCircuitError(
                 f"Gate {gate.name!r} on qubits {list(qubits)} has neither a matrix nor a "
                 "definition, so it cannot be simulated. Decompose it into gates that have one."
             )
-        yield from self._inline(gate.definition, qubits, replace(scope, noisy=False)).operations
+        yield from self._inline(definition, qubits, replace(scope, noisy=False)).operations
 
     def _parameter(self, value: Any, gate: Gate, scope: Scope) -> Any:
         if isinstance(value, float) and math.isfinite(value):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -36,8 +37,14 @@ def test_a_basis_is_changed_in_the_backends_own_gates(ideal, torino):
     }
 
 
-def test_a_backend_that_cannot_change_the_basis_is_named():
+def test_a_simulator_whose_noise_model_has_no_such_gates_executes_ideal_ones():
     backend = AerSimulator(noise_model=NoiseModel(basis_gates=["x", "cx"]))
+    measured = measured_in(QuantumCircuit(3), BASIS, instruction_set_of(backend))
+    assert _names(measured, 1) == ["sdg", "h", "measure"]
+
+
+def test_a_backend_that_cannot_change_the_basis_is_named():
+    backend = GenericBackendV2(3, basis_gates=["x", "cx"])
     with pytest.raises(UnsupportedCircuitError, match=r"no gates on qubit 0 .* X or Y"):
         measured_in(QuantumCircuit(3), BASIS, instruction_set_of(backend))
 
