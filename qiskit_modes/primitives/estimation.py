@@ -19,12 +19,12 @@ from qiskit_modes.primitives.basis_change import measured_in, measurement_regist
 from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
-from qiskit_modes.primitives.grouping import Family, MeasurementPlan, make_plan
+from qiskit_modes.primitives.grouping import Family, MeasurementPlan, Outcome, make_plan
 from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
 from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.observables import PauliTerm
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, resolve_estimator_options
-from qiskit_modes.primitives.parities import expectation_values
+from qiskit_modes.primitives.parities import expectation_values, mean_squares, term_weights
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import EstimatorInput, coerce_estimator_pubs
 from qiskit_modes.primitives.resilience import (
@@ -97,9 +97,10 @@ def estimator_steps(
 
     Each PUB's Pauli terms are sorted into qubit-wise commuting groups, and the circuit is sampled
     once in the basis of each group, with the PUB's shots for every parameter set. Identities are
-    exact. ``evs`` and ``stds`` are computed as Qiskit's `BackendEstimatorV2` does: ``stds`` is the
-    sum of the terms' standard errors, each times its coefficient's magnitude.
-    ``ensemble_standard_error`` equals ``stds``, as for the service without twirling.
+    exact. ``stds`` is the standard error of the sum of the terms, where those that are measured in
+    the same basis vary together; Qiskit's `BackendEstimatorV2` adds up the terms' own standard
+    errors, which is more. ``ensemble_standard_error`` equals ``stds``, as for the service without
+    twirling.
 
     The job's metadata has ``"resilience_level": 0``: nothing is mitigated. ``"simulation"`` has the
     seed that reproduces the job, and for a PUB the number of bases and what noise and method each
@@ -253,15 +254,19 @@ def _pub_result(
     means = [_family_means(family, samples) for family in plan.families]
     size = int(np.prod(plan.shape, dtype=np.intp))
     evs = np.zeros(size)
-    spreads = np.zeros(size)
-    for outcome in plan.outcomes:
-        coefficients = pub.observables.coefficients[outcome.coefficients]
-        values = means[outcome.family][np.ix_(outcome.terms, outcome.columns)]
-        evs[outcome.results] = coefficients @ values
-        deviations = np.sqrt(np.maximum(1.0 - values**2, 0.0))
-        spreads[outcome.results] = np.abs(coefficients) @ deviations
+    variances = np.zeros(size)
+    for number, family in enumerate(plan.families):
+        mine = [outcome for outcome in plan.outcomes if outcome.family == number]
+        spread = _family_variances(
+            family, mine, pub.observables.coefficients, samples, means[number]
+        )
+        for row, outcome in enumerate(mine):
+            coefficients = pub.observables.coefficients[outcome.coefficients]
+            values = means[number][np.ix_(outcome.terms, outcome.columns)]
+            evs[outcome.results] = coefficients @ values
+            variances[outcome.results] = spread[row, outcome.columns]
     # Dividing after reshaping makes the stds of a single value a number, as Qiskit's are.
-    spreads = spreads.reshape(plan.shape)
+    spreads = np.sqrt(variances.reshape(plan.shape))
     data = DataBin(
         evs=evs.reshape(plan.shape),
         stds=spreads / np.sqrt(pub.shots),
@@ -284,3 +289,27 @@ def _family_means(family: Family, samples: Sequence[NDArray[np.uint8]]) -> NDArr
     for part in family.contributions:
         means[part.terms] = expectation_values(samples[part.basis][part.rows], part.supports)
     return means
+
+
+def _family_variances(
+    family: Family,
+    outcomes: Sequence[Outcome],
+    coefficients: NDArray[np.float64],
+    samples: Sequence[NDArray[np.uint8]],
+    means: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the variances of observables in a single shot, (num_outcomes, num_sets)."""
+    lengths = [len(outcome.terms) for outcome in outcomes]
+    weights = term_weights(
+        np.concatenate([coefficients[outcome.coefficients] for outcome in outcomes]),
+        np.concatenate([outcome.terms for outcome in outcomes]),
+        np.repeat(np.arange(len(outcomes)), lengths),
+        (len(family.terms), len(outcomes)),
+    )
+    variances = np.zeros((len(outcomes), len(family.sets)))
+    for part in family.contributions:
+        # Terms that are read in the same shots vary together.
+        own = weights[part.terms]
+        squares = mean_squares(samples[part.basis][part.rows], part.supports, [own])[0]
+        variances += np.maximum(squares - (own.T @ means[part.terms]) ** 2, 0.0)
+    return variances

@@ -17,10 +17,6 @@ from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation", "with_noise_of_layers"]
 
-_NEEDED = {"linear": 2, "exponential": 2, "double_exponential": 4, "fallback": 1}
-_NEEDED |= {f"polynomial_degree_{degree}": degree + 1 for degree in range(1, 8)}
-"""How many noise factors an extrapolator needs."""
-
 
 def with_noise_of_layers(
     options: ResolvedEstimatorOptions, backend: BackendV2
@@ -106,14 +102,16 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
         )
         unsupported_options([sentence], stacklevel=stacklevel + 1)
     if resilience.zne_mitigation:
-        factors = len(noise_factors_of(resilience))
+        from qiskit_modes.primitives.extrapolation import NEEDED
+
+        factors = len(set(noise_factors_of(resilience)))
         names = [zne.extrapolator] if isinstance(zne.extrapolator, str) else zne.extrapolator
         for name in names:
-            if factors < _NEEDED[name]:
+            if factors < NEEDED[name]:
                 raise InvalidInputError(
-                    f"The extrapolator {name!r} needs at least {_NEEDED[name]} noise factors, and "
-                    f"there are {factors}. Add to resilience.zne.noise_factors, or take the "
-                    "extrapolator out of resilience.zne.extrapolator."
+                    f"The extrapolator {name!r} needs at least {NEEDED[name]} different noise "
+                    f"factors, and there are {factors}. Add to resilience.zne.noise_factors, or "
+                    "take the extrapolator out of resilience.zne.extrapolator."
                 )
 
 

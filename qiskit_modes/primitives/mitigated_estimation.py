@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,13 @@ from qiskit_modes.primitives.joined_programs import (
     parted,
     seed_of_part,
 )
+from qiskit_modes.primitives.mitigated_values import Estimates
 from qiskit_modes.primitives.mitigation_plan import Group, Planner
-from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import OpaqueItem
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
-from qiskit_modes.primitives.techniques import PreparedItem, PreparedPub
+from qiskit_modes.primitives.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
@@ -180,28 +180,31 @@ class _MitigatedJob:
             drawn.append({})
         return programs, drawn
 
-    def post_process(self, samples: Samples, span: ExecutionSpan) -> PrimitiveResult[PubResult]:
+    def post_process(
+        self,
+        samples: Samples,
+        span: ExecutionSpan,  # noqa: ARG002 - estimators report no spans
+    ) -> PrimitiveResult[PubResult]:
         results = [_empty_result(each) for each in self._inputs]
         own = iter(parted(samples, [each for parts in self._parts for each in parts]))
         groups = zip(self._groups, self._parts, self._drawn, self._places, strict=True)
         for group, parts, drawn, places in groups:
-            outcomes = [item for part in parts for item in part.result(next(own), span)]
+            bits = [found for part in parts for found in _recorded(part, next(own))]
             items = [item for part in parts for item in part.items]
-            for outcome, outputs in zip(outcomes, drawn, strict=True):
-                outcome.update(outputs)
+            outputs = [{**item.outputs, **more} for item, more in zip(items, drawn, strict=True)]
             readout = None
             if group.calibration is not None:
-                readout = group.calibration.noise(outcomes[-1])
+                readout = group.calibration.readout(bits[-1], outputs[-1])
             first = 0
             for place, pub in zip(places, group.pubs, strict=True):
-                last = first + len(pub.items)
+                mine = slice(first, first + len(pub.items))
                 each = self._inputs[place]
-                qubits = [qubit for qubit in group.qubits if qubit < each.circuit.num_qubits]
-                observables = on_qubits(each.observables, qubits)
-                raw = pub.evaluate(outcomes[first:last], observables, readout)
-                simulations = [item.simulation for item in items[first:last]]
-                results[place] = _pub_result(each, pub, raw, group.shots, simulations)
-                first = last
+                found = pub.evaluate(
+                    bits[mine], outputs[mine], each.observables.coefficients, readout
+                )
+                simulations = [item.simulation for item in items[mine]]
+                results[place] = _pub_result(each, pub, found, group.shots, simulations)
+                first = mine.stop
         return PrimitiveResult(results, job_metadata(self._options, self._inputs, self._seed))
 
 
@@ -226,26 +229,37 @@ def _item(prepared: PreparedItem, values: Any = None) -> SamplexItem:
     )
 
 
+def _recorded(part: CompiledQuantumProgram, samples: Samples) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield what each item recorded, packed."""
+    for index in range(len(part.items)):
+        yield part.bits(samples, index)[REGISTER].array
+
+
 def _pub_result(
     pub: EstimatorInput,
     prepared: PreparedPub,
-    raw: PubResult,
+    found: Estimates,
     shots: int,
     simulations: Sequence[Any],
 ) -> PubResult:
     """Return a PUB's result under the names that upstream's estimator has."""
-    data = raw.data
-    if prepared.technique in ("gate_folding", "pea"):
-        fields = {
-            "stds": data.stds,
-            "evs_noise_factors": data.evs_noise_factors,
-            "stds_noise_factors": data.stds_twirl_noise_factors,
-            "ensemble_stds_noise_factors": data.stds_noise_factors,
-            "evs_extrapolated": data.evs_extrapolated,
-            "stds_extrapolated": data.stds_extrapolated,
-        }
+    values, stds, ensemble = (
+        array.reshape(*pub.shape, array.shape[-1])
+        for array in (found.values, found.stds, found.ensemble)
+    )
+    extrapolation = prepared.extrapolation
+    fields = {"evs": values[..., 0], "stds": stds[..., 0]}
+    if extrapolation is None:
+        fields["ensemble_standard_error"] = ensemble[..., 0]
     else:
-        fields = {"stds": data.twirl_stds, "ensemble_standard_error": data.stds}
+        measured = slice(values.shape[-1] - len(extrapolation.factors), None)
+        fields["evs_noise_factors"] = values[..., measured]
+        fields["stds_noise_factors"] = stds[..., measured]
+        fields["ensemble_stds_noise_factors"] = ensemble[..., measured]
+        shape = (*pub.shape, len(extrapolation.names), len(extrapolation.points))
+        if extrapolation.points:
+            fields["evs_extrapolated"] = values[..., 1 : measured.start].reshape(shape)
+            fields["stds_extrapolated"] = stds[..., 1 : measured.start].reshape(shape)
     metadata: dict[str, Any] = {
         "target_precision": pub.precision,
         "shots": shots * prepared.randomisations,
@@ -256,14 +270,11 @@ def _pub_result(
     }
     if prepared.technique == "gate_folding":
         metadata["executor"] = [None] * len(prepared.items)
-    if "selected_extrapolators" in raw.metadata:
-        chosen = [
-            names[0] if len(set(names)) == 1 else "multiple"
-            for names in raw.metadata["selected_extrapolators"]
-        ]
+    if extrapolation is not None:
+        chosen = ["multiple" if len(set(names)) > 1 else names[0] for names in found.selected]
         extrapolators = np.asarray(chosen).reshape(pub.shape)
         metadata["resilience"] = {"zne": {"extrapolators": extrapolators}}
-    return EstimatorPubResult(DataBin(evs=data.evs, **fields, shape=pub.shape), metadata=metadata)
+    return EstimatorPubResult(DataBin(**fields, shape=pub.shape), metadata=metadata)
 
 
 def _empty_result(pub: EstimatorInput) -> PubResult:

@@ -1,16 +1,19 @@
-"""Expectation values of Pauli terms from sampled bits."""
+"""Expectation values of Pauli terms from sampled bits, and what their errors are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-__all__ = ["expectation_values"]
+__all__ = ["expectation_values", "mean_squares", "term_weights"]
 
 _POPCOUNT = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 _SIGN = 1.0 - 2.0 * (_POPCOUNT & 1)
+_MAX_DENSE = 1 << 16  # weights; 512 KiB
 _MAX_UNPACKED_BYTES = 1 << 25  # 32 MiB: larger blocks of samples are worked through in parts
 
 
@@ -32,11 +35,86 @@ def expectation_values(
     return _from_bit_planes(samples, supports)
 
 
+def term_weights(
+    weights: NDArray[np.float64],
+    terms: NDArray[np.intp],
+    sums: NDArray[np.intp],
+    shape: tuple[int, int],
+) -> Any:
+    """Return the weights of terms in sums, shape (num_terms, num_sums), dense or sparse.
+
+    Args:
+        weights: One for each part of a sum; those of the same term and sum are added.
+        terms: Which term each is of.
+        sums: Which sum each is in.
+        shape: How many terms and sums there are.
+    """
+    matrix = sparse.csr_array((weights, (terms, sums)), shape=shape)
+    # Small products are faster with zeros than without.
+    return matrix.toarray() if shape[0] * shape[1] <= _MAX_DENSE else matrix
+
+
+def mean_squares(
+    samples: NDArray[np.uint8],
+    supports: Sequence[tuple[int, ...]],
+    weights: Sequence[Any],
+) -> NDArray[np.float64]:
+    """Return the mean squares, over all shots, of weighted sums of terms of the same shot.
+
+    Args:
+        samples: As for `expectation_values`.
+        supports: As for `expectation_values`.
+        weights: Of each term in each sum, (num_terms, num_sums); several such.
+
+    Returns:
+        Shape (len(weights), num_sums, num_sets).
+    """
+    squares = np.zeros((len(weights), weights[0].shape[1], len(samples)))
+    for first, signs, often in _outcomes(samples, supports):
+        for number, each in enumerate(weights):
+            squares[number, :, first : first + len(often)] += (often @ (signs @ each) ** 2).T
+    found: NDArray[np.float64] = squares / samples.shape[1]
+    return found
+
+
+def _outcomes(
+    samples: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float64]]]:
+    """Yield outcomes of some sets: the first set, the terms' signs, and how often each set has it.
+
+    The arrays have the shapes (num_outcomes, num_terms) and (some_sets, num_outcomes).
+    """
+    num_bits = 8 * samples.shape[-1]
+    incidence = np.zeros((num_bits, len(supports)), dtype=np.float32)
+    for column, support in enumerate(supports):
+        incidence[list(support), column] = 1.0
+
+    def signs(outcomes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        bits = np.unpackbits(outcomes[:, ::-1], axis=-1, bitorder="little").astype(np.float32)
+        return np.float32(1.0) - np.float32(2.0) * ((bits @ incidence) % 2)
+
+    if samples.shape[-1] == 1:
+        counts = _histograms(samples[..., 0])
+        found = np.flatnonzero(counts.any(axis=0))
+        yield 0, signs(found.astype(np.uint8)[:, np.newaxis]), counts[:, found]
+        return
+    step = max(1, _MAX_UNPACKED_BYTES // (4 * max(num_bits, len(supports))))
+    for number, rows in enumerate(samples):
+        for first in range(0, len(rows), step):
+            part = rows[first : first + step]
+            yield number, signs(part), np.ones((1, len(part)))
+
+
+def _histograms(values: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return how often each set has each of the 256 values."""
+    return np.stack([np.bincount(row, minlength=256) for row in values]).astype(np.float64)
+
+
 def _from_histograms(
     values: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
 ) -> NDArray[np.float64]:
     """Count the 256 values of each set once, and weigh the counts by each term's signs."""
-    counts = np.stack([np.bincount(row, minlength=256) for row in values]).astype(np.float64)
+    counts = _histograms(values)
     masks = np.array([sum(1 << bit for bit in support) for support in supports], dtype=np.uint8)
     signs = _SIGN[np.arange(256, dtype=np.uint8) & masks[:, np.newaxis]]
     return signs @ counts.T / values.shape[-1]

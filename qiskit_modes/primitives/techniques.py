@@ -6,28 +6,32 @@ of a PUB alone, not on its numbers, so it is kept in a form into which numbers a
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
-from qiskit.primitives.containers import PubResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import PauliLindbladMap
 from qiskit.transpiler import PassManager
 from qiskit_ibm_runtime.options_models import ResilienceOptions
-from qiskit_mitigation import PEA, PEC, TREX, GateFolding, MitigationTask
+from qiskit_mitigation import PEA, PEC, TREX, MitigationTask
 from qiskit_mitigation.zne import GateFoldingPass
-from samplomatic.quantum_program import QuantumProgram, QuantumProgramResult, SamplexItem
+from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.mitigated_values import (
+    Estimates,
+    Extrapolation,
+    Readout,
+    estimates,
+)
+from qiskit_modes.primitives.readings import Readings
 from qiskit_modes.primitives.resilience import noise_factors_of
+from qiskit_modes.primitives.value_plan import ValuePlan, make_value_plan
 
 __all__ = [
     "REGISTER",
@@ -56,18 +60,6 @@ REGISTER = "_meas"
 """What qiskit-mitigation calls the register that it measures into."""
 
 _NO_LIMIT = float(np.finfo(np.float64).max)
-
-_fit_mutex = threading.Lock()
-"""Held while a fit runs with its own filters of warnings; nothing waits inside."""
-
-
-@contextmanager
-def _fitting() -> Iterator[None]:
-    """Let a fit be unweighted in silence where the outcome is certain and no value has an error."""
-    # The filters of warnings are the process': two lanes that put them back would mix them up.
-    with _fit_mutex, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "No positive, finite standard errors", UserWarning)
-        yield
 
 
 class _KnownNoise(dict[str, PauliLindbladMap]):
@@ -125,6 +117,8 @@ class PreparedPub:
     """Knows which basis was measured for which parameter set."""
     items: tuple[PreparedItem, ...]
     resilience: ResilienceOptions
+    plan: ValuePlan
+    """Where the terms of the observables were measured."""
 
     @property
     def randomisations(self) -> int:
@@ -139,38 +133,49 @@ class PreparedPub:
 
     def evaluate(
         self,
-        results: Sequence[Any],
-        observables: ObservablesArray,
-        readout: PauliLindbladMap | None,
-    ) -> PubResult:
+        results: Sequence[npt.NDArray[np.uint8]],
+        outputs: Sequence[Mapping[str, npt.NDArray[Any]]],
+        coefficients: npt.NDArray[np.float64],
+        readout: Readout | None,
+    ) -> Estimates:
         """Return expectation values.
 
         Args:
-            results: What the items gave, each upstream's ``QuantumProgramItemResult``.
-            observables: The observables, on the qubits of the prepared circuit.
-            readout: The noise of measurements, to be mitigated; None if it is not.
+            results: What each item recorded, packed, of the item's shape, then (shots, bytes).
+            outputs: What the items' samplexes gave beside angles.
+            coefficients: Those of the observables.
+            readout: How reliable measurements are, to be mitigated; None if that is not.
         """
-        common = {
-            "observables": observables,
-            "param_shape": self.task.param_shape,
-            "param_basis_pairs": self.task.param_basis_pairs,
-            "broadcast_obs_and_params": True,
-            "measure_noise_data": readout,
-        }
-        match self.technique:
-            case "none":
-                return MitigationTask.compute_expectation_value(results[0], **common)
-            case "pec":
-                return PEC.compute_expectation_value_pec(
-                    results[0], gamma=self.task.gamma, **common
-                )
-        extrapolation = _extrapolation_of(self.resilience)
-        with _fitting():
-            if self.technique == "pea":
-                return PEA.compute_expectation_value_pea(results[0], **common, **extrapolation)
-            return GateFolding.compute_expectation_value_gate_folding(
-                list(results), **common, **extrapolation
-            )
+        readings = [
+            Readings.of(bits, drawn, REGISTER)
+            for item, given in zip(results, outputs, strict=True)
+            for bits, drawn in self._by_noise_factor(item, given)
+        ]
+        return estimates(
+            self.plan,
+            coefficients,
+            readings,
+            gamma=self.task.gamma if isinstance(self.task, PEC) else 1.0,
+            readout=readout,
+            extrapolation=self.extrapolation,
+        )
+
+    @property
+    def extrapolation(self) -> Extrapolation | None:
+        """How values are extrapolated to zero noise; None if they are not."""
+        if self.technique not in ("gate_folding", "pea"):
+            return None
+        return _extrapolation_of(self.resilience)
+
+    def _by_noise_factor(
+        self, bits: npt.NDArray[np.uint8], outputs: Mapping[str, npt.NDArray[Any]]
+    ) -> Iterator[tuple[npt.NDArray[np.uint8], Mapping[str, npt.NDArray[Any]]]]:
+        """Yield what was recorded at each noise factor, where one item has them all."""
+        if self.technique != "pea":
+            yield bits, outputs
+            return
+        for number in range(len(bits)):
+            yield bits[number], {name: array[number] for name, array in outputs.items()}
 
 
 def technique_of(resilience: ResilienceOptions) -> Technique:
@@ -182,21 +187,16 @@ def technique_of(resilience: ResilienceOptions) -> Technique:
     return "none"
 
 
-def _extrapolation_of(resilience: ResilienceOptions) -> dict[str, Any]:
+def _extrapolation_of(resilience: ResilienceOptions) -> Extrapolation:
     """Return the noise factors, the extrapolators, and where these are evaluated."""
     zne = resilience.zne
     factors = noise_factors_of(resilience)
-    points = zne.extrapolated_noise_factors
-    extrapolators = zne.extrapolator
-    return {
-        "noise_factors": list(factors),
-        "extrapolator": (
-            [extrapolators] if isinstance(extrapolators, str) else list(extrapolators)
-        ),
-        "extrapolated_noise_factors": [
-            float(point) for point in ((0.0, *factors) if points == "auto" else points)
-        ],
-    }
+    points, names = zne.extrapolated_noise_factors, zne.extrapolator
+    return Extrapolation(
+        factors,
+        (names,) if isinstance(names, str) else tuple(names),
+        tuple(float(point) for point in ((0.0, *factors) if points == "auto" else points)),
+    )
 
 
 def folds_at_random(resilience: ResilienceOptions) -> bool:
@@ -263,7 +263,8 @@ def prepare(
                 )
             ]
     items = tuple(PreparedItem.of(item) for program in programs for item in program.items)
-    return PreparedPub(request.technique, task, items, resilience)
+    plan = make_value_plan(observables, parameter_shape, task.param_basis_pairs)
+    return PreparedPub(request.technique, task, items, resilience, plan)
 
 
 def _folded(
@@ -286,7 +287,6 @@ class Calibration:
     """What measures how measurements err."""
 
     item: PreparedItem
-    trex: TREX
 
     @classmethod
     def of(cls, num_qubits: int, randomisations: int) -> Calibration:
@@ -295,19 +295,15 @@ class Calibration:
         task.circuit = QuantumCircuit(num_qubits)
         trex.tasks.append(task)
         program = trex.prepare(randomisations, QuantumProgram(1), {"add_tags": "unique_box"})
-        return cls(PreparedItem.of(program.items[0]), trex)
+        return cls(PreparedItem.of(program.items[0]))
 
-    def noise(self, result: Any) -> PauliLindbladMap:
-        """Return the noise of measurements; a qubit's fidelity is what was measured, 1 - 2 p.
-
-        qiskit-mitigation takes the part p of flipped shots as the rate, to which a fidelity of
-        exp(-2 p) belongs. Its values stay short however many shots there are, for p = 0.1 by 2 %.
+    @staticmethod
+    def readout(bits: npt.NDArray[np.uint8], outputs: Mapping[str, npt.NDArray[Any]]) -> Readout:
+        """Return how reliable measurements are.
 
         Args:
-            result: What the item gave, upstream's ``QuantumProgramItemResult``.
+            bits: What the item recorded, packed, (randomisations, shots, bytes).
+            outputs: What its samplex gave beside angles.
         """
-        flipped = self.trex.compute_noise_model(QuantumProgramResult([result])).rates
-        least = 1 / result[REGISTER][..., 0].size  # what so many shots can tell from nothing
-        rates = -np.log(np.maximum(1 - 2 * flipped, least)) / 2
-        terms = [("X", [qubit], rate) for qubit, rate in enumerate(rates)]
-        return PauliLindbladMap.from_sparse_list(terms, num_qubits=len(rates))
+        readings = Readings.of(bits, outputs, REGISTER)
+        return Readout(Readings(readings.bits[:, np.newaxis]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import PauliLindbladMap, QubitSparsePauli, SparsePauliOp, Statevector
+from qiskit.quantum_info import PauliLindbladMap, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError
 from qiskit_ibm_runtime import options as legacy
@@ -222,10 +222,10 @@ def test_strong_readout_errors_are_mitigated_without_a_remainder(ideal):
 def test_the_calibrations_fidelity_is_what_was_measured(flipped, expected):
     """What a hundred shots cannot tell from nothing is taken for a hundredth."""
     calibration = Calibration.of(1, 10)
-    bits = np.arange(100).reshape(10, 10, 1) < 100 * flipped
-    result = {REGISTER: bits, f"measurement_flips.{REGISTER}": np.zeros((10, 1, 1), dtype=bool)}
-    noise = calibration.noise(result)
-    assert noise.pauli_fidelity(QubitSparsePauli("Z")) == pytest.approx(expected)
+    bits = (np.arange(100).reshape(10, 10, 1) < 100 * flipped).astype(np.uint8)
+    outputs = {f"measurement_flips.{REGISTER}": np.zeros((10, 1, 1), dtype=bool)}
+    readout = calibration.readout(bits, outputs)
+    assert readout.fidelities()[0] == pytest.approx(expected)
 
 
 def test_the_noise_model_of_older_options_replaces_the_backends(manila):
@@ -340,7 +340,7 @@ BAD: dict[str, tuple[Any, Any, str]] = {
             "resilience_level": 2,
             "resilience": {"zne": {"noise_factors": [1, 2], "extrapolator": "polynomial_degree_3"}},
         },
-        r"needs at least 4 noise factors, and there are 2\. Add to resilience\.zne\.noise_factors",
+        r"needs at least 4 different noise factors, and there are 2\. Add to resilience\.zne\.n",
     ),
     "boxes": (with_box, {}, "circuit has a box .* Remove the boxes"),
     "a condition among twirled gates": (
