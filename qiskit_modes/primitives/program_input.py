@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit.providers import BackendV2
 from samplomatic.quantum_program import (
     CircuitItem,
@@ -17,7 +18,7 @@ from samplomatic.quantum_program import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.own_circuit import check_circuit, own_copy
+from qiskit_modes.primitives.own_circuit import check_circuit, own_circuit
 from qiskit_modes.primitives.shots import validate_shots
 
 __all__ = ["ProgramInput", "coerce_quantum_program"]
@@ -67,35 +68,41 @@ def coerce_quantum_program(program: Any, backend: BackendV2) -> ProgramInput:
     snapshot.passthrough_data = copy.deepcopy(program.passthrough_data)
     fingerprints = []
     for index, item in enumerate(program.items):
-        own = _copied(item, f"Item {index} of the program")
-        fingerprints.append(_checked(own, backend, f"Item {index} of the program"))
+        where = f"Item {index} of the program"
+        own, content = _copied(item, where)
+        check_circuit(own.circuit, content, _values(own, where), backend, where)
+        fingerprints.append(content)
         snapshot.items.append(own)
     executions = shots * sum(math.prod(item.shape) for item in snapshot.items)
     return ProgramInput(snapshot, tuple(fingerprints), executions)
 
 
-def _copied(item: Any, where: str) -> QuantumProgramItem:
+def _copied(item: Any, where: str) -> tuple[QuantumProgramItem, bytes]:
+    """Return an item with a circuit of its own, and the content key of that."""
     if type(item) not in (CircuitItem, SamplexItem):
         raise InvalidInputError(
             f"{where} is a {type(item).__name__}; expected a CircuitItem or a SamplexItem of "
             "samplomatic.quantum_program."
         )
     own = copy.copy(item)
-    own.circuit = own_copy(item.circuit)
+    own.circuit, content = own_circuit(item.circuit)
     if isinstance(item, CircuitItem):
         own.circuit_arguments = item.circuit_arguments.copy()
     else:
         inputs = item.samplex.inputs().make_broadcastable()
         own.samplex_arguments = inputs.bind(**dict(item.samplex_arguments))
-    return own
+    return own, content
 
 
-def _checked(item: QuantumProgramItem, backend: BackendV2, where: str) -> bytes:
-    values = None
-    if isinstance(item, CircuitItem):
-        values = item.circuit_arguments.reshape(item.size(), item.circuit.num_parameters)
-        if not np.isfinite(values).all():
-            raise InvalidInputError(
-                f"{where}: the parameter values are not all finite numbers; replace the others."
-            )
-    return check_circuit(item.circuit, values, backend, where)
+def _values(item: QuantumProgramItem, where: str) -> NDArray[np.float64] | None:
+    """Return an item's parameter values, shape (num_sets, num_parameters); None if to be drawn."""
+    if not isinstance(item, CircuitItem):
+        return None
+    values: NDArray[np.float64] = item.circuit_arguments.reshape(
+        item.size(), item.circuit.num_parameters
+    )
+    if not np.isfinite(values).all():
+        raise InvalidInputError(
+            f"{where}: the parameter values are not all finite numbers; replace the others."
+        )
+    return values

@@ -24,7 +24,7 @@ from qiskit.quantum_info.operators.base_operator import BaseOperator
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.observables import PauliSums, coerce_observables, flatten
-from qiskit_modes.primitives.own_circuit import check_circuit, own_copy
+from qiskit_modes.primitives.own_circuit import check_circuit, own_circuit
 from qiskit_modes.primitives.parameters import read_parameter_values
 from qiskit_modes.primitives.shots import (
     precision_of,
@@ -125,8 +125,8 @@ def coerce_sampler_pubs(
         table, bindings = read_parameter_values(values, circuit, where)
         chosen = run_shots if pub_shots is None else validate_shots(pub_shots, f"{where}: shots")
         _check_registers(circuit, where)
-        snapshot = own_copy(circuit)
-        key = check_circuit(snapshot, table, backend, where)
+        snapshot, key = own_circuit(circuit)
+        check_circuit(snapshot, key, table, backend, where)
         settled = SamplerPub(snapshot, bindings, chosen, validate=False)
         inputs.append(SamplerInput(settled, key, table, chosen))
     return tuple(inputs)
@@ -182,8 +182,8 @@ def coerce_estimator_pubs(
             shots = shots_for(target)
         array = coerce_observables(observables, circuit.num_qubits, where)
         table, bindings = read_parameter_values(values, circuit, where)
-        snapshot = own_copy(circuit)
-        key = check_circuit(snapshot, table, backend, where)
+        snapshot, key = own_circuit(circuit)
+        check_circuit(snapshot, key, table, backend, where)
         try:
             settled = EstimatorPub(snapshot, array, bindings, target, validate=False)
         except ValueError as error:  # the shapes of observables and values do not go together

@@ -144,7 +144,8 @@ class _Writer:
                 target.append(step.operation, (), ())
             elif step.name != "barrier":
                 on = tuple(numbers[qubit] for qubit in qubits)
-                for operation, places in noise_of_passes(self._passes, step.operation, on):
+                added = noise_of_passes(self._passes, step.operation, on, self._noise)
+                for operation, places in added:
                     for each, positions in closed_controls(operation):
                         chosen = [qubits[places[position]] for position in positions]
                         self._write_one(each, chosen, step.clbits, target, numbers)

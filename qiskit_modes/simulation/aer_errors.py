@@ -15,7 +15,7 @@ from qiskit.circuit import Instruction
 
 __all__ = ["compact"]
 
-_compact: dict[str, Any] = {}
+_compact: dict[Hashable, Any] = {}
 _COMPACT_LIMIT = 4096
 
 RESET = "R"
@@ -33,11 +33,12 @@ def compact(error: Any) -> Any:
 
     The same error always gives the same object, by which Aer knows that it has it already.
     """
-    if error.id not in _compact:
+    key = (error.id, tuple(error.probabilities))
+    if key not in _compact:
         if len(_compact) >= _COMPACT_LIMIT:
             _compact.clear()
-        _compact[error.id] = _merged(error)
-    return _compact[error.id]
+        _compact[key] = _merged(error)
+    return _compact[key]
 
 
 def _merged(error: Any) -> Any:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable
+from typing import assert_never
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.building import ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
+from qiskit_modes.simulation.component_kinds import Component, EitherComponent
 from qiskit_modes.simulation.components import prune, split
+from qiskit_modes.simulation.content import describe, fingerprint
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.full_model import compile_whole
 from qiskit_modes.simulation.methods import SimulatorChoice
@@ -23,7 +29,16 @@ from qiskit_modes.simulation.noise import (
     is_aer_simulator,
     simulator_option,
 )
-from qiskit_modes.simulation.operations import Block, Branch, Channel, Loop, Measure
+from qiskit_modes.simulation.operations import (
+    Block,
+    Branch,
+    Channel,
+    Jump,
+    Loop,
+    Measure,
+    Rotation,
+    Store,
+)
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import read_circuit
@@ -44,7 +59,7 @@ def compile_with_noise(
     circuit: QuantumCircuit,
     noise: NoiseSource,
     choice: SimulatorChoice,
-    fingerprint: bytes,
+    content: bytes,
     settings: Settings,
     wanted: frozenset[int],
 ) -> CompiledCircuit:
@@ -54,26 +69,26 @@ def compile_with_noise(
         circuit: The whole circuit.
         noise: Where its errors are read.
         choice: What the user chose.
-        fingerprint: Of the circuit.
+        content: The circuit's key.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
     """
     try:
-        return compile_in_parts(circuit, noise, choice, fingerprint, settings, wanted)
+        return compile_in_parts(circuit, noise, choice, content, settings, wanted)
     except NotCuttableError as reason:
         if isinstance(noise, DeviceNoise):
             raise UnsupportedCircuitError(
                 f"{reason.message} That is left to Aer as a whole; if it is meant, pass "
                 "AerSimulator.from_backend(backend) as the backend."
             ) from reason
-        return compile_whole(circuit, noise, choice, fingerprint, settings, wanted, reason)
+        return compile_whole(circuit, noise, choice, content, settings, wanted, reason)
 
 
 def compile_in_parts(
     circuit: QuantumCircuit,
     noise: NoiseSource,
     choice: SimulatorChoice,
-    fingerprint: bytes,
+    content: bytes,
     settings: Settings,
     wanted: frozenset[int],
 ) -> CompiledCircuit:
@@ -90,7 +105,7 @@ def compile_in_parts(
     builder = ComponentBuilder(circuit, extents, noise, choice, pool, settings, wanted)
     components = tuple(map(builder.build, blocks))
     return CompiledCircuit(
-        key=_key(fingerprint, block, angles, (choice, settings, sorted(wanted))),
+        key=_key(content, block, angles, components, (choice, settings, sorted(wanted))),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
         layout=registers_of(circuit),
@@ -106,28 +121,50 @@ def compile_in_parts(
     )
 
 
-def _key(fingerprint: bytes, block: Block, angles: Angles, chosen: object) -> str:
+def _key(
+    content: bytes,
+    block: Block,
+    angles: Angles,
+    components: Iterable[Component],
+    chosen: object,
+) -> str:
     """Return a digest of all that decides what the circuit records, the way it is simulated too.
 
     Workers keep circuits by this key, and with another method the same seed gives other shots.
     """
-    digest = hashlib.blake2b(fingerprint, digest_size=16)
+    digest = hashlib.blake2b(content, digest_size=16)
     digest.update(repr(chosen).encode())
-    # Rotations that noise passes have added are told apart by their angles.
-    digest.update(angles.offsets.tobytes() + angles.coefficients.tobytes())
-    _digest_noise(block, digest)
+    # The circuit again, as it was read: noise passes may have put anything into it.
+    for array in (angles.offsets, angles.columns, angles.coefficients):
+        digest.update(repr(array.shape).encode() + array.tobytes())
+    for other in angles.others:
+        digest.update(describe(other) or os.urandom(16))
+    _digest_block(block, digest)
+    # Errors with the same matrix may be made of other terms, of which Aer draws one.
+    for component in components:
+        single = component.singly if isinstance(component, EitherComponent) else component
+        if isinstance(single, AerComponent):
+            digest.update(fingerprint(single.circuit))
     return digest.hexdigest()
 
 
-def _digest_noise(block: Block, digest: hashlib.blake2b) -> None:
+def _digest_block(block: Block, digest: hashlib.blake2b) -> None:
     for operation in block.operations:
         match operation:
-            case Channel(qubits, matrix):
-                digest.update(repr(qubits).encode() + matrix.tobytes())
-            case Measure(confusion=confusion):
-                digest.update(confusion.tobytes())
+            case Channel(qubits, matrix, forgets):
+                digest.update(b"channel" + repr((qubits, forgets)).encode() + matrix.tobytes())
+            case Measure(qubit, clbit, confusion):
+                digest.update(b"measure" + repr((qubit, clbit)).encode() + confusion.tobytes())
+            case Rotation() | Store() | Jump():
+                digest.update(repr(operation).encode())
             case Branch(arms):
-                for _, inner in arms:
-                    _digest_noise(inner, digest)
-            case Loop(body=inner):
-                _digest_noise(inner, digest)
+                for condition, inner in arms:
+                    digest.update(b"arm" + repr(condition).encode())
+                    _digest_block(inner, digest)
+                digest.update(b"end")
+            case Loop(condition, inner):
+                digest.update(b"loop" + repr(condition).encode())
+                _digest_block(inner, digest)
+                digest.update(b"end")
+            case _:
+                assert_never(operation)

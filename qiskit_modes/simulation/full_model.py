@@ -94,12 +94,9 @@ def _pickled(noise: ModelNoise) -> bytes:
     Raises:
         UnsupportedCircuitError: If it holds something that cannot travel.
     """
-    # By value where a pass is defined in the user's own script, which workers cannot import.
-    import cloudpickle
-
     noise.read_everything()
     try:
-        return cloudpickle.dumps(noise.model)
+        return noise.pickled
     except Exception as error:
         names = ", ".join(sorted({type(each).__name__ for each in noise.passes})) or "no passes"
         raise UnsupportedCircuitError(

@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Gate
+from qiskit.circuit import CircuitInstruction, Gate
 
 from qiskit_modes.simulation.pauli_basis import RealArray, from_unitary, rotation
 
-__all__ = ["as_rotations", "constant_matrix", "rotation_matrix"]
+__all__ = ["as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
 
 RotationList = list[tuple[str, tuple[int, ...], Any]]
 
@@ -44,7 +44,7 @@ _RECIPES: dict[str, Callable[..., RotationList]] = {
 
 
 def as_rotations(name: str, parameters: list[Any]) -> RotationList | None:
-    """Return a gate as Pauli rotations, up to a global phase, or None if it is not made so.
+    """Return a standard gate as Pauli rotations, up to a global phase; None if it is not made so.
 
     Returns:
         For each rotation, in order of application: the Pauli string, the positions of its
@@ -62,19 +62,27 @@ def rotation_matrix(paulis: str, angle: float) -> RealArray:
     return constant + math.cos(angle) * cosine + math.sin(angle) * sine
 
 
-_FIXED_GATES = frozenset(
-    {"id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "sxdg"}
-    | {"cx", "cy", "cz", "ch", "cs", "csdg", "csx", "swap", "iswap", "dcx", "ecr"}
-    | {"ccx", "ccz", "cswap"}
-)
-"""Gates that their name alone describes."""
 _fixed_matrices: dict[str, RealArray] = {}
+"""Of standard gates without parameters, some fifty."""
 
 
 def constant_matrix(gate: Gate) -> RealArray:
-    """Return the transfer matrix of a gate that has a matrix of numbers."""
-    if gate.name not in _FIXED_GATES:
+    """Return the transfer matrix of a gate that has a matrix of numbers.
+
+    Raises:
+        CircuitError: If it has none.
+    """
+    step = CircuitInstruction(gate, range(gate.num_qubits))
+    if not step.is_standard_gate():
+        # Whatever its name: that may be anybody's.
         return from_unitary(np.asarray(gate.to_matrix()))
-    if gate.name not in _fixed_matrices:
-        _fixed_matrices[gate.name] = from_unitary(np.asarray(gate.to_matrix()))
-    return _fixed_matrices[gate.name]
+    if step.params:
+        return from_unitary(np.asarray(step.matrix))
+    if step.name not in _fixed_matrices:
+        _fixed_matrices[step.name] = from_unitary(np.asarray(step.matrix))
+    return _fixed_matrices[step.name]
+
+
+def is_standard(gate: Gate) -> bool:
+    """Tell whether a gate is the standard one of its name, which may be anybody's."""
+    return bool(CircuitInstruction(gate, range(gate.num_qubits)).is_standard_gate())

@@ -6,8 +6,9 @@ public way to ask it about one instruction, and its dictionary form takes second
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+import hashlib
+from collections.abc import Callable, Hashable, Iterator
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.quantum_info import SuperOp
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.content import describe
 from qiskit_modes.simulation.noise import NO_CONFUSION, Fact, NotCuttableError, Same
 from qiskit_modes.simulation.pauli_basis import (
     RESET,
@@ -47,11 +49,6 @@ class ModelNoise:
         self._matrices: dict[tuple[Any, ...], RealArray] = {}
 
     @property
-    def model(self) -> Any:
-        """Return Aer's noise model."""
-        return self._model
-
-    @property
     def description(self) -> str:
         """Tell whether the model has any error."""
         return "none" if self._model.is_ideal() else "noise model"
@@ -60,16 +57,31 @@ class ModelNoise:
     def passes(self) -> list[Any]:
         """Return the transpiler passes by which the model adds noise of its own making."""
         self._read(("passes",))
+        return self._passes()
+
+    def durations_of(self, label: str, qubits: tuple[int, ...]) -> None:
+        """Note how long the targets that passes hold say that an instruction takes."""
+        self._read(("durations", label, qubits))
+
+    def _passes(self) -> list[Any]:
         return list(self._model._custom_noise_passes)  # noqa: SLF001
+
+    def _targets(self) -> list[Any]:
+        targets = (getattr(each, "_target", None) for each in self._passes())
+        return [target for target in targets if target is not None]
 
     def fact(self, key: tuple[Any, ...]) -> Fact:
         """Read one fact of the model anew."""
         if key == ("passes",):
-            return tuple(map(Same, self._model._custom_noise_passes))  # noqa: SLF001
+            return tuple(map(_pass_fact, self._model._custom_noise_passes))  # noqa: SLF001
+        if key[0] == "durations":
+            return tuple(_duration(target, *key[1:]) for target in self._targets())
         if key == ("everything",):
             return tuple(self._everything())
+        if key == ("pickle",):
+            return _digest_of(lambda: self.pickled)
         error = self._find(key)
-        return None if error is None else Same(error)  # errors are replaced, never changed
+        return None if error is None else _error_fact(error)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
         """Return the error that follows an instruction of that label, or None.
@@ -115,16 +127,34 @@ class ModelNoise:
     def read_everything(self) -> None:
         """Remember that the whole model counts, and nothing in particular."""
         self.facts.clear()
-        self._read(("passes",))
-        self._read(("everything",))
+        if all(map(_is_relaxation, self._passes())):
+            self._read(("passes",))
+            self._read(("everything",))
+        else:
+            # Of unknown passes all is known that travels; of a large model that takes seconds.
+            self._read(("pickle",))
+
+    @cached_property
+    def pickled(self) -> bytes:
+        """The whole model as it travels to a worker, and what its passes are there."""
+        # By value where a pass is defined in the user's own script, which workers cannot import.
+        import cloudpickle
+
+        return cloudpickle.dumps(self._model)
 
     def _everything(self) -> Iterator[Fact]:
         model = self._model
         for label, by_qubits in model._local_quantum_errors.items():  # noqa: SLF001
-            yield from ((label, qubits, Same(error)) for qubits, error in by_qubits.items())
+            yield from ((label, qubits, _error_fact(each)) for qubits, each in by_qubits.items())
         for errors in (model._default_quantum_errors, model._local_readout_errors):  # noqa: SLF001
-            yield from ((label, Same(error)) for label, error in errors.items())
-        yield Same(model._default_readout_error)  # noqa: SLF001
+            yield from ((label, _error_fact(error)) for label, error in errors.items())
+        yield _error_fact(model._default_readout_error)  # noqa: SLF001
+        for target in self._targets():
+            for label in target.operation_names:
+                yield from (
+                    (label, qubits, properties and properties.duration)
+                    for qubits, properties in target[label].items()
+                )
 
     def _read(self, key: tuple[Any, ...]) -> Fact:
         if key not in self.facts:
@@ -143,7 +173,58 @@ class ModelNoise:
         raise KeyError(key)
 
 
-_BY_ID: dict[str, RealArray] = {}
+def _error_fact(error: Any) -> Fact:
+    """Return what tells an error from others: Aer replaces errors and does not change them.
+
+    Its probabilities are compared too, because they are handed out as they are kept.
+    """
+    return Same(error), _probabilities(error)
+
+
+def _probabilities(error: Any) -> Hashable:
+    values = getattr(error, "probabilities", ())
+    # A quantum error has a list of them, and many errors are looked at for each job.
+    return tuple(values) if isinstance(values, list) else np.asarray(values).tobytes()
+
+
+def _pass_fact(noise_pass: Any) -> Fact:
+    """Return what a pass's noise depends on; of unknown passes nothing is the same a second time.
+
+    A function that adds noise may read whatever it likes. That of Aer's own relaxation reads what
+    its pass holds, and a target, for which see `ModelNoise.durations_of`.
+    """
+    unknown = object()
+    if not _is_relaxation(noise_pass):
+        return unknown
+    held = {name: value for name, value in vars(noise_pass).items() if name not in _READ_APART}
+    return Same(getattr(noise_pass, "_target", None)), describe(held) or unknown
+
+
+_READ_APART = frozenset({"_func", "_target"})
+
+
+def _is_relaxation(noise_pass: Any) -> bool:
+    from qiskit_aer.noise import RelaxationNoisePass
+
+    if type(noise_pass) is not RelaxationNoisePass:
+        return False
+    return bool(noise_pass._func == noise_pass._thermal_relaxation_error)  # noqa: SLF001
+
+
+def _digest_of(pickled: Callable[[], bytes]) -> Fact:
+    """Return a digest of what is written, or what equals nothing if it cannot be written."""
+    try:
+        return hashlib.blake2b(pickled(), digest_size=16).digest()
+    except Exception:  # of strangers' classes
+        return object()
+
+
+def _duration(target: Any, label: str, qubits: tuple[int, ...]) -> float | None:
+    properties = target[label].get(qubits) if label in target.operation_names else None
+    return None if properties is None else properties.duration
+
+
+_BY_ID: dict[Hashable, RealArray] = {}
 _BY_ID_LIMIT = 4096
 
 LARGEST_ERROR_QUBITS = 4
@@ -161,7 +242,8 @@ def error_matrix(error: Any) -> RealArray:
             f"The noise model holds an error on {error.num_qubits} qubits at once; those on more "
             f"than {LARGEST_ERROR_QUBITS} are left to Aer."
         )
-    if str(error.id) not in _BY_ID:
+    key = (error.id, _probabilities(error))
+    if key not in _BY_ID:
         try:
             mixture = [
                 weight * _circuit_matrix(circuit)
@@ -173,8 +255,8 @@ def error_matrix(error: Any) -> RealArray:
             ) from unsuitable
         if len(_BY_ID) >= _BY_ID_LIMIT:
             _BY_ID.clear()
-        _BY_ID[str(error.id)] = np.sum(mixture, axis=0)
-    return _BY_ID[str(error.id)]
+        _BY_ID[key] = np.sum(mixture, axis=0)
+    return _BY_ID[key]
 
 
 def _circuit_matrix(circuit: QuantumCircuit) -> RealArray:

@@ -40,14 +40,22 @@ def contains_delay(circuit: QuantumCircuit) -> bool:
 
 
 def noise_of_passes(
-    passes: Sequence[Any], operation: Instruction, qubits: tuple[int, ...]
+    passes: Sequence[Any], operation: Instruction, qubits: tuple[int, ...], noise: NoiseSource
 ) -> Steps:
     """Return what the passes, one after the other, make of an instruction.
+
+    Args:
+        passes: See `passes_for`.
+        operation: The instruction.
+        qubits: Its qubits on the device.
+        noise: Whose passes they are; what they read of a target is noted there.
 
     Raises:
         NotCuttableError: If a pass does not work instruction by instruction.
     """
     steps: Steps = [(operation, tuple(range(len(qubits))))]
+    if passes and isinstance(noise, ModelNoise):
+        noise.durations_of(operation.name, qubits)
     for noise_pass in passes:
         steps = [
             (new, tuple(positions[k] for k in inner))

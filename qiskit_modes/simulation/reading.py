@@ -24,7 +24,12 @@ from qiskit_modes.simulation import control_flow
 from qiskit_modes.simulation.aer_instructions import closed_controls, gate_of_name, noise_label
 from qiskit_modes.simulation.angles import Angles, AngleTable, number
 from qiskit_modes.simulation.control_flow import Scope
-from qiskit_modes.simulation.gates import as_rotations, constant_matrix, rotation_matrix
+from qiskit_modes.simulation.gates import (
+    as_rotations,
+    constant_matrix,
+    is_standard,
+    rotation_matrix,
+)
 from qiskit_modes.simulation.model_noise import error_matrix
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
@@ -91,7 +96,7 @@ class CircuitReader:
             if instruction.is_control_flow() or instruction.name in control_flow.JUMPS:
                 operations.extend(control_flow.read(self, instruction, scope))
             elif self._passes and scope.noisy:
-                steps = noise_of_passes(self._passes, instruction.operation, qubits)
+                steps = noise_of_passes(self._passes, instruction.operation, qubits, self.noise)
                 for operation, positions in steps:
                     on = tuple(qubits[position] for position in positions)
                     operations.extend(self._read(operation, on, clbits, scope))
@@ -184,7 +189,7 @@ class CircuitReader:
     def _ideal_gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
         """Read a gate without its error, as rotations, as a matrix or by its definition."""
         parameters = [self._parameter(value, gate, scope) for value in gate.params]
-        rotations = as_rotations(gate.name, parameters)
+        rotations = as_rotations(gate.name, parameters) if is_standard(gate) else None
         is_open = any(isinstance(value, ParameterExpression) for value in parameters)
         if rotations is not None:
             for paulis, positions, angle in rotations:
