@@ -23,7 +23,8 @@ from qiskit_modes.primitives.option_input import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
-from qiskit_modes.warn import warn
+from qiskit_modes.simulation.aer_options import refusals_of_simulator
+from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = ["Primitive"]
 
@@ -88,6 +89,7 @@ class Primitive:
             resolution = resolve_mode(self._mode_argument, stacklevel=4)
         if resolution.session is not None:
             resolution.session.check_open()
+        unsupported_options(refusals_of_simulator(resolution.backend), stacklevel=3)
         return resolution
 
     def _submit(

@@ -111,7 +111,7 @@ def estimator_steps(
         options: What of the user's options acts.
         backend: The backend to simulate.
     """
-    seed = draw_seed(options.seed)
+    seed = draw_seed(options.seed, backend)
     if options.mitigates:
         from qiskit_modes.primitives.mitigated_estimation import mitigated_estimator_steps
 

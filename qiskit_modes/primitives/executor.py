@@ -141,7 +141,7 @@ class _ExecutorJob:
         self._checked = checked
         self._options = options
         self._backend = backend
-        self._seed = draw_seed(options.seed)
+        self._seed = draw_seed(options.seed, backend)
         self._decode = decoder_of(checked.program) if decoded else None
         self._compiled: CompiledQuantumProgram
 

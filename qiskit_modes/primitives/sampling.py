@@ -21,6 +21,7 @@ from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
+from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 from qiskit_modes.warn import unsupported_options
 
 __all__ = [
@@ -85,7 +86,7 @@ def sampler_steps(
         options: What of the user's options acts.
         backend: The backend to simulate.
     """
-    seed = draw_seed(options.seed)
+    seed = draw_seed(options.seed, backend)
     if options.changes_circuits or options.angle_decimals is not None:
         from qiskit_modes.primitives.randomised_sampling import randomised_sampler_steps
 
@@ -150,8 +151,15 @@ def count_sampler_executions(
     )
 
 
-def draw_seed(seed: int | None) -> int:
-    """Return the user's seed (0 is one), or a new random one."""
+def draw_seed(seed: int | None, backend: BackendV2) -> int:
+    """Return the seed of a job: the user's (0 is one), that of the backend, or a new random one.
+
+    Args:
+        seed: What the options say, or None.
+        backend: A simulator of Aer's may have a seed of its own.
+    """
+    if seed is None and is_aer_simulator(backend):
+        seed = simulator_option(backend, "seed_simulator")
     return secrets.randbits(63) if seed is None else seed
 
 

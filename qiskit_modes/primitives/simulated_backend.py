@@ -46,7 +46,9 @@ def simulated_backend(backend: BackendV2, noise_model: Any) -> BackendV2:
     key = id(noise_model), repr(sorted(chosen.items()))
     known = _backends.get(key)
     if known is None:
-        known = noise_model, AerSimulator(noise_model=noise_model, **chosen)
+        simulator = AerSimulator(noise_model=noise_model, method=chosen.pop("method", None))
+        simulator.options.update_options(**chosen)
+        known = noise_model, simulator
         _backends.put(key, known)
     return known[1]
 

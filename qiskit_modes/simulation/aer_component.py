@@ -42,6 +42,11 @@ class AerComponent:
         """Tell how it is simulated."""
         return f"Aer's {self.options['method'].replace('_', ' ')}"
 
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated, in Aer's words."""
+        return str(self.options.get("device", "CPU"))
+
     def chosen(self, shots: int) -> AerComponent:
         """There is but one way."""
         del shots
@@ -83,7 +88,9 @@ class AerComponent:
         bound = self.circuit.assign_parameters(values[list(self.columns)])
         # 31 bits are what Aer takes on every platform.
         seed = int(generator.integers(1 << 31))
-        simulator = AerSimulator(noise_model=self._noise_model(), **self.options)
+        simulator = AerSimulator(noise_model=self._noise_model())
+        # Not for the constructor, which does not know all that Aer knows.
+        simulator.options.update_options(**self.options)
         result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()
         if not result.success:
             from qiskit_modes.exceptions import QiskitModesError

@@ -218,9 +218,7 @@ class ComponentBuilder:
             clbits=tuple(sorted(block.clbits & self._wanted)),
             readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
             options={
-                **dict(self._choice.options),
-                "method": method,
-                "max_parallel_threads": self._settings.aer_threads,
+                **self._choice.aer_options(self._settings, method),
                 # Aer would cut off what follows the last measurement, and with it the end of a
                 # loop that the measurement is in. Here nothing needs to be cut off any more.
                 "enable_truncation": False,

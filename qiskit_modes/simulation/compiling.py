@@ -116,6 +116,7 @@ def compile_in_parts(
         metadata={
             "noise": noise.description,
             "methods": sorted({component.method for component in components}),
+            "device": " and ".join(sorted({each.device for each in components})) or "CPU",
             "largest_component_qubits": max((len(part.qubits) for part in blocks), default=0),
         },
     )

@@ -39,6 +39,7 @@ class StaticComponent:
     """Bits of an outcome, most significant first."""
     cost: Cost
     method: ClassVar[str] = "density matrix"
+    device: ClassVar[str] = "CPU"
     block_shots: ClassVar[None] = None
 
     def chosen(self, shots: int) -> StaticComponent:
@@ -90,6 +91,11 @@ class FeedForwardComponent:
         if self.block_shots is not None:
             return density_bytes(min(self.peak, self.block_shots * 4 ** len(self.qubits)))
         return density_bytes(self.peak * num_sets)
+
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated."""
+        return "CPU"
 
     @property
     def method(self) -> str:
@@ -176,6 +182,14 @@ class EitherComponent:
     def method(self) -> str:
         """Tell how it is simulated."""
         return f"{self.exact.method}; below {self.from_shots:,} shots {self.singly.method}"
+
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated."""
+        exact, singly = self.exact.device, self.singly.device
+        if exact == singly:
+            return exact
+        return f"{exact}; below {self.from_shots:,} shots {singly}"
 
 
 Component = SingleComponent | EitherComponent

@@ -61,11 +61,7 @@ def compile_whole(
         columns=tuple(range(circuit.num_parameters)),
         clbits=tuple(sorted(wanted)),
         readout={},
-        options={
-            **dict(choice.options),
-            "method": choice.method or "automatic",
-            "max_parallel_threads": settings.aer_threads,
-        },
+        options=choice.aer_options(settings, choice.method or "automatic"),
         cost=Cost(AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT),
         model=model,
     )
@@ -83,6 +79,7 @@ def compile_whole(
             "noise": "none" if model is None else "full model",
             "reason": reason.message,
             "methods": [component.method],
+            "device": component.device,
             "largest_component_qubits": len(qubits),
         },
     )

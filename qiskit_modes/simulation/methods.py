@@ -17,6 +17,11 @@ from qiskit_modes.exceptions import (
     UnsupportedOptionError,
 )
 from qiskit_modes.memory import machine_bytes
+from qiskit_modes.simulation.aer_options import (
+    MATRIX_METHODS,
+    options_passed_on,
+    refusals_of_simulator,
+)
 from qiskit_modes.simulation.costs import aer_bytes, density_bytes
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
@@ -35,14 +40,6 @@ __all__ = [
 OURS = frozenset({"automatic", "density_matrix"})
 """Methods of an `AerSimulator` for which the density matrices of this package stand in."""
 
-PASSED_ON = (
-    *("matrix_product_state_", "mps_", "extended_stabilizer_", "stabilizer_", "statevector_"),
-    *("tensor_network_", "use_cuTensorNet", "cuStateVec", "device", "precision", "blocking_"),
-    *("zero_threshold", "validation_threshold", "max_memory_mb", "runtime_parameter_bind"),
-)
-"""How the options of an `AerSimulator` begin that belong to its methods. Others belong to the
-noise, to the number of threads, or to one call of ``run``."""
-
 
 @dataclass(frozen=True)
 class SimulatorChoice:
@@ -53,6 +50,8 @@ class SimulatorChoice:
     max_memory_mb: int | None = None
     density: bool = False
     """Whether the user named the density matrix: then nothing is left to trajectories."""
+    max_threads: int | None = None
+    """Most threads of one simulation; None for as many as there are."""
     options: tuple[tuple[str, Any], ...] = ()
     """What else the user set of how Aer simulates, for components that are left to Aer."""
 
@@ -60,26 +59,42 @@ class SimulatorChoice:
     def of(cls, backend: BackendV2) -> SimulatorChoice:
         """Read the options of a backend; one that is not Aer's leaves the choice to us.
 
+        What else cannot be honoured of them is refused before, see `refusals_of_simulator`.
+
         Raises:
             UnsupportedOptionError: If the method named cannot measure.
         """
         if not is_aer_simulator(backend):
             return cls()
         method = simulator_option(backend, "method")
-        limit = simulator_option(backend, "max_memory_mb")
-        usual = vars(type(backend)._default_options())  # noqa: SLF001 - Aer's documented hook
-        options = tuple(
-            (name, value)
-            for name, value in sorted(vars(backend.options).items())
-            if name.startswith(PASSED_ON) and value != usual.get(name)
+        if method in MATRIX_METHODS:
+            raise UnsupportedOptionError(" ".join(refusals_of_simulator(backend)))
+        threads = simulator_option(backend, "max_parallel_threads")
+        return cls(
+            method=None if method in OURS else method,
+            max_memory_mb=simulator_option(backend, "max_memory_mb") or None,
+            density=method == "density_matrix",
+            max_threads=threads or None,
+            options=options_passed_on(backend),
         )
-        if method in {"unitary", "superop"}:
-            raise UnsupportedOptionError(
-                f"The backend is an AerSimulator with method={method!r}, which computes the matrix "
-                "of a circuit and cannot measure. Choose another method, or 'automatic'."
-            )
-        named = None if method in OURS else method
-        return cls(named, limit or None, method == "density_matrix", options)
+
+    def aer_options(self, settings: Settings, method: str) -> dict[str, Any]:
+        """Return what Aer is told where it simulates.
+
+        Args:
+            settings: Of which the number of Aer's threads acts.
+            method: Which method it takes.
+        """
+        threads = settings.aer_threads
+        return {
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self.options
+            },
+            **({"max_memory_mb": self.max_memory_mb} if self.max_memory_mb else {}),
+            "method": method,
+            "max_parallel_threads": min(threads, self.max_threads or threads),
+        }
 
 
 def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:

@@ -18,6 +18,7 @@ from qiskit_modes import LocalService, Sampler, SamplerV2
 from qiskit_modes.exceptions import (
     InvalidInputError,
     NotISAError,
+    OptionWithoutEffectWarning,
     SimulationTooLargeError,
     UnsupportedOptionError,
 )
@@ -236,7 +237,6 @@ def test_options_that_do_not_exist(manila, timed, options, error, name):
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"twirling": {"num_randomizations": 4}}, r"twirling\.num_randomizations"),
         ({"execution": {"meas_type": "kerneled"}}, r"execution\.meas_type"),
         ({"execution": {"init_qubits": False}}, r"execution\.init_qubits"),
         ({"default_shots": 0}, "default_shots"),
@@ -248,6 +248,13 @@ def test_options_that_cannot_be_honoured(manila, timed, options, name):
     with pytest.raises(InvalidInputError, match=name):
         sampler.run([flipped()])
     assert LocalService().jobs() == []
+
+
+def test_an_option_without_effect_is_a_warning_about_the_users_line(manila, timed):
+    sampler = SamplerV2(mode=manila, options={"twirling": {"num_randomizations": 4}})
+    with pytest.warns(OptionWithoutEffectWarning, match=r"twirling\.num_randomizations") as caught:
+        sampler.run([flipped()])
+    assert caught[0].filename == __file__
 
 
 def test_a_circuit_that_does_not_fit_into_memory(timed, monkeypatch):
