@@ -56,6 +56,7 @@ class LocalRuntime:
             default the terminal or notebook of the process; nowhere for another ``clock``.
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
+        refused: Called with each job that `simulate` was asked about and that was not accepted.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class LocalRuntime:
         instance: Instance | None = None,
         surface: Callable[[], Surface | None] | None = None,
         simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
+        refused: Callable[[JobRecord], None] = lambda _: None,
     ) -> None:
         self.instance = instance or Instance()
         self.ledger = SharedLedger()
@@ -81,6 +83,7 @@ class LocalRuntime:
         """Guards the table of workloads."""
         self._workloads: dict[str, WorkloadRecord] = {}
         self._simulate = simulate
+        self._refused = refused
         self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
         self.process_id = os.getpid()
         _runtimes.add(self)
@@ -112,9 +115,13 @@ class LocalRuntime:
             RefusedError: If the rules do not allow it.
             RuntimeClosedError: If the runtime was shut down.
         """
-        job.simulated = self._simulate(job)
         steps = job.steps  # it may have ended, and have dropped them, before this method has
-        self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+        try:
+            job.simulated = self._simulate(job)
+            self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+        except BaseException:
+            self._refused(job)
+            raise
         for listener in self.listeners:
             listener.job_submitted(job, steps)
 

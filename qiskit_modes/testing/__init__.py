@@ -9,6 +9,7 @@ from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
     from qiskit_modes.testing.faults import Faults
+    from qiskit_modes.testing.lock_history import LockHistory
     from qiskit_modes.testing.manual_clock import Deadlock, ManualClock
     from qiskit_modes.testing.scenario import Scenario
     from qiskit_modes.testing.tenant import Tenant, TenantJob, TenantWorkload
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Deadlock",
     "Faults",
+    "LockHistory",
     "ManualClock",
     "Scenario",
     "Tenant",
@@ -26,6 +28,7 @@ __all__ = [
 _HOMES = {
     "Deadlock": "qiskit_modes.testing.manual_clock",
     "Faults": "qiskit_modes.testing.faults",
+    "LockHistory": "qiskit_modes.testing.lock_history",
     "ManualClock": "qiskit_modes.testing.manual_clock",
     "Scenario": "qiskit_modes.testing.scenario",
     "Tenant": "qiskit_modes.testing.tenant",

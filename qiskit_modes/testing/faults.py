@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from qiskit_modes.exceptions import WorkerDiedError
+from qiskit_modes.exceptions import RefusedError, WorkerDiedError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.scheduling.instructions import Refusal
 from qiskit_modes.scheduling.workload import Timer
 
 __all__ = ["Faults"]
@@ -38,10 +39,13 @@ class Faults:
             int, Callable[[JobRecord, SimulatedSteps | None], SimulatedSteps | None]
         ] = {}
         self._numbers = count(1)
-        self.runtime = LocalRuntime(simulate=self._simulate, **settings)
+        self.runtime = LocalRuntime(simulate=self._simulate, refused=self._refused, **settings)
 
     def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
         return self._fated(job, None)
+
+    def _refused(self, job: JobRecord) -> None:
+        """Take note that a job was not accepted."""
 
     def _fated(self, job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
         """Return what happens with a job whose steps would be ``steps``; None to execute it."""
@@ -73,6 +77,26 @@ class Faults:
         """Let the worker die that executes job ``number``; the system's fault, so not charged."""
         error = WorkerDiedError(f"the worker died that executed job {number}")
         self.job_fails(number, error=error)
+
+    def job_is_refused(
+        self,
+        number: int,
+        *,
+        reason: str = "the scenario refuses it",
+        refusal: Refusal | None = None,
+    ) -> None:
+        """Let the submission of job ``number`` be refused: its ``run()`` raises, as by a rule.
+
+        Args:
+            number: Of the job, counted from 1.
+            reason: What the error says.
+            refusal: Which rule it is; decides the status code at the service's doors.
+        """
+
+        def refuse(_: JobRecord, __: SimulatedSteps | None) -> SimulatedSteps | None:
+            raise RefusedError(reason, refusal)
+
+        self._special[number] = refuse
 
     def session_expires(self, *, before_job: int) -> None:
         """Let the session of job ``before_job`` be over when that job is submitted.

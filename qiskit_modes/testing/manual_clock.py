@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -27,6 +28,12 @@ class _Deadline:
     """Of two deadlines at the same time, the one that was set first comes first."""
     key: tuple[int, Hashable]
     callback: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Wait:
+    event: threading.Event
+    until: float | None
 
 
 class ManualClock:
@@ -61,7 +68,10 @@ class ManualClock:
         self._now = 0.0
         self._working = 0
         self._deadlines: dict[tuple[int, Hashable], _Deadline] = {}
-        self._waits: dict[int, float] = {}
+        self._waits: dict[int, _Wait] = {}
+        """By the thread that waits."""
+        self._thinkers: dict[int, int] = {}
+        """How many blocks of `thinking` each thread is in."""
         self._orders = count()
         self._timers = count()
 
@@ -81,6 +91,53 @@ class ManualClock:
         with self._moving:
             self.settle()
             self._move_to(self._now + seconds)
+
+    def advance_to(self, time: float | str) -> None:
+        """Let time pass until it is ``time``; see `advance`.
+
+        Args:
+            time: Seconds since the start, or text such as ``"8h"`` or ``"1m 30s"``.
+
+        Raises:
+            ValueError: If that is over, or no duration.
+            TimeoutError: If a real step does not end within a minute of real time.
+        """
+        target = seconds_of(time)
+        with self._moving:
+            self.settle()
+            if target < self._now:
+                raise ValueError(
+                    f"the clock stands at {self._now:g} s and cannot go back to {target:g} s"
+                )
+            self._move_to(target)
+
+    @contextmanager
+    def thinking(self) -> Iterator[None]:
+        """Hold time while the present thread does something in a ``with`` block of this.
+
+        Time does not jump by itself then, although others wait; `advance` still moves it. While
+        the thread waits itself, for a result say, it does not think, and time may jump. So a
+        program that computes between its jobs takes none of this clock's time for that, whoever
+        looks on: put it into one block as a whole, entered before anybody looks on. Over HTTP it is the server that waits: there,
+        put only what the program does between its requests into blocks.
+
+        Example:
+            >>> clock = ManualClock(autojump=True)
+            >>> with clock.thinking():
+            ...     clock.now()
+            0.0
+        """
+        me = threading.get_ident()
+        with self._condition:
+            self._thinkers[me] = self._thinkers.get(me, 0) + 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._thinkers[me] -= 1
+                if not self._thinkers[me]:
+                    del self._thinkers[me]
+                self._condition.notify_all()
 
     def settle(self) -> None:
         """Wait until no real step is under way; time does not move.
@@ -120,24 +177,39 @@ class ManualClock:
         Raises:
             Deadlock: If time jumps by itself, and nothing can end the wait.
         """
-        until = None if timeout is None else self._now + timeout
-        me = next(self._orders)
+        me = threading.get_ident()
+        with self._condition:
+            outer = self._waits.get(me)  # a handler of a signal may wait as well
+            wait = self._waits[me] = _Wait(event, None if timeout is None else self._now + timeout)
+            self._condition.notify_all()  # it does not think now
         try:
             while True:
                 with self._condition:
-                    if event.is_set():
-                        return True
-                    if until is not None and self._now >= until:
-                        return False
-                    if until is not None:
-                        self._waits[me] = until
-                    if not self.autojump or self._working:
+                    if self._is_over(wait):
+                        return event.is_set()
+                    if not self.autojump or self._is_held():
                         self._condition.wait()
                         continue
                 self._jump(event)
         finally:
             with self._condition:
-                self._waits.pop(me, None)
+                if outer is None:
+                    del self._waits[me]
+                else:
+                    self._waits[me] = outer
+
+    def _is_over(self, wait: _Wait) -> bool:
+        return wait.event.is_set() or (wait.until is not None and self._now >= wait.until)
+
+    def _is_held(self) -> bool:
+        """Return whether time may not jump: a real step is under way, or somebody thinks.
+
+        Whoever may go on thinks again, even if the thread has not noticed yet.
+        """
+        return self._working > 0 or any(
+            thread not in self._waits or self._is_over(self._waits[thread])
+            for thread in self._thinkers
+        )
 
     def changed(self) -> None:
         """Let those who wait look again."""
@@ -161,10 +233,11 @@ class ManualClock:
         """Move to the next deadline, unless something happened meanwhile."""
         with self._moving:
             with self._condition:
-                if self._working or event.is_set():
+                if self._is_held() or event.is_set():
                     return
                 deadlines = [deadline.at for deadline in self._deadlines.values()]
-                to = min([*deadlines, *self._waits.values()], default=None)
+                waits = [wait.until for wait in self._waits.values() if wait.until is not None]
+                to = min([*deadlines, *waits], default=None)
             if to is None:
                 raise Deadlock(
                     "nothing runs and no deadline is left, so this wait would never end; is a gate "

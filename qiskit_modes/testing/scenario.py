@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections import deque
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Self
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
+from qiskit_modes.primitives.option_table import PROGRAMS
 from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.testing.faults import Faults
+from qiskit_modes.testing.job_durations import JobDurations
+from qiskit_modes.testing.lock_history import LockHistory
 from qiskit_modes.testing.manual_clock import ManualClock
 from qiskit_modes.testing.tenant import Duration, Tenant, durations_of
 from qiskit_modes.testing.zero_samples import zero_samples
@@ -66,9 +67,8 @@ class Scenario(Faults):
     ) -> None:
         self.clock = ManualClock(autojump=autojump)
         super().__init__(lanes=lanes, clock=self.clock, instance=instance)
-        durations = durations_of(compile_time, quantum_time, post_process_time)
-        self._usual = SimulatedSteps(durations, samples=zero_samples)
-        self._next: deque[SimulatedSteps] = deque()
+        usual = durations_of(compile_time, quantum_time, post_process_time)
+        self._durations = JobDurations(usual, zero_samples)
         self._timer = self.clock.new_timer()
         self._stack = ExitStack()
 
@@ -89,16 +89,24 @@ class Scenario(Faults):
         compile_time: Duration = 0.0,
         quantum_time: Duration = 1.0,
         post_process_time: Duration = 0.0,
+        tag: str | None = None,
+        primitive: str | None = None,
     ) -> None:
-        """Say how long the steps last of all jobs that are submitted from now on.
+        """Say how long the steps last of all jobs that are submitted from now on, or of some.
+
+        What is said of a tag goes before what is said of a primitive, and both before what is said
+        of all. So the jobs of several threads can be told apart, in whatever order they come.
 
         Args:
             compile_time: How long the classical step before the QPU lasts.
             quantum_time: How long a job has the QPU.
             post_process_time: How long the classical step after it lasts.
+            tag: Only of jobs with this tag (``options.environment.job_tags``).
+            primitive: Only of jobs of this primitive: ``"sampler"``, ``"estimator"``,
+                ``"executor"`` or ``"noise-learner"``.
         """
         durations = durations_of(compile_time, quantum_time, post_process_time)
-        self._usual = replace(self._usual, durations=durations)
+        self._durations.set(durations, tag, _known(primitive))
 
     def next_job_lasts(
         self,
@@ -106,16 +114,32 @@ class Scenario(Faults):
         compile_time: Duration = 0.0,
         quantum_time: Duration = 1.0,
         post_process_time: Duration = 0.0,
+        tag: str | None = None,
+        primitive: str | None = None,
     ) -> None:
         """Say how long the steps last of the next job only; of the one after it, if said again.
+
+        A submission that is refused does not count: it stays said of the next one.
 
         Args:
             compile_time: How long the classical step before the QPU lasts.
             quantum_time: How long a job has the QPU.
             post_process_time: How long the classical step after it lasts.
+            tag: Of the next one with this tag.
+            primitive: Of the next one of this primitive; see `jobs_last`.
         """
         durations = durations_of(compile_time, quantum_time, post_process_time)
-        self._next.append(replace(self._usual, durations=durations))
+        self._durations.set_next(durations, tag, _known(primitive))
+
+    def thinking(self) -> AbstractContextManager[None]:
+        """Hold time while the present thread computes; see `ManualClock.thinking`.
+
+        Example:
+            >>> with Scenario() as scenario, scenario.thinking():
+            ...     scenario.clock.now()
+            0.0
+        """
+        return self.clock.thinking()
 
     # -- who else is there -----------------------------------------------------------------------
 
@@ -159,7 +183,29 @@ class Scenario(Faults):
             lambda: maintain(self.runtime.qpu(backend), seconds_of(lasts)),
         )
 
+    def lock_history(self, backend: BackendV2) -> LockHistory:
+        """Return who has held the lanes, the QPU lock and the reservation of a QPU, and when.
+
+        Args:
+            backend: Whose QPU.
+        """
+        return LockHistory.of(self.runtime, self.runtime.qpu(backend))
+
     def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
         if job.simulated is not None:  # another tenant's
             return job.simulated
-        return self._fated(job, self._next.popleft() if self._next else self._usual)
+        return self._fated(job, self._durations.take(job))
+
+    def _refused(self, job: JobRecord) -> None:
+        self._durations.refused(job)
+
+
+def _known(primitive: str | None) -> str | None:
+    """Return the name of a primitive.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if primitive is not None and primitive not in PROGRAMS:
+        raise ValueError(f"expected one of {', '.join(PROGRAMS)} as primitive, found {primitive!r}")
+    return primitive

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
+from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.runtime.clock import Timer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus, WorkloadRecord
 from qiskit_modes.runtime.steps import Durations, SimulatedSteps, Steps
-from qiskit_modes.scheduling import Instance, Mode
+from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 
 __all__ = ["Duration", "Tenant", "TenantJob", "TenantWorkload", "durations_of"]
@@ -36,12 +38,28 @@ def durations_of(
 class TenantJob:
     """A tenant's job."""
 
+    _tenant: Tenant
     record: JobRecord | None = None
     """None until it has been submitted."""
 
     def status(self) -> JobStatus | None:
         """Return its status, or None if it has not been submitted yet."""
         return None if self.record is None else self.record.status
+
+    def usage(self) -> float:
+        """Return the seconds that it is charged, so far."""
+        return self._tenant._usage(self.record)  # noqa: SLF001 - its own
+
+    def cancel(self, *, at: Duration) -> None:
+        """Let it be cancelled at a time; nothing happens if it has ended by then."""
+        tenant = self._tenant
+
+        def cancel() -> None:
+            assert self.record is not None, "it is cancelled after it was submitted"
+            with suppress(RefusedError):
+                tenant.runtime.executor.cancel(self.record)
+
+        tenant._at(at, cancel)  # noqa: SLF001 - its own
 
     @property
     def started_at(self) -> float | None:
@@ -58,21 +76,38 @@ class TenantWorkload:
     """None until it has been opened."""
     jobs: list[TenantJob] = field(default_factory=list)
 
-    def job(self, *, at: Duration, **durations: Duration) -> TenantJob:
+    def job(
+        self, *, at: Duration, max_execution_time: Duration | None = None, **durations: Duration
+    ) -> TenantJob:
         """Let a job be submitted to it at a time; see `Tenant.job`."""
-        job = self._tenant._job(at, durations, lambda: self.record)  # noqa: SLF001 - its own
+        job = self._tenant._job(  # noqa: SLF001 - its own
+            at, max_execution_time, durations, lambda: self.record
+        )
         self.jobs.append(job)
         return job
 
     def close(self, *, at: Duration) -> None:
-        """Let it be closed at a time."""
-        tenant = self._tenant
+        """Let it be closed at a time: what it has still runs."""
+        self._end(at, self._tenant.runtime.executor.close_workload)
 
-        def close() -> None:
-            assert self.record is not None, "it is closed after it was opened"
-            tenant.runtime.executor.close_workload(self.record)
+    def cancel(self, *, at: Duration) -> None:
+        """Let it be cancelled at a time: what has not started is dropped."""
+        self._end(at, self._tenant.runtime.executor.cancel_workload)
 
-        tenant._at(at, close)  # noqa: SLF001 - its own
+    def status(self) -> WorkloadState | None:
+        """Return its state, or None if it has not been opened yet."""
+        return None if self.record is None else self.record.core.state
+
+    def usage(self) -> float:
+        """Return the seconds that it is charged, so far."""
+        return self._tenant._usage(self.record)  # noqa: SLF001 - its own
+
+    def _end(self, at: Duration, end: Callable[[WorkloadRecord], None]) -> None:
+        def end_now() -> None:
+            assert self.record is not None, "it ends after it was opened"
+            end(self.record)
+
+        self._tenant._at(at, end_now)  # noqa: SLF001 - its own
 
 
 class Tenant:
@@ -99,30 +134,63 @@ class Tenant:
         self._timer = timer
         self._backend = backend
 
-    def job(self, *, at: Duration = 0.0, **durations: Duration) -> TenantJob:
+    def job(
+        self,
+        *,
+        at: Duration = 0.0,
+        max_execution_time: Duration | None = None,
+        **durations: Duration,
+    ) -> TenantJob:
         """Let a job of job mode be submitted at a time.
 
         Args:
             at: When.
+            max_execution_time: Longest time that it may have the QPU; None for the plan's.
             **durations: How long its steps last: ``compile_time`` (0 s), ``quantum_time`` (1 s)
                 and ``post_process_time`` (0 s).
         """
-        return self._job(at, durations, lambda: None)
+        return self._job(at, max_execution_time, durations, lambda: None)
 
-    def session(self, *, at: Duration = 0.0) -> TenantWorkload:
-        """Let a session be opened at a time; it takes the QPU when its first job starts."""
-        return self._open(Mode.SESSION, at)
+    def session(self, *, at: Duration = 0.0, max_time: Duration | None = None) -> TenantWorkload:
+        """Let a session be opened at a time; it takes the QPU when its first job starts.
 
-    def batch(self, *, at: Duration = 0.0) -> TenantWorkload:
-        """Let a batch be opened at a time."""
-        return self._open(Mode.BATCH, at)
+        Args:
+            at: When.
+            max_time: Its maximum TTL; None for the plan's.
+        """
+        return self._open(Mode.SESSION, at, max_time)
 
-    def _open(self, mode: Mode, at: Duration) -> TenantWorkload:
+    def batch(self, *, at: Duration = 0.0, max_time: Duration | None = None) -> TenantWorkload:
+        """Let a batch be opened at a time; see `session`."""
+        return self._open(Mode.BATCH, at, max_time)
+
+    def usage(self) -> float:
+        """Return the seconds that its instance was charged within the window of its plan."""
+        runtime = self.runtime
+        return runtime.uninterrupted(
+            lambda: runtime.ledger.used(self.instance, runtime.clock.now())
+        )
+
+    def _usage(self, record: JobRecord | WorkloadRecord | None) -> float:
+        if record is None:
+            return 0.0
+
+        def read() -> float:
+            now = self.runtime.clock.now()
+            with record.qpu.mutex:
+                if isinstance(record, JobRecord):
+                    return record.core.charged_seconds(now)
+                return record.core.usage_seconds(now)
+
+        return self.runtime.uninterrupted(read)
+
+    def _open(self, mode: Mode, at: Duration, max_time: Duration | None) -> TenantWorkload:
         workload = TenantWorkload(self)
+        max_ttl = None if max_time is None else seconds_of(max_time)
 
         def open_now() -> None:
             qpu = self.runtime.qpu(self._backend)
-            event = WorkloadOpened(str(uuid.uuid4()), mode, self.instance)
+            event = WorkloadOpened(str(uuid.uuid4()), mode, self.instance, max_ttl)
             core = self.runtime.executor.open_workload(event, qpu)
             workload.record = WorkloadRecord(core, qpu, self._backend)
 
@@ -132,10 +200,12 @@ class Tenant:
     def _job(
         self,
         at: Duration,
+        max_execution_time: Duration | None,
         durations: dict[str, Duration],
         workload: Callable[[], WorkloadRecord | None],
     ) -> TenantJob:
-        job = TenantJob()
+        job = TenantJob(self)
+        limit = None if max_execution_time is None else seconds_of(max_execution_time)
         steps = SimulatedSteps(durations_of(**durations))
 
         def submit() -> None:
@@ -152,7 +222,7 @@ class Tenant:
                 workload=record,
                 simulated=steps,
             )
-            self.runtime.submit(job.record)
+            self.runtime.submit(job.record, max_execution_seconds=limit)
 
         self._at(at, submit)
         return job

@@ -1,5 +1,6 @@
 """What users test their own code with: jobs that last what is said, other tenants, and faults."""
 
+import math
 import threading
 
 import pytest
@@ -10,8 +11,9 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobTimeoutError,
 )
 
-from qiskit_modes import Batch, SamplerV2, Session
+from qiskit_modes import Batch, EstimatorV2, SamplerV2, Session
 from qiskit_modes.exceptions import WorkerDiedError
+from qiskit_modes.scheduling import WorkloadState
 from qiskit_modes.testing import Deadlock, Scenario
 
 
@@ -21,10 +23,14 @@ def scenario():
         yield scenario
 
 
-def run(mode):
+def measured():
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
-    return SamplerV2(mode).run([circuit])
+    return circuit
+
+
+def run(mode, **options):
+    return SamplerV2(mode, options=options).run([measured()])
 
 
 def test_steps_last_what_is_said(scenario, manila):
@@ -117,3 +123,143 @@ def test_a_calibration_and_maintenance_hold_a_job_up(scenario, manila):
         job = run(manila)
         job.result()
         assert scenario.clock.now() == done
+
+
+def test_jobs_last_what_is_said_of_their_tag_or_primitive(scenario, manila):
+    scenario.jobs_last(quantum_time="10s", primitive="sampler")
+    scenario.jobs_last(quantum_time="20s", tag="slow")
+    scenario.jobs_last(quantum_time="30s", tag="slow", primitive="estimator")
+    scenario.jobs_last(quantum_time="40s")
+    tagged = {"environment": {"job_tags": ["x", "slow"]}}
+    pub = (QuantumCircuit(1), "Z")
+    jobs = [
+        run(manila),
+        run(manila, **tagged),
+        EstimatorV2(manila, options=tagged).run([pub]),
+        EstimatorV2(manila).run([pub]),
+    ]
+    for job in jobs:
+        job.result()
+    assert [job.usage() for job in jobs] == [10, 20, 30, 40]
+    with pytest.raises(ValueError, match=r"expected one of sampler, estimator.*found 'smapler'"):
+        scenario.jobs_last(primitive="smapler")
+
+
+def test_what_is_said_of_the_next_job_is_not_used_up_by_one_that_is_refused(scenario, manila):
+    session = Session(manila)
+    scenario.next_job_lasts(quantum_time="7s")
+    scenario.next_job_lasts(quantum_time="8s")
+    scenario.job_is_refused(1, reason="not today")
+    with pytest.raises(IBMRuntimeError, match="not today"):
+        run(session)
+    session.close()
+    with pytest.raises(IBMRuntimeError):
+        run(session)
+    jobs = [run(manila) for _ in range(3)]
+    for job in jobs:
+        job.result()
+    assert [job.usage() for job in jobs] == [7, 8, 3]
+
+
+def test_the_next_job_may_be_named_so_that_threads_cannot_take_it(scenario, manila):
+    scenario.next_job_lasts(quantum_time="50s", tag="mine")
+    other, mine = run(manila), run(manila, environment={"job_tags": ["mine"]})
+    again = run(manila, environment={"job_tags": ["mine"]})
+    for job in (other, mine, again):
+        job.result()
+    assert [job.usage() for job in (other, mine, again)] == [3, 50, 3]
+
+
+def test_a_thread_that_thinks_loses_no_time_though_others_wait(scenario, manila):
+    """Staged: the onlooker waits before the thinker thinks, and would move the time."""
+    session = Session(manila)
+    run(session).result()
+    outsider = run(manila)
+    onlooker_waits = threading.Event()
+    clock_wait = scenario.clock.wait
+
+    def waits(event, timeout):
+        onlooker_waits.set()
+        return clock_wait(event, timeout)
+
+    times = []
+
+    def think_and_run():
+        with scenario.thinking():
+            assert onlooker_waits.wait(30)
+            for _ in range(5):
+                # Others get every chance to move the time.
+                times.extend(scenario.clock.now() for _ in range(1000))
+                run(session).result()
+            session.close()
+
+    scenario.clock.wait = waits
+    thinker = threading.Thread(target=think_and_run)
+    thinker.start()
+    outsider.result()
+    thinker.join()
+    assert sorted(set(times)) == [3, 6, 9, 12, 15], "only its own jobs take time"
+    assert session.usage() == 18
+    assert outsider.metrics()["timestamps"]["running"].startswith("2026-01-01T00:00:18")
+
+
+def test_time_goes_on_when_the_thinking_ends_or_fails(scenario, manila):
+    with pytest.raises(KeyError), scenario.thinking(), scenario.thinking():
+        raise KeyError
+    job = run(manila)
+    with scenario.thinking():
+        assert scenario.clock.now() == 0
+        assert job.result() is not None, "who waits does not think"
+        scenario.clock.advance("1s")
+    assert scenario.clock.now() == 4
+
+
+def test_the_time_can_be_set_but_not_back(scenario):
+    scenario.clock.advance_to("1h 1s")
+    assert scenario.clock.now() == 3601
+    with pytest.raises(ValueError, match="stands at 3601 s and cannot go back to 3600 s"):
+        scenario.clock.advance_to("1h")
+
+
+def test_tenants_cancel_have_limits_and_tell_what_they_used(scenario, manila):
+    other = scenario.tenant("other", manila)
+    first = other.job(at=0, quantum_time="10s")
+    second = other.job(at=0, quantum_time="10s")
+    first.cancel(at="4s")
+    second.cancel(at="1h")
+    limited = other.job(at="20s", quantum_time="10s", max_execution_time="6s")
+    session = other.session(at="30s", max_time="20s")
+    session.job(at="30s", quantum_time="5s")
+    batch = other.batch(at="2m", max_time="1h")
+    dropped = [batch.job(at="2m", quantum_time="1m") for _ in range(7)]
+    batch.cancel(at="2m 10s")
+    assert (session.status(), session.usage(), first.usage()) == (None, 0, 0)
+    scenario.clock.advance_to("1h 1m")
+    assert [job.status() for job in (first, second, limited)] == ["CANCELLED", "DONE", "ERROR"]
+    assert [job.usage() for job in (first, second, limited)] == [4, 10, 6]
+    assert (session.status(), session.usage()) == (WorkloadState.CLOSED, 20)
+    assert [job.status() for job in session.jobs] == ["DONE"]
+    # Five were in lanes.
+    assert [job.status() for job in dropped] == ["DONE"] * 5 + ["CANCELLED"] * 2
+    assert (batch.status(), batch.usage()) == (WorkloadState.CLOSED, 300)
+    assert other.usage() == 4 + 10 + 6 + 20 + 300
+
+
+def test_the_history_of_the_locks_can_be_read(scenario, manila):
+    session = Session(manila)
+    job = run(session)
+    job.result()
+    now = scenario.lock_history(manila)
+    assert [(hold.holder, hold.start, hold.end) for hold in now.qpu] == [(job.job_id(), 0, 3)]
+    assert [(hold.start, hold.end) for hold in now.lanes] == [(0, 3)]
+    assert [(h.holder, h.start, h.end) for h in now.reservation] == [
+        (session.session_id, 0, math.inf)
+    ]
+    scenario.clock.advance("1m 1s")
+    assert [hold.end for hold in scenario.lock_history(manila).reservation] == [63]
+    assert str(now).splitlines() == [
+        f"{'lock':11}  from  to  holder",
+        f"{'lane':11}     0   3  {job.job_id()}",
+        f"{'QPU lock':11}     0   3  {job.job_id()}",
+        f"{'reservation':11}     0      {session.session_id}",
+    ]
