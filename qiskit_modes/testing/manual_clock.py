@@ -118,8 +118,9 @@ class ManualClock:
         Time does not jump by itself then, although others wait; `advance` still moves it. While
         the thread waits itself, for a result say, it does not think, and time may jump. So a
         program that computes between its jobs takes none of this clock's time for that, whoever
-        looks on: put it into one block as a whole, entered before anybody looks on. Over HTTP it is the server that waits: there,
-        put only what the program does between its requests into blocks.
+        looks on: put it into one block as a whole, entered before anybody looks on. Over HTTP it
+        is the server that waits: there, put only what the program does between its requests into
+        blocks.
 
         Example:
             >>> clock = ManualClock(autojump=True)
