@@ -212,7 +212,9 @@ class CircuitReader:
             with suppress(CircuitError):  # it has no matrix; perhaps it has a definition
                 yield Channel(qubits, constant_matrix(gate))
                 return
-        definition = gate.definition or getattr(gate_of_name(gate), "definition", None)
+        definition = gate.definition
+        if definition is None:
+            definition = getattr(gate_of_name(gate), "definition", None)
         if definition is None:
             raise UnsupportedCircuitError(
                 f"Gate {gate.name!r} on qubits {list(qubits)} has neither a matrix nor a "

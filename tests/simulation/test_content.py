@@ -51,6 +51,15 @@ def test_a_gate_of_ones_own_is_its_matrix_whatever_its_name(name):
     assert found == pytest.approx([0.5, 0, 0.5, 1, 0.5])
 
 
+@pytest.mark.parametrize("name", ["h", "x", "mine"])
+def test_a_gate_of_ones_own_is_its_definition_though_nothing_is_in_it(name):
+    empty, flip = QuantumCircuit(1), QuantumCircuit(1)
+    flip.x(0)
+    gates = [Gate(name, 1, []) for _ in range(2)]
+    gates[0].definition, gates[1].definition = empty, flip
+    assert [chance_of_one(holding(gate)) for gate in gates] == pytest.approx([0, 1])
+
+
 def test_a_gate_that_is_a_name_and_nothing_else_is_the_standard_gate():
     assert chance_of_one(holding(Gate("h", 1, []))) == pytest.approx(0.5)
     assert chance_of_one(holding(Gate("rx", 1, [np.pi / 2]))) == pytest.approx(0.5)
