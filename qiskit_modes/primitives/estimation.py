@@ -37,6 +37,7 @@ from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
+from qiskit_modes.simulation.ideal import Beginning
 
 __all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
 
@@ -197,10 +198,18 @@ class _EstimatorJob:
         for each in self._inputs:
             plan = _plan_of(each)
             per_basis = []
+            beginning = None
+            if len(plan.bases) > 1:  # the state before them is the same
+                qubits = frozenset(qubit for basis, _ in plan.bases for qubit in basis)
+                beginning = Beginning(each.fingerprint, qubits, len(plan.bases))
             for basis, sets in zip(plan.bases, plan.sets, strict=True):
                 measured, content = _measured_circuit(each, basis, instructions)
                 compiled = compile_circuit(
-                    measured, simulated, content=content, elsewhere=elsewhere
+                    measured,
+                    simulated,
+                    content=content,
+                    beginning=beginning,
+                    elsewhere=elsewhere,
                 )
                 circuits[compiled.key] = compiled
                 runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))

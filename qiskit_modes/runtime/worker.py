@@ -110,6 +110,8 @@ class Ticket:
     abandoned: bool = False
     refused: int = 0
     """By how many workers that turned out to be dead."""
+    threads: int = 1
+    """How many of the cores are free for it."""
 
     def __post_init__(self) -> None:
         self.keys = tuple(self.program.circuits)
@@ -184,7 +186,9 @@ class Worker:
         while len(self._known) > worker_process.CACHED_CIRCUITS:
             self._known.popitem(last=False)
         lean = replace(ticket.program, circuits=new)
-        return self.executor.submit(worker_process.run, lean, ticket.keys)
+        # How many cores a foreign executor's process has is not known here.
+        threads = ticket.threads if self.can_be_killed else 1
+        return self.executor.submit(worker_process.run, lean, ticket.keys, threads)
 
     def stop(self, *, wait: bool = True) -> None:
         """End it: at once if it can be killed, otherwise when it has done what it is doing.

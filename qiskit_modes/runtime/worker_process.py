@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qiskit_modes.runtime.lifeline import end_with
+from qiskit_modes.runtime.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,19 +88,20 @@ def prepare(parent: Connection | None = None) -> None:
     import qiskit_modes.simulation.execution  # noqa: F401 - imported for later
 
 
-def run(program: Program, keys: tuple[str, ...]) -> Execution | UnknownCircuits:
+def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution | UnknownCircuits:
     """Run a program whose circuits may have been sent before.
 
     Args:
         program: With only those circuits that this worker is not believed to know.
         keys: Of all circuits that it needs.
+        threads: How many may work on large states.
     """
     _circuits.update(program.circuits)
     unknown = tuple(key for key in keys if key not in _circuits)
     if unknown:
         return UnknownCircuits(unknown)
     needed: Mapping[str, CompiledCircuit] = {key: _circuits[key] for key in keys}
-    execution = run_whole(replace(program, circuits=needed))
+    execution = run_whole(replace(program, circuits=needed), threads)
     for key in keys:
         _circuits.move_to_end(key)
     while len(_circuits) > CACHED_CIRCUITS:
@@ -107,12 +109,13 @@ def run(program: Program, keys: tuple[str, ...]) -> Execution | UnknownCircuits:
     return execution
 
 
-def run_whole(program: Program) -> Execution:
+def run_whole(program: Program, threads: int = 1) -> Execution:
     """Run a program that has all its circuits; remembers nothing, so any thread may call it."""
     from qiskit_modes.simulation.execution import execute
 
     started = time.monotonic()
-    samples = execute(program)
+    with Team(threads) as team:
+        samples = execute(program, team)
     return Execution(samples, started, time.monotonic())
 
 

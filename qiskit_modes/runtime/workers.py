@@ -237,7 +237,13 @@ class WorkerPool:
             worker.ticket, ticket.worker = ticket, worker
             assigned.append((worker, ticket))
         new_worker = self._add_worker if self._room() and not self._is_without_processes() else None
-        return [*assigned, *self._places.assign(self._workers, new_worker)]
+        assigned += self._places.assign(self._workers, new_worker)
+        busy = sum(worker.ticket is not None for worker in self._workers)
+        for _, given in assigned:
+            if isinstance(given, Ticket):
+                # A program that is alone has all of the cores. Who comes later shares them.
+                given.threads = max(1, self.size - busy + 1)
+        return assigned
 
     def _put_back(self, ticket: Ticket | Errand) -> None:
         """Let it wait before the others, for another worker."""

@@ -53,7 +53,7 @@ from qiskit_modes.simulation.products import ProductPool
 from qiskit_modes.simulation.reading import Extent
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["ComponentBuilder"]
+__all__ = ["TYPICAL_SHOTS", "ComponentBuilder"]
 
 TYPICAL_SHOTS = 1000
 """Two ways of drawing shots one by one are compared at this number."""

@@ -17,6 +17,7 @@ from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.compiling import noise_source
 from qiskit_modes.simulation.content import fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
+from qiskit_modes.simulation.ideal import Beginning
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.noise import Fact, NoiseSource
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
@@ -57,6 +58,7 @@ def compile_circuit(
     *,
     content: bytes | None = None,
     clbits: Collection[int] | None = None,
+    beginning: Beginning | None = None,
     elsewhere: Elsewhere = here,
 ) -> CompiledCircuit:
     """Return a circuit with a backend's noise, ready to run.
@@ -73,6 +75,7 @@ def compile_circuit(
             changed since.
         clbits: Indices of the classical bits that will be read; by default all. The others come
             back as 0, and what only they depend on is not simulated.
+        beginning: What it shares with other circuits, whose state is then computed once for all.
         elsewhere: Compiles what is not known yet. What comes of it does not depend on where.
 
     Raises:
@@ -84,10 +87,10 @@ def compile_circuit(
     wanted = frozenset(range(circuit.num_clbits))
     if clbits is not None:
         wanted = wanted.intersection(clbits)
-    key = (content, type(noise), choice, settings, wanted)
+    key = (content, type(noise), choice, settings, wanted, beginning)
     entry = _find(backend, key)
     if entry is None or not entry.holds(noise):
-        task = Compilation(circuit, noise, choice, content, settings, wanted)
+        task = Compilation(circuit, noise, choice, content, settings, wanted, beginning)
         entry = _Entry(elsewhere(task.seconds, compiled, task), noise.facts)
         _keep(backend, key, entry)
     return entry.compiled

@@ -10,6 +10,7 @@ from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.component_kinds import Component
 from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.products import Products
+from qiskit_modes.simulation.state_component import StateComponent
 
 __all__ = ["CompiledCircuit"]
 
@@ -36,6 +37,28 @@ class CompiledCircuit:
     def registers(self) -> dict[str, int]:
         """Return name and number of bits of each classical register."""
         return {name: len(clbits) for name, clbits in self.layout.registers}
+
+    @property
+    def shared_states(self) -> tuple[bytes, ...]:
+        """Return keys of the states that other circuits may share; equal where all of them are."""
+        return tuple(
+            component.body_key
+            for component in self.components
+            if isinstance(component, StateComponent) and component.body_key is not None
+        )
+
+    @property
+    def shared_seconds(self) -> float:
+        """Return what one parameter set does not cost where those states are known already."""
+        return sum(
+            component.shared_seconds
+            for component in self.components
+            if isinstance(component, StateComponent)
+        )
+
+    def seconds(self, shots: int) -> float:
+        """Return roughly how long so many shots of one parameter set take on one core."""
+        return sum(component.chosen(shots).cost.seconds(shots) for component in self.components)
 
     @property
     def sets_at_once(self) -> int:

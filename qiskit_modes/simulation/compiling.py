@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.angles import Angles
-from qiskit_modes.simulation.building import ComponentBuilder
+from qiskit_modes.simulation.building import TYPICAL_SHOTS, ComponentBuilder
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.component_kinds import Component, EitherComponent
 from qiskit_modes.simulation.components import prune, split
 from qiskit_modes.simulation.content import describe, fingerprint
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.full_model import compile_whole
+from qiskit_modes.simulation.ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.model_noise import ModelNoise
 from qiskit_modes.simulation.noise import (
@@ -46,6 +48,10 @@ from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["compile_in_parts", "compile_with_noise", "noise_source"]
 
+SECONDS_TO_COMPARE = 0.2e-3
+"""Another way than the state vector is looked for where that takes as long for every instruction:
+a few times what the looking takes."""
+
 
 def noise_source(backend: BackendV2) -> NoiseSource:
     """Return where the noise of a backend is to be read."""
@@ -62,6 +68,7 @@ def compile_with_noise(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
+    beginning: Beginning | None = None,
 ) -> CompiledCircuit:
     """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards.
 
@@ -72,9 +79,10 @@ def compile_with_noise(
         content: The circuit's key.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
+        beginning: What it shares with other circuits; acts where there is no noise.
     """
     try:
-        return compile_in_parts(circuit, noise, choice, content, settings, wanted)
+        return compile_in_parts(circuit, noise, choice, content, settings, wanted, beginning)
     except NotCuttableError as reason:
         if isinstance(noise, DeviceNoise):
             raise UnsupportedCircuitError(
@@ -91,12 +99,17 @@ def compile_in_parts(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
+    beginning: Beginning | None = None,
 ) -> CompiledCircuit:
     """Compile a circuit whose noise can be cut to the qubits in use; see `compile_with_noise`.
 
     Raises:
         NotCuttableError: If it cannot.
     """
+    if isinstance(noise, IdealNoise) and choice.takes_state_vector and settings.state_vectors:
+        ideal = compile_ideal(circuit, choice, content, settings, wanted, beginning)
+        if ideal is not None:
+            return _cheaper(ideal, circuit, noise, choice, content, settings, wanted, beginning)
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
     blocks = split(block) if settings.split_components else [block]
@@ -120,6 +133,30 @@ def compile_in_parts(
             "largest_component_qubits": max((len(part.qubits) for part in blocks), default=0),
         },
     )
+
+
+def _cheaper(
+    ideal: CompiledCircuit,
+    circuit: QuantumCircuit,
+    noise: NoiseSource,
+    choice: SimulatorChoice,
+    content: bytes,
+    settings: Settings,
+    wanted: frozenset[int],
+    beginning: Beginning | None,
+) -> CompiledCircuit:
+    """Return the state vector, or what is cheaper: Clifford gates, and qubits that leave early."""
+    sharing = 1 if beginning is None else beginning.circuits
+    whole = ideal.seconds(TYPICAL_SHOTS)
+    seconds = whole - ideal.shared_seconds * (1 - 1 / sharing)
+    if seconds < SECONDS_TO_COMPARE * len(circuit.data):
+        return ideal
+    without = replace(settings, state_vectors=False)
+    try:
+        other = compile_in_parts(circuit, noise, choice, content, without, wanted)
+    except (SimulationTooLargeError, UnsupportedCircuitError):
+        return ideal
+    return other if other.seconds(TYPICAL_SHOTS) < seconds else ideal
 
 
 def _key(

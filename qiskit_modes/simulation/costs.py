@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qiskit_modes.simulation.feed_forward import BranchNode, LoopNode, Node
 from qiskit_modes.simulation.operations import Measure, Store
 from qiskit_modes.simulation.plan import Plan
+from qiskit_modes.simulation.state_vector import StatePlan
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -27,6 +28,8 @@ __all__ = [
     "crossover",
     "density_bytes",
     "feed_forward_costs",
+    "state_cost",
+    "state_seconds",
     "static_cost",
 ]
 
@@ -37,6 +40,14 @@ SECONDS_PER_ELEMENT = 3e-9
 SECONDS_PER_FAR_ELEMENT = 9e-9
 """The same in states of more than `NEAR_ELEMENTS` numbers."""
 NEAR_ELEMENTS = 1 << 23
+
+SECONDS_PER_STATE_STEP = 12e-6
+"""The calls for one step of a state vector."""
+SECONDS_PER_AMPLITUDE = 5e-9
+"""One amplitude in one such step, whatever the width of its block."""
+SECONDS_PER_ROUND = 20e-6
+SECONDS_PER_MATRIX = 2e-6
+"""Making the matrices of blocks whose angles are open: the calls, and each factor."""
 
 SECONDS_PER_DRAW = 5e-8
 """One shot drawn from a known distribution."""
@@ -104,6 +115,25 @@ def plan_seconds(plan: Plan, branches: float = 1.0) -> float:
 def static_cost(plan: Plan) -> Cost:
     """Return the cost of a component whose operations do not depend on measured values."""
     return Cost(plan_seconds(plan), SECONDS_PER_DRAW)
+
+
+def state_seconds(plan: StatePlan) -> float:
+    """Return the seconds for taking one parameter set through the steps of a state vector."""
+    stages = [] if plan.tower.is_constant else plan.tower.stages
+    rounds = [each for stage in stages for rounds in stage.rounds.values() for each in rounds]
+    return (
+        len(plan.steps) * SECONDS_PER_STATE_STEP
+        + plan.moved * SECONDS_PER_AMPLITUDE
+        + len(rounds) * SECONDS_PER_ROUND
+        + sum(len(each.sources) for each in rounds) * SECONDS_PER_MATRIX
+    )
+
+
+def state_cost(body: StatePlan, ending: StatePlan | None) -> Cost:
+    """Return the cost of a component that is a state vector."""
+    last = body if ending is None else ending
+    once = state_seconds(body) + (0.0 if ending is None else state_seconds(ending))
+    return Cost(once + SECONDS_PER_AMPLITUDE * 2.0 ** len(last.axes), SECONDS_PER_DRAW)
 
 
 def feed_forward_costs(nodes: Sequence[Node], final: Plan, size: int) -> tuple[Cost, Cost]:

@@ -11,6 +11,8 @@ import numpy as np
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.component_kinds import SingleComponent, StaticComponent
 from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
+from qiskit_modes.simulation.sharing import sharing_runs
+from qiskit_modes.simulation.state_component import StateComponent
 
 __all__ = ["join", "peak_bytes", "split"]
 
@@ -32,9 +34,9 @@ def split(program: Program) -> list[Program]:
     pieces: list[Program] = []
     runs: list[Run] = []
     cost = 0.0
-    for run, run_seconds in _parts(program):
-        runs.append(run)
-        cost += run_seconds
+    for part, part_seconds in _parts(program):
+        runs += part
+        cost += part_seconds
         if cost >= PIECE_SECONDS:
             pieces.append(_piece(program, runs))
             runs, cost = [], 0.0
@@ -54,8 +56,7 @@ def join(pieces: Sequence[Samples]) -> Samples:
 
 def seconds(compiled: CompiledCircuit, run: Run) -> float:
     """Return roughly how long a run takes on one core."""
-    per_set = sum(component.cost.seconds(run.shots) for component in _chosen(compiled, run))
-    return (SECONDS_PER_SET + per_set) * len(run.parameter_values)
+    return (SECONDS_PER_SET + compiled.seconds(run.shots)) * len(run.parameter_values)
 
 
 def peak_bytes(program: Program) -> int:
@@ -74,29 +75,41 @@ def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
     return [component.chosen(run.shots) for component in compiled.components]
 
 
-def _parts(program: Program) -> Iterator[tuple[Run, float]]:
-    """Number the runs and divide the long ones; with each part, what it costs."""
-    for position, given in enumerate(program.runs):
-        run = given if given.number is not None else replace(given, number=position)
-        compiled = program.circuits[run.circuit]
-        whole = seconds(compiled, run)
-        num_sets = len(run.parameter_values)
+def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
+    """Number the runs and divide the long ones; with each part, what it costs.
+
+    Runs that share their states stay together.
+    """
+    numbered = [
+        run if run.number is not None else replace(run, number=position)
+        for position, run in enumerate(program.runs)
+    ]
+    for positions in sharing_runs(program.circuits, numbered):
+        runs = [numbered[position] for position in positions]
+        compiled = program.circuits[runs[0].circuit]
+        whole = sum(seconds(program.circuits[run.circuit], run) for run in runs)
+        for run in runs[1:]:
+            whole -= program.circuits[run.circuit].shared_seconds * len(run.parameter_values)
+        num_sets = len(runs[0].parameter_values)
         wanted = int(whole / PIECE_SECONDS)
         if wanted < 2:
-            yield run, whole
+            yield runs, whole
             continue
-        by_components = wanted > num_sets and run.components is None
+        by_components = wanted > num_sets and len(runs) == 1 and runs[0].components is None
         size = -(-num_sets // min(wanted, num_sets))
         for start in range(0, num_sets, size):
-            part = replace(
-                run,
-                parameter_values=run.parameter_values[start : start + size],
-                first_set=run.first_set + start,
-            )
+            parts = [
+                replace(
+                    run,
+                    parameter_values=run.parameter_values[start : start + size],
+                    first_set=run.first_set + start,
+                )
+                for run in runs
+            ]
             if by_components:
-                yield from _by_components(compiled, part)
+                yield from (([run], cost) for run, cost in _by_components(compiled, parts[0]))
             else:
-                yield part, whole * len(part.parameter_values) / num_sets
+                yield parts, whole * len(parts[0].parameter_values) / num_sets
 
 
 def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, float]]:
@@ -131,7 +144,7 @@ def _by_blocks(
 
 def _is_lone(component: SingleComponent) -> bool:
     """Tell whether a component is one bit, to be drawn together with others of its kind."""
-    return isinstance(component, StaticComponent) and len(component.clbits) == 1
+    return isinstance(component, StaticComponent | StateComponent) and len(component.clbits) == 1
 
 
 def _piece(program: Program, runs: Sequence[Run]) -> Program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,43 +17,76 @@ from qiskit_modes.simulation.component_kinds import (
 )
 from qiskit_modes.simulation.outcomes import Outcomes
 from qiskit_modes.simulation.packing import Bytes
-from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
+from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
+from qiskit_modes.simulation.program import Program, RunSamples, Samples
 from qiskit_modes.simulation.sampling import draw, draw_bits, stream
+from qiskit_modes.simulation.sharing import sharing_runs
+from qiskit_modes.simulation.state_component import StateComponent
+from qiskit_modes.simulation.state_vector import Share, alone
 
 __all__ = ["execute", "outcome_probabilities"]
 
 
-def execute(program: Program) -> Samples:
+def execute(program: Program, share: Share = alone) -> Samples:
     """Run a program.
 
-    A pure function of the program: the same seed gives the same bits in any process.
+    A pure function of the program: the same seed gives the same bits in any process and with any
+    number of threads.
+
+    Args:
+        program: What to run.
+        share: Divides the work on large states among threads.
     """
     return Samples(
         tuple(
-            _run(program.circuits[run.circuit], run, position, program.seed)
-            for position, run in enumerate(program.runs)
+            samples
+            for together in sharing_runs(program.circuits, program.runs)
+            for samples in _run_together(program, together, share)
         )
     )
 
 
-def _run(compiled: CompiledCircuit, run: Run, position: int, seed: int) -> RunSamples:
-    number = position if run.number is None else run.number
-    values = _checked(run.parameter_values, compiled)
-    shots = range(*(run.shot_range or (0, run.shots)))
-    packed = np.zeros((len(values), len(shots), compiled.layout.row_bytes), dtype=np.uint8)
-    components = {
-        index: component.chosen(run.shots)
-        for index, component in enumerate(compiled.components)
-        if run.components is None or index in run.components
-    }
-    for start in range(0, len(values), compiled.sets_at_once):
-        chunk = slice(start, start + compiled.sets_at_once)
-        place = (number, run.first_set + start)
-        drawing = _Drawing(compiled, values[chunk], packed[chunk], shots, seed, place)
-        drawing.draw(components)
-    registers = {name: packed[..., part] for name, part in compiled.layout.slices.items()}
-    return RunSamples(registers, number, run.first_set, shots.start)
+def _run_together(program: Program, positions: Sequence[int], share: Share) -> list[RunSamples]:
+    """Run what shares its states, parameter sets outside and runs inside."""
+    runs = [_Running(program, position) for position in positions]
+    size = min(running.compiled.sets_at_once for running in runs)
+    for start in range(0, len(runs[0].values), size):
+        states: dict[bytes, ComplexArray] = {}
+        for running in runs:
+            running.draw(slice(start, start + size), share, states)
+    return [running.samples() for running in runs]
+
+
+class _Running:
+    """One run under way."""
+
+    def __init__(self, program: Program, position: int) -> None:
+        run = self._run = program.runs[position]
+        self.compiled = program.circuits[run.circuit]
+        self.values = _checked(run.parameter_values, self.compiled)
+        self._seed = program.seed
+        self._number = position if run.number is None else run.number
+        self._shots = range(*(run.shot_range or (0, run.shots)))
+        shape = len(self.values), len(self._shots), self.compiled.layout.row_bytes
+        self._packed = np.zeros(shape, dtype=np.uint8)
+        self._components = {
+            index: component.chosen(run.shots)
+            for index, component in enumerate(self.compiled.components)
+            if run.components is None or index in run.components
+        }
+
+    def draw(self, sets: slice, share: Share, states: MutableMapping[bytes, ComplexArray]) -> None:
+        """Draw the shots of some parameter sets."""
+        values, packed = self.values[sets], self._packed[sets]
+        place = (self._number, self._run.first_set + sets.start)
+        drawing = _Drawing(self.compiled, values, packed, self._shots, self._seed, place)
+        drawing.draw(self._components, share, states)
+
+    def samples(self) -> RunSamples:
+        """Return what was drawn."""
+        slices = self.compiled.layout.slices
+        registers = {name: self._packed[..., part] for name, part in slices.items()}
+        return RunSamples(registers, self._number, self._run.first_set, self._shots.start)
 
 
 def _checked(given: RealArray, compiled: CompiledCircuit) -> RealArray:
@@ -96,16 +129,25 @@ class _Drawing:
     place: tuple[int, int]
     """Number of the run, and of the first of these parameter sets in it."""
 
-    def draw(self, components: Mapping[int, SingleComponent]) -> None:
+    def draw(
+        self,
+        components: Mapping[int, SingleComponent],
+        share: Share,
+        states: MutableMapping[bytes, ComplexArray],
+    ) -> None:
         """Draw what some components record, given by their indices."""
-        products = self.compiled.products.evaluate(self.compiled.angles.evaluate(self.values))
+        angles = self.compiled.angles.evaluate(self.values)
+        products = self.compiled.products.evaluate(angles)
         single_bits: list[int] = []
         single_weights: list[RealArray] = []
         for index, component in components.items():
             if isinstance(component, AerComponent) or component.block_shots is not None:
                 self._draw_blocks(index, component, products)
                 continue
-            outcomes = component.outcomes(products, len(self.packed))
+            if isinstance(component, StateComponent):
+                outcomes = component.outcomes(angles, share, states)
+            else:
+                outcomes = component.outcomes(products, len(self.packed))
             if outcomes.is_one_bit:
                 single_bits += component.clbits
                 single_weights.append(outcomes.weights)
@@ -171,7 +213,8 @@ def outcome_probabilities(
         UnsupportedCircuitError: If a component is simulated by Aer.
     """
     values = np.asarray(parameter_values, dtype=float).reshape(1, -1)
-    products = compiled.products.evaluate(compiled.angles.evaluate(values))
+    angles = compiled.angles.evaluate(values)
+    products = compiled.products.evaluate(angles)
     joint = {0: 1.0}
     for either in compiled.components:
         component = either.exact if isinstance(either, EitherComponent) else either
@@ -183,7 +226,10 @@ def outcome_probabilities(
                 f"{component.circuit.num_qubits} joined qubits of the circuit are simulated by "
                 f"{component.method}, which draws shots and knows no exact probabilities."
             )
-        outcomes = component.outcomes(products, 1)
+        if isinstance(component, StateComponent):
+            outcomes = component.outcomes(angles, alone, {})
+        else:
+            outcomes = component.outcomes(products, 1)
         pairs = list(zip(outcomes.memories(), outcomes.weights[0].tolist(), strict=True))
         grown: dict[int, float] = defaultdict(float)
         for memory, weight in joint.items():

@@ -35,6 +35,7 @@ __all__ = [
     "density_fits",
     "is_clifford",
     "is_ideal",
+    "state_fits",
 ]
 
 OURS = frozenset({"automatic", "density_matrix"})
@@ -54,6 +55,11 @@ class SimulatorChoice:
     """Most threads of one simulation; None for as many as there are."""
     options: tuple[tuple[str, Any], ...] = ()
     """What else the user set of how Aer simulates, for components that are left to Aer."""
+
+    @property
+    def takes_state_vector(self) -> bool:
+        """Tell whether an ideal circuit may be simulated by our own state vector."""
+        return self.method in {None, "statevector"} and not self.density and not self.options
 
     @classmethod
     def of(cls, backend: BackendV2) -> SimulatorChoice:
@@ -109,6 +115,11 @@ def available_bytes(choice: SimulatorChoice, settings: Settings) -> int:
 def density_fits(elements: int, available: int, settings: Settings) -> bool:
     """Tell whether a state of so many float64 numbers is kept as a density matrix."""
     return elements <= settings.max_density_elements and density_bytes(elements) <= available
+
+
+def state_fits(num_qubits: int, available: int) -> bool:
+    """Tell whether a state of so many qubits is kept as a vector: before and after a step."""
+    return density_bytes(2 << num_qubits) <= available
 
 
 def check_memory(method: str, qubits: Collection[int], available: int) -> None:

@@ -24,6 +24,8 @@ class Settings:
     """Fold neighbouring gates and their noise into one linear map."""
     lazy_qubits: bool = True
     """Let a qubit enter the state at its first instruction and leave it after its last."""
+    state_vectors: bool = True
+    """Simulate circuits without noise as state vectors where they are measured at the end only."""
     fold_from_qubits: int = 6
     """From this many joined qubits on, single-qubit gates with parameters are folded into the
     two-qubit maps beside them: fewer passes over a large state for more work when binding."""

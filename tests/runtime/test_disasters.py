@@ -91,7 +91,7 @@ class Staged:
         """A gate on the QPU: the programs of a machine with threads stand there."""
         gate = self.gate()
 
-        def run(program, keys):
+        def run(program, keys, threads=1):
             gate()
             return worker_process.Execution("samples", 0.0, 0.0)
 
@@ -193,7 +193,7 @@ for _what, _error in {
         """Whatever the executor is, and whatever it answers with."""
         errors = [error]
 
-        def run(program, keys):
+        def run(program, keys, threads=1):
             if errors:
                 raise errors.pop()
             return worker_process.Execution("samples", 0.0, 0.0)

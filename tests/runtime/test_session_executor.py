@@ -19,7 +19,7 @@ def staged(threaded, monkeypatch):
     """A machine whose QPU does what ``staged.qpu_gate`` lets it do."""
     threaded.qpu_gate = Gate()
 
-    def run(program, keys):
+    def run(program, keys, threads=1):
         threaded.qpu_gate()
         return worker_process.Execution("samples", 0.0, 0.0)
 

@@ -9,6 +9,7 @@ import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool, worker_process
+from qiskit_modes.runtime.worker import Worker
 from qiskit_modes.runtime.workers import ProgramAbandoned
 from qiskit_modes.simulation.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
@@ -37,7 +38,7 @@ def sent(monkeypatch):
     calls = []
     original = worker_process.run
 
-    def run(program, keys):
+    def run(program, keys, threads=1):
         calls.append(tuple(program.circuits))
         return original(program, keys)
 
@@ -83,11 +84,34 @@ def test_a_worker_remembers_only_so_many_circuits(pool, sent, monkeypatch):
     assert list(worker_process._circuits) == ["c", "a"]
 
 
+def test_a_program_that_is_alone_has_all_of_the_cores(monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(
+        worker_process,
+        "run",
+        lambda p, keys, threads=1: (keys == ("long",) and gate()) or threads,
+    )
+    monkeypatch.setattr(Worker, "can_be_killed", True)
+    monkeypatch.setattr(Worker, "stop", lambda self, **_: self.executor.shutdown())
+    pool = WorkerPool(3, new_executor=lambda: ThreadPoolExecutor(1))
+    assert submit(pool, "short")[1].get() == 3
+    ticket, long = submit(pool, "long")
+    assert gate.entered.wait(DEADLINE)
+    assert ticket.threads == 3
+    assert submit(pool, "short")[1].get() == 2
+    gate.opened.set()
+    long.get()
+    assert submit(pool, "short")[1].get() == 3
+    pool.close()
+
+
 def test_a_program_goes_to_the_worker_that_knows_its_circuits(monkeypatch):
     gate = Gate()
     original = worker_process.run
     monkeypatch.setattr(
-        worker_process, "run", lambda p, keys: (keys == ("long",) and gate()) or original(p, keys)
+        worker_process,
+        "run",
+        lambda p, keys, _=1: (keys == ("long",) and gate()) or original(p, keys),
     )
     pool = WorkerPool(2, new_executor=lambda: ThreadPoolExecutor(1))
     _, long = submit(pool, "long")

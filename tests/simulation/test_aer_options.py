@@ -17,6 +17,7 @@ from qiskit_modes import EstimatorV2, Executor, NoiseLearnerV3, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.aer_options import AER_OPTIONS, refusals_of_simulator
+from qiskit_modes.simulation.state_vector import alone
 
 SIMULATORS = (AerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator)
 
@@ -132,8 +133,30 @@ def test_the_whole_noise_model_is_simulated_with_them_too():
 
 def test_the_number_of_threads_is_an_upper_bound():
     for asked, given in ((1, 1), (64, 1), (None, 1)):
-        compiled = compile_circuit(bell(), simulator("statevector", max_parallel_threads=asked))
+        backend = simulator("matrix_product_state", max_parallel_threads=asked)
+        compiled = compile_circuit(bell(), backend)
         assert compiled.components[0].options["max_parallel_threads"] == given
+        compiled = compile_circuit(bell(), simulator("statevector", max_parallel_threads=asked))
+        assert compiled.components[0].max_threads == asked
+
+
+def test_the_number_of_threads_limits_the_state_vector_of_this_package():
+    circuit = QuantumCircuit(18)
+    circuit.ry(0.3, range(18))
+    for qubit in range(17):
+        circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    for asked, most in ((1, 1), (2, 2), (None, 8)):
+        compiled = compile_circuit(circuit, simulator("automatic", max_parallel_threads=asked))
+        counts = []
+
+        def share(work, count, counts=counts):
+            counts.append(count)
+            alone(work, count)
+
+        run = Run(compiled.key, np.zeros((1, 0)), 10)
+        execute(Program({compiled.key: compiled}, (run,), 1), share)
+        assert max(counts) == most
 
 
 RUNS = {

@@ -15,6 +15,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error, pauli
 from qiskit_modes import SamplerV2
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute, join, split
+from qiskit_modes.simulation.settings import Settings
 from tests.simulation.aer_oracle import aer_distribution
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
@@ -150,9 +151,12 @@ def test_a_large_unitary_is_left_to_aer():
     circuit = QuantumCircuit(8, 8)
     circuit.append(UnitaryGate(np.eye(256)[::-1]), range(8))
     circuit.measure(range(8), range(8))
-    compiled = compile_circuit(circuit, AerSimulator())
+    compiled = compile_circuit(circuit, AerSimulator(), Settings(state_vectors=False))
     assert "8 qubits" in compiled.metadata["reason"]
     assert memory_counts(circuit, sample(compiled, shots=20)) == {255: 20}
+    ideal = compile_circuit(circuit, AerSimulator())
+    assert ideal.metadata["methods"] == ["state vector"]
+    assert memory_counts(circuit, sample(ideal, shots=20)) == {255: 20}
 
 
 def test_a_device_that_is_no_simulator_has_no_whole_model():

@@ -78,14 +78,19 @@ def test_many_qubits_without_noise_are_one_state_vector():
         circuit.rx(0.3, qubit)
         circuit.cx(qubit, (qubit + 1) % 16)
     circuit.measure(range(16), range(16))
-    compiled = compile_circuit(circuit, AerSimulator())
-    assert compiled.metadata["methods"] == ["Aer's statevector"]
-    assert sample(compiled, shots=10)["c"].shape == (1, 10, 2)
-    assert compiled.components[0].block_shots is None  # computed once, however many shots
+    for switches, method in [
+        (Settings(), "state vector"),
+        (Settings(state_vectors=False), "Aer's statevector"),
+    ]:
+        compiled = compile_circuit(circuit, AerSimulator(), switches)
+        assert compiled.metadata["methods"] == [method]
+        assert sample(compiled, shots=10)["c"].shape == (1, 10, 2)
+        assert compiled.components[0].block_shots is None  # computed once, however many shots
 
 
 def test_qubits_that_leave_early_need_no_large_state():
-    assert compile_circuit(ghz(16), AerSimulator()).metadata["methods"] == ["density matrix"]
+    compiled = compile_circuit(ghz(16), AerSimulator(), Settings(state_vectors=False))
+    assert compiled.metadata["methods"] == ["density matrix"]
 
 
 def noisy_ring(num_qubits: int, *, feed_forward: bool) -> QuantumCircuit:
@@ -203,7 +208,9 @@ def test_open_angles_are_clifford_where_the_caller_says_so():
     circuit.data.pop(3)  # the Hadamard gate
     plain, told = (
         compile_circuit(
-            circuit, AerSimulator(), Settings(max_density_elements=16, clifford_angles=word)
+            circuit,
+            AerSimulator(),
+            Settings(max_density_elements=16, clifford_angles=word, state_vectors=False),
         )
         for word in (False, True)
     )
@@ -222,9 +229,13 @@ def test_the_users_method_is_respected():
     assert compiled.metadata["methods"] == ["Aer's matrix product state"]
     counts = memory_counts(ghz(40), sample(compiled, shots=100))
     assert set(counts) == {0, 2**40 - 1}
-    for method in ("automatic", "density_matrix"):
+    for method, found in [
+        ("automatic", "state vector"),
+        ("statevector", "state vector"),
+        ("density_matrix", "density matrix"),
+    ]:
         compiled = compile_circuit(ghz(3), AerSimulator(method=method))
-        assert compiled.metadata["methods"] == ["density matrix"]
+        assert compiled.metadata["methods"] == [found]
 
 
 def test_too_large_is_refused_with_numbers_and_ways_out():
@@ -266,6 +277,6 @@ def test_disconnected_qubits_are_never_too_many():
 
 
 def test_trajectories_have_no_exact_probabilities():
-    compiled = compile_circuit(ghz(2), AerSimulator(method="statevector"))
+    compiled = compile_circuit(ghz(2), AerSimulator(method="stabilizer"))
     with pytest.raises(UnsupportedCircuitError, match="2 joined qubits"):
         outcome_probabilities(compiled)

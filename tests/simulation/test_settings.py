@@ -20,7 +20,9 @@ VARIANTS = {
     "merge": {"merge": False},
     "lazy_qubits": {"lazy_qubits": False},
     "fold_from_qubits": {"fold_from_qubits": 1},
+    "state_vectors": {"state_vectors": False},
     "everything": {
+        "state_vectors": False,
         "prune": False,
         "split_components": False,
         "merge": False,

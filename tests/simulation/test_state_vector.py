@@ -1,0 +1,306 @@
+"""Circuits without noise as state vectors: right, shared, and the same on any number of threads."""
+
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, Parameter
+from qiskit.circuit.library import (
+    PermutationGate,
+    UnitaryGate,
+    XGate,
+    efficient_su2,
+    get_standard_gate_name_mapping,
+)
+from qiskit.circuit.random import random_circuit
+from qiskit.quantum_info import SparsePauliOp, Statevector, random_statevector, random_unitary
+from qiskit_aer import AerSimulator
+
+from qiskit_modes import EstimatorV2, SamplerV2
+from qiskit_modes.runtime.team import Team
+from qiskit_modes.simulation import (
+    Program,
+    Run,
+    compile_circuit,
+    execute,
+    fingerprint,
+    join,
+    outcome_probabilities,
+    split,
+)
+from qiskit_modes.simulation import division as dividing
+from qiskit_modes.simulation.ideal import Beginning
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
+from qiskit_modes.simulation.state_vector import StatePlan
+from tests.simulation.comparing import assert_drawn_from, assert_same, memory_counts, sample
+
+IDEAL = AerSimulator()
+STANDARD = {
+    name: gate
+    for name, gate in get_standard_gate_name_mapping().items()
+    if isinstance(gate, Gate) and gate.num_qubits
+}
+
+
+class Doubled(Gate):
+    """A gate that has a definition and no matrix, called like one of Qiskit's."""
+
+    def __init__(self):
+        super().__init__("h", 2, [])
+
+    def _define(self):
+        self.definition = QuantumCircuit(2)
+        self.definition.sx(0)
+        self.definition.cx(0, 1)
+
+
+UNUSUAL = {
+    "its own h": Doubled(),
+    "inverse": Doubled().inverse(),
+    "controlled": Doubled().control(1),
+    "on zero": XGate().control(3, ctrl_state=2),
+    "many controls": XGate().control(6),
+    "power": XGate().power(0.3),
+    "unitary": random_unitary(32, seed=1).to_instruction(),
+    "wide unitary": UnitaryGate(random_unitary(128, seed=1)),
+    "permutation": PermutationGate([2, 0, 1]),
+}
+
+
+def method(compiled):
+    return compiled.metadata["methods"]
+
+
+def prepared(num_qubits):
+    """Return a circuit of which no amplitude is like another."""
+    circuit = QuantumCircuit(num_qubits)
+    for qubit in range(num_qubits):
+        circuit.u(0.3 + qubit, 0.2 - qubit, 1.1 * qubit, qubit)
+    for qubit in range(num_qubits - 1):
+        circuit.crx(0.9, qubit, qubit + 1)
+    return circuit
+
+
+def around(gate):
+    """Return a circuit in which a gate's phases are seen, on qubits in another order."""
+    circuit = prepared(gate.num_qubits + 1)
+    order = np.random.default_rng(gate.num_qubits).permutation(gate.num_qubits + 1)
+    circuit.append(gate, order[: gate.num_qubits].tolist())
+    circuit.ry(0.7, range(circuit.num_qubits))
+    return circuit
+
+
+def assert_like_qiskit(circuit, values=()):
+    measured = circuit.copy()
+    measured.measure_all()
+    compiled = compile_circuit(measured, IDEAL)
+    assert method(compiled) == ["state vector"]
+    found = outcome_probabilities(compiled, values)
+    bound = circuit.assign_parameters(values) if len(values) else circuit
+    expected = dict(enumerate(Statevector(bound).probabilities()))
+    assert_same(found, expected, circuit)
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_every_standard_gate(name):
+    gate = STANDARD[name]
+    numbers = np.linspace(0.4, 2.1, len(gate.params)).tolist()
+    assert_like_qiskit(around(type(gate)(*numbers) if numbers else gate))
+
+
+@pytest.mark.parametrize("name", [name for name, gate in STANDARD.items() if gate.params])
+def test_every_standard_gate_with_open_angles(name):
+    gate = STANDARD[name]
+    parameters = [Parameter(f"p{index}") for index in range(len(gate.params))]
+    circuit = around(type(gate)(*(2 * parameter + 0.1 for parameter in parameters)))
+    assert_like_qiskit(circuit, np.linspace(0.4, 2.1, len(parameters)))
+    halfway = circuit.assign_parameters({parameters[0]: 0.3})
+    assert_like_qiskit(halfway, np.linspace(0.4, 2.1, len(parameters) - 1))
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_gates_by_definition_and_by_matrix(name):
+    assert_like_qiskit(around(UNUSUAL[name]))
+
+
+@pytest.mark.parametrize("num_qubits", [2, 5, 9, 10, 12, 15])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_circuits_of_all_block_widths(num_qubits, seed):
+    circuit = random_circuit(num_qubits, 8, max_operands=min(4, num_qubits), seed=seed)
+    assert_like_qiskit(circuit)
+
+
+def test_large_states_are_worked_on_in_parts():
+    assert_like_qiskit(efficient_su2(17, reps=2).assign_parameters(np.linspace(-3, 3, 102)))
+
+
+def test_initial_states_and_some_bits():
+    circuit = QuantumCircuit(4, 3)
+    circuit.initialize(random_statevector(4, seed=3).data, [2, 1])
+    circuit.reset(0)
+    circuit.cx(2, 0)
+    circuit.h(3)
+    circuit.measure([0, 1, 3], [2, 0, 1])
+    circuit.measure(1, 1)  # what was recorded before is overwritten
+    twice = circuit.copy()
+    circuit.data.pop()
+    compiled = compile_circuit(circuit, IDEAL, clbits=[2, 0])
+    assert method(compiled) == ["state vector"]
+    weights = np.zeros(8)
+    for index, amplitude in enumerate(random_statevector(4, seed=3).data):
+        weights[(index & 1) << 2 | index >> 1] += abs(amplitude) ** 2
+    assert_same(outcome_probabilities(compiled), dict(enumerate(weights)), circuit)
+    without = replace(DEFAULT_SETTINGS, state_vectors=False)
+    for each in (circuit, twice):
+        one, other = (
+            outcome_probabilities(compile_circuit(each, IDEAL, settings))
+            for settings in (DEFAULT_SETTINGS, without)
+        )
+        assert_same(one, other, each)
+
+
+def test_what_is_more_than_gates_and_final_measurements_is_simulated_otherwise():
+    def reset(circuit):
+        circuit.reset(0)
+
+    def measured_before(circuit):
+        circuit.measure(0, 0)
+        circuit.h(0)
+
+    def condition(circuit):
+        circuit.measure(0, 0)
+        with circuit.if_test((0, 1)):
+            circuit.x(1)
+
+    for change in (reset, measured_before, condition):
+        circuit = prepared(2)
+        circuit.add_bits(QuantumCircuit(0, 2).clbits)
+        change(circuit)
+        circuit.measure([0, 1], [0, 1])
+        assert "state vector" not in method(compile_circuit(circuit, IDEAL))
+
+
+@pytest.mark.parametrize("shots", [1, 1000, 200_000])
+def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(shots):
+    circuit = efficient_su2(18, reps=1).assign_parameters(np.linspace(-3, 3, 72))
+    circuit.measure_all()
+    compiled = compile_circuit(circuit, IDEAL)
+    assert method(compiled) == ["state vector"]
+    program = Program({compiled.key: compiled}, (Run(compiled.key, np.zeros((1, 0)), shots),), 7)
+    alone = execute(program).runs[0].registers["meas"]
+    for threads in (1, 2, 3, 5):
+        with Team(threads) as team:
+            shared = execute(program, team).runs[0].registers["meas"]
+        assert (alone == shared).all()
+
+
+def in_bases(circuit, bases, seed=3, shots=(500, 700), values=None):
+    """Return a program that measures one circuit in several bases, and its compiled circuits."""
+    beginning = Beginning(fingerprint(circuit), frozenset(range(circuit.num_qubits)), len(bases))
+    measured = []
+    for basis in bases:
+        ending = circuit.copy()
+        for qubit, letter in enumerate(basis):
+            if letter == "X":
+                ending.h(qubit)
+        ending.measure_all()
+        measured.append(ending)
+    compiled = [compile_circuit(each, IDEAL, beginning=beginning) for each in measured]
+    values = np.zeros((1, 0)) if values is None else values
+    runs = tuple(Run(each.key, values, n) for each, n in zip(compiled, shots, strict=True))
+    return Program({each.key: each for each in compiled}, runs, seed), compiled, measured
+
+
+@pytest.mark.parametrize("num_qubits", [3, 11])
+def test_circuits_that_begin_alike_share_their_state(num_qubits):
+    circuit = efficient_su2(num_qubits, reps=1)
+    values = np.linspace(-3, 3, 2 * circuit.num_parameters).reshape(2, -1)
+    program, compiled, measured = in_bases(
+        circuit, ["Z" * num_qubits, "X" + "Z" * (num_qubits - 1)], values=values
+    )
+    body = compiled[0].components[0].body
+    with mock.patch.object(StatePlan, "apply", autospec=True, side_effect=StatePlan.apply) as apply:
+        together = execute(program)
+    bodies = [
+        call
+        for call in apply.call_args_list
+        if call.args[0].axes == body.axes and call.args[1].shape[1] == 1
+    ]
+    assert len(bodies) == 1
+    for run, samples, each in zip(program.runs, together.runs, measured, strict=True):
+        # What is shared changes nothing: neither what is drawn, nor from which distribution.
+        apart = execute(replace(program, runs=(replace(run, number=samples.number),)))
+        assert (apart.runs[0].registers["meas"] == samples.registers["meas"]).all()
+        bound = each.remove_final_measurements(inplace=False).assign_parameters(values[0])
+        expected = dict(enumerate(Statevector(bound).probabilities()))
+        assert_drawn_from(memory_counts(each, samples.registers), expected)
+
+
+def test_other_values_share_nothing():
+    circuit = efficient_su2(3, reps=1)
+    values = np.linspace(-3, 3, 2 * circuit.num_parameters).reshape(2, -1)
+    program, _, measured = in_bases(circuit, ["ZZZ", "ZZZ"], values=values[:1])
+    program = replace(
+        program, runs=(program.runs[0], replace(program.runs[1], parameter_values=values[1:]))
+    )
+    for samples, each, row in zip(execute(program).runs, measured, values, strict=True):
+        bound = each.remove_final_measurements(inplace=False).assign_parameters(row)
+        expected = dict(enumerate(Statevector(bound).probabilities()))
+        assert_drawn_from(memory_counts(each, samples.registers), expected)
+
+
+def test_sharing_runs_stay_together_when_a_job_is_divided(monkeypatch):
+    circuit = efficient_su2(6, reps=2)
+    values = np.linspace(-3, 3, 8 * circuit.num_parameters).reshape(8, -1)
+    program, _, _ = in_bases(circuit, ["ZZZZZZ", "XXXXXX"], values=values)
+    whole = execute(program)
+    monkeypatch.setattr(dividing, "PIECE_SECONDS", 1e-6)
+    pieces = split(program)
+    assert len(pieces) == 8
+    assert all(len(piece.runs) == 2 for piece in pieces)
+    for one, other in zip(join([*map(execute, pieces)]).runs, whole.runs, strict=True):
+        assert (one.registers["meas"] == other.registers["meas"]).all()
+
+
+def test_clifford_gates_are_left_to_what_is_cheaper():
+    circuit = QuantumCircuit(26)
+    circuit.h(range(26))
+    for layer in range(4):
+        for qubit in range(layer % 2, 25, 2):
+            circuit.cx(qubit, qubit + 1)
+            circuit.s(qubit)
+    circuit.measure_all()
+    assert "state vector" not in method(compile_circuit(circuit, IDEAL))
+
+
+def test_primitives_draw_from_the_right_distribution():
+    circuit = efficient_su2(5, reps=1).assign_parameters(np.linspace(-3, 3, 20))
+    measured = circuit.copy()
+    measured.measure_all()
+    result = SamplerV2(IDEAL).run([measured], shots=20_000).result()[0]
+    assert result.metadata["simulation"]["methods"] == ["state vector"]
+    assert_drawn_from(
+        result.data.meas.get_int_counts(), dict(enumerate(Statevector(circuit).probabilities()))
+    )
+    observable = SparsePauliOp(["ZZIII", "IXXII", "IIYYI", "IIIIX"], [1.0, 0.5, -0.7, 0.2])
+    options = {"default_shots": 40_000, "resilience_level": 0}
+    pub = EstimatorV2(IDEAL, options=options).run([(circuit, observable)]).result()[0]
+    exact = Statevector(circuit).expectation_value(observable).real
+    assert abs(pub.data.evs - exact) < 5 * pub.data.stds
+
+
+def test_a_beginning_acts_on_no_noisy_circuit():
+    from tests.simulation.devices import device
+
+    circuit = QuantumCircuit(2, 2)
+    circuit.sx(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    beginning = Beginning(b"", frozenset({0, 1}), 2)
+    one, other = (
+        sample(compile_circuit(circuit, device("manila"), beginning=given), seed=5)
+        for given in (None, beginning)
+    )
+    assert (one["c"] == other["c"]).all()
