@@ -214,15 +214,27 @@ class LocalClient:
             backends = self._api.backends()
         return [each for each in backends if include_mocks or "class" not in each]
 
-    def backend_configuration(self, backend_name: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG002
+    def backend_configuration(
+        self,
+        backend_name: str,
+        *args: Any,  # noqa: ARG002 - whether to ask again
+        calibration_id: str | None = None,
+        **kwargs: Any,  # noqa: ARG002 - of newer releases
+    ) -> dict[str, Any]:
         """Return the configuration of a backend."""
         with as_request_errors(f"/backends/{backend_name}/configuration"):
-            return self._api.backend_configuration(backend_name)
+            return self._api.backend_configuration(backend_name, calibration_id=calibration_id)
 
-    def backend_properties(self, backend_name: str, **kwargs: Any) -> dict[str, Any]:  # noqa: ARG002
+    def backend_properties(
+        self,
+        backend_name: str,
+        *args: Any,  # noqa: ARG002 - of which day
+        calibration_id: str | None = None,
+        **kwargs: Any,  # noqa: ARG002 - of newer releases
+    ) -> dict[str, Any]:
         """Return the properties of a backend; a fake has one calibration, of whatever day."""
         with as_request_errors(f"/backends/{backend_name}/properties"):
-            return self._api.backend_properties(backend_name)
+            return self._api.backend_properties(backend_name, calibration_id=calibration_id)
 
     def backend_status(self, backend_name: str) -> dict[str, Any]:
         """Return whether a backend works, in the words of the client's model."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit.providers import BackendV2
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime import IBMBackend
 
 from qiskit_modes.exceptions import InvalidInputError
@@ -13,7 +14,14 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import copy_of
 from qiskit_modes.scheduling import Instance
 
-__all__ = ["Belonging", "belonging", "charge_to", "check_backend", "instance_of"]
+__all__ = [
+    "Belonging",
+    "belonging",
+    "charge_to",
+    "check_backend",
+    "check_calibration",
+    "instance_of",
+]
 
 _ATTRIBUTE = "qiskit_modes_belonging"
 
@@ -91,4 +99,17 @@ def check_backend(backend: Any) -> None:
         )
         raise InvalidInputError(
             f"Invalid backend type {type(backend)}: expected a Qiskit BackendV2{advice}"
+        )
+
+
+def check_calibration(calibration_id: str | None) -> None:
+    """Raise if a calibration is asked for by its id: a backend has one here, without an id.
+
+    Raises:
+        QiskitBackendNotFoundError: As the service's client does for an unknown one.
+    """
+    if calibration_id is not None:
+        raise QiskitBackendNotFoundError(
+            f"No backend has a calibration {calibration_id!r}: a backend here has one, without an "
+            "id. Leave calibration_id out"
         )

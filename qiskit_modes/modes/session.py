@@ -10,7 +10,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import belonging, check_backend, instance_of
+from qiskit_modes.modes.backends import belonging, check_backend, check_calibration, instance_of
 from qiskit_modes.modes.context import Block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
@@ -95,7 +95,7 @@ class Session:
         session_id: str,
         service: LocalService,
         use_fractional_gates: bool = False,  # noqa: ARG003 - the service's signature
-        calibration_id: str | None = None,  # noqa: ARG003 - the service's signature
+        calibration_id: str | None = None,
     ) -> Self:
         """Return a new handle to an existing session or batch.
 
@@ -103,10 +103,11 @@ class Session:
             session_id: Its id.
             service: The service that knows it.
             use_fractional_gates: Ignored; the backend is the one that the session was opened with.
-            calibration_id: Ignored; a fake backend has one calibration.
+            calibration_id: None; calibrations have no ids here, so that every id is unknown.
 
         Raises:
             IBMInputValueError: If there is none with this id, or it is of the other mode.
+            QiskitBackendNotFoundError: If a calibration is asked for.
             InvalidInputError: If ``service`` is none of this package.
         """
         runtime = getattr(service, "runtime", None)
@@ -115,6 +116,7 @@ class Session:
                 f"{cls.__name__}.from_id needs the service that knows the session: pass a "
                 f"qiskit_modes.LocalService, not {type(service).__name__}"
             )
+        check_calibration(calibration_id)
         record = runtime.workload(session_id)
         if record is None:
             raise IBMInputValueError(f"Session not found: no session or batch has id {session_id}")

@@ -151,14 +151,14 @@ def count_sampler_executions(
     )
 
 
-def draw_seed(seed: int | None, backend: BackendV2) -> int:
+def draw_seed(seed: int | None, backend: BackendV2 | None = None) -> int:
     """Return the seed of a job: the user's (0 is one), that of the backend, or a new random one.
 
     Args:
         seed: What the options say, or None.
-        backend: A simulator of Aer's may have a seed of its own.
+        backend: Where the job runs: a simulator of Aer's may have a seed of its own.
     """
-    if seed is None and is_aer_simulator(backend):
+    if seed is None and backend is not None and is_aer_simulator(backend):
         seed = simulator_option(backend, "seed_simulator")
     return secrets.randbits(63) if seed is None else seed
 

@@ -22,15 +22,17 @@ async def backends(asker: Asker, include_mocks: bool = False) -> Response:
 
 
 @router.get("/backends/{name}/configuration")
-async def configuration(asker: Asker, name: str) -> Response:
+async def configuration(asker: Asker, name: str, calibration_id: str | None = None) -> Response:
     """Return the configuration of a backend."""
-    return await asker.ask(lambda api: api.backend_configuration(name))
+    return await asker.ask(
+        lambda api: api.backend_configuration(name, calibration_id=calibration_id)
+    )
 
 
 @router.get("/backends/{name}/properties")
-async def properties(asker: Asker, name: str) -> Response:
+async def properties(asker: Asker, name: str, calibration_id: str | None = None) -> Response:
     """Return the properties of a backend; it has one calibration, of whatever day."""
-    return await asker.ask(lambda api: api.backend_properties(name))
+    return await asker.ask(lambda api: api.backend_properties(name, calibration_id=calibration_id))
 
 
 @router.get("/backends/{name}/status")

@@ -42,7 +42,7 @@ class JobBody(BaseModel):
     private: bool = False
     cost: int | None = Field(None, ge=0, le=2**31, description="Longest time on the QPU, in s")
     runtime: str | None = Field(None, description="Kept; there are no images here")
-    calibration_id: str | None = Field(None, description="Kept; there is one calibration here")
+    calibration_id: str | None = Field(None, description="Calibrations have no ids here")
     start_session: bool | None = Field(None, description="Refused; open a session first")
 
 

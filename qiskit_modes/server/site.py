@@ -157,7 +157,12 @@ def json_response(content: Any) -> Response:
 
 
 def text_response(content: str) -> Response:
-    """Return a response with text; its encoding is named, else clients guess it byte by byte."""
+    """Return a response with text; its encoding is named, else clients guess it byte by byte.
+
+    Empty text is no content, in the words of HTTP.
+    """
+    if not content:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
     return Response(content, media_type="text/plain; charset=utf-8")
 
 

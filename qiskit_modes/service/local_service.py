@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
-from qiskit.providers.providerutils import filter_backends
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNotFound
 
 from qiskit_modes.modes import Batch, Session
-from qiskit_modes.modes.backends import charge_to
+from qiskit_modes.modes.backends import charge_to, check_calibration
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
@@ -22,6 +21,13 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.service.fakes import fake_name, fakes, like
+from qiskit_modes.service.filters import (
+    check_flag,
+    check_text,
+    matching_backends,
+    moment_of,
+    page,
+)
 
 __all__ = ["LocalService"]
 
@@ -63,7 +69,7 @@ class LocalService:
         name: str,
         instance: str | None = None,  # noqa: ARG002 - the service's signature
         use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
-        calibration_id: str | None = None,  # noqa: ARG002 - the service's signature
+        calibration_id: str | None = None,
     ) -> BackendV2:
         """Return a backend by its name.
 
@@ -72,11 +78,12 @@ class LocalService:
                 (``"ibm_torino"``), or ``"aer_simulator"`` for an ideal simulator.
             instance: Ignored, every instance has all backends.
             use_fractional_gates: Ignored, a fake backend has the gates that it has.
-            calibration_id: Ignored, a fake backend has one calibration.
+            calibration_id: None; calibrations have no ids here, so that every id is unknown.
 
         Raises:
-            QiskitBackendNotFoundError: If there is none of this name.
+            QiskitBackendNotFoundError: If there is none of this name, or of this calibration.
         """
+        check_calibration(calibration_id)
         if name == "aer_simulator":
             from qiskit_aer import AerSimulator
 
@@ -98,7 +105,7 @@ class LocalService:
         filters: Callable[[BackendV2], bool] | None = None,
         *,
         use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
-        calibration_id: str | None = None,  # noqa: ARG002 - the service's signature
+        calibration_id: str | None = None,
         include_mocks: bool = False,  # noqa: ARG002 - the service's signature
         **kwargs: Any,
     ) -> list[BackendV2]:
@@ -111,21 +118,29 @@ class LocalService:
             dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
             filters: Only those for which it returns True.
             use_fractional_gates: Ignored, see `backend`.
-            calibration_id: Ignored, see `backend`.
+            calibration_id: See `backend`; of an unknown one there are none.
             include_mocks: Ignored, there are none.
-            **kwargs: Only those whose attributes or configuration have these values.
+            **kwargs: Only those whose configuration, status or attributes have these values.
+
+        Raises:
+            InvalidInputError: If a filter cannot be used, or no backend knows it.
         """
+        check_text(name, "name")
+        if calibration_id is not None:
+            return []
         found = [self._mine(backend) for backend in fakes().values()]
-        if name is not None:
+        if name:
             try:
                 found = [self.backend(name)]
             except QiskitBackendNotFoundError:
                 return []
-        if min_num_qubits:
-            found = [backend for backend in found if backend.num_qubits >= min_num_qubits]
-        if dynamic_circuits is not None:
-            found = [b for b in found if ("if_else" in b.operation_names) is dynamic_circuits]
-        return filter_backends(found, filters=filters, **kwargs)
+        return matching_backends(
+            found,
+            min_num_qubits=min_num_qubits,
+            dynamic_circuits=dynamic_circuits,
+            filters=filters,
+            others=kwargs,
+        )
 
     def _mine(self, backend: BackendV2) -> BackendV2:
         """Return a backend that is used here: in this runtime, on account of this instance."""
@@ -195,15 +210,15 @@ class LocalService:
         instance: str | None = None,
         job_tags: list[str] | None = None,
         session_id: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
         descending: bool = True,
         include_mocks: bool = False,  # noqa: ARG002 - the service's signature
     ) -> list[RuntimeJobV2]:
         """Return the jobs that match, the newest first.
 
         Args:
-            limit: Most jobs to return; None for all.
+            limit: Most jobs to return; None for all, and 0, as for the service's client.
             skip: How many of the matching ones to leave out at the start.
             backend_name: Only those on the backend of this name.
             pending: True for those that have not ended, False for those that have.
@@ -211,14 +226,17 @@ class LocalService:
             instance: Only those charged to the instance with this id.
             job_tags: Only those that have all of these tags.
             session_id: Only those of this session or batch.
-            created_after: Only those submitted at or after this time; local if it is naive.
+            created_after: Only those submitted at or after this time: a datetime, a date, or the
+                text of one; local if it is naive.
             created_before: Only those submitted at or before this time.
             descending: False for the oldest first.
             include_mocks: Ignored, there are none.
 
         Raises:
-            InvalidInputError: If ``job_tags`` is not a list of strings.
+            InvalidInputError: If a filter cannot be used; the message names it.
         """
+        check_text(backend_name, "backend_name")
+        check_flag(descending, "descending")
         found = self.job_records(
             qpu_name=None if backend_name is None else fake_name(backend_name),
             pending=pending,
@@ -231,8 +249,7 @@ class LocalService:
         )
         if descending:
             found.reverse()
-        end = None if limit is None else skip + limit
-        return [RuntimeJobV2(job, self.runtime) for job in found[skip:end]]
+        return [RuntimeJobV2(job, self.runtime) for job in page(found, limit, skip)]
 
     def job_records(
         self,
@@ -243,8 +260,8 @@ class LocalService:
         instance: str | None = None,
         job_tags: list[str] | None = None,
         session_id: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
     ) -> list[JobRecord]:
         """Return what the runtime keeps of the jobs that match, the oldest first.
 
@@ -261,9 +278,15 @@ class LocalService:
             created_before: See `jobs`.
 
         Raises:
-            InvalidInputError: If ``job_tags`` is not a list of strings.
+            InvalidInputError: If a filter cannot be used; the message names it.
         """
         tags = None if job_tags is None else set(check_tags(job_tags))
+        texts = {"program_id": program_id, "instance": instance, "session_id": session_id}
+        for name, value in texts.items():
+            check_text(value, name)
+        check_flag(pending, "pending")
+        after = moment_of(created_after, "created_after")
+        before = moment_of(created_before, "created_before")
         clock = self.runtime.clock
 
         def matches(job: JobRecord) -> bool:
@@ -277,8 +300,8 @@ class LocalService:
                     tags is None or tags <= set(job.tags),
                     session_id is None
                     or (job.workload is not None and job.workload.id == session_id),
-                    created_after is None or _as(created, created_after) >= created_after,
-                    created_before is None or _as(created, created_before) <= created_before,
+                    after is None or _as(created, after) >= after,
+                    before is None or _as(created, before) <= before,
                 )
             )
 

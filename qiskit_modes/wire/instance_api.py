@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.records import JobRequest
+from qiskit_modes.service.filters import check_text, page
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView
 from qiskit_modes.wire.job_json import job_json, result_text
@@ -59,7 +60,7 @@ class InstanceApi(InstanceView):
             private: Whether its inputs are hidden and its result can be read only once.
             max_execution_time: How long it may have the QPU, in seconds; ``cost`` in the request.
             image: Kept; there are no images here.
-            calibration_id: Kept; a backend has one calibration here.
+            calibration_id: None; calibrations have no ids here, so that every id is unknown.
 
         Returns:
             ``id``, ``backend`` and ``private``, and ``session_id`` of a job of a session.
@@ -69,6 +70,7 @@ class InstanceApi(InstanceView):
                 session takes no more jobs.
         """
         self._check_process()
+        self._check_calibration(calibration_id, 400)  # 404 would mean: no such program
         text, decoded = decode_params(params)
         with as_api_errors():
             checked_tags = check_tags([] if tags is None else list(tags))
@@ -101,21 +103,22 @@ class InstanceApi(InstanceView):
         program: str | None = None,
         tags: Iterable[str] | None = None,
         session_id: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
         newest_first: bool = True,
     ) -> dict[str, Any]:
         """Return the jobs that match.
 
         Args:
-            limit: Most jobs to return; None for all.
+            limit: Most jobs to return; None and 0 for all.
             offset: How many of the matching ones to leave out at the start.
             backend: Only those on this backend.
             pending: True for those that have not ended, False for those that have.
             program: Only those of this program.
             tags: Only those that have all of these tags.
             session_id: Only those of this session or batch; of an unknown one there are none.
-            created_after: Only those created at or after this time; local if it is naive.
+            created_after: Only those created at or after this time; local if it is naive; its text
+                will do.
             created_before: Only those created at or before this time.
             newest_first: False for the oldest first.
 
@@ -124,9 +127,10 @@ class InstanceApi(InstanceView):
             ``offset`` as given.
 
         Raises:
-            ApiError: 400 if the tags are no strings.
+            ApiError: 400 if a filter cannot be used.
         """
         with as_api_errors():
+            check_text(backend, "backend_name")
             found = self._service.job_records(
                 qpu_name=self._qpu_name(backend),
                 pending=pending,
@@ -137,12 +141,12 @@ class InstanceApi(InstanceView):
                 created_after=created_after,
                 created_before=created_before,
             )
-        if newest_first:
-            found.reverse()
-        end = None if limit is None else offset + limit
+            if newest_first:
+                found.reverse()
+            shown = page(found, limit, offset)
         clock = self._runtime.clock
         return {
-            "jobs": [job_json(job, clock, exclude_params=True) for job in found[offset:end]],
+            "jobs": [job_json(job, clock, exclude_params=True) for job in shown],
             "count": len(found),
             "limit": limit,
             "offset": offset,
@@ -180,25 +184,17 @@ class InstanceApi(InstanceView):
     def job_results(self, job_id: str) -> str:
         """Return what came of a job: its result as JSON text, or the text of what went wrong.
 
+        Empty if it is private and its result has been read, as the service answers then.
+
         Raises:
-            ApiError: 404 if there is no such job, or it is private and its result has been read;
-                400 if it has not ended.
+            ApiError: 404 if there is no such job, 400 if it has not ended.
         """
         job = self._job(job_id)
         if job.core.outcome is None:
             raise ApiError(
                 400, Code.STATE, f"Job {job_id} has no result yet, it is {job.status.lower()}"
             )
-        if not job.private:
-            return result_text(job)
-        with self._mutex:
-            if job.result is None and job.status == "DONE":
-                raise ApiError(
-                    404, Code.NOT_FOUND, f"The result of the private job {job_id} has been read"
-                )
-            text = result_text(job)
-            job.result = None
-        return text
+        return result_text(job)
 
     def job_metrics(self, job_id: str) -> dict[str, Any]:
         """Return when a job was created, ran and finished, and what it is charged.
@@ -315,20 +311,24 @@ class InstanceApi(InstanceView):
         """
         return [self._device_json(device) for device in self.platform.catalog.all()]
 
-    def backend_configuration(self, name: str) -> dict[str, Any]:
+    def backend_configuration(
+        self, name: str, *, calibration_id: str | None = None
+    ) -> dict[str, Any]:
         """Return the configuration of a backend.
 
         Raises:
-            ApiError: 404 if there is none of this name.
+            ApiError: 404 if there is none of this name, or of this calibration.
         """
+        self._check_calibration(calibration_id)
         return self._device(name).configuration()
 
-    def backend_properties(self, name: str) -> dict[str, Any]:
+    def backend_properties(self, name: str, *, calibration_id: str | None = None) -> dict[str, Any]:
         """Return the properties of a backend; empty for one without calibration.
 
         Raises:
-            ApiError: 404 if there is none of this name.
+            ApiError: 404 if there is none of this name, or of this calibration.
         """
+        self._check_calibration(calibration_id)
         return self._device(name).properties()
 
     def backend_status(self, name: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import BackendV2
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qiskit_modes.modes import Batch, Session
-from qiskit_modes.modes.backends import charge_to
+from qiskit_modes.modes.backends import charge_to, check_calibration
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode
@@ -40,7 +41,7 @@ class InstanceView:
         self._runtime = platform.runtime
         self._service = LocalService(instance=instance, runtime=platform.runtime)
         self._mutex = threading.Lock()
-        """Guards ``_backends``, and that a private result is read once."""
+        """Guards ``_backends``."""
         self._backends: dict[str, BackendV2] = {}
 
     def __repr__(self) -> str:
@@ -59,6 +60,18 @@ class InstanceView:
                 "This process was forked from the one in which the service runs; open a service "
                 "in it, or start processes by spawning",
             )
+
+    @staticmethod
+    def _check_calibration(calibration_id: str | None, status: int = 404) -> None:
+        """Check that no calibration is asked for by an id: none has one here.
+
+        Raises:
+            ApiError: If one is.
+        """
+        try:
+            check_calibration(calibration_id)
+        except QiskitBackendNotFoundError as error:
+            raise ApiError(status, Code.NOT_FOUND, error.message) from None
 
     def _job(self, job_id: str) -> JobRecord:
         job = self._runtime.jobs.get(job_id)

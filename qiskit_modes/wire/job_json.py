@@ -53,10 +53,17 @@ def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str,
 
 
 def result_text(job: JobRecord) -> str:
-    """Return what came of a job that has ended: its result as JSON, or why it has none."""
+    """Return what came of a job that has ended: its result as JSON, or why it has none.
+
+    Empty for a private job whose result has been read.
+    """
     if isinstance(job.core.outcome, Completed):
+        try:
+            result = job.read_result()
+        except LookupError:
+            return ""
         encode = None if job.request is None else job.request.encode_result
-        return json.dumps(job.result, cls=RuntimeEncoder) if encode is None else encode(job.result)
+        return json.dumps(result, cls=RuntimeEncoder) if encode is None else encode(result)
     if job.error is not None:
         return "".join(traceback.format_exception(job.error))
     return job.reason or "The job was cancelled."

@@ -14,7 +14,11 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes import Batch, SamplerV2, Session
-from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
+from qiskit_modes.exceptions import (
+    InvalidInputError,
+    OptionWithoutEffectWarning,
+    UnsupportedOptionError,
+)
 from qiskit_modes.scheduling import Instance, Plan
 from tests.conformance.conftest import HOUR, on_qpu, states, times
 
@@ -417,8 +421,8 @@ def test_l25_the_result_of_a_private_job_can_be_read_once(world):
         job.result()
 
 
-def test_l26_options_without_effect_are_refused_by_name(world):
-    with pytest.raises(UnsupportedOptionError, match="dynamical_decoupling"):
+def test_l26_options_without_effect_are_named_in_a_warning(world):
+    with pytest.warns(OptionWithoutEffectWarning, match="dynamical_decoupling"):
         world.run(world.backend, dynamical_decoupling={"sequence_type": "XY4"})
 
 

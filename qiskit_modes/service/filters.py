@@ -1,0 +1,164 @@
+"""What jobs and backends are looked up by: each filter checked, so that a wrong one finds an error
+and not nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.exceptions import InvalidInputError
+
+__all__ = [
+    "check_flag",
+    "check_text",
+    "matching_backends",
+    "moment_of",
+    "page",
+]
+
+Found = TypeVar("Found")
+
+
+def check_text(value: Any, name: str) -> None:
+    """Raise if a filter is neither text nor None.
+
+    Raises:
+        InvalidInputError: Naming the filter.
+    """
+    if value is not None and not isinstance(value, str):
+        raise InvalidInputError(f"{name} must be text or None, not {_shown(value)}.")
+
+
+def check_flag(value: Any, name: str) -> None:
+    """Raise if a filter is neither True, False nor None.
+
+    Raises:
+        InvalidInputError: Naming the filter.
+    """
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInputError(f"{name} must be True, False or None, not {_shown(value)}.")
+
+
+def _check_count(value: Any, name: str) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise InvalidInputError(
+            f"{name} must be a whole number from 0, or None, not {_shown(value)}."
+        )
+
+
+def moment_of(value: Any, name: str) -> datetime | None:
+    """Return the time that a filter means.
+
+    Args:
+        value: A time; a date, for its first moment; the text of either, in the form of ISO 8601;
+            or None. Local if it has no time zone.
+        name: The filter, for the message.
+
+    Raises:
+        InvalidInputError: If it is none of these.
+
+    Example:
+        >>> moment_of("2026-03-01", "created_after")
+        datetime.datetime(2026, 3, 1, 0, 0)
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise InvalidInputError(
+                f"{name}={value!r} is not the text of a time: {error}. Write it as 2026-12-31 or "
+                "2026-12-31T23:59:59, or pass a datetime."
+            ) from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if value is not None and not isinstance(value, datetime):
+        raise InvalidInputError(
+            f"{name} must be a datetime, a date, the text of one, or None, not {_shown(value)}."
+        )
+    return value
+
+
+def page(found: Sequence[Found], limit: Any, skip: Any) -> Sequence[Found]:
+    """Return one page of what was found.
+
+    Args:
+        found: All of it.
+        limit: Most of them to return; 0 and None for all.
+        skip: How many to leave out at the start.
+
+    Raises:
+        InvalidInputError: If a number is none, or negative.
+    """
+    _check_count(limit, "limit")
+    _check_count(skip, "skip")
+    first = skip or 0
+    return found[first : first + limit if limit else None]
+
+
+def matching_backends(
+    backends: list[BackendV2],
+    *,
+    min_num_qubits: Any = None,
+    dynamic_circuits: Any = None,
+    filters: Callable[[BackendV2], bool] | None = None,
+    others: dict[str, Any],
+) -> list[BackendV2]:
+    """Return the backends that match.
+
+    Args:
+        backends: All of them.
+        min_num_qubits: Only those with at least so many qubits.
+        dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
+        filters: Only those for which it returns True.
+        others: Only those whose configuration, status or attributes have these values.
+
+    Raises:
+        InvalidInputError: If a filter cannot be used, or no backend knows it.
+    """
+    _check_count(min_num_qubits, "min_num_qubits")
+    check_flag(dynamic_circuits, "dynamic_circuits")
+    if filters is not None and not callable(filters):
+        raise InvalidInputError(f"filters must be a function or None, not {_shown(filters)}.")
+    found = backends
+    if min_num_qubits:
+        found = [backend for backend in found if backend.num_qubits >= min_num_qubits]
+    if dynamic_circuits is not None:
+        found = [b for b in found if ("if_else" in b.operation_names) is dynamic_circuits]
+    for name, value in others.items():
+        known = [(backend, *_known(backend, name)) for backend in backends]
+        if backends and not any(is_known for _, is_known, _ in known):
+            near = get_close_matches(name, _USUAL, 2)
+            raise InvalidInputError(
+                f"No backend has a {name!r} to filter by"
+                + (f": did you mean {' or '.join(map(repr, near))}?" if near else ".")
+            )
+        fitting = {id(b) for b, is_known, of_backend in known if is_known and of_backend == value}
+        found = [backend for backend in found if id(backend) in fitting]
+    return [backend for backend in found if filters is None or filters(backend)]
+
+
+_USUAL = (
+    *("min_num_qubits", "num_qubits", "n_qubits", "simulator", "operational", "backend_name"),
+    *("basis_gates", "coupling_map", "dynamic_circuits", "calibration_id", "filters"),
+)
+"""What people filter by."""
+
+
+def _known(backend: BackendV2, name: str) -> tuple[bool, Any]:
+    """Return whether a backend has something of a name, and what it is."""
+    for part in ("configuration", "status"):
+        described = getattr(backend, part, None)
+        value = getattr(described(), name, None) if callable(described) else None
+        if value is not None and not callable(value):
+            return True, value
+    value = getattr(backend, name, None)
+    return (False, None) if value is None or callable(value) else (True, value)
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r} ({type(value).__name__})"
