@@ -10,7 +10,7 @@ The floors of the house; each imports only from those below it:
 3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
 2    ``runtime``                     threads, worker processes, QPUs, records of jobs
 1    ``scheduling``, ``simulation``  the rules, and the physics: pure
-0    ``exceptions``, ``durations``   words that all floors share; ``memory``
+0    ``exceptions``, ``durations``   words that all floors share; ``memory``, ``caches``
 ===  ==============================  ================================================
 
 Names are imported when they are first used; ``import qiskit_modes`` alone imports no Qiskit.

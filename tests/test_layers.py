@@ -14,7 +14,7 @@ import qiskit_modes
 ROOT = Path(qiskit_modes.__file__).parent
 
 FLOORS = [
-    {"_lazy", "durations", "exceptions", "memory"},
+    {"_lazy", "caches", "durations", "exceptions", "memory"},
     {"warn"},
     {"scheduling", "simulation"},
     {"runtime"},

@@ -15,9 +15,10 @@ from typing import Any
 from qiskit.circuit import ControlFlowOp, Delay, ForLoopOp, QuantumCircuit, WhileLoopOp
 from qiskit.transpiler import Target
 
-from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.primitives.isa import InstructionSet
+from qiskit_modes.primitives.target_facts import TargetFacts
 
-__all__ = ["CircuitDuration", "DurationCache", "circuit_duration"]
+__all__ = ["CircuitDuration", "circuit_duration", "known_duration"]
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
@@ -46,6 +47,10 @@ def circuit_duration(circuit: QuantumCircuit, target: Target) -> CircuitDuration
         circuit: In the instructions of the target; parameters may be open.
         target: Of the backend, with the durations of its instructions.
     """
+    return _duration(circuit, TargetFacts(target))
+
+
+def _duration(circuit: QuantumCircuit, target: TargetFacts) -> CircuitDuration:
     notes = _Notes()
     seconds = _longest_way(circuit, range(circuit.num_qubits), target, notes)
     assumptions = []
@@ -59,30 +64,26 @@ def circuit_duration(circuit: QuantumCircuit, target: Target) -> CircuitDuration
     return CircuitDuration(seconds, tuple(assumptions))
 
 
-class DurationCache:
-    """The durations of one backend's circuits, by the circuits' content keys.
-
-    Any thread may use it.
+def known_duration(
+    circuit: QuantumCircuit, content: bytes, instructions: InstructionSet
+) -> CircuitDuration:
+    """Return the duration of a circuit, worked out once for as long as its instructions last so.
 
     Args:
-        target: Of the backend.
+        circuit: See `circuit_duration`.
+        content: Its content key.
+        instructions: Of the backend.
     """
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._known: BoundedCache[bytes, CircuitDuration] = BoundedCache(1024)
-
-    def get(self, circuit: QuantumCircuit, content: bytes) -> CircuitDuration:
-        """Return the duration of a circuit."""
-        known = self._known.get(content)
-        if known is None:
-            known = circuit_duration(circuit, self._target)
-            self._known.put(content, known)
-        return known
+    facts = TargetFacts(instructions.target)
+    known: CircuitDuration | None = instructions.durations.get(content, facts)
+    if known is None:
+        known = _duration(circuit, facts)
+        instructions.durations.put(content, known, facts)
+    return known
 
 
 def _longest_way(
-    block: QuantumCircuit, device: Sequence[int], target: Target, notes: _Notes
+    block: QuantumCircuit, device: Sequence[int], target: TargetFacts, notes: _Notes
 ) -> float:
     """Return when the last of a block's instructions ends.
 
@@ -110,20 +111,20 @@ def _longest_way(
     return max(free.values(), default=0.0)
 
 
-def _seconds(operation: Any, qubits: tuple[int, ...], target: Target, notes: _Notes) -> float:
+def _seconds(operation: Any, qubits: tuple[int, ...], target: TargetFacts, notes: _Notes) -> float:
     name = operation.name
     if name in ("barrier", "store"):
         return 0.0
     if isinstance(operation, Delay):
         return _delay(operation, target, notes)
-    known = target[name].get(qubits) if name in target.operation_names else None
-    if known is None or known.duration is None or math.isnan(known.duration):
+    seconds = target.duration(name, qubits)
+    if seconds is None or math.isnan(seconds):
         notes.unknown.add(name)
         return 0.0
-    return float(known.duration)
+    return float(seconds)
 
 
-def _delay(operation: Delay, target: Target, notes: _Notes) -> float:
+def _delay(operation: Delay, target: TargetFacts, notes: _Notes) -> float:
     scale = target.dt if operation.unit == "dt" else _UNITS.get(operation.unit)
     if scale is None or not isinstance(operation.duration, int | float):
         notes.unknown.add("delay")
@@ -132,7 +133,7 @@ def _delay(operation: Delay, target: Target, notes: _Notes) -> float:
 
 
 def _control_flow(
-    operation: ControlFlowOp, qubits: tuple[int, ...], target: Target, notes: _Notes
+    operation: ControlFlowOp, qubits: tuple[int, ...], target: TargetFacts, notes: _Notes
 ) -> float:
     blocks = [_longest_way(block, qubits, target, notes) for block in operation.blocks]
     seconds = max(blocks, default=0.0)

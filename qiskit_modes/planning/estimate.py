@@ -7,7 +7,6 @@ time by the wall clock, so that everything between its jobs counts too.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,9 +15,9 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.planning.circuit_duration import CircuitDuration, DurationCache
+from qiskit_modes.planning.circuit_duration import CircuitDuration, known_duration
 from qiskit_modes.planning.inputs import read_job
-from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.quick_estimate import (
     CIRCUIT_SECONDS,
     OVERHEAD_SECONDS,
@@ -229,10 +228,10 @@ def _circuits(
         if reset
         else "The reset before each execution takes no time: the target has no duration for it."
     )
-    durations = _durations_of(instruction_set_of(backend))
+    instructions = instruction_set_of(backend)
     circuits = []
     for each in planned:
-        duration = _duration(durations.get(each.circuit, each.content))
+        duration = _duration(known_duration(each.circuit, each.content, instructions))
         assumptions += [text for text in duration.assumptions if text not in assumptions]
         circuits.append(
             CircuitEstimate(
@@ -317,16 +316,3 @@ def _mode_name(mode: Any) -> str | None:
     raise InvalidInputError(
         f'mode must be "job", "batch", "session", a Session, a Batch or None, not {mode!r}'
     )
-
-
-_known_durations: weakref.WeakKeyDictionary[InstructionSet, DurationCache] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def _durations_of(instructions: InstructionSet) -> DurationCache:
-    """Return the durations that are known of a backend's circuits; they go with the backend."""
-    known = _known_durations.get(instructions)
-    if known is None:
-        known = _known_durations[instructions] = DurationCache(instructions.target)
-    return known

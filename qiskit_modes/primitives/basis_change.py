@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from qiskit.circuit import ClassicalRegister, QuantumCircuit
-from qiskit.transpiler import PassManager
+from qiskit.circuit import ClassicalRegister, Gate, QuantumCircuit
+from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
@@ -60,7 +60,7 @@ def measured_in(
 
 
 def _basis_change(
-    turned: Iterable[tuple[int, str]], num_qubits: int, instructions: InstructionSet
+    turned: Collection[tuple[int, str]], num_qubits: int, instructions: InstructionSet
 ) -> QuantumCircuit:
     """Return the gates that turn X or Y of some qubits into Z, in the backend's own gates."""
     change = QuantumCircuit(num_qubits)
@@ -75,7 +75,7 @@ def _basis_change(
         return change
     # The target tells the pass which gates each qubit has; the basis is for targets without
     # one-qubit gates of their own on some qubit.
-    target = instructions.target
+    target = _gates_of(instructions, [qubit for qubit, _ in turned], num_qubits)
     decompose = Optimize1qGatesDecomposition(basis=list(target.operation_names), target=target)
     change = PassManager([decompose]).run(change)
     for instruction in change.data:
@@ -87,3 +87,18 @@ def _basis_change(
                 "backend with a universal set of one-qubit gates, such as rz and sx."
             )
     return change
+
+
+def _gates_of(instructions: InstructionSet, qubits: Collection[int], num_qubits: int) -> Target:
+    """Return a target with the gates on one qubit that some qubits have.
+
+    It has no errors: the shortest sequence of gates is taken, whatever the calibration of the day,
+    so that measured circuits may be kept when that changes.
+    """
+    part = Target(num_qubits=num_qubits)
+    for name in instructions.target.operation_names:
+        operation = instructions.target.operation_from_name(name)
+        places = {(q,): None for q in qubits if instructions.is_native(name, (q,))}
+        if isinstance(operation, Gate) and operation.num_qubits == 1 and places:
+            part.add_instruction(operation, places, name=name)
+    return part

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import RZGate, XGate
-from qiskit.providers import BackendV2
 from qiskit.transpiler import PassManager, Target, TranspilerError
 from qiskit.transpiler.passes import (
     ALAPScheduleAnalysis,
@@ -19,6 +18,7 @@ from qiskit.transpiler.passes import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["decoupled", "pulses"]
@@ -40,6 +40,10 @@ _SEQUENCES: dict[str, tuple[str, ...]] = {
     "XpXm": ("+X", "-X"),
     "XY4": ("+X", "+Y", "-X", "-Y"),
 }
+
+
+_ON_IDLE_QUBITS = ("x", "rz", "delay")
+"""What a schedule may have on qubits of which a circuit says nothing."""
 
 
 def pulses(sequence_type: str) -> tuple[list[XGate | RZGate], list[float]]:
@@ -64,15 +68,17 @@ def pulses(sequence_type: str) -> tuple[list[XGate | RZGate], list[float]]:
 def decoupled(
     circuits: Sequence[QuantumCircuit],
     options: Any,
-    backend: BackendV2,
+    facts: TargetFacts,
+    name: str | None,
     elsewhere: Elsewhere = here,
 ) -> list[QuantumCircuit]:
-    """Return circuits with the backend's schedule, decoupled where their qubits are idle.
+    """Return circuits with a backend's schedule, decoupled where their qubits are idle.
 
     Args:
         circuits: Circuits in the backend's gates, without control flow.
         options: Upstream's ``DynamicalDecouplingOptions``.
-        backend: Whose durations count.
+        facts: The durations that count; all that were read are in it afterwards.
+        name: Of the backend, for messages.
         elsewhere: Does it.
 
     Raises:
@@ -82,7 +88,9 @@ def decoupled(
         _SECONDS_PER_INSTRUCTION * len(circuit.data) + _SECONDS_PER_QUBIT * circuit.num_qubits
         for circuit in circuits
     )
-    return elsewhere(seconds, _decoupled, circuits, options, backend.target, backend.name)
+    # What is read of the target is all that the passes get to see of it.
+    target = facts.part(circuits, everywhere=_ON_IDLE_QUBITS)
+    return elsewhere(seconds, _decoupled, circuits, options, target, name)
 
 
 def _decoupled(

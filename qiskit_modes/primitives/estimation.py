@@ -15,8 +15,8 @@ from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.primitives.basis_change import measured_in, measurement_register_name
-from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, Outcome, make_plan

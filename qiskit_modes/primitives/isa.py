@@ -10,7 +10,6 @@ and not in the middle of it.
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,8 +21,8 @@ from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 from qiskit_aer.backends.aerbackend import AerBackend
 
+from qiskit_modes.caches import BoundedCache, FactCache, PerObject
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.bounded_cache import BoundedCache
 from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
 from qiskit_modes.simulation.noise import Same
@@ -36,6 +35,7 @@ _MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
 _CHECKED_CIRCUITS = 1024  # a few dozen bytes each
 _MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
 _TEMPLATES = 256  # some 100 kB each
+_DURATIONS = 1024  # a few dozen bytes each
 # One line, because Qiskit's errors print their message as a Python literal.
 _TRANSPILE_HINT = (
     "Transpile it first, with qiskit.transpiler: isa_circuit = "
@@ -70,7 +70,8 @@ class InstructionSet:
 
     It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
     estimation makes of a circuit (by its content key) and a basis in the gates of this backend, and
-    the content key of that; ``templates`` what randomisation and mitigation make of circuits.
+    the content key of that; ``templates`` what randomisation and mitigation make of circuits, and
+    ``durations`` how long circuits take, both while the durations that they were made from last.
 
     Args:
         name: The backend's name, for messages.
@@ -97,7 +98,8 @@ class InstructionSet:
         self.measured_circuits: BoundedCache[
             tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
         ] = BoundedCache(_MEASURED_CIRCUITS)
-        self.templates: BoundedCache[Hashable, Any] = BoundedCache(_TEMPLATES)
+        self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
+        self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
@@ -235,11 +237,15 @@ def _rzz_message(qubits: tuple[int, ...], angle: float) -> str:
     )
 
 
-# What is known of each live backend: the object that showed what it can do at that time, and the
-# instruction set made from it. Races are harmless: the loser's instruction set is used once.
-_known: weakref.WeakKeyDictionary[BackendV2, tuple[Hashable, InstructionSet]] = (
-    weakref.WeakKeyDictionary()
-)
+@dataclass
+class _Known:
+    """What one backend can execute, and what it was like when that was found out."""
+
+    last: tuple[Hashable, InstructionSet] | None = None
+
+
+# Races are harmless: the loser's instruction set is used once.
+_known = PerObject(_Known)
 
 
 def instruction_set_of(backend: BackendV2) -> InstructionSet:
@@ -251,20 +257,27 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     is_aer = isinstance(backend, AerBackend)
     # Aer builds a target anew for each access and its gates depend on options that may be set at
     # any time, but the configuration tells in microseconds whether they changed.
-    state: Hashable = _aer_state(backend) if is_aer else Same(backend.target)
-    try:
-        known = _known.get(backend)
-    except TypeError:  # an unhashable backend, or one that cannot be referred to weakly
-        return _make_instruction_set(backend, is_aer=is_aer)
-    if known is None or known[0] != state:
-        known = (state, _make_instruction_set(backend, is_aer=is_aer))
-        _known[backend] = known
-    return known[1]
+    state = _aer_state(backend) if is_aer else _state_of(backend.target)
+    known = _known.of(backend)
+    last = known.last
+    if last is None or last[0] != state:
+        last = known.last = (state, _make_instruction_set(backend, is_aer=is_aer))
+    return last[1]
+
+
+def _state_of(target: Target | None) -> Hashable:
+    """Return what decides which instructions a target has: it may be given more, and loses none."""
+    return None if target is None else (Same(target), *target.operation_names, target.num_qubits)
 
 
 def _aer_state(backend: BackendV2) -> Hashable:
     """Return what decides which instructions a backend of Aer's executes, and which it lists."""
-    return tuple(backend.configuration().basis_gates), getattr(backend.options, "method", None)
+    return (
+        tuple(backend.configuration().basis_gates),
+        getattr(backend.options, "method", None),
+        backend.coupling_map is None,
+        _state_of(backend._target),  # noqa: SLF001 - the one that it was given, if any
+    )
 
 
 def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:

@@ -7,7 +7,7 @@ the backend lives, and an iteration only puts its numbers in.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -29,6 +29,7 @@ from qiskit_modes.primitives.resilience import (
     calibration_shots,
     noise_factors_of,
 )
+from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.techniques import (
     REGISTER,
     Calibration,
@@ -40,6 +41,7 @@ from qiskit_modes.primitives.techniques import (
     technique_of,
 )
 from qiskit_modes.primitives.templates import explained, placed, readable
+from qiskit_modes.simulation.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Planner", "boxing_of"]
@@ -103,9 +105,9 @@ class Planner:
     ) -> None:
         self._inputs = inputs
         self._options = options
-        self._backend = backend
         self._elsewhere = elsewhere
-        self._known = instruction_set_of(backend).templates
+        self._instructions = instruction_set_of(backend)
+        self._known = self._instructions.templates
         pubs = [each for _, each in inputs]
         self._qubits = _qubits_of(pubs, options)
         self._read = {int(qubit) for each in pubs for qubit in each.observables.qubits}
@@ -152,8 +154,9 @@ class Planner:
         return (*structure, self._qubits, self._key)
 
     def _prepared(self, number: int, pub: EstimatorInput) -> PreparedPub:
+        facts = self._facts()  # of which boxing reads nothing
         key = ("prepared", self._key_of_pub(pub))
-        prepared: PreparedPub | None = self._known.get(key)
+        prepared: PreparedPub | None = self._known.get(key, facts)
         if prepared is None:
             qubits = self._qubits_within(pub.circuit.num_qubits)
             where, request = f"PUB {number}", self._request
@@ -162,12 +165,13 @@ class Planner:
                 observables = on_qubits(pub.observables, qubits)
             arguments = (where, circuit, observables, pub.parameter_shape, request)
             prepared = self._elsewhere(_seconds(circuit, request), _prepared, *arguments)
-            self._known.put(key, prepared)
+            self._known.put(key, prepared, facts)
         return prepared
 
     def _placed(self, number: int, pub: EstimatorInput) -> PreparedPub:
+        facts = self._facts()
         key = ("placed", self._key_of_pub(pub), self._placement_key)
-        placed: PreparedPub | None = self._known.get(key)
+        placed: PreparedPub | None = self._known.get(key, facts)
         if placed is None:
             try:
                 prepared = self._prepared(number, pub)
@@ -176,9 +180,9 @@ class Planner:
                 if placed is None:
                     raise
             else:
-                items = self._on_device(prepared.items, pub.circuit.num_qubits)
+                items = self._on_device(prepared.items, pub.circuit.num_qubits, facts)
                 placed = replace(prepared, items=items)
-            self._known.put(key, placed)
+            self._known.put(key, placed, facts)
         return placed
 
     def _opaque(self, pub: EstimatorInput) -> PreparedPub | None:
@@ -201,14 +205,14 @@ class Planner:
         request = self._request
         number = calibration_randomisations(request.resilience, request.randomisations)
         width = max(each.circuit.num_qubits for _, each in self._inputs)
-        read = tuple(sorted(self._read))
-        key = ("calibration", self._qubits, read, number, width, self._placement_key)
-        calibration: Calibration | None = self._known.get(key)
+        facts = self._facts()
+        key = ("calibration", self._qubits, number, width, self._placement_key)
+        calibration: Calibration | None = self._known.get(key, facts)
         if calibration is None:
             calibration = Calibration.of(len(self._qubits), number)
-            (item,) = self._on_device((calibration.item,), width)
+            (item,) = self._on_device((calibration.item,), width, facts)
             calibration = replace(calibration, item=item)
-            self._known.put(key, calibration)
+            self._known.put(key, calibration, facts)
         return calibration
 
     def _qubits_within(self, num_qubits: int) -> list[int]:
@@ -216,14 +220,15 @@ class Planner:
         return [qubit for qubit in self._qubits if qubit < num_qubits]
 
     def _on_device(
-        self, items: Sequence[PreparedItem], num_qubits: int
+        self, items: Sequence[PreparedItem], num_qubits: int, facts: TargetFacts
     ) -> tuple[PreparedItem, ...]:
         qubits = self._qubits_within(num_qubits)
         circuits = placed(
             [item.circuit for item in items],
             qubits,
             num_qubits,
-            self._backend,
+            facts,
+            name=self._instructions.name,
             decoupling=self._options.dynamical_decoupling,
             keeps_layers=self._options.layer_noise_model is not None,
             elsewhere=self._elsewhere,
@@ -235,7 +240,12 @@ class Planner:
 
     @property
     def _placement_key(self) -> Hashable:
-        return self._options.decoupling_key, self._options.layer_noise_model is not None
+        """What decides how prepared circuits are put on the device: all PUBs of the group do."""
+        keeps_layers = self._options.layer_noise_model is not None
+        return tuple(sorted(self._read)), self._options.decoupling_key, keeps_layers
+
+    def _facts(self) -> TargetFacts:
+        return TargetFacts(self._instructions.target)
 
 
 def _prepared(
@@ -274,17 +284,7 @@ def _qubits_of(
 
 
 def _key_of(request: Request) -> Hashable:
-    noise = tuple(
-        (ref, tuple((letters, tuple(at), rate) for letters, at, rate in noise.to_sparse_list()))
-        for ref, noise in request.noise_maps.items()
-    )
+    """Return what equals for requests that are the same, and nothing if that cannot be told."""
     resilience = request.resilience.model_dump(exclude={"layer_noise_model"})
-    return (
-        request.technique,
-        repr(resilience),
-        tuple(request.boxing.items()),
-        request.randomisations,
-        request.shots,
-        noise,
-        request.folding_seed,
-    )
+    whole = {each.name: getattr(request, each.name) for each in fields(request)}
+    return describe({**whole, "resilience": resilience}) or object()

@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 from scipy.optimize import nnls
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import RealArray
 
 __all__ = ["Rates", "rates_from_fidelities"]
@@ -75,4 +76,4 @@ def _signs(num_qubits: int) -> RealArray:
     signs = np.ones((1, 1))
     for _ in range(num_qubits):
         signs = np.kron(signs, single)
-    return signs
+    return read_only(signs)

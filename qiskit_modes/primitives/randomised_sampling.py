@@ -29,6 +29,7 @@ from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
 from qiskit_modes.primitives.sampling_metadata import job_metadata
+from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.templates import (
     Template,
     boxed,
@@ -211,9 +212,10 @@ def _boxed(
     pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2, where: str
 ) -> Template:
     """Return the circuit of a PUB on the qubits it uses, boxed by the options and built."""
-    known = instruction_set_of(backend).templates
+    instructions = instruction_set_of(backend)
+    facts = TargetFacts(instructions.target)  # of which boxing reads nothing
     key = ("boxed", pub.fingerprint, options.twirling)
-    template: Template | None = known.get(key)
+    template: Template | None = instructions.templates.get(key, facts)
     if template is None:
         with explained(where):
             template = boxed(
@@ -221,7 +223,7 @@ def _boxed(
                 enable_measures=options.twirling.measure,
                 **options.twirling.boxing(),
             )
-        known.put(key, template)
+        instructions.templates.put(key, template, facts)
     return template
 
 
@@ -233,23 +235,25 @@ def _template(
     elsewhere: Elsewhere,
 ) -> Template:
     """Return the circuit of a PUB as it runs on the device."""
-    known = instruction_set_of(backend).templates
+    instructions = instruction_set_of(backend)
+    facts = TargetFacts(instructions.target)
     keeps_layers = options.layer_noise_model is not None
-    key = (pub.fingerprint, options.twirling, options.decoupling_key, keeps_layers)
-    template: Template | None = known.get(key)
+    key = ("placed", pub.fingerprint, options.twirling, options.decoupling_key, keeps_layers)
+    template: Template | None = instructions.templates.get(key, facts)
     if template is None:
         template = _boxed(pub, options, backend, where)
         (circuit,) = placed(
             [template.circuit],
             sorted(used_qubits(pub.circuit)),
             pub.circuit.num_qubits,
-            backend,
+            facts,
+            name=instructions.name,
             decoupling=options.dynamical_decoupling,
             keeps_layers=keeps_layers,
             elsewhere=elsewhere,
         )
         template = replace(template, circuit=circuit)
-        known.put(key, template)
+        instructions.templates.put(key, template, facts)
     return template
 
 
@@ -263,10 +267,12 @@ def _decoupled(
     decoupling = options.dynamical_decoupling
     if decoupling is None:
         return pub.circuit
-    known = instruction_set_of(backend).templates
+    instructions = instruction_set_of(backend)
+    facts = TargetFacts(instructions.target)
     key = ("decoupled", pub.fingerprint, options.decoupling_key)
-    circuit: QuantumCircuit | None = known.get(key)
+    circuit: QuantumCircuit | None = instructions.templates.get(key, facts)
     if circuit is None:
-        (circuit,) = decoupled([pub.circuit], decoupling, backend, elsewhere)
-        known.put(key, circuit)
+        name = instructions.name
+        (circuit,) = decoupled([pub.circuit], decoupling, facts, name, elsewhere)
+        instructions.templates.put(key, circuit, facts)
     return circuit

@@ -8,8 +8,8 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.bounded_cache import BoundedCache
 
 __all__ = ["is_noiseless", "noise_model_of", "rounding_of", "simulated_backend"]
 

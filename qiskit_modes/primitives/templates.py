@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit.circuit import BoxOp, QuantumCircuit
-from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
-from qiskit.providers import BackendV2
+from qiskit.circuit.equivalence_library import StandardEquivalenceLibrary
 from qiskit.transpiler import PassManager, Target
-from qiskit.transpiler.passes import BasisTranslator
+from qiskit.transpiler.passes import BasisTranslator, UnrollCustomDefinitions
 from samplomatic import build
 from samplomatic.samplex import Samplex
 from samplomatic.transpiler import generate_boxing_pass_manager
@@ -21,6 +20,7 @@ from qiskit_modes.primitives.active_qubits import measured_early, used_qubits, w
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import InstructionSet
 from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
@@ -78,8 +78,10 @@ def readable(circuit: QuantumCircuit) -> QuantumCircuit:
     if not unread or circuit.has_control_flow_op():
         return circuit
     names = sorted({*circuit.count_ops(), *_OPEN_ANGLES, *_PULSES} - unread)
-    translator = BasisTranslator(SessionEquivalenceLibrary, names)
-    return PassManager([translator]).run(circuit)
+    # Not by the session's library, to which anybody may add: what comes of it is kept.
+    library = StandardEquivalenceLibrary
+    passes = [UnrollCustomDefinitions(library, names), BasisTranslator(library, names)]
+    return PassManager(passes).run(circuit)
 
 
 @contextmanager
@@ -171,8 +173,9 @@ def placed(
     circuits: Sequence[QuantumCircuit],
     qubits: Sequence[int],
     num_qubits: int,
-    backend: BackendV2,
+    facts: TargetFacts,
     *,
+    name: str | None = None,
     decoupling: Any = None,
     keeps_layers: bool = False,
     unread: Collection[tuple[str, int]] = (),
@@ -184,7 +187,8 @@ def placed(
         circuits: Circuits on as many qubits as ``qubits`` has.
         qubits: Which qubits of the device they are.
         num_qubits: How many qubits the circuits have there.
-        backend: The device.
+        facts: The durations of the device; all that were read are in it afterwards.
+        name: Of the device, for messages.
         decoupling: Upstream's ``DynamicalDecouplingOptions``, or None.
         keeps_layers: Whether layers stay recognisable, for noise that is given for them.
         unread: Bits that nobody reads, by register and place; see `widened`.
@@ -192,7 +196,7 @@ def placed(
     """
     wide = [widened(circuit, qubits, num_qubits, unread) for circuit in circuits]
     if decoupling is not None:
-        return decoupled(wide, decoupling, backend, elsewhere)
+        return decoupled(wide, decoupling, facts, name, elsewhere)
     return wide if keeps_layers else [measured_early(circuit) for circuit in wide]
 
 

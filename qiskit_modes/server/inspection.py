@@ -13,10 +13,10 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.server.circuit_reader import CIRCUITS, SAMPLEX
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
@@ -48,7 +48,7 @@ class Inspector:
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         """Guards what follows; held while a circuit is tried out."""
-        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._known: BoundedCache[bytes, bool] = BoundedCache(_MOST_KNOWN)
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = False
         """Whether the process has said that it has begun."""
@@ -65,11 +65,9 @@ class Inspector:
         for kind, data in _texts(params):
             digest = hashlib.sha256(kind + data).digest()
             with self._mutex:
-                if digest not in self._known:
+                if not self._known.get(digest):
                     self._try(kind, data)
-                    self._known[digest] = None
-                    if len(self._known) > _MOST_KNOWN:
-                        self._known.popitem(last=False)
+                    self._known.put(digest, True)
 
     def warm_up(self) -> None:
         """Start the process, without waiting for it."""

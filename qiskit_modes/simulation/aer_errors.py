@@ -13,10 +13,11 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.circuit import Instruction
 
+from qiskit_modes.caches import BoundedCache
+
 __all__ = ["compact"]
 
-_compact: dict[Hashable, Any] = {}
-_COMPACT_LIMIT = 4096
+_compact: BoundedCache[Hashable, Any] = BoundedCache(4096)
 
 RESET = "R"
 
@@ -34,11 +35,11 @@ def compact(error: Any) -> Any:
     The same error always gives the same object, by which Aer knows that it has it already.
     """
     key = (error.id, tuple(error.probabilities))
-    if key not in _compact:
-        if len(_compact) >= _COMPACT_LIMIT:
-            _compact.clear()
-        _compact[key] = _merged(error)
-    return _compact[key]
+    known = _compact.get(key)
+    if known is None:
+        known = _merged(error)
+        _compact.put(key, known)
+    return known
 
 
 def _merged(error: Any) -> Any:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass, field
-from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.caches import FactCache, PerObject
 from qiskit_modes.simulation.compilation import Compilation, compiled
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.compiling import noise_source
@@ -19,7 +15,6 @@ from qiskit_modes.simulation.content import fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.ideal import Beginning
 from qiskit_modes.simulation.methods import SimulatorChoice
-from qiskit_modes.simulation.noise import Fact, NoiseSource
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
 
 __all__ = ["compile_circuit"]
@@ -28,27 +23,11 @@ CIRCUITS_PER_BACKEND = 1024
 """Compiled circuits that are kept for each living backend object, some 20 kB each."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    compiled: CompiledCircuit
-    facts: dict[tuple[Any, ...], Fact]
-    """What was read of the noise; while all of it still holds, so does the compiled circuit."""
-
-    def holds(self, noise: NoiseSource) -> bool:
-        return all(noise.fact(key) == fact for key, fact in self.facts.items())
-
-
-@dataclass
-class _BackendCache:
-    backend: weakref.ref[BackendV2]
-    entries: OrderedDict[Hashable, _Entry] = field(default_factory=OrderedDict)
-    """Least recently used first."""
-
-
-# Guards `_caches` and every `entries` in it: circuits are compiled in several threads. Nothing is
-# compiled while it is held; two threads may compile the same circuit, and the later one wins.
-_mutex = threading.Lock()
-_caches: dict[int, _BackendCache] = {}
+# Of each backend, by which object it is. The facts of a compiled circuit are what was read of the
+# noise. Two threads may compile the same circuit; the later one wins.
+_caches: PerObject[FactCache[Hashable, CompiledCircuit]] = PerObject(
+    lambda: FactCache(CIRCUITS_PER_BACKEND)
+)
 
 
 def compile_circuit(
@@ -88,39 +67,10 @@ def compile_circuit(
     if clbits is not None:
         wanted = wanted.intersection(clbits)
     key = (content, type(noise), choice, settings, wanted, beginning)
-    entry = _find(backend, key)
-    if entry is None or not entry.holds(noise):
+    known = _caches.of(backend)
+    found = known.get(key, noise)
+    if found is None:
         task = Compilation(circuit, noise, choice, content, settings, wanted, beginning)
-        entry = _Entry(elsewhere(task.seconds, compiled, task), noise.facts)
-        _keep(backend, key, entry)
-    return entry.compiled
-
-
-def _find(backend: BackendV2, key: Hashable) -> _Entry | None:
-    with _mutex:
-        cache = _caches.get(id(backend))
-        # An address may be used again by another object; the weak reference tells them apart.
-        if cache is None or cache.backend() is not backend or key not in cache.entries:
-            return None
-        cache.entries.move_to_end(key)
-        return cache.entries[key]
-
-
-def _keep(backend: BackendV2, key: Hashable, entry: _Entry) -> None:
-    address = id(backend)
-
-    def forget(reference: weakref.ref[BackendV2]) -> None:
-        # Runs wherever the last reference to the backend is dropped, perhaps while this thread
-        # holds the mutex: dict.pop is atomic, and a newer backend at the address is left alone.
-        cache = _caches.get(address)
-        if cache is not None and cache.backend is reference:
-            _caches.pop(address, None)
-
-    with _mutex:
-        cache = _caches.get(address)
-        if cache is None or cache.backend() is not backend:
-            cache = _caches[address] = _BackendCache(weakref.ref(backend, forget))
-        cache.entries[key] = entry
-        cache.entries.move_to_end(key)
-        while len(cache.entries) > CIRCUITS_PER_BACKEND:
-            cache.entries.popitem(last=False)
+        found = elsewhere(task.seconds, compiled, task)
+        known.put(key, found, noise)
+    return found

@@ -44,6 +44,7 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
+from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.control_flow import Scope, Variables, read_expression
 
 __all__ = ["Content", "Held", "describe", "fingerprint", "read_content"]
@@ -92,7 +93,8 @@ def fingerprint(circuit: QuantumCircuit) -> bytes:
     object of this process. A circuit that cannot be described has another digest at each call.
 
     Raises:
-        UnsupportedCircuitError: If the circuit computes what cannot be simulated.
+        UnsupportedCircuitError: If the circuit computes what cannot be simulated, or has an
+            instruction under the name of another.
     """
     return read_content(circuit).key
 
@@ -257,6 +259,13 @@ class _Reader:
             self.held = max(self.held, Held.BODIES)
             return self._control_flow(operation, clbits)
         self.held = Held.OBJECTS
+        meant = _MEANT.get(getattr(operation, "name", ""))
+        if meant is not None and not isinstance(operation, meant):
+            raise UnsupportedCircuitError(
+                f"The circuit has an instruction of the class {kind.__name__} that is called "
+                f"{operation.name!r}, and that is the name of another one, for which it would be "
+                "taken. Give it a name of its own."
+            )
         error = getattr(operation, "_quantum_error", None)
         if error is not None and _is_trusted(kind) and _is_trusted(type(error)):
             return self._error(error, clbits)
@@ -388,6 +397,21 @@ class _Reader:
         raise _UndescribedError(function)
 
 
+_MEANT: dict[str, type] = {
+    "barrier": Barrier,
+    "box": BoxOp,
+    "break_loop": BreakLoopOp,
+    "continue_loop": ContinueLoopOp,
+    "delay": Delay,
+    "for_loop": ForLoopOp,
+    "if_else": IfElseOp,
+    "measure": Measure,
+    "reset": Reset,
+    "store": Store,
+    "switch_case": SwitchCaseOp,
+    "while_loop": WhileLoopOp,
+}
+"""Whose names are what simulators, Aer too, go by."""
 _CONTROL_FLOW = frozenset({IfElseOp, WhileLoopOp, ForLoopOp, SwitchCaseOp, Store, BoxOp})
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 

@@ -16,8 +16,9 @@ from qiskit.circuit import Gate, Instruction, Measure, ParameterExpression
 from qiskit.providers import BackendV2
 from qiskit.utils.units import apply_prefix
 
+from qiskit_modes.caches import Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.noise import NO_CONFUSION, Fact
+from qiskit_modes.simulation.noise import NO_CONFUSION
 from qiskit_modes.simulation.pauli_basis import RealArray, depolarizing, relaxation, tensor
 
 __all__ = ["DeviceNoise"]
@@ -147,7 +148,7 @@ def _gate_error(error: float, seconds: float, times: tuple[Times, ...]) -> RealA
     """Return the channel of a gate's error: depolarizing first, relaxation after it."""
     relaxed = tensor(*(relaxation(t1, t2, seconds) for t1, t2 in times))
     parameter = _depolarizing_parameter(error, seconds, times)
-    return relaxed @ depolarizing(parameter, len(times)) if parameter else relaxed
+    return read_only(relaxed @ depolarizing(parameter, len(times)) if parameter else relaxed)
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import CircuitInstruction, Gate
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import RealArray, from_unitary, rotation
 
 __all__ = ["as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
@@ -59,7 +60,7 @@ def as_rotations(name: str, parameters: list[Any]) -> RotationList | None:
 def rotation_matrix(paulis: str, angle: float) -> RealArray:
     """Return the transfer matrix of a rotation by a known angle."""
     constant, cosine, sine = rotation(paulis)
-    return constant + math.cos(angle) * cosine + math.sin(angle) * sine
+    return read_only(constant + math.cos(angle) * cosine + math.sin(angle) * sine)
 
 
 _fixed_matrices: dict[str, RealArray] = {}
@@ -79,7 +80,7 @@ def constant_matrix(gate: Gate) -> RealArray:
     if step.params:
         return from_unitary(np.asarray(step.matrix))
     if step.name not in _fixed_matrices:
-        _fixed_matrices[step.name] = from_unitary(np.asarray(step.matrix))
+        _fixed_matrices[step.name] = read_only(from_unitary(np.asarray(step.matrix)))
     return _fixed_matrices[step.name]
 
 

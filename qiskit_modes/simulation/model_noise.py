@@ -15,9 +15,10 @@ import numpy as np
 from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.quantum_info import SuperOp
 
+from qiskit_modes.caches import BoundedCache, Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.content import describe
-from qiskit_modes.simulation.noise import NO_CONFUSION, Fact, NotCuttableError, Same
+from qiskit_modes.simulation.noise import NO_CONFUSION, NotCuttableError, Same
 from qiskit_modes.simulation.pauli_basis import (
     RESET,
     RealArray,
@@ -101,7 +102,8 @@ class ModelNoise:
                     f"The noise model has an error on {error.num_qubits} qubits for instruction "
                     f"{label!r}, which acts on {len(qubits)} here. Define one of fitting size."
                 )
-            self._matrices[key] = error_matrix(error)
+            identity = (error.id, _probabilities(error))
+            self._matrices[key] = error_matrix(error, identity)
         return self._matrices[key]
 
     def before_measure(self, qubit: int) -> RealArray | None:
@@ -224,15 +226,18 @@ def _duration(target: Any, label: str, qubits: tuple[int, ...]) -> float | None:
     return None if properties is None else properties.duration
 
 
-_BY_ID: dict[Hashable, RealArray] = {}
-_BY_ID_LIMIT = 4096
+_matrices: BoundedCache[Hashable, RealArray] = BoundedCache(4096)
 
 LARGEST_ERROR_QUBITS = 4
 """A matrix of an error on so many qubits takes 0.5 MB, and one on two more already 128 MB."""
 
 
-def error_matrix(error: Any) -> RealArray:
-    """Return the Pauli transfer matrix of one of Aer's quantum errors.
+def error_matrix(error: Any, identity: Hashable = None) -> RealArray:
+    """Return the Pauli transfer matrix of one of Aer's quantum errors, not to be written to.
+
+    Args:
+        error: The error.
+        identity: What tells it from others, if it is known; otherwise it is compared as a whole.
 
     Raises:
         NotCuttableError: If it acts on too many qubits for a matrix, or if it has none.
@@ -242,8 +247,9 @@ def error_matrix(error: Any) -> RealArray:
             f"The noise model holds an error on {error.num_qubits} qubits at once; those on more "
             f"than {LARGEST_ERROR_QUBITS} are left to Aer."
         )
-    key = (error.id, _probabilities(error))
-    if key not in _BY_ID:
+    key = identity or describe((list(error.probabilities), list(error.circuits))) or object()
+    known = _matrices.get(key)
+    if known is None:
         try:
             mixture = [
                 weight * _circuit_matrix(circuit)
@@ -253,10 +259,9 @@ def error_matrix(error: Any) -> RealArray:
             raise NotCuttableError(
                 f"The noise model holds an error without a superoperator: {error!r}."
             ) from unsuitable
-        if len(_BY_ID) >= _BY_ID_LIMIT:
-            _BY_ID.clear()
-        _BY_ID[key] = np.sum(mixture, axis=0)
-    return _BY_ID[key]
+        known = read_only(np.sum(mixture, axis=0))
+        _matrices.put(key, known)
+    return known
 
 
 def _circuit_matrix(circuit: QuantumCircuit) -> RealArray:
@@ -292,4 +297,4 @@ def _instruction_matrix(operation: Instruction) -> RealArray:
 def _pauli_matrix(letters: str) -> RealArray:
     """Return conjugation by a Pauli string: each string keeps or changes its sign."""
     signs = {"I": [1, 1, 1, 1], "X": [1, 1, -1, -1], "Y": [1, -1, 1, -1], "Z": [1, -1, -1, 1]}
-    return tensor(*(np.diag(np.array(signs[letter], dtype=float)) for letter in letters))
+    return read_only(tensor(*(np.diag(np.array(signs[letter], dtype=float)) for letter in letters)))

@@ -9,7 +9,6 @@ be used again exactly while all its facts are still the same, however the backen
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ import numpy as np
 from qiskit.circuit import Instruction
 from qiskit.providers import BackendV2
 
+from qiskit_modes.caches import Fact
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.pauli_basis import RealArray
 
@@ -31,9 +31,6 @@ __all__ = [
 ]
 
 NO_CONFUSION: RealArray = np.eye(2)
-
-Fact = Hashable
-"""What was read, in a form that compares equal exactly if the noise is the same."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.caches import read_only
+
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
@@ -109,7 +111,7 @@ def _bit_weights(
     for source, clbit in enumerate(clbits):
         for place in layout.places.get(clbit, ()):
             weights[source, place // 8] += 1 << (7 - place % 8)
-    return weights
+    return read_only(weights)
 
 
 @lru_cache(maxsize=256)
@@ -118,4 +120,4 @@ def _table(registers: tuple[tuple[str, tuple[int, ...]], ...], clbits: tuple[int
     outcomes = np.arange(1 << len(clbits))
     digits = np.arange(len(clbits))[::-1]
     bits = (outcomes[:, None] >> digits & 1).astype(np.bool_)
-    return Layout(registers).pack_bits(clbits, bits)
+    return read_only(Layout(registers).pack_bits(clbits, bits))

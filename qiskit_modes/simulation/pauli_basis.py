@@ -16,6 +16,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.caches import read_only
+
 __all__ = [
     "FRESH",
     "MEASURE",
@@ -58,7 +60,7 @@ def _pauli_strings(num_qubits: int) -> ComplexArray:
     for _ in range(num_qubits):
         dim = 2 * strings.shape[1]
         strings = np.einsum("aij,bkl->abikjl", strings, PAULIS).reshape(-1, dim, dim)
-    return strings.reshape(len(strings), -1)
+    return read_only(strings.reshape(len(strings), -1))
 
 
 def _reverse_qubits(matrix: ComplexArray) -> ComplexArray:
@@ -132,7 +134,7 @@ def rotation(paulis: str) -> RealArray:
     at_zero, at_pi = np.eye(len(matrix) ** 2), from_unitary(-1j * matrix)
     at_half_pi = from_unitary((identity - 1j * matrix) / np.sqrt(2))
     mean = (at_zero + at_pi) / 2
-    return np.stack([mean, (at_zero - at_pi) / 2, at_half_pi - mean])
+    return read_only(np.stack([mean, (at_zero - at_pi) / 2, at_half_pi - mean]))
 
 
 def relaxation(t1: float, t2: float, seconds: float) -> RealArray:

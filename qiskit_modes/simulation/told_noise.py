@@ -11,9 +11,10 @@ from typing import Any
 
 from qiskit.circuit import Instruction, QuantumCircuit
 
+from qiskit_modes.caches import Fact
 from qiskit_modes.simulation.device_noise import DeviceNoise
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
-from qiskit_modes.simulation.noise import NO_CONFUSION, Fact, IdealNoise, NoiseSource
+from qiskit_modes.simulation.noise import NO_CONFUSION, IdealNoise, NoiseSource
 from qiskit_modes.simulation.noise_passes import passes_for
 from qiskit_modes.simulation.pauli_basis import RealArray
 

@@ -21,7 +21,7 @@ from qiskit import QuantumCircuit
 from qiskit.qpy import QPY_VERSION, get_qpy_version
 from qiskit_ibm_runtime import RuntimeDecoder
 
-from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.wire.api_error import ApiError, Code
 
 __all__ = ["MOST_INFLATED_BYTES", "Inflater", "check_qpy_version", "decode_params", "unreadable"]

@@ -17,6 +17,7 @@ from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.options import resolve_sampler_options
 from qiskit_modes.primitives.randomised_sampling import _decoupled
 from qiskit_modes.primitives.sampling import sampler_steps
+from qiskit_modes.primitives.target_facts import TargetFacts
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 
@@ -155,7 +156,7 @@ def test_what_was_decoupled_gives_the_same_outcomes_without_noise(manila):
     noiseless = AerSimulator()
     for sequence in ("XX", "XpXm", "XY4"):
         options = DynamicalDecouplingOptions(enable=True, sequence_type=sequence)
-        (runs,) = decoupled([circuit], options, manila)
+        (runs,) = decoupled([circuit], options, TargetFacts(manila.target), manila.name)
         counts = [
             noiseless.run(each, shots=4000, seed_simulator=1).result().get_counts()
             for each in (circuit, runs)

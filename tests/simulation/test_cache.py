@@ -105,18 +105,18 @@ def test_backends_are_not_kept_alive():
     backend = generic()
     compile_circuit(flipped(), backend)
     address, reference = id(backend), weakref.ref(backend)
-    assert address in cache._caches
+    assert address in cache._caches._known
     del backend
     gc.collect()
     assert reference() is None
-    assert address not in cache._caches
+    assert address not in cache._caches._known
 
 
 def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr(cache, "CIRCUITS_PER_BACKEND", 3)
     backend = generic()
     compiled = [compile_circuit(flipped(0.1 * k), backend) for k in range(5)]
-    assert len(cache._caches[id(backend)].entries) == 3
+    assert len(cache._caches.of(backend)) == 3
     assert compile_circuit(flipped(0.4), backend) is compiled[4]
     assert compile_circuit(flipped(0.0), backend) is not compiled[0]
 

@@ -7,6 +7,7 @@ from qiskit.circuit import ForLoopOp, Gate, Parameter
 from qiskit.circuit.library import HGate, UnitaryGate
 from qiskit_aer import AerSimulator
 
+from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.own_circuit import own_circuit
 from qiskit_modes.simulation import compile_circuit, fingerprint, outcome_probabilities
 
@@ -96,6 +97,15 @@ def test_parameters_of_loops_are_told_apart_by_what_they_are():
     assert fingerprint(nested("outer")) != fingerprint(nested("inner"))
     found = [chance_of_one(nested(which)) for which in ("outer", "inner")]
     assert found == pytest.approx([np.sin(1.5) ** 2, np.sin(3) ** 2])
+
+
+@pytest.mark.parametrize("name", ["measure", "reset", "barrier", "delay", "for_loop"])
+def test_an_instruction_under_the_name_of_another_is_refused(name):
+    inner = QuantumCircuit(1, name=name)
+    inner.x(0)
+    for instruction in (inner.to_instruction(), inner.to_gate(), Own(name, FLIP)):
+        with pytest.raises(UnsupportedCircuitError, match=name):
+            fingerprint(holding(instruction))
 
 
 def test_what_cannot_be_described_equals_nothing():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qiskit_modes.primitives.bounded_cache import BoundedCache
+from qiskit_modes.caches import BoundedCache
 
 
 def test_the_least_recently_used_entry_goes_first():

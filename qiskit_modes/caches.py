@@ -1,0 +1,181 @@
+"""What is kept of work that was done, and when it may be used again.
+
+A value is a function of its key, or of its key and of *facts*: what was read, for it, of an object
+that may change, such as a backend. It may be used again exactly while all that was read still
+reads the same. The table of all caches is in ``docs/contributing.md``.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+__all__ = ["BoundedCache", "Fact", "FactCache", "PerObject", "Source", "read_only"]
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+Fact = Hashable
+"""What was read, in a form that compares equal exactly if it is the same."""
+
+
+class _Array(Protocol):
+    def setflags(self, *, write: bool) -> None: ...
+
+
+Array = TypeVar("Array", bound=_Array)
+
+
+def read_only(array: Array) -> Array:
+    """Return an array that many will get, after which nobody can write to it."""
+    array.setflags(write=False)
+    return array
+
+
+class BoundedCache(Generic[Key, Value]):
+    """A mapping with at most ``capacity`` entries; the least recently used one is dropped first.
+
+    Any thread may call any method; none blocks for longer than a dictionary access. Two threads
+    that miss the same key at once both compute its value, so values must be functions of their key.
+
+    Args:
+        capacity: The largest number of entries kept.
+
+    Raises:
+        ValueError: If ``capacity`` is not positive.
+
+    Example:
+        >>> cache = BoundedCache(2)
+        >>> for number in (1, 2, 3):
+        ...     cache.put(number, number**2)
+        >>> cache.get(1) is None, cache.get(3)
+        (True, 9)
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"A cache keeps at least one entry; the capacity was {capacity}.")
+        self._capacity = capacity
+        self._entries: OrderedDict[Key, Value] = OrderedDict()
+        # Guards _entries; held for single dictionary operations only.
+        self._mutex = threading.Lock()
+
+    def __len__(self) -> int:
+        with self._mutex:
+            return len(self._entries)
+
+    def get(self, key: Key) -> Value | None:
+        """Return what was put under ``key``, or None."""
+        with self._mutex:
+            value = self._entries.get(key)
+            if value is not None:
+                self._entries.move_to_end(key)
+            return value
+
+    def put(self, key: Key, value: Value) -> None:
+        """Keep ``value`` (never None) under ``key``, and drop the oldest entry if need be."""
+        with self._mutex:
+            self._entries[key] = value
+            self._entries.move_to_end(key)
+            if len(self._entries) > self._capacity:
+                self._entries.popitem(last=False)
+
+
+class Source(Protocol):
+    """What facts are read of."""
+
+    @property
+    def facts(self) -> Mapping[Any, Fact]:
+        """Everything that was read so far, by name."""
+
+    def fact(self, key: Any) -> Fact:
+        """Read one fact anew, by its name."""
+
+
+class FactCache(Generic[Key, Value]):
+    """A bounded cache of values that follow from their keys and from facts.
+
+    Any thread may call any method.
+
+    Args:
+        capacity: The largest number of entries kept.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> prices, bills = {"egg": 2}, FactCache(10)
+        >>> source = SimpleNamespace(facts={"egg": 2}, fact=prices.get)
+        >>> bills.put("two eggs", 4, source)
+        >>> bills.get("two eggs", source)
+        4
+        >>> prices["egg"] = 3
+        >>> bills.get("two eggs", source) is None
+        True
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._entries: BoundedCache[Key, tuple[Value, Mapping[Hashable, Fact]]]
+        self._entries = BoundedCache(capacity)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Key, source: Source) -> Value | None:
+        """Return what was put under ``key`` if its facts are what they were; else None.
+
+        Args:
+            key: What the value is of.
+            source: From which they are read anew.
+        """
+        entry = self._entries.get(key)
+        if entry is None or any(source.fact(name) != fact for name, fact in entry[1].items()):
+            return None
+        return entry[0]
+
+    def put(self, key: Key, value: Value, source: Source) -> None:
+        """Keep ``value`` (never None), with all that was read of a source for it."""
+        self._entries.put(key, (value, dict(source.facts)))
+
+
+class PerObject(Generic[Value]):
+    """Something for each living object, by which object it is and not by what it equals.
+
+    It goes with its object. Any thread may call any method.
+
+    Args:
+        make: Makes a new one.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make = make
+        # Guards _known; nothing is made while it is held.
+        self._mutex = threading.Lock()
+        self._known: dict[int, tuple[weakref.ref[object], Value]] = {}
+
+    def of(self, thing: object) -> Value:
+        """Return the one for an object; a new one each time if it cannot be referred to weakly."""
+        address = id(thing)
+        known = self._known.get(address)
+        # An address may be used again by another object; the weak reference tells them apart.
+        if known is not None and known[0]() is thing:
+            return known[1]
+
+        def forget(reference: weakref.ref[object]) -> None:
+            # Runs wherever the last reference to the object is dropped, perhaps while this thread
+            # holds the mutex: dict.pop is atomic, and a newer object at the address is left alone.
+            last = self._known.get(address)
+            if last is not None and last[0] is reference:
+                self._known.pop(address, None)
+
+        made = self._make()
+        try:
+            reference = weakref.ref(thing, forget)
+        except TypeError:
+            return made
+        with self._mutex:
+            known = self._known.get(address)
+            if known is None or known[0]() is not thing:
+                known = self._known[address] = (reference, made)
+        return known[1]
