@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
 from qiskit_modes.client.upstream import RequestsApiError
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
-from qiskit_modes.wire.api_error import Code
+from qiskit_modes.wire.api_error import Code, refuse_newer
 
 __all__ = ["ADDRESS", "LocalClient", "as_request_errors"]
 
@@ -27,9 +27,10 @@ ADDRESS = "http://qiskit-modes.invalid"
 class LocalClient:
     """The requests of the client, met in this process.
 
-    It has the methods of the client's own class, with its arguments; what newer releases add is
-    accepted and ignored. All of them may be called from any thread, and none waits for a job but
-    `wait_for_job`. That one and `keep_job` the client's own class does not have.
+    It has the methods of the client's own class, with its arguments; what newer releases add to a
+    job or to the filters of jobs is refused unless it is off, and elsewhere it is ignored. All of
+    them may be called from any thread, and none waits for a job but `wait_for_job`. That one and
+    `keep_job` the client's own class does not have.
 
     Args:
         platform: What answers.
@@ -67,10 +68,11 @@ class LocalClient:
         session_time: int | None = None,  # noqa: ARG002 - goes with start_session
         private: bool | None = False,
         calibration_id: str | None = None,
-        **kwargs: Any,  # noqa: ARG002 - of newer releases
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """Submit a job and return its ``id`` and ``backend``."""
         with as_request_errors("/jobs"):
+            refuse_newer("A job", kwargs)
             if start_session:
                 raise ApiError(
                     400, Code.INVALID, "start_session is not supported; use a Session or a Batch"
@@ -109,10 +111,11 @@ class LocalClient:
         created_before: datetime | None = None,
         descending: bool = True,
         include_mocks: bool = False,  # noqa: ARG002 - second names are the same machines
-        **kwargs: Any,  # noqa: ARG002 - of newer releases
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """Return the ``jobs`` that match, and the ``count`` of all that do."""
         with as_request_errors("/jobs"):
+            refuse_newer("A list of jobs", kwargs)
             return self._api.jobs(
                 limit=limit,
                 offset=skip or 0,

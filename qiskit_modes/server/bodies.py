@@ -32,7 +32,9 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class JobBody(BaseModel):
-    """``POST /jobs``; what else is in it has no effect."""
+    """``POST /jobs``; what else is in it is refused unless it is off."""
+
+    model_config = ConfigDict(extra="allow")
 
     program_id: str = Field(description="sampler, estimator or executor")
     params: dict[str, Any] = Field(description="Of the program, in the client's encoding")
@@ -44,6 +46,8 @@ class JobBody(BaseModel):
     runtime: str | None = Field(None, description="Kept; there are no images here")
     calibration_id: str | None = Field(None, description="Calibrations have no ids here")
     start_session: bool | None = Field(None, description="Refused; open a session first")
+    session_time: int | None = Field(None, description="Goes with start_session")
+    log_level: str | None = Field(None, description="No effect; there is no container that logs")
 
 
 class SessionBody(BaseModel):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from qiskit_modes.server.bodies import JobBody, TagsBody, described, parse, read
 from qiskit_modes.server.site import Asker, text_response
 from qiskit_modes.wire import ApiError, InstanceApi
-from qiskit_modes.wire.api_error import Code
+from qiskit_modes.wire.api_error import Code, refuse_newer
 
 __all__ = ["router"]
 
@@ -30,6 +30,7 @@ async def submit(asker: Asker, request: Request) -> Response:
 
     def submit_in_thread(api: InstanceApi) -> dict[str, Any]:
         asked = parse(JobBody, body)
+        refuse_newer("A job", asked.model_extra or {})
         if asked.start_session:
             raise ApiError(
                 400, Code.INVALID, "start_session is not supported; use a Session or a Batch"

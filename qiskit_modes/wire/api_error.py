@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 from qiskit_ibm_runtime.exceptions import IBMError
 
 from qiskit_modes.exceptions import InvalidInputError, RefusedError, RuntimeClosedError
 from qiskit_modes.scheduling.instructions import Refusal
 
-__all__ = ["ApiError", "Code", "as_api_errors"]
+__all__ = ["OFF", "ApiError", "Code", "as_api_errors", "refuse_newer"]
 
 
 class Code(IntEnum):
@@ -60,6 +61,29 @@ def as_api_errors() -> Iterator[None]:
         raise
     except Exception as error:
         raise _api_error(error) from error
+
+
+OFF: tuple[Any, ...] = (None, False, "auto", "", [], {})
+"""Values that say of a setting that it is not used."""
+
+
+def refuse_newer(what: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that are not known here, unless they say that something is off.
+
+    Args:
+        what: What they are of, at the start of the message.
+        settings: Those that are not known, by their names.
+
+    Raises:
+        ApiError: If there are any; status 400.
+    """
+    names = sorted(name for name, value in settings.items() if value not in OFF)
+    if names:
+        raise ApiError(
+            400,
+            Code.INVALID,
+            f"{what} has no {', '.join(names)} here, which may be of a newer client; leave it out",
+        )
 
 
 _REFUSALS: dict[Refusal | None, tuple[int, Code]] = {

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.options_models import ExecutionOptions
 
 from qiskit_modes.primitives.option_table import Refused, rows_of
 from qiskit_modes.warn import unsupported_options
-from qiskit_modes.wire.api_error import ApiError
+from qiskit_modes.wire.api_error import OFF, ApiError
 from qiskit_modes.wire.params import Inflater, check_qpy_version, unreadable
 
 __all__ = ["CIRCUIT_KEYS", "check_sizes", "complete_options", "decoding", "dictionaries", "tensor"]
@@ -101,12 +101,9 @@ def complete_options(
             continue
         else:
             why, remedy = row.why, row.remedy
-        if value not in _OFF:
+        if value not in OFF:
             sentences.append(f"{path}={reprlib.repr(value)} is not supported: {why}. {remedy}.")
     unsupported_options(sentences, stacklevel=2)
-
-
-_OFF: tuple[Any, ...] = (None, False, "auto", [], {})
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -221,3 +221,12 @@ def test_a_scenario_and_the_client_share_the_stage(bell):
                 Session.from_id("no", service)
             assert SamplerV2(mode=backend).run([bell]).result()
         assert scenario.clock.now() == 3
+
+
+def test_what_a_newer_client_adds_is_refused_unless_it_is_off(service, backend, bell):
+    client = backend._api_client
+    with pytest.raises(RequestsApiError, match="A job has no brand_new here"):
+        client.program_run("sampler", "ibm_manila", {}, brand_new=5)
+    with pytest.raises(RequestsApiError, match="A list of jobs has no brand_new here"):
+        client.jobs_get(brand_new="x")
+    assert client.jobs_get(brand_new=None)["count"] == 0

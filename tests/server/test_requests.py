@@ -210,6 +210,31 @@ def test_what_is_no_request_for_a_job(http_, body):
     assert "The body cannot be used" in answer.message
 
 
+def test_settings_of_a_newer_client_are_refused_unless_they_are_off(http_, sampling):
+    off = {"log_level": "DEBUG", "session_time": None, "new_one": None, "new_two": False}
+    assert http_("POST", "/jobs", {**sampling, **off}).status == 200
+    answer = http_("POST", "/jobs", {**sampling, "brand_new": 5})
+    assert answer.status == 400
+    assert "A job has no brand_new here" in answer.message
+
+
+def test_calibrations_have_no_ids(http_, sampling):
+    answer = http_("POST", "/jobs", {**sampling, "calibration_id": "c"})
+    assert answer.status == 400
+    assert "No backend has a calibration 'c'" in answer.message
+    for what in ("configuration", "properties"):
+        assert http_("GET", f"/backends/ibm_manila/{what}").status == 200
+        assert http_("GET", f"/backends/ibm_manila/{what}?calibration_id=c").status == 404
+
+
+def test_a_private_result_that_was_read_is_no_content(http_, sampling):
+    job_id = http_("POST", "/jobs", {**sampling, "private": True}).json["id"]
+    finish(http_, job_id)
+    assert http_("GET", f"/jobs/{job_id}/results").status == 200
+    again = http_("GET", f"/jobs/{job_id}/results")
+    assert (again.status, again.text) == (204, "")
+
+
 def test_a_body_that_is_too_long(http_):
     with_limit = b"x" * (51 * 2**20)
     answer = http_("POST", "/jobs", with_limit)
