@@ -7,11 +7,13 @@ reads the same. The table of all caches is in ``docs/contributing.md``.
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
+
+from qiskit_modes._mutex import new_mutex
 
 __all__ = ["BoundedCache", "Fact", "FactCache", "PerObject", "Source", "read_only"]
 
@@ -61,7 +63,7 @@ class BoundedCache(Generic[Key, Value]):
         self._capacity = capacity
         self._entries: OrderedDict[Key, Value] = OrderedDict()
         # Guards _entries; held for single dictionary operations only.
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
 
     def __len__(self) -> int:
         with self._mutex:
@@ -72,16 +74,20 @@ class BoundedCache(Generic[Key, Value]):
         with self._mutex:
             value = self._entries.get(key)
             if value is not None:
-                self._entries.move_to_end(key)
+                self._used(key)
             return value
 
     def put(self, key: Key, value: Value) -> None:
         """Keep ``value`` (never None) under ``key``, and drop the oldest entry if need be."""
         with self._mutex:
             self._entries[key] = value
-            self._entries.move_to_end(key)
+            self._used(key)
             if len(self._entries) > self._capacity:
                 self._entries.popitem(last=False)
+
+    def _used(self, key: Key) -> None:
+        with suppress(KeyError):  # a handler of signals has put others in its place
+            self._entries.move_to_end(key)
 
 
 class Source(Protocol):
@@ -151,7 +157,7 @@ class PerObject(Generic[Value]):
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
         # Guards _known; nothing is made while it is held.
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
         self._known: dict[int, tuple[weakref.ref[object], Value]] = {}
 
     def of(self, thing: object) -> Value:

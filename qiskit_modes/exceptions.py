@@ -16,6 +16,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
                 ├── RefusedError             the QPU's rules do not allow it
                 ├── WorkerDiedError          the process that worked for a job died
                 └── RuntimeClosedError       the runtime has been shut down
+                    └── ForkedProcessError   it is that of the process this one was forked from
 
     UserWarning
     └── QiskitModesWarning
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = [
+    "ForkedProcessError",
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
@@ -130,6 +132,10 @@ class WorkerDiedError(QiskitModesError):
 
 class RuntimeClosedError(QiskitModesError):
     """The local runtime has been shut down and takes no more work."""
+
+
+class ForkedProcessError(RuntimeClosedError):
+    """What was asked for belongs to the process that this one was forked from."""
 
 
 class QiskitModesWarning(UserWarning):

@@ -14,6 +14,7 @@ import qiskit_modes
 ROOT = Path(qiskit_modes.__file__).parent
 
 FLOORS = [
+    {"_mutex"},
     {"_lazy", "caches", "durations", "exceptions", "memory"},
     {"warn"},
     {"scheduling", "simulation"},
@@ -155,7 +156,7 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
         if isinstance(node, ast.Attribute):
             assert node.attr not in {"Thread", "Timer", "ThreadPoolExecutor"}, module
     for imported, _ in our_imports(module):
-        assert part_of(imported) in {"simulation", *FLOORS[0]}, f"{imported}"
+        assert part_of(imported) in {"simulation", *FLOORS[0], *FLOORS[1]}, f"{imported}"
 
 
 @pytest.mark.parametrize("module", ["", "_lazy", "cli", "commands.common"])
@@ -183,3 +184,33 @@ def test_no_module_imports_itself_in_a_circle():
 
     for module in MODULES:
         visit(module, ())
+
+
+OF_THE_RUNTIME = {"uninterrupted", "executor", "mutex", "registry"}
+"""What makes a call of the runtime whole: its own methods see to it, and nobody else."""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) != "runtime"])
+def test_nobody_but_the_runtime_knows_how_its_calls_are_made_whole(module):
+    named = {
+        node.attr: node.lineno
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Attribute) and node.attr in OF_THE_RUNTIME
+    }
+    assert not named, f"{module} reaches into the runtime: {named}; give LocalRuntime a method"
+
+
+WITH_MUTEXES_OF_THEIR_OWN = {"runtime", "server", "_mutex", "testing.manual_clock"}
+"""Their mutexes are not taken by the main thread of a program: the runtime sees to that for its
+own, and those of a server are its own threads'. A clock that tests move has a condition."""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_mutexes_that_main_threads_take_leave_signals_and_forks_alone(module):
+    if not {part_of(module), module} & WITH_MUTEXES_OF_THEIR_OWN:
+        made = {
+            node.attr
+            for node in ast.walk(MODULES[module])
+            if isinstance(node, ast.Attribute) and node.attr in {"Lock", "RLock", "Condition"}
+        }
+        assert not made, f"{module} makes a {made}; use new_mutex"

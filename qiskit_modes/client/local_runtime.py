@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from qiskit_ibm_runtime import QiskitRuntimeService
 
+from qiskit_modes._mutex import new_mutex
 from qiskit_modes.client import upstream
 from qiskit_modes.client.accounts import Accounts
 from qiskit_modes.client.job import RuntimeJobV2
@@ -21,7 +21,7 @@ from qiskit_modes.wire.platform import Platform
 
 __all__ = ["led_to", "local_runtime"]
 
-_mutex = threading.Lock()
+_mutex = new_mutex()
 """Guards what follows."""
 _open: list[Accounts | _LaterAccounts] = []
 """The accounts of all local runtimes that are open, in the order of their opening."""
@@ -128,13 +128,14 @@ class _LaterAccounts:
     def __init__(self, runtime: LocalRuntime) -> None:
         self._runtime = runtime
         self._made: Accounts | None = None
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
         """Guards the making of them; nothing else is taken while it is held."""
 
     def __getattr__(self, name: str) -> Any:
         with self._mutex:
             if self._made is None:
-                self._made = Accounts(Platform(self._runtime))
+                made = Accounts(Platform(self._runtime))
+                self._made = self._made or made  # a handler of signals may have been here
             made = self._made
         return getattr(made, name)
 
@@ -159,8 +160,7 @@ class _Stand:
 
 
 def _latest() -> Accounts | _LaterAccounts:
-    with _mutex:
-        return _open[-1]
+    return _open[-1]
 
 
 _STAND_INS = {

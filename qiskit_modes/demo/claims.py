@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.snapshot import take_snapshot
 from qiskit_modes.scheduling import WorkloadState
 from qiskit_modes.scheduling.locks import Hold
 
@@ -41,7 +40,9 @@ def examine(scene: Scene) -> list[Claim]:
     if scene.session is None or outside is None or not inside:
         return [Claim("Both searches and the job outside have run.", held=False)]
     holds = [
-        hold for hold in take_snapshot(scene.qpu, scene.clock).holds if hold.start >= scene.origin
+        hold
+        for hold in scene.service.runtime.snapshot(scene.qpu).holds
+        if hold.start >= scene.origin
     ]
     return [
         _all_succeeded(inside, outside),
@@ -53,7 +54,7 @@ def examine(scene: Scene) -> list[Claim]:
 
 
 def _record(scene: Scene, job_id: str) -> JobRecord | None:
-    return scene.service.runtime.jobs.get(job_id)
+    return scene.service.runtime.job(job_id)
 
 
 def _all_succeeded(inside: list[JobRecord], outside: JobRecord) -> Claim:

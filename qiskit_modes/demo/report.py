@@ -68,7 +68,7 @@ def _jobs(scene: Scene) -> Table:
 
 def _figures(scene: Scene, jobs: Sequence[RuntimeJobV2]) -> tuple[str, str, str, str]:
     """Return mode, number, longest time in the queue and time on the QPU of some jobs."""
-    records = [scene.service.runtime.jobs.get(job.job_id()) for job in jobs]
+    records = [scene.service.runtime.job(job.job_id()) for job in jobs]
     waited = [
         record.core.running_at - record.core.submitted_at
         for record in records

@@ -23,7 +23,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes import Session
 from qiskit_modes.primitives.estimator import EstimatorV2
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
+from qiskit_modes.runtime.snapshot import Snapshot
 from qiskit_modes.service import LocalService
 
 __all__ = ["Moment", "Scene"]
@@ -201,7 +201,7 @@ class Scene:
     def moment(self) -> Moment:
         """Return what there is to see now."""
         assert self.session is not None, "the curtain has risen"
-        snapshot = take_snapshot(self.qpu, self.clock)
+        snapshot = self.service.runtime.snapshot(self.qpu)
         core = self.session.record.core
         window = core.windows[-1] if core.windows else None
         active = None
@@ -256,7 +256,7 @@ class Scene:
         return f"{self.name(waits[0].blocker_id)} {waits[0].reason}" if waits else ""
 
     def _outsider_queued(self, snapshot: Snapshot) -> tuple[float, float] | None:
-        record = self._job and self.service.runtime.jobs.get(self._job.job_id())
+        record = self._job and self.service.runtime.job(self._job.job_id())
         if record is None:
             return None
         return self._interval(record.core.submitted_at, record.core.running_at, snapshot.at)

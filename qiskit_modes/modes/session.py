@@ -152,7 +152,14 @@ class Session:
         except KeyboardInterrupt:  # just now: the QPU is given back all the same
             self._leave(block)
             raise
-        if error_type is None and not self._record.core.jobs_submitted:
+        if error_type is None and not self._runtime.is_of_this_process:
+            warn(
+                f"A `with` block of a {self._mode.value} was left in a process that was forked "
+                "inside of it, and closes nothing here: the other process does that.",
+                ModeWarning,
+                stacklevel=2,
+            )
+        elif error_type is None and not self._record.core.jobs_submitted:
             kind = self._record.core.mode
             warn(
                 f"No job was submitted to this {kind} before its `with` block ended. A primitive "
@@ -167,7 +174,9 @@ class Session:
             leave(block)
         if block in self._blocks:
             self._blocks.remove(block)
-        self.close()
+        self._closed_here = True
+        if self._runtime.is_of_this_process:
+            self.close()
 
     @property
     def record(self) -> WorkloadRecord:
@@ -202,7 +211,7 @@ class Session:
         Closing again does nothing. Does not wait for jobs.
         """
         self._closed_here = True
-        self._runtime.executor.close_workload(self._record)
+        self._runtime.close_workload(self._record)
 
     def cancel(self) -> None:
         """Accept no more jobs and drop those that have not started; running ones run to their end.
@@ -210,7 +219,7 @@ class Session:
         Cancelling again does nothing. Does not wait for jobs.
         """
         self._closed_here = True
-        self._runtime.executor.cancel_workload(self._record)
+        self._runtime.cancel_workload(self._record)
 
     def status(self) -> str:
         """Return the status in the service's words.
@@ -220,6 +229,8 @@ class Session:
             ``"In progress, not accepting new jobs"`` while it is active, ``"Closed"`` in the end.
         """
         core = self._record.core
+        if core.state is not WorkloadState.CLOSED:
+            self._runtime.check_process()
         match core.state:
             case WorkloadState.OPEN | WorkloadState.INACTIVE:
                 return "Pending"
@@ -236,12 +247,7 @@ class Session:
         A session's usage is the time during which it was active, by the wall clock. A batch's is
         the time that its finished jobs spent on the QPU.
         """
-        return self._runtime.uninterrupted(self._usage)
-
-    def _usage(self) -> float | None:
-        with self._record.qpu.mutex:
-            core = self._record.core
-            return core.usage_seconds(self._runtime.clock.now()) if core.windows else None
+        return self._runtime.workload_usage(self._record)
 
     def details(self) -> dict[str, Any]:
         """Return everything that is known of the session.
@@ -255,36 +261,33 @@ class Session:
             and ``timestamps``, a list of ``{"status": ..., "timestamp": ...}``, one for every state
             it has entered.
         """
-        return self._runtime.uninterrupted(self._details)
+        return self._runtime.at_one_moment(self._record.qpu, self._details)
 
     def _details(self) -> dict[str, Any]:
-        clock = self._runtime.clock
+        clock, core = self._runtime.clock, self._record.core
 
         def time(at: float | None) -> str | None:
             return None if at is None else iso(clock.utc(at))
 
-        usage = self._usage()
-        with self._record.qpu.mutex:
-            core = self._record.core
-            return {
-                "id": core.id,
-                "backend_name": self._record.qpu.name,
-                "interactive_timeout": core.interactive_ttl_seconds,
-                "max_time": core.max_ttl_seconds,
-                "active_timeout": core.active_ttl_seconds(),
-                "state": core.state.value,
-                "accepting_jobs": core.accepting_jobs,
-                "last_job_started": time(core.last_job_started),
-                "last_job_completed": time(core.last_job_completed),
-                "started_at": time(core.started_at),
-                "closed_at": time(core.closed_at),
-                "activated_at": time(core.activated_at),
-                "mode": _API_MODE[core.mode],
-                "usage_time": usage,
-                "timestamps": [
-                    {"status": state.value, "timestamp": time(at)} for state, at in core.timestamps
-                ],
-            }
+        return {
+            "id": core.id,
+            "backend_name": self._record.qpu.name,
+            "interactive_timeout": core.interactive_ttl_seconds,
+            "max_time": core.max_ttl_seconds,
+            "active_timeout": core.active_ttl_seconds(),
+            "state": core.state.value,
+            "accepting_jobs": core.accepting_jobs,
+            "last_job_started": time(core.last_job_started),
+            "last_job_completed": time(core.last_job_completed),
+            "started_at": time(core.started_at),
+            "closed_at": time(core.closed_at),
+            "activated_at": time(core.activated_at),
+            "mode": _API_MODE[core.mode],
+            "usage_time": core.usage_seconds(clock.now()) if core.windows else None,
+            "timestamps": [
+                {"status": state.value, "timestamp": time(at)} for state, at in core.timestamps
+            ],
+        }
 
     def draw(self, *, title: str | None = None, save: str | Path | None = None) -> Any:
         """Draw what its QPU did while it lasted: lanes, the QPU lock, who waited, who else.
@@ -312,8 +315,10 @@ class Session:
         """Check that this handle has not been closed; asks nobody.
 
         Raises:
+            ForkedProcessError: If the session is that of the process this one was forked from.
             IBMRuntimeError: If it was closed, cancelled, or its ``with`` block was left.
         """
+        self._runtime.check_process()
         if self._closed_here:
             raise IBMRuntimeError(f"The {self._mode.value} is closed.")
 

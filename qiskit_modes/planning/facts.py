@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit_modes.planning.recording import DECIMALS, RecordedJob, RecordedWorkload, Recording
-from qiskit_modes.runtime.clock import Clock, iso
+from qiskit_modes.runtime.clock import iso
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode, Workload
@@ -57,28 +58,28 @@ class JobFacts:
         )
 
 
-def recording_of_jobs(jobs: Iterable[JobRecord], clock: Clock, user: str) -> Recording:
+def recording_of_jobs(jobs: Iterable[JobRecord], runtime: LocalRuntime, user: str) -> Recording:
     """Return a recording of some jobs as they are now, without what their users waited for.
 
     Args:
         jobs: Of any number of QPUs.
-        clock: That of their runtime.
+        runtime: Theirs.
         user: The id of the instance whose jobs are the user's own.
     """
     facts = sorted(map(JobFacts.of, jobs), key=lambda each: each.core.submitted_at)
-    origin = facts[0].core.submitted_at if facts else clock.now()
-    return replace(make_recording(facts, clock, origin), user=user)
+    origin = facts[0].core.submitted_at if facts else runtime.clock.now()
+    return replace(make_recording(facts, runtime, origin), user=user)
 
 
-def make_recording(facts: Sequence[JobFacts], clock: Clock, origin: float) -> Recording:
+def make_recording(facts: Sequence[JobFacts], runtime: LocalRuntime, origin: float) -> Recording:
     """Return a recording of some jobs and of their sessions and batches.
 
     Args:
         facts: The jobs, in the order of submission.
-        clock: That of their runtime.
-        origin: When the recording began, on that clock.
+        runtime: Theirs.
+        origin: When the recording began, on its clock.
     """
-    writer = _Writer(clock, origin)
+    writer = _Writer(runtime, origin)
     for each in facts:
         writer.add(each)
     return writer.recording()
@@ -87,10 +88,10 @@ def make_recording(facts: Sequence[JobFacts], clock: Clock, origin: float) -> Re
 class _Writer:
     """Numbers and names everything, and takes the times from the beginning."""
 
-    def __init__(self, clock: Clock, origin: float) -> None:
-        self._clock = clock
+    def __init__(self, runtime: LocalRuntime, origin: float) -> None:
+        self._runtime = runtime
         self._origin = origin
-        self._now = clock.now()
+        self._now = runtime.clock.now()
         self._qpus: dict[QPU, str] = {}
         self._instances: dict[str, Instance] = {}
         self._workloads: dict[str, RecordedWorkload] = {}
@@ -98,9 +99,9 @@ class _Writer:
 
     def add(self, facts: JobFacts) -> None:
         number = len(self._jobs) + 1
-        with facts.qpu.mutex:
-            core = facts.core
-            times = {_snake(name): self._time(at) for at, name in core.story}
+        core = facts.core
+        story = self._runtime.at_one_moment(facts.qpu, lambda: list(core.story))
+        times = {_snake(name): self._time(at) for at, name in story}
         workload = None if facts.workload is None else self._workload(facts.workload)
         after = [times_of.submitted_at for times_of in self._before(facts)]
         after += [self._jobs[n - 1].settled_at or 0.0 for n in facts.after_ends]
@@ -128,16 +129,17 @@ class _Writer:
         )
 
     def recording(self) -> Recording:
+        seen = {name: self._runtime.snapshot(qpu) for qpu, name in self._qpus.items()}
         calibrations = [
             (name, self._time(hold.start), self._time(hold.end))
-            for qpu, name in self._qpus.items()
-            for hold in list(qpu.scheduler.locks.qpu.history)
+            for name, snapshot in seen.items()
+            for hold in snapshot.holds
             if hold.holder == CALIBRATION and hold.start >= self._origin
         ]
         return Recording(
-            created=iso(self._clock.utc(self._origin)),
+            created=iso(self._runtime.clock.utc(self._origin)),
             seconds=self._time(self._now),
-            qpus={name: qpu.scheduler.locks.lanes.capacity for qpu, name in self._qpus.items()},
+            qpus={name: snapshot.lanes for name, snapshot in seen.items()},
             instances=self._instances,
             workloads=tuple(self._workloads.values()),
             jobs=tuple(self._jobs),
@@ -162,8 +164,9 @@ class _Writer:
 
     def _workload(self, record: WorkloadRecord) -> int:
         if record.id not in self._workloads:
-            with record.qpu.mutex:
-                self._workloads[record.id] = self._recorded(record, record.core)
+            self._workloads[record.id] = self._runtime.at_one_moment(
+                record.qpu, lambda: self._recorded(record, record.core)
+            )
         return self._workloads[record.id].number
 
     def _recorded(self, record: WorkloadRecord, core: Workload) -> RecordedWorkload:

@@ -29,8 +29,8 @@ def draw_workload(
     Raises:
         InvalidInputError: If no job of it is remembered.
     """
-    jobs = [job for job in runtime.jobs.all() if job.qpu is workload.qpu]
-    recording = recording_of_jobs(jobs, runtime.clock, workload.core.instance.id)
+    jobs = [job for job in runtime.jobs() if job.qpu is workload.qpu]
+    recording = recording_of_jobs(jobs, runtime, workload.core.instance.id)
     number = next((each.number for each in recording.workloads if each.id == workload.id), None)
     if number is None and workload.core.started_at is None:
         raise InvalidInputError(
@@ -64,6 +64,6 @@ def draw_qpu(
     Raises:
         InvalidInputError: If no job is remembered.
     """
-    jobs = [job for job in runtime.jobs.all() if qpu is None or job.qpu is qpu]
-    recording = recording_of_jobs(jobs, runtime.clock, instance_id)
+    jobs = [job for job in runtime.jobs() if qpu is None or job.qpu is qpu]
+    recording = recording_of_jobs(jobs, runtime, instance_id)
     return draw_timeline(recording, title=title, save=save)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from qiskit_modes._mutex import new_mutex
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.planning.facts import JobFacts, make_recording
 from qiskit_modes.planning.recording import Recording
@@ -43,9 +44,8 @@ class Recorder:
         self._runtime = runtime
         self._one_user = one_user
         self._origin = runtime.clock.now()
-        self._mutex = threading.RLock()
-        """Guards everything below; nothing else is taken, and nobody called, while it is held. It
-        can be taken twice, by a signal's handler that looks at a job."""
+        self._mutex = new_mutex()
+        """Guards everything below; nothing else is taken, and nobody called, while it is held."""
         self._facts: list[JobFacts] = []
         self._numbers: dict[str, int] = {}
         self._last_submission: dict[Hashable, int] = {}
@@ -87,10 +87,15 @@ class Recorder:
         """Return what has been recorded so far; may be called at any time, from any thread."""
         with self._mutex:
             facts = list(self._facts)
-        recording = make_recording(_in_order(facts), self._runtime.clock, self._origin)
+        recording = make_recording(_in_order(facts), self._runtime, self._origin)
         # A test's other tenants may have more jobs than the user.
         mine = self._runtime.instance.id
         return replace(recording, user=mine) if mine in recording.instances else recording
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether it records in this process, and not in the one from which it was forked."""
+        return self._runtime.is_of_this_process
 
     def save(self, path: str | Path) -> int:
         """Write what has been recorded so far to a file, if there is a job in it.
@@ -157,16 +162,19 @@ def record(
         check_can_be_written(path)
     runtime = runtime or default_runtime()
     recorder = Recorder(runtime, one_user=one_user)
-    with _listeners_mutex:
-        runtime.listeners = (*runtime.listeners, recorder)
+    runtime.listen(recorder)
     try:
         yield recorder
     finally:
-        with _listeners_mutex:
-            runtime.listeners = tuple(each for each in runtime.listeners if each is not recorder)
-        if path is not None and not recorder.save(path):
-            message = f"{path} was not written: no job was submitted; {NO_JOBS}"
-            warn(message, QiskitModesWarning, stacklevel=3)
+        if runtime.is_of_this_process:  # otherwise it is that of a process which goes on recording
+            _end(runtime, recorder, path)
+
+
+def _end(runtime: LocalRuntime, recorder: Recorder, path: str | Path | None) -> None:
+    runtime.stop_listening(recorder)
+    if path is not None and not recorder.save(path):
+        message = f"{path} was not written: no job was submitted; {NO_JOBS}"
+        warn(message, QiskitModesWarning, stacklevel=4)
 
 
 @contextmanager
@@ -193,14 +201,11 @@ def record_and_tell(
         try:
             yield recorder
         finally:
-            jobs = recorder.save(path)
-            written = f"Recorded {jobs} job{'s' * (jobs > 1)} in {path}; next: qiskit-modes compare"
-            nothing = f"{path} was not written: no job was submitted"
-            tell(f"{written} {path}" if jobs else nothing)
-
-
-_listeners_mutex = threading.Lock()
-"""Guards the replacing of listeners."""
+            if recorder.is_of_this_process:
+                jobs = recorder.save(path)
+                many = f"{jobs} job{'s' * (jobs > 1)}"
+                written = f"Recorded {many} in {path}; next: qiskit-modes compare {path}"
+                tell(written if jobs else f"{path} was not written: no job was submitted")
 
 
 def _in_order(facts: list[JobFacts]) -> list[JobFacts]:

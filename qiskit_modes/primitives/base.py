@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from functools import partial
 from typing import Any, ClassVar
 
 from qiskit.providers import BackendV2
@@ -153,9 +152,5 @@ class Primitive:
 
     @staticmethod
     def _is_limited(resolution: Resolution) -> bool:
-        runtime, instance = resolution.runtime, resolution.instance
-        if instance.limit is None:
-            return False
-        return runtime.uninterrupted(
-            partial(runtime.ledger.is_limited, instance, runtime.clock.now())
-        )
+        instance = resolution.instance
+        return instance.limit is not None and resolution.runtime.is_limited(instance)

@@ -120,7 +120,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         Raises:
             InvalidInputError: If they are not a list of strings.
         """
-        self._record.tags = list(dict.fromkeys(check_tags(new_tags)))
+        self._facts.tags = list(dict.fromkeys(check_tags(new_tags)))
         return self.tags
 
     @property
@@ -166,7 +166,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         A job is running from the moment it has a lane: also while it is compiled, waits for the
         QPU, or is post-processed.
         """
-        status = self._record.status
+        status = self._facts.status
         if status in self.JOB_FINAL_STATES:
             self._runtime.tell_seen(self._record)
         return status
@@ -181,7 +181,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
 
     def on_qpu(self) -> bool:
         """Return whether its circuits are being executed right now, with the QPU locked."""
-        core = self._record.core
+        core = self._facts.core
         return core.executing_at is not None and core.released_at is None
 
     def done(self) -> bool:
@@ -236,7 +236,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             RuntimeInvalidStateError: If it has already ended.
         """
         try:
-            self._runtime.executor.cancel(self._record)
+            self._runtime.cancel(self._record)
         except RefusedError as error:
             raise RuntimeInvalidStateError(f"Job cannot be cancelled: {error.message}") from None
 
@@ -311,7 +311,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
             ``circuits_execution_time_ns``, the time that its circuits really took; and
             ``qiskit_version``.
         """
-        core = self._record.core
+        core = self._facts.core
         times = {
             "created": core.submitted_at,
             "running": core.running_at,
@@ -337,7 +337,7 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         Args:
             partial: Return what has been used so far; otherwise 0 until it is known for good.
         """
-        core = self._record.core
+        core = self._facts.core
         if not (partial or core.final):
             return 0
         return core.charged_seconds(self._clock.now())
@@ -361,6 +361,11 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
         story = list(self._record.core.story)
         lines = [f"{iso(self._clock.utc(at))} {state}" for at, state in story]
         return "".join(f"{line}\n" for line in sorted([*lines, *self._record.log], key=_time))
+
+    @property
+    def _facts(self) -> JobRecord:
+        """What the runtime keeps of it, for what may have changed since it was submitted."""
+        return self._runtime.facts(self._record)
 
     @property
     def _clock(self) -> Clock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,17 @@ from typing import Protocol
 
 from qiskit_modes.runtime.timer import ThreadTimer
 
-__all__ = ["Clock", "SystemClock", "Timer", "iso"]
+__all__ = ["Clock", "Happening", "SystemClock", "Timer", "iso"]
+
+
+class Happening(Protocol):
+    """What can be waited for: a `Latch`, or a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Return whether it has happened."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for it, at most ``timeout`` seconds; return whether it has happened."""
 
 
 class Timer(Protocol):
@@ -35,7 +44,7 @@ class Clock(Protocol):
     def new_timer(self) -> Timer:
         """Return a timer that goes by this clock."""
 
-    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+    def wait(self, event: Happening, timeout: float | None) -> bool:
         """Wait for an event, at most ``timeout`` seconds of this clock; return whether it is set.
 
         Whoever sets such an event calls `changed` afterwards.
@@ -73,7 +82,7 @@ class SystemClock:
         """Return a timer with a thread of its own."""
         return ThreadTimer(self.now)
 
-    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+    def wait(self, event: Happening, timeout: float | None) -> bool:
         """Wait for an event, at most ``timeout`` seconds."""
         return event.wait(timeout)
 

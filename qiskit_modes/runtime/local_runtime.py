@@ -1,5 +1,10 @@
 """A machine room: QPUs, their executor and its workers; and the one that everybody shares.
 
+`LocalRuntime` is the only way in. Each of its methods may be called from any thread and from the
+handler of a signal, whatever the main thread is doing then; Ctrl-C ends the waiting for one and
+nothing else; and in a child that was forked from the process each says so, but for what can be
+known there. Whoever calls them need not know how.
+
 The default runtime starts with the first job and is shut down when the interpreter ends: whatever
 is still under way then is cancelled, with one warning that names it.
 """
@@ -16,19 +21,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, TypeVar
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.listener import Listener
 from qiskit_modes.runtime.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
+from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import SimulatedSteps
-from qiskit_modes.runtime.uninterrupted import Uninterrupted
 from qiskit_modes.runtime.workers import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -41,11 +45,14 @@ _BEFORE_QUEUES = 100
 
 __all__ = ["LocalRuntime", "default_runtime", "use_runtime"]
 
+_Answer = TypeVar("_Answer")
+
 
 class LocalRuntime:
     """QPUs with the rules of the service, on this machine.
 
-    All methods may be called from any thread. Usable as a context manager, which shuts it down.
+    All methods may be called from any thread and from handlers of signals. Usable as a context
+    manager, which shuts it down.
 
     Args:
         lanes: How many jobs of one QPU are in progress at once.
@@ -74,13 +81,17 @@ class LocalRuntime:
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         self.executor = SessionExecutor(clock=clock, workers=workers)
-        self.listeners: tuple[Listener, ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         """Replaced as a whole, so that any thread may go through them at any time."""
         if surface is None and clock is None:
             surface = find_surface
-        self._progress = None if surface is None else Progress(self.executor.clock, surface)
+        self._progress = (
+            None
+            if surface is None
+            else Progress(self.executor.clock, surface, self.executor.uninterrupted)
+        )
         self._mutex = threading.Lock()
-        """Guards the table of workloads."""
+        """Guards the table of workloads, and the replacing of listeners."""
         self._workloads: dict[str, WorkloadRecord] = {}
         self._simulate = simulate
         self._refused = refused
@@ -92,12 +103,25 @@ class LocalRuntime:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.shut_down()
+        if self.is_of_this_process:  # a forked child leaves what it has inherited as it is
+            self.shut_down()
 
     @property
-    def uninterrupted(self) -> Uninterrupted:
-        """Makes a call that takes a mutex, so that no handler of a signal waits for that."""
-        return self.executor.uninterrupted
+    def is_of_this_process(self) -> bool:
+        """Whether it runs in this process, and not in the one from which it was forked."""
+        return self.process_id == os.getpid()
+
+    def check_process(self) -> None:
+        """Check that it runs in this process.
+
+        Raises:
+            ForkedProcessError: If this process was forked from the one where it does.
+        """
+        self.executor.uninterrupted.check_process()
+
+    def _whole(self, call: Callable[[], _Answer]) -> _Answer:
+        """Make a call that no signal cuts in two, in the process where it means something."""
+        return self.executor.uninterrupted(call)
 
     @property
     def clock(self) -> Clock:
@@ -106,7 +130,7 @@ class LocalRuntime:
 
     def warm_up(self) -> None:
         """Start a worker, without waiting for it, so that the first job finds it ready."""
-        self.executor.uninterrupted(self.executor.workers.warm_up)
+        self._whole(self.executor.workers.warm_up)
 
     def submit(self, job: JobRecord, *, max_execution_seconds: float | None = None) -> None:
         """Hand a job in; does not wait for it.
@@ -118,17 +142,30 @@ class LocalRuntime:
         steps = job.steps  # it may have ended, and have dropped them, before this method has
         try:
             job.simulated = self._simulate(job)
-            self.executor.uninterrupted(partial(self._submit, job, max_execution_seconds))
+            self._whole(partial(self._submit, job, max_execution_seconds))
         except BaseException:
             self._refused(job)
             raise
-        for listener in self.listeners:
+        for listener in self._listeners:
             listener.job_submitted(job, steps)
 
     def tell_seen(self, job: JobRecord) -> None:
         """Tell the listeners that the present thread knows that a job has ended; for the doors."""
-        for listener in self.listeners:
+        for listener in self._listeners:
             listener.job_seen(job)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell somebody of all jobs from now on."""
+        self._whole(partial(self._listen, listener, listens=True))
+
+    def stop_listening(self, listener: Listener) -> None:
+        """Tell somebody of no more jobs."""
+        self._whole(partial(self._listen, listener, listens=False))
+
+    def _listen(self, listener: Listener, *, listens: bool) -> None:
+        with self._mutex:
+            others = tuple(each for each in self._listeners if each is not listener)
+            self._listeners = (*others, listener) if listens else others
 
     def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if job.simulated is None:
@@ -145,29 +182,85 @@ class LocalRuntime:
         Returns:
             Whether it has ended.
         """
-        if self._progress is None or job.finished.is_set():
+        if job.finished.is_set():
+            return True
+        self.check_process()
+        return self._wait(job, timeout)
+
+    def wait_unseen(self, job: JobRecord, timeout: float | None = None) -> bool:
+        """Wait as `wait` does, on behalf of somebody who does not look at this process."""
+        if not job.finished.is_set():
+            self.check_process()
+        return self.clock.wait(job.finished, timeout)
+
+    def _wait(self, job: JobRecord, timeout: float | None) -> bool:
+        if self._progress is None:
             return self.clock.wait(job.finished, timeout)
         return self._progress.wait(job, timeout)
+
+    # -- QPUs ----------------------------------------------------------------------------------
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
 
-    def open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
-        """Open a session or batch, and remember it, so that it can be found by its id.
+    def at_one_moment(self, qpu: QPU, look: Callable[[], _Answer]) -> _Answer:
+        """Return what ``look()`` returns, while nothing else happens on a QPU.
 
-        Of those that are closed the latest are kept; the others go, and their backends with them.
+        Args:
+            qpu: Which one.
+            look: Looks at its jobs and workloads; it calls nothing of the runtime.
+        """
+        return self._whole(partial(_with_mutex_of, qpu, look))
+
+    def snapshot(self, qpu: QPU) -> Snapshot:
+        """Return what a QPU is doing now, see `take_snapshot`."""
+        return self._whole(partial(take_snapshot, qpu, self.clock))
+
+    def unfinished_jobs(self, qpu: QPU) -> int:
+        """Return how many jobs of all instances have not ended on a QPU."""
+        return self._whole(qpu.unfinished_jobs)
+
+    def is_maintained(self, qpu: QPU) -> bool:
+        """Return whether a QPU is out of service."""
+        now = self.clock.now()
+        return self.at_one_moment(qpu, lambda: qpu.scheduler.maintained_until > now)
+
+    def calibrate(self, qpu: QPU, seconds: float) -> None:
+        """Let a calibration become due; it takes the QPU between two jobs, never in a session."""
+        self.executor.calibrate(qpu, seconds)
+
+    def maintain(self, qpu: QPU, seconds: float) -> None:
+        """Take a QPU out of service: what is on it ends, nothing more gets it meanwhile."""
+        self.executor.maintain(qpu, seconds)
+
+    # -- sessions and batches ------------------------------------------------------------------
+
+    def open_workload(
+        self, event: WorkloadOpened, backend: Any, *, listed: bool = True
+    ) -> WorkloadRecord:
+        """Open a session or batch.
+
+        Args:
+            event: What to open.
+            backend: What it runs on.
+            listed: Whether it is remembered, so that it can be found by its id. Of those that are
+                closed the latest are kept; the others go, and their backends with them.
 
         Raises:
             RefusedError: If the plan does not allow it.
             RuntimeClosedError: If the runtime was shut down.
         """
-        return self.executor.uninterrupted(partial(self._open_workload, event, backend))
+        return self._whole(partial(self._open_workload, event, backend, listed=listed))
 
-    def _open_workload(self, event: WorkloadOpened, backend: Any) -> WorkloadRecord:
+    def _open_workload(
+        self, event: WorkloadOpened, backend: Any, *, listed: bool
+    ) -> WorkloadRecord:
         qpu = self.qpu(backend)
         core = self.executor.open_workload(event, qpu)
         record = WorkloadRecord(core, qpu, backend)
+        if not listed:
+            return record
         with self._mutex:
             self._workloads[record.id] = record
             closed = [
@@ -182,40 +275,94 @@ class LocalRuntime:
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
-        return self.uninterrupted(lambda: self._workloads.get(workload_id))
+        return self._whole(lambda: self._workloads.get(workload_id))
 
     def workloads(self) -> list[WorkloadRecord]:
         """Return every session and batch, in the order in which they were opened."""
-        return self.uninterrupted(self._list_workloads)
+        return self._whole(self._list_workloads)
 
     def _list_workloads(self) -> list[WorkloadRecord]:
         with self._mutex:
             return list(self._workloads.values())
 
-    @property
-    def jobs(self) -> JobTable:
-        """The jobs that are known."""
-        return self.executor.jobs
+    def close_workload(self, workload: WorkloadRecord) -> None:
+        """Let a session or batch accept nothing more; what it has still runs."""
+        self.executor.close_workload(workload)
+
+    def cancel_workload(self, workload: WorkloadRecord) -> None:
+        """Let a session or batch accept nothing more, and drop what has not started."""
+        self.executor.cancel_workload(workload)
+
+    def workload_usage(self, workload: WorkloadRecord) -> float | None:
+        """Return the seconds that a session or batch has used so far; None if it never began."""
+        core, now = workload.core, self.clock.now()
+        return self.at_one_moment(
+            workload.qpu, lambda: core.usage_seconds(now) if core.windows else None
+        )
+
+    # -- instances -----------------------------------------------------------------------------
+
+    def used(self, instance: Instance) -> float:
+        """Return the seconds that an instance was charged within the window of its plan."""
+        return self._whole(partial(self.ledger.used, instance, self.clock.now()))
+
+    def is_limited(self, instance: Instance) -> bool:
+        """Return whether an instance has reached its limit of usage."""
+        return self._whole(partial(self.ledger.is_limited, instance, self.clock.now()))
+
+    # -- jobs ----------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job by its id, or None if it is not known."""
+        return self._whole(partial(self.executor.jobs.get, job_id))
+
+    def jobs(self) -> list[JobRecord]:
+        """Return every job that is known, oldest first."""
+        return self._whole(self.executor.jobs.all)
+
+    def forget_job(self, job_id: str) -> None:
+        """Drop a job that has ended; whoever holds it keeps it."""
+        self._whole(partial(self.executor.jobs.forget, job_id))
+
+    def cancel(self, job: JobRecord) -> None:
+        """End a job before its time: stop it wherever it is.
+
+        Raises:
+            RefusedError: If it has already ended.
+        """
+        self.executor.cancel(job)
+
+    def facts(self, job: JobRecord) -> JobRecord:
+        """Return a job whose facts are about to be read.
+
+        Raises:
+            ForkedProcessError: If this process was forked from the one where it runs, and the job
+                had not ended then: here nobody learns how it goes on.
+        """
+        if not job.finished.is_set():
+            self.check_process()
+        return job
 
     def shut_down(self) -> list[JobRecord]:
         """End everything: jobs that have not finished are cancelled and returned."""
+        self.check_process()
         if self._progress is not None:
             self._progress.close()
         return self.executor.shut_down()
 
 
-_default: LocalRuntime | None = None
-_default_mutex = threading.Lock()
-"""Guards ``_default``."""
+def _with_mutex_of(qpu: QPU, look: Callable[[], _Answer]) -> _Answer:
+    with qpu.mutex:
+        return look()
+
+
+_default: dict[str, LocalRuntime] = {}
+"""At most one. A dictionary makes one step of looking and keeping, and needs no mutex for it."""
 
 
 def default_runtime() -> LocalRuntime:
     """Return the runtime that everything uses unless told otherwise."""
-    global _default
-    with _default_mutex:
-        if _default is None:
-            _default = LocalRuntime()
-        return _default
+    return _default.get("runtime") or _default.setdefault("runtime", LocalRuntime())
 
 
 @contextmanager
@@ -225,14 +372,15 @@ def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
     Args:
         runtime: What `default_runtime` returns meanwhile, in all threads.
     """
-    global _default
-    with _default_mutex:
-        before, _default = _default, runtime
+    before = _default.get("runtime")
+    _default["runtime"] = runtime
     try:
         yield runtime
     finally:
-        with _default_mutex:
-            _default = before
+        if before is None:
+            _default.pop("runtime", None)
+        else:
+            _default["runtime"] = before
 
 
 def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
@@ -251,7 +399,7 @@ def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
 
     def shut_down() -> None:
         living = reference()
-        if living is not None and living.process_id == os.getpid():
+        if living is not None and living.is_of_this_process:
             _warn_of(living.shut_down())
 
     with suppress(RuntimeError):  # the interpreter is shutting down already
@@ -281,10 +429,8 @@ _of_the_parent: list[LocalRuntime] = []
 
 def _start_afresh_after_fork() -> None:
     """Forget what is the parent's: its threads do not exist here, its workers are not ours."""
-    global _default, _default_mutex
     _of_the_parent.extend(_runtimes)
-    _default = None
-    _default_mutex = threading.Lock()
+    _default.clear()
     _disown_workers()
 
 

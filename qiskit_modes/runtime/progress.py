@@ -14,9 +14,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from qiskit_modes._mutex import new_mutex
 from qiskit_modes.runtime.outlook import Outlook, take_outlook
 
 if TYPE_CHECKING:
@@ -101,13 +103,20 @@ class Progress:
     Args:
         clock: Whose time counts.
         new_surface: Returns where to show it, or None for nowhere.
+        whole: Makes a call that no signal cuts in two.
     """
 
-    def __init__(self, clock: Clock, new_surface: Callable[[], Surface | None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        new_surface: Callable[[], Surface | None],
+        whole: Callable[[Callable[[], Outlook]], Outlook] = lambda look: look(),
+    ) -> None:
         self._clock = clock
+        self._whole = whole
         self._new_surface = new_surface
         self._numbers = count()
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
         """Guards what users wait for, which is the next five; nothing else is taken inside."""
         self._waiting: dict[int, JobRecord] = {}
         self._last: JobRecord | None = None
@@ -199,7 +208,8 @@ class Progress:
             self._hide()
             timer.close()  # this is its own thread: it ends after this
         else:
-            self._surface.draw(take_outlook(job, now, ended=ended), now - busy_since)
+            outlook = self._whole(partial(take_outlook, job, now, ended=ended))
+            self._surface.draw(outlook, now - busy_since)
             self._timer.set(self, now + _TICK_SECONDS, self._tick)
 
     def _hide(self) -> None:

@@ -82,35 +82,26 @@ class QPURegistry:
     def __init__(self, *, lanes: int, ledger: Ledger) -> None:
         self._lanes = lanes
         self._ledger = ledger
-        self._mutex = threading.Lock()
-        """Guards the two tables."""
+        # Each table is changed in one step, which no other thread and no signal comes into.
         self._named: dict[tuple[type, str], QPU] = {}
         self._own: dict[_Identity, QPU] = {}
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU of ``backend``."""
-        with self._mutex:
-            if is_fake(backend):
-                key = (type(backend), bare_name(backend))
-                if key not in self._named:
-                    self._named[key] = self._new(backend)
-                return self._named[key]
-            identity = _Identity(_original(backend), self._drop)
-            if identity not in self._own:
-                self._own[identity] = self._new(backend)
-            return self._own[identity]
+        if is_fake(backend):
+            key = (type(backend), bare_name(backend))
+            return self._named.get(key) or self._named.setdefault(key, self._new(backend))
+        identity = _Identity(_original(backend), self._drop)
+        return self._own.get(identity) or self._own.setdefault(identity, self._new(backend))
 
     def all(self) -> list[QPU]:
         """Return every QPU that has been used and whose backend still exists."""
-        with self._mutex:
-            return [*self._named.values(), *self._own.values()]
+        return [*self._named.values(), *self._own.values()]
 
     def _new(self, backend: Any) -> QPU:
         return QPU(bare_name(backend), lanes=self._lanes, ledger=self._ledger)
 
     def _drop(self, identity: _Identity) -> None:
-        # dict.pop is atomic, and taking the mutex here could deadlock with the thread whose
-        # allocation started the collection.
         self._own.pop(identity, None)
 
 

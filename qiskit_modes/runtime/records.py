@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from qiskit_modes.runtime.latch import Latch
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName, Steps
 from qiskit_modes.scheduling import Instance, Mode
@@ -148,7 +148,7 @@ class JobRecord:
     """A heavy part of its classical step, while it waits for a place or is in a worker."""
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""
-    finished: threading.Event = field(default_factory=threading.Event)
+    finished: Latch = field(default_factory=Latch)
     """Set when its outcome is decided and what came of it can be read."""
 
     def read_result(self) -> Any:

@@ -9,6 +9,9 @@ answer. An interrupt ends the waiting. The call itself is made to its end.
 It also follows that the main thread holds no mutex when a signal comes, so that a handler may
 cancel jobs and close sessions. The price is about 20 us for a call. Other threads are never
 interrupted; their calls stay where they are.
+
+Nor is a call made in a child that was forked from the process: there it would wait for threads that
+the child does not have, or change what the child has a copy of and nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from qiskit_modes.exceptions import ForkedProcessError
 
 __all__ = ["Uninterrupted"]
 
@@ -33,6 +38,7 @@ class Uninterrupted:
 
     May be used from any thread. The thread that stands in for the main one starts with its first
     call; where none can be started, the main thread makes its calls itself.
+    Belongs to the process in which it was made.
 
     Example:
         >>> uninterrupted = Uninterrupted()
@@ -45,7 +51,6 @@ class Uninterrupted:
         self._calls: _Calls = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._process_id = os.getpid()
-        """Of the process that has the thread: a fork does not take it along."""
         self._closed = False
 
     def __call__(self, function: Callable[[], _Answer]) -> _Answer:
@@ -53,7 +58,11 @@ class Uninterrupted:
 
         Args:
             function: May run on another thread, so it must not wait for this one.
+
+        Raises:
+            ForkedProcessError: If this process was forked from the one to which this belongs.
         """
+        self.check_process()
         if threading.current_thread() is not threading.main_thread():
             return function()
         calls = self._open()
@@ -72,11 +81,25 @@ class Uninterrupted:
         finally:
             del error  # it refers to this frame, which refers to it
 
+    def check_process(self) -> None:
+        """Check that this is the process that everything runs in.
+
+        Raises:
+            ForkedProcessError: If it was forked from that one.
+        """
+        if os.getpid() != self._process_id:
+            raise ForkedProcessError(
+                f"This process was forked from the one (process {self._process_id}) in which this "
+                "service, session, batch or job runs. Open a service or session and submit jobs in "
+                "this process, or use the others in theirs; processes that are started by spawning "
+                "do not get them in the first place"
+            )
+
     def close(self) -> None:
         """End the thread when it has made the calls that it was given; returns when it has."""
         self._closed = True
         thread = self._thread
-        if thread is not None and self._process_id == os.getpid():
+        if thread is not None:
             self._calls.put(None)
             if thread is not threading.current_thread():
                 thread.join()
@@ -86,7 +109,7 @@ class Uninterrupted:
         if self._closed or sys.is_finalizing():  # other threads stand still by then
             return None
         # Not by asking the thread whether it is alive: interrupted there, Python takes it for dead.
-        if self._thread is None or self._process_id != os.getpid():
+        if self._thread is None:
             calls: _Calls = SimpleQueue()
             thread = threading.Thread(
                 target=_serve, args=(calls,), name="qiskit_modes-calls", daemon=True
@@ -95,7 +118,7 @@ class Uninterrupted:
             weakref.finalize(self, calls.put, None).atexit = False
             try:
                 thread.start()
-                self._process_id, self._calls, self._thread = os.getpid(), calls, thread
+                self._calls, self._thread = calls, thread
             except BaseException as error:
                 self._thread = None
                 calls.put(None)  # in case it runs all the same

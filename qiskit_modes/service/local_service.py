@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +181,7 @@ class LocalService:
         )
         if not found:
             raise QiskitBackendNotFoundError("No backend matches the criteria.")
-        whole = self.runtime.uninterrupted
-        busy = [whole(self.runtime.qpu(backend).unfinished_jobs) for backend in found]
+        busy = [self.runtime.unfinished_jobs(self.runtime.qpu(backend)) for backend in found]
         return min(zip(busy, found, strict=True), key=lambda pair: (pair[0], pair[1].num_qubits))[1]
 
     # -- jobs ------------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ class LocalService:
             RuntimeJobNotFound: If it is not known; of the jobs that have ended and that nobody
                 holds, the latest 1,000 are.
         """
-        record = self.runtime.uninterrupted(partial(self.runtime.jobs.get, job_id))
+        record = self.runtime.job(job_id)
         if record is None:
             raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
         return RuntimeJobV2(record, self.runtime)
@@ -305,8 +303,7 @@ class LocalService:
                 )
             )
 
-        known = self.runtime.uninterrupted(self.runtime.jobs.all)
-        return [job for job in known if matches(job)]
+        return [job for job in self.runtime.jobs() if matches(job)]
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job that has ended.
@@ -320,7 +317,7 @@ class LocalService:
             raise RuntimeInvalidStateError(
                 f"Job {job_id} cannot be deleted: it is {job.status()}; cancel it first"
             )
-        self.runtime.uninterrupted(partial(self.runtime.jobs.forget, job_id))
+        self.runtime.forget_job(job_id)
 
     def draw(
         self,
@@ -377,7 +374,7 @@ class LocalService:
         clock, instance = self.runtime.clock, self.instance
         now = clock.now()
         end, window = clock.utc(now), instance.plan.window_seconds
-        consumed = self.runtime.uninterrupted(partial(self.runtime.ledger.used, instance, now))
+        consumed = self.runtime.used(instance)
         start = None if window is None else iso(end - timedelta(seconds=window))
         answer = {
             "instance_id": instance.id,

@@ -112,11 +112,16 @@ class Faults:
         self._special[before_job] = expire
 
     def _expire(self, workload: WorkloadRecord) -> None:
-        with workload.qpu.mutex:
+        now = self.runtime.clock.now()
+
+        def expire() -> bool:
             core, started_at = workload.core, workload.core.started_at
             if started_at is not None:
-                core.max_ttl_seconds = self.runtime.clock.now() - started_at
+                core.max_ttl_seconds = now - started_at
             else:
                 core.closed_because = Timer.MAX_TTL.value
-        if started_at is None:  # its timer does not run yet, so nothing would come of a shorter one
-            self.runtime.executor.cancel_workload(workload)
+            return started_at is not None
+
+        # Before its timer runs, nothing would come of a shorter one.
+        if not self.runtime.at_one_moment(workload.qpu, expire):
+            self.runtime.cancel_workload(workload)

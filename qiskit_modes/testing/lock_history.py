@@ -33,11 +33,10 @@ class LockHistory:
         """Read the locks of a QPU; from any thread, without waiting for a job."""
 
         def read() -> LockHistory:
-            with qpu.mutex:
-                locks = qpu.scheduler.locks
-                return cls(*(tuple(_holds(e)) for e in (locks.lanes, locks.qpu, locks.reservation)))
+            locks = qpu.scheduler.locks
+            return cls(*(tuple(_holds(e)) for e in (locks.lanes, locks.qpu, locks.reservation)))
 
-        return runtime.uninterrupted(read)
+        return runtime.at_one_moment(qpu, read)
 
     def __str__(self) -> str:
         rows = [("lock", "from", "to", "holder")]

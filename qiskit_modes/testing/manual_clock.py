@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from qiskit_modes.durations import seconds_of
+from qiskit_modes.runtime.clock import Happening
 
 __all__ = ["Deadlock", "ManualClock"]
 
@@ -32,7 +33,7 @@ class _Deadline:
 
 @dataclass(frozen=True)
 class _Wait:
-    event: threading.Event
+    event: Happening
     until: float | None
 
 
@@ -172,7 +173,7 @@ class ManualClock:
         """Return a timer whose callbacks run on the thread that moves the time."""
         return _ManualTimer(self, next(self._timers))
 
-    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+    def wait(self, event: Happening, timeout: float | None) -> bool:
         """Wait for an event, at most ``timeout`` seconds of this clock.
 
         Raises:
@@ -230,7 +231,7 @@ class ManualClock:
 
     # -- how time moves ------------------------------------------------------------------------
 
-    def _jump(self, event: threading.Event) -> None:
+    def _jump(self, event: Happening) -> None:
         """Move to the next deadline, unless something happened meanwhile."""
         with self._moving:
             with self._condition:

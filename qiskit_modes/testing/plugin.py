@@ -201,5 +201,5 @@ def _close(runtime: LocalRuntime) -> list[str]:
         core = record.core
         if core.accepting_jobs and core.state is not WorkloadState.CLOSED:
             left.append(f"{core.mode} {core.id} on {record.qpu.name}, {core.jobs_submitted} job(s)")
-        runtime.executor.cancel_workload(record)
+        runtime.cancel_workload(record)
     return left

@@ -79,7 +79,8 @@ class Scenario(Faults):
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
         self._timer.close()
-        self.runtime.shut_down()
+        if self.runtime.is_of_this_process:
+            self.runtime.shut_down()
 
     # -- how long jobs last ----------------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Scenario(Faults):
             at: When, on the scenario's clock.
             lasts: For how long it has the QPU.
         """
-        event = self.runtime.executor.calibrate
+        event = self.runtime.calibrate
         self._timer.set(
             uuid.uuid4(),
             seconds_of(at),
@@ -176,7 +177,7 @@ class Scenario(Faults):
             at: From when on, on the scenario's clock.
             lasts: For how long.
         """
-        maintain = self.runtime.executor.maintain
+        maintain = self.runtime.maintain
         self._timer.set(
             uuid.uuid4(),
             seconds_of(at),

@@ -57,7 +57,7 @@ class TenantJob:
         def cancel() -> None:
             assert self.record is not None, "it is cancelled after it was submitted"
             with suppress(RefusedError):
-                tenant.runtime.executor.cancel(self.record)
+                tenant.runtime.cancel(self.record)
 
         tenant._at(at, cancel)  # noqa: SLF001 - its own
 
@@ -88,11 +88,11 @@ class TenantWorkload:
 
     def close(self, *, at: Duration) -> None:
         """Let it be closed at a time: what it has still runs."""
-        self._end(at, self._tenant.runtime.executor.close_workload)
+        self._end(at, self._tenant.runtime.close_workload)
 
     def cancel(self, *, at: Duration) -> None:
         """Let it be cancelled at a time: what has not started is dropped."""
-        self._end(at, self._tenant.runtime.executor.cancel_workload)
+        self._end(at, self._tenant.runtime.cancel_workload)
 
     def status(self) -> WorkloadState | None:
         """Return its state, or None if it has not been opened yet."""
@@ -166,33 +166,28 @@ class Tenant:
 
     def usage(self) -> float:
         """Return the seconds that its instance was charged within the window of its plan."""
-        runtime = self.runtime
-        return runtime.uninterrupted(
-            lambda: runtime.ledger.used(self.instance, runtime.clock.now())
-        )
+        return self.runtime.used(self.instance)
 
     def _usage(self, record: JobRecord | WorkloadRecord | None) -> float:
         if record is None:
             return 0.0
 
-        def read() -> float:
-            now = self.runtime.clock.now()
-            with record.qpu.mutex:
-                if isinstance(record, JobRecord):
-                    return record.core.charged_seconds(now)
-                return record.core.usage_seconds(now)
+        now = self.runtime.clock.now()
 
-        return self.runtime.uninterrupted(read)
+        def read() -> float:
+            if isinstance(record, JobRecord):
+                return record.core.charged_seconds(now)
+            return record.core.usage_seconds(now)
+
+        return self.runtime.at_one_moment(record.qpu, read)
 
     def _open(self, mode: Mode, at: Duration, max_time: Duration | None) -> TenantWorkload:
         workload = TenantWorkload(self)
         max_ttl = None if max_time is None else seconds_of(max_time)
 
         def open_now() -> None:
-            qpu = self.runtime.qpu(self._backend)
             event = WorkloadOpened(str(uuid.uuid4()), mode, self.instance, max_ttl)
-            core = self.runtime.executor.open_workload(event, qpu)
-            workload.record = WorkloadRecord(core, qpu, self._backend)
+            workload.record = self.runtime.open_workload(event, self._backend, listed=False)
 
         self._at(at, open_now)
         return workload

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
@@ -23,6 +24,27 @@ __all__ = ["InstanceApi"]
 _MODES: dict[str, type[Session]] = {"dedicated": Session, "batch": Batch}
 
 
+_Api = TypeVar("_Api", bound=type)
+
+
+def _of_its_process(api: _Api) -> _Api:
+    """Have every public method of a class checked for the process in which it is called."""
+    for name, method in list(vars(api).items()):
+        if not name.startswith("_") and callable(method):
+            setattr(api, name, _checked(method))
+    return api
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def checked(self: InstanceView, *args: Any, **kwargs: Any) -> Any:
+        self._check_process()
+        return method(self, *args, **kwargs)
+
+    return checked
+
+
+@_of_its_process
 class InstanceApi(InstanceView):
     """What the service answers to one instance; see the package for what holds for all methods.
 
@@ -69,7 +91,6 @@ class InstanceApi(InstanceView):
             ApiError: 400 if something cannot be used, 404 for an unknown program, 409 if the
                 session takes no more jobs.
         """
-        self._check_process()
         self._check_calibration(calibration_id, 400)  # 404 would mean: no such program
         text, decoded = decode_params(params)
         with as_api_errors():
@@ -165,11 +186,9 @@ class InstanceApi(InstanceView):
         Raises:
             ApiError: 404 if there is none of this id.
         """
-        self._check_process()
         job = self._job(job_id)
-        if in_view:
-            return self._runtime.wait(job, timeout)
-        return self._runtime.clock.wait(job.finished, timeout)
+        wait = self._runtime.wait if in_view else self._runtime.wait_unseen
+        return wait(job, timeout)
 
     def keep_job(self, job_id: str) -> object:
         """Return something that keeps a job from being forgotten for as long as it is held.
@@ -223,7 +242,7 @@ class InstanceApi(InstanceView):
         """
         job = self._job(job_id)
         with as_api_errors():
-            self._runtime.executor.cancel(job)
+            self._runtime.cancel(job)
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job.
@@ -236,7 +255,7 @@ class InstanceApi(InstanceView):
             raise ApiError(
                 409, Code.STATE, f"Job {job_id} cannot be deleted before it ends; cancel it first"
             )
-        self._runtime.jobs.forget(job_id)
+        self._runtime.forget_job(job_id)
 
     def set_job_tags(self, job_id: str, tags: Iterable[str]) -> None:
         """Replace the tags of a job.
@@ -267,7 +286,6 @@ class InstanceApi(InstanceView):
             ApiError: 400 if something cannot be used, 403 if the plan has no sessions, 404 if there
                 is no such backend.
         """
-        self._check_process()
         kind = _MODES.get(mode or "dedicated")
         if kind is None:
             raise ApiError(
@@ -343,7 +361,7 @@ class InstanceApi(InstanceView):
             "backend_version": str(getattr(device.backend, "backend_version", None) or "0"),
             "state": True,
             "status": "maintenance" if self._is_maintained(qpu) else "active",
-            "length_queue": qpu.unfinished_jobs(),
+            "length_queue": self._runtime.unfinished_jobs(qpu),
         }
 
     def usage(self) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
+from qiskit_modes._mutex import new_mutex
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.service import LocalService
-from qiskit_modes.wire.api_error import ApiError, Code
+from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.catalog import Device
 from qiskit_modes.wire.session_json import session_json
 
@@ -40,7 +39,7 @@ class InstanceView:
         self.crn = crn
         self._runtime = platform.runtime
         self._service = LocalService(instance=instance, runtime=platform.runtime)
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
         """Guards ``_backends``."""
         self._backends: dict[str, BackendV2] = {}
 
@@ -53,13 +52,8 @@ class InstanceView:
         Raises:
             ApiError: If it is; status 409.
         """
-        if os.getpid() != self._runtime.process_id:
-            raise ApiError(
-                409,
-                Code.CLOSED,
-                "This process was forked from the one in which the service runs; open a service "
-                "in it, or start processes by spawning",
-            )
+        with as_api_errors():
+            self._runtime.check_process()
 
     @staticmethod
     def _check_calibration(calibration_id: str | None, status: int = 404) -> None:
@@ -74,7 +68,7 @@ class InstanceView:
             raise ApiError(status, Code.NOT_FOUND, error.message) from None
 
     def _job(self, job_id: str) -> JobRecord:
-        job = self._runtime.jobs.get(job_id)
+        job = self._runtime.job(job_id)
         if job is None or job.instance.id != self.instance.id:
             raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
         return job
@@ -102,9 +96,10 @@ class InstanceView:
         """Return the backend on which jobs of this instance run that ask for this name."""
         with self._mutex:
             if name not in self._backends:
-                self._backends[name] = charge_to(
+                mine = charge_to(
                     self._device(name).backend, self.instance, runtime=self._runtime, name=name
                 )
+                self._backends.setdefault(name, mine)
             return self._backends[name]
 
     def _mode(self, backend: str | None, session_id: str | None) -> tuple[Session | BackendV2, str]:
@@ -145,8 +140,7 @@ class InstanceView:
         return backend if device is None else self._qpu(device).name
 
     def _is_maintained(self, qpu: QPU) -> bool:
-        with qpu.mutex:
-            return qpu.scheduler.maintained_until > self._runtime.clock.now()
+        return self._runtime.is_maintained(qpu)
 
     def _device_json(self, device: Device) -> dict[str, Any]:
         qpu = self._qpu(device)
@@ -156,7 +150,7 @@ class InstanceView:
             "status": {"name": "paused", "reason": "maintenance"}
             if maintained
             else {"name": "online", "reason": "available"},
-            "queue_length": qpu.unfinished_jobs(),
+            "queue_length": self._runtime.unfinished_jobs(qpu),
             "qubits": device.num_qubits,
             "physical_qubits": device.num_qubits,
             "is_simulator": False,

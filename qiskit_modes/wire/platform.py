@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from qiskit_modes._mutex import new_mutex
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance
@@ -62,7 +62,7 @@ class Platform:
         known = [runtime.instance] if instances is None else list(instances)
         if not known or len({instance.id for instance in known}) < len(known):
             raise InvalidInputError("instances must be a list of at least one, with different ids")
-        self._mutex = threading.Lock()
+        self._mutex = new_mutex()
         """Guards what follows."""
         self._apis = {crn_of(each): InstanceApi(self, each, crn_of(each)) for each in known}
         self._seeds = None if seed is None else np.random.SeedSequence(seed)
@@ -96,7 +96,7 @@ class Platform:
         with self._mutex:
             if not instance:
                 return next(iter(self._apis.values()))
-            for crn, api in self._apis.items():
+            for crn, api in list(self._apis.items()):
                 if instance in (crn, api.instance.id):
                     return api
             if not self.for_everybody:
@@ -114,8 +114,8 @@ class Platform:
                     f"There are {_MOST_INSTANCES} instances already; use one of them",
                 )
             another = Instance(instance, self.runtime.instance.plan)
-            api = self._apis[crn_of(another)] = InstanceApi(self, another, crn_of(another))
-            return api
+            api = InstanceApi(self, another, crn_of(another))
+            return self._apis.setdefault(crn_of(another), api)
 
     def next_seed(self) -> int | None:
         """Return the seed of a job that has none of its own; None for new randomness."""

@@ -33,7 +33,7 @@ def refuted(scene):
 
 
 def record(scene, job):
-    return scene.service.runtime.jobs.get(job.job_id())
+    return scene.service.runtime.job(job.job_id())
 
 
 def test_what_happened_bears_out_every_sentence(scene):

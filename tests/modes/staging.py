@@ -206,7 +206,7 @@ def using(
 ) -> Iterator[Any]:
     """Make ``runtime`` everybody's, and shut it down afterwards without leaving anything."""
     before = alive()
-    monkeypatch.setattr(local_runtime, "_default", runtime)
+    monkeypatch.setitem(local_runtime._default, "runtime", runtime)
     try:
         yield runtime
         for qpu in runtime.registry.all():

@@ -150,7 +150,7 @@ def test_after_the_block_nothing_is_recorded(scenario, backend, circuit):
         SamplerV2(backend).run([circuit]).result()
     SamplerV2(backend).run([circuit]).result()
     assert len(recorder.recording().jobs) == 1
-    assert scenario.runtime.listeners == ()
+    assert scenario.runtime._listeners == ()
 
 
 def test_a_file_has_everything_and_is_written_also_after_an_error(
@@ -215,7 +215,7 @@ def test_submitted_circuits_are_not_kept(scenario, backend, circuit):
     with record() as recorder:
         job = SamplerV2(backend).run([circuit])
         job.result()
-        kept = scenario.runtime.jobs.get(job.job_id())
+        kept = scenario.runtime.job(job.job_id())
         copied = weakref.ref(kept.inputs["pubs"][0].circuit)
         kept.inputs = None
         del job, kept

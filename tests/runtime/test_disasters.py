@@ -550,7 +550,7 @@ def test_a_disaster_ends_in_an_error_and_the_qpu_goes_on_serving(staged):
         locks = machine.qpu.scheduler.locks
         assert locks.lanes.idle
         assert locks.qpu.idle
-    assert not machine.runtime.jobs.unfinished()
+    assert not machine.runtime.executor.jobs.unfinished()
     assert job.steps is None
     assert job.program is None
     assert job.samples is None
@@ -565,7 +565,7 @@ def test_a_submission_that_is_refused_leaves_nothing(threaded):
     job = threaded.job(workload=session)
     with pytest.raises(RefusedError, match="takes no more jobs"):
         threaded.submit(job)
-    assert threaded.runtime.jobs.get(job.id) is None
+    assert threaded.runtime.job(job.id) is None
     assert finished(threaded.submit()) == ["DONE"]
 
 

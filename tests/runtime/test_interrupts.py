@@ -7,16 +7,20 @@ what that uses of the standard library's threads.
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobTimeoutError
 
-from qiskit_modes import LocalService, SamplerV2
+from qiskit_modes import LocalService, SamplerV2, record
 from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.context import current_session
+from qiskit_modes.runtime import LocalRuntime
+from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.uninterrupted import Uninterrupted
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.testing import Scenario
@@ -100,7 +104,7 @@ def test_a_submission_is_whole_or_it_is_not_there(threaded, fresh):
         gate.opened.set()
         threaded.runtime.executor.close_workload(session)
         # The calls of the main thread are made in their order: by now it is in, or never will be.
-        if threaded.runtime.jobs.get(job.id) is not None:
+        if threaded.runtime.job(job.id) is not None:
             assert finished(job) == ["DONE"], ctrl_c.where
         if fresh:
             threaded.runtime.executor.uninterrupted.close()
@@ -168,7 +172,7 @@ def test_a_session_is_opened_and_ended_whole(threaded, mode, how, monkeypatch):
             inside = True
             threaded.submit(workload=session.record, compile=lambda: gate() or program())
         gate.opened.set()
-        finished(*runtime.jobs.unfinished())
+        finished(*runtime.executor.jobs.unfinished())
         if inside and session.status() != "Closed":
             left_open.append(ctrl_c.where)
             session.__exit__(None)
@@ -256,7 +260,7 @@ def test_a_handler_of_signals_may_cancel_and_close(threaded):
                 threaded.submit(other)
         gate.opened.set()
         finished(job)
-        if other.workload and threaded.runtime.jobs.get(other.id) is not None:
+        if other.workload and threaded.runtime.job(other.id) is not None:
             finished(other)
         threaded.runtime.executor.close_workload(session)
 
@@ -289,6 +293,108 @@ def test_a_handler_of_signals_may_end_everything_while_somebody_looks(threaded, 
         assert finished(job) == ["CANCELLED" if ctrl_c.where else "DONE"]
 
     assert interrupted_at_each_line(act) > 50
+
+
+def native_door(scenario, stack):
+    """The ways in of this package's own classes: what users call, and what a handler may call."""
+    service, backend = LocalService(runtime=scenario.runtime), AerSimulator()
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+
+    def submit(mode=backend):
+        return SamplerV2(mode).run([circuit])
+
+    session, job = Session(backend), submit()
+    waited = submit()
+    return {
+        "run": submit,
+        "run in a session": lambda: submit(session),
+        "new session": lambda: Batch(backend).close(),
+        "status": job.status,
+        "result": lambda: suppress_timeout(waited.result),
+        "metrics": job.metrics,
+        "job": lambda: service.job(job.job_id()),
+        "jobs": lambda: service.jobs(limit=3),
+        "session": lambda: (session.details(), session.usage(), session.status()),
+        "service": lambda: (service.usage(), service.workloads(), service.backend("fake_manila")),
+        "recording": lambda: record_nothing(),
+    }, lambda: cancel_one(service, submit())
+
+
+def client_door(scenario, stack):
+    """The ways in of the service's client."""
+    from qiskit_ibm_runtime import Batch, SamplerV2, Session
+
+    from qiskit_modes.client import local_runtime
+
+    service = stack.enter_context(local_runtime(backends=["fake_manila"], runtime=scenario.runtime))
+    backend = service.backend("fake_manila")
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+
+    def submit(mode=backend):
+        return SamplerV2(mode).run([circuit])
+
+    session, job = Session(backend), submit()
+    return {
+        "run": submit,
+        "run in a session": lambda: submit(session),
+        "new session": lambda: Batch(backend).close(),
+        "status": job.status,
+        "result": lambda: suppress_timeout(job.result),
+        "metrics": job.metrics,
+        "job": lambda: service.job(job.job_id()),
+        "jobs": lambda: service.jobs(limit=3),
+        "session": lambda: (session.details(), session.usage(), session.status()),
+        "service": lambda: (service.usage(), service.least_busy()),
+    }, lambda: cancel_one(service, submit())
+
+
+def suppress_timeout(result):
+    with suppress(RuntimeJobTimeoutError):
+        result(timeout=0.05)
+
+
+def record_nothing():
+    with record():
+        pass
+
+
+def cancel_one(service, job):
+    """What a handler does: it submits, looks at everything, and cancels."""
+    job.status()
+    assert service.jobs(limit=1)[0].job_id() == job.job_id()
+    service.job(job.job_id()).cancel()
+    assert job.status() == "CANCELLED"
+    with suppress(RuntimeInvalidStateError):
+        job.result()
+    service.usage()
+    service.delete_job(job.job_id())
+
+
+SAMPLED, MOST_SAMPLED = 25, 400
+"""Lines of each call at which the handler comes, evenly over all: every day, and in the full check,
+where these are all of most calls."""
+
+
+@pytest.mark.parametrize("lines", [SAMPLED, pytest.param(MOST_SAMPLED, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("door", [native_door, client_door])
+def test_a_handler_of_signals_may_do_anything_at_any_line_of_every_door(door, lines):
+    with LocalRuntime() as runtime, use_runtime(runtime), ExitStack() as stack:
+        held = Scenario(autojump=False).runtime
+        runtime._simulate = held._simulate
+        calls, handle = door(SimpleNamespace(runtime=runtime), stack)
+        handled = []
+        for name, call in calls.items():
+            with CtrlC(sys.maxsize, ("qiskit_modes/",)) as counted:
+                call()
+            count = sys.maxsize - counted._left
+            for line in range(1, count + 1, max(count // lines, 1)):
+                done = len(handled)
+                with CtrlC(line, ("qiskit_modes/",)) as ctrl_c:
+                    signal.signal(signal.SIGINT, lambda *_: handle() or handled.append(1))
+                    call()
+                assert len(handled) > done or ctrl_c.where is None, f"{name}: {ctrl_c.where}"
 
 
 def test_where_no_thread_can_be_started_the_main_thread_makes_its_calls(monkeypatch):

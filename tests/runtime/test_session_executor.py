@@ -230,7 +230,7 @@ def test_finished_jobs_are_kept_up_to_a_bound_and_their_inputs_go_first(threaded
     jobs = [threaded.submit() for _ in range(130)]
     finished(*jobs)
     ids = [job.id for job in jobs]
-    jobs = [threaded.runtime.jobs.get(job_id) for job_id in ids]
+    jobs = [threaded.runtime.job(job_id) for job_id in ids]
     assert all(job is not None for job in jobs)
     assert sum(job.inputs is not None for job in jobs) == 100
     assert not threaded.qpu.scheduler.jobs, "the scheduler keeps no job that has ended"
