@@ -58,6 +58,8 @@ def _walk(model: BaseModel, prefix: str) -> Iterator[SetOption]:
         if isinstance(value, BaseModel):
             # Assigning to a field of a nested model does not mark the nested model itself as set.
             yield from _walk(value, f"{prefix}{name}.")
+            if not _is_a_kind_of(value, default):  # a choice in itself, whatever is in it
+                yield SetOption(prefix + name, value, is_default=False)
             continue
         is_default = value is default or _equal(value, default)
         if name in touched or not is_default:
@@ -73,6 +75,11 @@ def _defaults(model: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
         (name, field.get_default(call_default_factory=True))
         for name, field in model.model_fields.items()
     )
+
+
+def _is_a_kind_of(value: BaseModel, default: Any) -> bool:
+    """Return whether a group is of the class of its default, or one is derived from the other."""
+    return isinstance(value, type(default)) or isinstance(default, type(value))
 
 
 def _equal(value: Any, default: Any) -> bool:

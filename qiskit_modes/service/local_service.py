@@ -124,6 +124,7 @@ class LocalService:
         Raises:
             InvalidInputError: If a filter cannot be used, or no backend knows it.
         """
+        name = kwargs.pop("backend_name", None) or name
         check_text(name, "name")
         if calibration_id is not None:
             return []

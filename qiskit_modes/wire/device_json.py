@@ -12,6 +12,7 @@ from qiskit.providers import BackendV2
 __all__ = ["configuration_text", "properties_text"]
 
 _NO_GATES = frozenset({"delay", "measure", "reset"})
+_DYNAMIC = "dynamic_circuits"
 _CONTROL_FLOW = frozenset({"for_loop", "if_else", "switch_case", "while_loop"})
 
 
@@ -29,6 +30,10 @@ def configuration_text(backend: BackendV2, name: str) -> str:
     configuration["backend_name"] = name
     # The client opens sessions on machines only, and here every backend is one.
     configuration["simulator"] = False
+    # Some older snapshots do not say it of machines that branch on measurement outcomes.
+    features = configuration.get("supported_features") or []
+    if "if_else" in backend.operation_names and _DYNAMIC not in features:
+        configuration["supported_features"] = [*features, _DYNAMIC]
     return json.dumps(configuration)
 
 

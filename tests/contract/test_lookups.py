@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from qiskit_ibm_runtime.exceptions import IBMError, RuntimeInvalidStateError
 from qiskit_modes import Instance, Plan
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.service.local_service import LocalService
+from qiskit_modes.wire.device_json import configuration_text
 
 
 @pytest.fixture
@@ -142,7 +144,14 @@ class TestNatively:
         )
         assert len(names(simulator=False, operational=True)) == len(names()) == len(names(name=""))
         assert names(name="ibm_manila", calibration_id=None) == ["fake_manila"]
+        assert names(backend_name="ibm_manila") == ["fake_manila"]
         assert LocalService().least_busy(min_num_qubits=100, simulator=False).num_qubits >= 100
+
+    def test_the_client_is_told_which_backends_are_dynamic(self):
+        for dynamic in (True, False):
+            for backend in LocalService().backends(dynamic_circuits=dynamic):
+                told = json.loads(configuration_text(backend, backend.name))
+                assert ("dynamic_circuits" in told.get("supported_features", [])) is dynamic
 
     def test_a_date_is_its_first_moment(self):
         with LocalRuntime() as runtime:  # in the shared one there may be somebody's jobs

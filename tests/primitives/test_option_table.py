@@ -148,6 +148,10 @@ class Group(BaseModel):
     inner: int = 0
 
 
+class OtherGroup(BaseModel):
+    others: int = 0
+
+
 NEW_FIELDS: dict[str, tuple[Any, Any, Any]] = {
     "number": (int, 5, 6),
     "text or nothing": (str | None, None, "x"),
@@ -155,6 +159,8 @@ NEW_FIELDS: dict[str, tuple[Any, Any, Any]] = {
     "array": (Any, None, np.arange(3)),
     "array by default": (Any, np.arange(3), np.arange(4)),
     "group": (Group, Group(), Group(inner=1)),
+    "no group": (Group | None, None, Group()),
+    "one of two groups": (Group | OtherGroup, Group(), OtherGroup()),
 }
 
 
