@@ -26,6 +26,7 @@ from qiskit_modes.exceptions import NotISAError
 from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
 from qiskit_modes.simulation.noise import Same
+from qiskit_modes.simulation.variables import check_values
 
 __all__ = ["InstructionSet", "check_isa", "check_rzz_angles", "instruction_set_of"]
 
@@ -125,6 +126,7 @@ class InstructionSet:
 
         Raises:
             NotISAError: If an instruction is not supported, or the circuit is too wide.
+            InvalidInputError: If a variable is read that may have no value.
         """
         checked = self._checked.get(fingerprint)
         if checked is None:
@@ -139,6 +141,7 @@ class InstructionSet:
                 f"{self.num_qubits}. Transpiling cannot change that: use fewer qubits, or a larger "
                 "backend."
             )
+        check_values(circuit)
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []
         self._check_block(circuit, qubits, rzz_angles)
@@ -198,6 +201,7 @@ def check_isa(circuit: QuantumCircuit, backend: BackendV2, fingerprint: bytes) -
     Raises:
         NotISAError: Naming the first instruction that is not supported, its qubits, and the line
             that transpiles.
+        InvalidInputError: Naming a variable that is read and may have no value.
     """
     return instruction_set_of(backend).check(circuit, fingerprint)
 

@@ -22,6 +22,7 @@ from samplomatic import Tag, Twirl
 from samplomatic.utils import get_annotation, undress_box
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.simulation.measurements import is_measurement
 
 __all__ = ["LayerNoise", "kind_of_box"]
 
@@ -128,10 +129,10 @@ class LayerNoise:
 def kind_of_box(instruction: CircuitInstruction) -> Literal["gates", "measurement"] | None:
     """Tell what a box holds beside its dressing; None if both or something else."""
     body = undress_box(instruction.operation).body
-    names = [step.name for step in body.data if step.name != "barrier"]
-    if names and all(name == "measure" for name in names):
+    steps = [step for step in body.data if step.name != "barrier"]
+    if steps and all(map(is_measurement, steps)):
         return "measurement"
-    if all(step.is_standard_gate() for step in body.data if step.name != "barrier"):
+    if all(step.is_standard_gate() for step in steps):
         return "gates"
     return None
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qiskit.circuit import ControlFlowOp, QuantumCircuit
 from qiskit.providers import BackendV2
 
-from qiskit_modes.exceptions import NotISAError
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
 from qiskit_modes.simulation import fingerprint
 from qiskit_modes.simulation.content import Held, read_content
@@ -76,10 +76,11 @@ def check_circuit(
 
     Raises:
         NotISAError: If it is not in the backend's instruction set.
+        InvalidInputError: If it reads a variable that may have no value.
     """
     try:
         checked = check_isa(circuit, backend, content)
         if values is not None and checked.rzz_angles:
             check_rzz_angles(checked, tuple(circuit.parameters), values)
-    except NotISAError as error:
-        raise NotISAError(f"{where}: {error.message}") from None
+    except InvalidInputError as error:
+        raise type(error)(f"{where}: {error.message}") from None

@@ -2,42 +2,68 @@
 
 Only errors of qubits in use are made. They are written as Aer's ``QuantumError`` instructions, of
 which a trajectory draws one term at each place where it meets one.
+
+Aer knows one instruction that measures, with one readout error for each qubit. Where a device's
+instructions for a qubit err differently, each but the first gets a reader: a further qubit to which
+the outcome is copied and which is then measured, with the readout error of that instruction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 from qiskit.circuit import (
-    CASE_DEFAULT,
     CircuitInstruction,
-    ClassicalRegister,
     Clbit,
-    ControlFlowOp,
     Instruction,
+    Measure,
     QuantumCircuit,
-    SwitchCaseOp,
+    Qubit,
+    Reset,
 )
+from qiskit.circuit.classical import expr
+from qiskit.circuit.library import CXGate
 from qiskit.quantum_info import Kraus, SuperOp
 
+from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.aer_classical import ClassicalMemory
 from qiskit_modes.simulation.aer_errors import compact
 from qiskit_modes.simulation.aer_instructions import closed_controls, noise_label
 from qiskit_modes.simulation.control_flow import JUMPS
 from qiskit_modes.simulation.device_noise import DeviceNoise
-from qiskit_modes.simulation.noise import NoiseSource
+from qiskit_modes.simulation.measurements import (
+    is_measurement,
+    is_reset,
+    measures_and_resets,
+)
+from qiskit_modes.simulation.noise import NO_CONFUSION, NoiseSource
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.operations import Block
+from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.reading import Extent
 
-__all__ = ["cut_circuit"]
+__all__ = ["CutCircuit", "cut_circuit"]
 
 Numbers = Mapping[Any, int]
 
 
+_Readers = Mapping[tuple[int, str], Qubit]
+"""The reader of a qubit of the device and an instruction that measures it, where it has one."""
+
+
+class CutCircuit(NamedTuple):
+    """One component as a circuit."""
+
+    circuit: QuantumCircuit
+    readout: dict[int, RealArray]
+    """Readout errors by the qubits of this circuit, as ``[recorded, true]``."""
+
+
 def cut_circuit(
     circuit: QuantumCircuit, extents: Sequence[Extent], block: Block, noise: NoiseSource
-) -> QuantumCircuit:
+) -> CutCircuit:
     """Return the part of a circuit that is one component, followed everywhere by its errors.
 
     Args:
@@ -48,12 +74,15 @@ def cut_circuit(
         noise: Where errors are looked up; readout errors are not written.
 
     Returns:
-        A circuit on the component's qubits in ascending order and all classical bits.
+        A circuit on the component's qubits in ascending order, then readers, and all classical
+        bits; and its readout errors.
+
+    Raises:
+        UnsupportedCircuitError: If Aer cannot do what the component does with classical values.
     """
     numbers = {circuit.qubits[qubit]: qubit for qubit in sorted(block.qubits)}
-    cut = QuantumCircuit(list(numbers), circuit.clbits, *circuit.cregs)
-    for variable in circuit.iter_declared_vars():
-        cut.add_uninitialized_var(variable)
+    memory = ClassicalMemory(circuit)
+    cut = QuantumCircuit(list(numbers), circuit.clbits, *circuit.cregs, *memory.registers)
 
     def belongs(extent: Extent) -> bool:
         qubits, clbits = extent
@@ -68,8 +97,58 @@ def cut_circuit(
         cut.measure(cut.qubits[:1], [unread])
     else:
         steps = _recorded_once(steps, cut)
-    _Writer(noise, passes_for(circuit, noise)).write(steps, cut, numbers)
-    return cut
+    readout, readers = _readout(steps, cut, numbers, noise)
+    _Writer(noise, passes_for(circuit, noise), readers, memory).write(steps, cut, numbers)
+    return CutCircuit(cut, readout)
+
+
+def _readout(
+    steps: Sequence[CircuitInstruction], cut: QuantumCircuit, numbers: Numbers, noise: NoiseSource
+) -> tuple[dict[int, RealArray], _Readers]:
+    """Return the readout errors of a circuit, and its readers, which are added to it."""
+    place = {number: at for at, number in enumerate(numbers.values())}
+    readout: dict[int, RealArray] = {}
+    readers: dict[tuple[int, str], Qubit] = {}
+    for number, name in sorted(set(_measured(steps, numbers))):
+        matrix, at = noise.confusion(number, name), place[number]
+        if at not in readout:
+            readout[at] = matrix
+        elif not np.array_equal(readout[at], matrix):
+            readers[number, name] = Qubit()
+            readout[cut.num_qubits] = matrix
+            cut.add_bits([readers[number, name]])
+    return {at: each for at, each in readout.items() if each is not NO_CONFUSION}, readers
+
+
+def _measured(steps: Sequence[CircuitInstruction], numbers: Numbers) -> Iterator[tuple[int, str]]:
+    """Yield what is measured, as the device numbers it, and by which instruction."""
+    for step in steps:
+        if _records(step) and step.qubits[0] in numbers:
+            yield numbers[step.qubits[0]], step.name
+        for block in getattr(step.operation, "blocks", ()):
+            yield from _measured(block.data, _inner_numbers(block, step.qubits, numbers))
+
+
+def _may_jump(body: QuantumCircuit) -> bool:
+    """Tell whether a body can break out of, or continue, the loop that it is the body of."""
+    for step in body.data:
+        inside = () if step.name in _LOOPS else getattr(step.operation, "blocks", ())
+        if step.name in JUMPS or any(map(_may_jump, inside)):
+            return True
+    return False
+
+
+_LOOPS = frozenset({"for_loop", "while_loop"})
+
+
+def _inner_numbers(body: QuantumCircuit, outer: Sequence[Any], numbers: Numbers) -> Numbers:
+    """Return the device's numbers of the qubits of a body."""
+    pairs = zip(body.qubits, outer, strict=True)
+    return {qubit: numbers[around] for qubit, around in pairs if around in numbers}
+
+
+def _records(step: CircuitInstruction) -> bool:
+    return is_measurement(step) or measures_and_resets(step)
 
 
 def _recorded_once(
@@ -80,10 +159,10 @@ def _recorded_once(
     Aer measures a circuit without feed-forward once at its end, and then applies the readout
     errors of all measurements into a bit to the one outcome.
     """
-    last = {step.clbits[0]: index for index, step in enumerate(steps) if step.name == "measure"}
+    last = {step.clbits[0]: index for index, step in enumerate(steps) if _records(step)}
     result = []
     for index, step in enumerate(steps):
-        if step.name == "measure" and last[step.clbits[0]] != index:
+        if _records(step) and last[step.clbits[0]] != index:
             unread = Clbit()
             target.add_bits([unread])
             step = step.replace(clbits=[unread])
@@ -91,34 +170,20 @@ def _recorded_once(
     return result
 
 
-def _with_bodies(operation: ControlFlowOp, bodies: Sequence[QuantumCircuit]) -> ControlFlowOp:
-    """Return control flow with other bodies, in a form that survives pickling.
-
-    Qiskit's default case of a switch does not; it is written as all the values that are left.
-    """
-    if operation.name != "switch_case":
-        return operation.replace_blocks(bodies)
-    target = operation.target
-    if isinstance(target, Clbit):
-        width = 1
-    else:
-        width = len(target) if isinstance(target, ClassicalRegister) else target.type.width
-    left = set(range(1 << width))
-    cases = []
-    for (labels, _), body in zip(operation.cases_specifier(), bodies, strict=True):
-        values = sorted(left) if CASE_DEFAULT in labels else [int(label) for label in labels]
-        left -= set(values)
-        if values:
-            cases.append((tuple(values), body))
-    return SwitchCaseOp(target, cases)
-
-
 class _Writer:
     """Copies instructions together with their noise."""
 
-    def __init__(self, noise: NoiseSource, passes: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        noise: NoiseSource,
+        passes: Sequence[Any],
+        readers: _Readers,
+        memory: ClassicalMemory,
+    ) -> None:
         self._noise = noise
         self._passes = passes
+        self._readers = readers
+        self._memory = memory
 
     def write(
         self, steps: Sequence[CircuitInstruction], target: QuantumCircuit, numbers: Numbers
@@ -134,14 +199,20 @@ class _Writer:
             # Barriers stretch control flow over qubits that nothing else happens to.
             qubits = [qubit for qubit in step.qubits if qubit in numbers]
             blocks = getattr(step.operation, "blocks", ())
-            if blocks:
-                bodies = [self._body(block, step.qubits, numbers) for block in blocks]
-                target.append(_with_bodies(step.operation, bodies), qubits, step.clbits)
+            if step.name == "for_loop" and isinstance(step.operation.params[1], expr.Var):
+                self._rounds(step, target, numbers)
+            elif blocks:
+                # Aer puts what has no qubit in common with a body before or after it as it likes.
+                others = [qubit for qubit in target.qubits if qubit not in qubits]
+                bodies = [self._body(block, step.qubits, numbers, others) for block in blocks]
+                operation = self._memory.control_flow(step.operation, bodies)
+                bits = [*step.clbits, *self._memory.bits]
+                target.append(operation, [*qubits, *others], bits)
             elif step.name in JUMPS:
                 jump = type(step.operation)(len(qubits), len(step.clbits))
                 target.append(jump, qubits, step.clbits)
             elif step.name == "store":
-                target.append(step.operation, (), ())
+                target.append(self._memory.store(step.operation), (), ())
             elif step.name != "barrier":
                 on = tuple(numbers[qubit] for qubit in qubits)
                 added = noise_of_passes(self._passes, step.operation, on, self._noise)
@@ -150,18 +221,33 @@ class _Writer:
                         chosen = [qubits[places[position]] for position in positions]
                         self._write_one(each, chosen, step.clbits, target, numbers)
 
-    def _body(self, body: QuantumCircuit, outer: Sequence[Any], numbers: Numbers) -> QuantumCircuit:
-        inner = {
-            qubit: numbers[around]
-            for qubit, around in zip(body.qubits, outer, strict=True)
-            if around in numbers
-        }
-        captured = list(body.iter_captured_vars())
-        copy = QuantumCircuit(list(inner), body.clbits, *body.cregs, captures=captured)
-        for variable in body.iter_declared_vars():
-            copy.add_uninitialized_var(variable)
+    def _body(
+        self,
+        body: QuantumCircuit,
+        outer: Sequence[Any],
+        numbers: Numbers,
+        others: Sequence[Qubit],
+    ) -> QuantumCircuit:
+        inner = _inner_numbers(body, outer, numbers)
+        copy = QuantumCircuit([*inner, *others], body.clbits, *body.cregs, *self._memory.registers)
         self.write(list(body.data), copy, inner)
         return copy
+
+    def _rounds(self, step: CircuitInstruction, target: QuantumCircuit, numbers: Numbers) -> None:
+        """Write a loop over the values of a variable round by round."""
+        values, variable, body = step.operation.params
+        qubits = dict(zip(body.qubits, step.qubits, strict=True))
+        if _may_jump(body) or tuple(body.clbits) != tuple(step.clbits):
+            raise UnsupportedCircuitError(
+                f"The circuit has a loop over the variable {variable.name!r} that breaks or "
+                "continues, and joins more qubits than a density matrix can be kept of, which "
+                "leaves it to Aer, and Aer knows no such loops. Use fewer qubits that are joined "
+                "by gates or conditions, or a while loop."
+            )
+        inside = [each.replace(qubits=[qubits[q] for q in each.qubits]) for each in body.data]
+        for value in values:
+            target.append(self._memory.assignment(variable, int(value)), (), ())
+            self.write(inside, target, numbers)
 
     def _write_one(
         self,
@@ -175,16 +261,32 @@ class _Writer:
         label = noise_label(operation)
         error = None if label is None else self._noise.aer_error(label, on)
         error = None if error is None else compact(error)
-        if operation.name == "measure" and error is not None:
+        if is_measurement(operation) and error is not None:
             # Aer has these before the measurement.
             target.append(error.to_instruction(), qubits[: error.num_qubits])
             error = None
         if operation.name == "superop":  # no state vector takes it as it is
             operation = Kraus(SuperOp(operation.params[0])).to_instruction()
-        target.append(operation, qubits, clbits)
+        if is_measurement(operation) or measures_and_resets(operation):
+            self._measure(operation.name, qubits[0], clbits[0], target, on[0])
+        if is_reset(operation) or measures_and_resets(operation):
+            target.append(Reset(), qubits)
+        elif not is_measurement(operation):
+            target.append(operation, qubits, clbits)
         if error is not None:
             target.append(error.to_instruction(), qubits[: error.num_qubits])
         if operation.name == "delay" and isinstance(self._noise, DeviceNoise):
             relaxation = self._noise.aer_relaxation(operation, on[0])
             if relaxation is not None:
                 target.append(compact(relaxation).to_instruction(), qubits)
+
+    def _measure(
+        self, name: str, qubit: Qubit, clbit: Clbit, target: QuantumCircuit, number: int
+    ) -> None:
+        reader = self._readers.get((number, name))
+        if reader is None:
+            target.append(Measure(), [qubit], [clbit])
+            return
+        target.append(CXGate(), [qubit, reader])
+        target.append(Measure(), [reader], [clbit])
+        target.append(Reset(), [reader])

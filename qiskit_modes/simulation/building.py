@@ -9,7 +9,7 @@ from itertools import groupby
 
 from qiskit import QuantumCircuit
 
-from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer_circuit import cut_circuit
 from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.component_kinds import (
@@ -35,7 +35,7 @@ from qiskit_modes.simulation.methods import (
     is_clifford,
     is_ideal,
 )
-from qiskit_modes.simulation.noise import NO_CONFUSION, NoiseSource
+from qiskit_modes.simulation.noise import NoiseSource
 from qiskit_modes.simulation.operations import (
     Block,
     Branch,
@@ -143,10 +143,15 @@ class ComponentBuilder:
                 return divided
             try:
                 aer = self._aer(block, before)
-            except SimulationTooLargeError:
+            except (SimulationTooLargeError, UnsupportedCircuitError):
                 return divided
         else:
-            aer = self._aer(block, before)
+            try:
+                aer = self._aer(block, before)
+            except UnsupportedCircuitError:
+                if divided is None:
+                    raise
+                return divided
         if divided and divided.cost.seconds(TYPICAL_SHOTS) < aer.cost.seconds(TYPICAL_SHOTS):
             return divided
         return aer
@@ -201,22 +206,20 @@ class ComponentBuilder:
 
     def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
         """Return a component that Aer simulates."""
-        cut = cut_circuit(self._circuit, self._extents, block, self._noise)
+        cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise)
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
         method = self._choice.method or ("stabilizer" if clifford else "statevector")
-        check_memory(method, block.qubits, self._available)
+        readers = cut.num_qubits - len(block.qubits)
+        check_memory(method, block.qubits, self._available, readers=readers)
         if self._choice.method == "stabilizer":
             check_stabilizer(cut)
         columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
-        readout = {
-            place: self._noise.confusion(qubit) for place, qubit in enumerate(sorted(block.qubits))
-        }
         computed_once = is_static(block) and is_ideal(Block(tuple(before)))
         return AerComponent(
             circuit=cut,
             columns=tuple(columns[parameter] for parameter in cut.parameters),
             clbits=tuple(sorted(block.clbits & self._wanted)),
-            readout={q: matrix for q, matrix in readout.items() if matrix is not NO_CONFUSION},
+            readout=readout,
             options={
                 **self._choice.aer_options(self._settings, method),
                 # Aer would cut off what follows the last measurement, and with it the end of a

@@ -52,8 +52,8 @@ def compile_circuit(
         settings: Switches for tests.
         content: The circuit's `fingerprint`, where the caller has it and the circuit has not been
             changed since.
-        clbits: Indices of the classical bits that will be read; by default all. The others come
-            back as 0, and what only they depend on is not simulated.
+        clbits: Indices of the classical bits that will be read; by default all in registers. The
+            others come back as 0, and what only they depend on is not simulated.
         beginning: What it shares with other circuits, whose state is then computed once for all.
         elsewhere: Compiles what is not known yet. What comes of it does not depend on where.
 
@@ -63,7 +63,8 @@ def compile_circuit(
     """
     noise, choice = noise_source(backend), SimulatorChoice.of(backend)
     content = fingerprint(circuit) if content is None else content
-    wanted = frozenset(range(circuit.num_clbits))
+    loose = set(circuit.clbits).difference(*circuit.cregs)
+    wanted = frozenset(at for at, bit in enumerate(circuit.clbits) if bit not in loose)
     if clbits is not None:
         wanted = wanted.intersection(clbits)
     key = (content, type(noise), choice, settings, wanted, beginning)

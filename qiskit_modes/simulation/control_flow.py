@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +103,7 @@ def read(
             condition = _condition(operation.condition, scope, reader.variables)
             yield Loop(condition, Block((Loop(None, body(operation.blocks[0])),)))
         case "for_loop":
-            values, parameter, circuit = operation.params
-            rounds = [body(circuit, {parameter: value} if parameter else None) for value in values]
+            rounds = list(_rounds(operation, body, reader.variables))
             if any(map(_may_jump, rounds)):
                 yield Loop(None, Block(tuple(Loop(None, block) for block in rounds)))
             else:
@@ -118,6 +117,18 @@ def read(
             yield from body(operation.blocks[0]).operations
         case _:
             raise _unsupported(operation)
+
+
+def _rounds(operation: Any, body: Callable[..., Block], variables: Variables) -> Iterator[Block]:
+    """Yield what each round of a ``for`` does, with the values of its parameter or variable."""
+    values, parameter, circuit = operation.params
+    for value in values:
+        if isinstance(parameter, expr.Var):
+            width = _width(parameter.type)
+            begin = Store(variables.bits(parameter), Literal(int(value) & (1 << width) - 1))
+            yield Block((begin, *body(circuit).operations))
+        else:
+            yield body(circuit, {parameter: value} if parameter else None)
 
 
 def _unsupported(operation: Any) -> UnsupportedCircuitError:

@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Gate, Instruction, Measure, ParameterExpression
+from qiskit.circuit import Gate, Instruction, ParameterExpression
 from qiskit.providers import BackendV2
 from qiskit.utils.units import apply_prefix
 
 from qiskit_modes.caches import Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.measurements import is_measurement
 from qiskit_modes.simulation.noise import NO_CONFUSION
 from qiskit_modes.simulation.pauli_basis import RealArray, depolarizing, relaxation, tensor
 
@@ -50,8 +51,8 @@ class DeviceNoise:
         match key:
             case ("gate", str(label), qubits):
                 return self._gate_fact(label, qubits)
-            case ("readout", int(qubit)):
-                return self._readout_fact(qubit)
+            case ("readout", int(qubit), str(name)):
+                return self._readout_fact(qubit, name)
             case ("delay", int(qubit)):
                 times = self._times(qubit)
                 if times is None or times == (math.inf, math.inf):
@@ -64,14 +65,14 @@ class DeviceNoise:
         fact = self._read(("gate", label, qubits))
         return _gate_error(*fact) if isinstance(fact, tuple) else None
 
-    def before_measure(self, qubit: int) -> RealArray | None:
+    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
         """Aer puts no error before the measurements of a device."""
-        del qubit
+        del qubit, name
         return None
 
-    def confusion(self, qubit: int) -> RealArray:
+    def confusion(self, qubit: int, name: str = "measure") -> RealArray:
         """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
-        fact = self._read(("readout", qubit))
+        fact = self._read(("readout", qubit, name))
         if not isinstance(fact, tuple):
             return NO_CONFUSION
         one_for_zero, zero_for_one = fact
@@ -121,7 +122,7 @@ class DeviceNoise:
         if properties is None:
             return None
         operation = self._target.operation_from_name(label)
-        if isinstance(operation, Measure):
+        if is_measurement(operation):
             return None
         error = (properties.error if isinstance(operation, Gate) else None) or 0.0
         times = [self._times(qubit) for qubit in qubits] if properties.duration else [None]
@@ -129,11 +130,11 @@ class DeviceNoise:
             return (error, 0.0, tuple((math.inf, math.inf) for _ in qubits)) if error else None
         return (error, properties.duration, tuple(times))
 
-    def _readout_fact(self, qubit: int) -> Fact:
+    def _readout_fact(self, qubit: int, name: str) -> Fact:
         """Return the probabilities of 1 for 0 and of 0 for 1; None if there is no error."""
-        if "measure" not in self._target:
+        if name not in self._target:
             return None
-        properties = (self._target["measure"] or {}).get((qubit,))
+        properties = (self._target[name] or {}).get((qubit,))
         if properties is None:
             return None
         one_for_zero = getattr(properties, "prob_meas1_prep0", None)

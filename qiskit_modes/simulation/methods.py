@@ -122,18 +122,19 @@ def state_fits(num_qubits: int, available: int) -> bool:
     return density_bytes(2 << num_qubits) <= available
 
 
-def check_memory(method: str, qubits: Collection[int], available: int) -> None:
+def check_memory(method: str, qubits: Collection[int], available: int, *, readers: int = 0) -> None:
     """Refuse what would not fit.
 
     Args:
         method: Aer's name of it.
         qubits: The component.
         available: Bytes that may be used.
+        readers: How many qubits more there are, see `aer_circuit`.
 
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
     """
-    num_qubits = len(qubits)
+    num_qubits = len(qubits) + readers
     needed = aer_bytes(method, num_qubits)
     if needed <= available:
         return

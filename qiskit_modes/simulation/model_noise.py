@@ -106,12 +106,16 @@ class ModelNoise:
             self._matrices[key] = error_matrix(error, identity)
         return self._matrices[key]
 
-    def before_measure(self, qubit: int) -> RealArray | None:
-        """Return the error that precedes a measurement, or None."""
-        return self.after("measure", (qubit,))
+    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
+        """Return the error that precedes a measurement by the instruction of that name, or None."""
+        return self.after(name, (qubit,))
 
-    def confusion(self, qubit: int) -> RealArray:
-        """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
+    def confusion(self, qubit: int, name: str = "measure") -> RealArray:
+        """Return the readout error, shape (2, 2), as ``[recorded, true]``.
+
+        A noise model knows one for each qubit, whatever instruction measures it.
+        """
+        del name
         if self._read(("readout", qubit)) is None:
             return NO_CONFUSION
         return np.asarray(self._find(("readout", qubit)).probabilities, dtype=float).T

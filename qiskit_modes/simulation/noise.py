@@ -70,11 +70,16 @@ class NoiseSource(Protocol):
         Its shape says on how many qubits it acts: the first of those given.
         """
 
-    def before_measure(self, qubit: int) -> RealArray | None:
-        """Return the error that precedes a measurement, or None."""
+    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
+        """Return the error that precedes a measurement by the instruction of that name, or None."""
 
-    def confusion(self, qubit: int) -> RealArray:
-        """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
+    def confusion(self, qubit: int, name: str = "measure") -> RealArray:
+        """Return the readout error, shape (2, 2), as ``[recorded, true]``.
+
+        Args:
+            qubit: What is measured.
+            name: By which instruction: some devices have several.
+        """
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
         """Return what happens to a qubit during a delay, or None."""
@@ -100,14 +105,14 @@ class IdealNoise:
         del label, qubits
         return None
 
-    def before_measure(self, qubit: int) -> RealArray | None:
+    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
         """No error."""
-        del qubit
+        del qubit, name
         return None
 
-    def confusion(self, qubit: int) -> RealArray:
+    def confusion(self, qubit: int, name: str = "measure") -> RealArray:
         """What is measured is recorded."""
-        del qubit
+        del qubit, name
         return NO_CONFUSION
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:

@@ -30,6 +30,11 @@ from qiskit_modes.simulation.gates import (
     is_standard,
     rotation_matrix,
 )
+from qiskit_modes.simulation.measurements import (
+    is_measurement,
+    is_reset,
+    measures_and_resets,
+)
 from qiskit_modes.simulation.model_noise import error_matrix
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
@@ -110,13 +115,14 @@ class CircuitReader:
         match operation.name:
             case "barrier":
                 pass
-            case "measure":
-                yield from self._error(self.noise.before_measure(qubits[0]), qubits)
-                yield Measure(qubits[0], clbits[0], self.noise.confusion(qubits[0]))
-            case "reset":
+            case _ if is_measurement(operation):
+                yield from self._measure(operation.name, qubits[0], clbits[0])
+            case _ if is_reset(operation):
                 for qubit in qubits:
-                    yield Channel((qubit,), RESET, forgets=True)
-                    yield from self._after("reset", (qubit,), scope)
+                    yield from self._reset(operation.name, qubit, scope)
+            case _ if measures_and_resets(operation):
+                yield from self._measure(operation.name, qubits[0], clbits[0])
+                yield from self._reset(operation.name, qubits[0], scope)
             case "delay":
                 yield from self._delay(operation, qubits, scope)
             case "store":
@@ -154,6 +160,14 @@ class CircuitReader:
                     f"{list(qubits)}, which cannot be simulated. Expected gates, measure, reset, "
                     "delay, initialize, store and control flow; remove it or decompose it first."
                 )
+
+    def _measure(self, name: str, qubit: int, clbit: int) -> Iterator[Operation]:
+        yield from self._error(self.noise.before_measure(qubit, name), (qubit,))
+        yield Measure(qubit, clbit, self.noise.confusion(qubit, name))
+
+    def _reset(self, name: str, qubit: int, scope: Scope) -> Iterator[Operation]:
+        yield Channel((qubit,), RESET, forgets=True)
+        yield from self._after(name, (qubit,), scope)
 
     def _error(self, matrix: RealArray | None, qubits: tuple[int, ...]) -> Iterator[Channel]:
         if matrix is not None:

@@ -117,12 +117,16 @@ class _ToldAnswers:
             raise NeedsMoreError(label, qubits)
         return self._after[label, qubits]
 
-    def before_measure(self, qubit: int) -> RealArray | None:
+    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
         """Return the error that precedes a measurement, or None."""
+        if name != "measure":
+            raise NeedsMoreError(name, qubit)
         return self._before[qubit]
 
-    def confusion(self, qubit: int) -> RealArray:
+    def confusion(self, qubit: int, name: str = "measure") -> RealArray:
         """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
+        if name != "measure":
+            raise NeedsMoreError(name, qubit)
         matrix = self._confusion.get(qubit)
         return NO_CONFUSION if matrix is None else matrix
 
