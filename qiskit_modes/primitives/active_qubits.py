@@ -9,9 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qiskit.circuit import Barrier, CircuitInstruction, QuantumCircuit, Qubit
+from qiskit.circuit import (
+    Barrier,
+    CircuitInstruction,
+    ClassicalRegister,
+    QuantumCircuit,
+    Qubit,
+)
+
+from qiskit_modes.simulation.measurements import is_measurement
+from qiskit_modes.simulation.variables import declare_as_in
 
 __all__ = ["measured_early", "narrowed", "used_qubits", "widened"]
+
+_LOOSE = "loose"
+"""The name of a register for bits that have none."""
 
 _WAITING = frozenset({"barrier", "delay"})
 
@@ -27,7 +39,9 @@ def used_qubits(circuit: QuantumCircuit) -> set[int]:
 
 
 def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
-    """Return a circuit on some of its qubits, without registers and layout.
+    """Return a circuit on some of its qubits, without quantum registers and layout.
+
+    Bits without a register are put into one of their own, because templates lose them.
 
     Args:
         circuit: The circuit, not modified.
@@ -36,6 +50,14 @@ def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     kept = [circuit.qubits[index] for index in qubits]
     narrow = QuantumCircuit(kept, circuit.clbits, global_phase=circuit.global_phase)
     narrow.add_register(*circuit.cregs)
+    loose = set(circuit.clbits).difference(*circuit.cregs)
+    if loose:
+        name = _LOOSE
+        while any(register.name == name for register in circuit.cregs):
+            name += "_"
+        bits = [bit for bit in circuit.clbits if bit in loose]
+        narrow.add_register(ClassicalRegister(name=name, bits=bits))
+    declare_as_in(circuit, narrow)
     members = set(kept)
     for instruction in circuit.data:
         inside = [qubit for qubit in instruction.qubits if qubit in members]
@@ -64,6 +86,7 @@ def widened(
     wide = QuantumCircuit(num_qubits, global_phase=circuit.global_phase)
     wide.add_bits(circuit.clbits)
     wide.add_register(*circuit.cregs)
+    declare_as_in(circuit, wide)
     place = {qubit: wide.qubits[where] for qubit, where in zip(circuit.qubits, qubits, strict=True)}
     registers = {register.name: register for register in circuit.cregs}
     dropped = {registers[name][index] for name, index in unread}
@@ -81,10 +104,14 @@ def measured_early(circuit: QuantumCircuit) -> QuantumCircuit:
 
     Templates turn and measure all qubits together at the end, so that all would be in the state at
     once. The order of instructions on each qubit stays; barriers, which say nothing to a simulation
-    without memory, go. Returned as it is where the order of writing bits could matter.
+    without memory, go. Returned as it is where the order of writing bits could matter, as it could
+    where anything but measurements has to do with bits or variables.
     """
     written = [bit for step in circuit.data for bit in step.clbits]
-    plain = all(step.name == "measure" or not step.clbits for step in circuit.data)
+    plain = not circuit.num_identifiers and not circuit.has_control_flow_op()
+    plain = plain and all(
+        step.qubits and (is_measurement(step) or not step.clbits) for step in circuit.data
+    )
     if not plain or len(set(written)) != len(written):
         return circuit
     steps = [step for step in circuit.data if step.name != "barrier"]

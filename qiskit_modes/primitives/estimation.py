@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ def prepare_estimator_job(
     backend: BackendV2,
     *,
     precision: float | None,
+    older: bool = False,
     stacklevel: int = 1,
 ) -> PreparedJob:
     """Check everything that an estimator is given, and return its job.
@@ -63,6 +64,7 @@ def prepare_estimator_job(
         options: See `resolve_estimator_options`.
         backend: The backend to simulate.
         precision: For PUBs that have none of their own.
+        older: See `EstimatorV2.older`.
         stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
@@ -71,13 +73,14 @@ def prepare_estimator_job(
         UnsupportedOptionError: If an option was set that cannot be honoured.
     """
     resolved = resolve_estimator_options(options, stacklevel=stacklevel + 1)
-    resolved = with_noise_of_layers(resolved, backend)
+    resolved = replace(with_noise_of_layers(resolved, backend), older=older)
     inputs = coerce_estimator_pubs(
         pubs,
         backend,
         precision=precision,
         default_precision=resolved.default_precision,
         default_shots=resolved.default_shots,
+        older=older,
     )
     # Before anything is made of their shapes.
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
@@ -96,7 +99,7 @@ def estimator_steps(
 ) -> Steps:
     """Return the steps of an estimator's job.
 
-    Each PUB's Pauli terms are sorted into qubit-wise commuting groups, and the circuit is sampled
+    Each PUB's terms are sorted into qubit-wise commuting groups, and the circuit is sampled
     once in the basis of each group, with the PUB's shots for every parameter set. Identities are
     exact. ``stds`` is the standard error of the sum of the terms, where those that are measured in
     the same basis vary together; Qiskit's `BackendEstimatorV2` adds up the terms' own standard

@@ -68,6 +68,13 @@ def check_estimation(
     instructions = instruction_set_of(backend)
     for index, each in enumerate(inputs):
         where = f"PUB {index}"
+        if options.resilience.measure_mitigation and each.observables.has_projectors:
+            raise InvalidInputError(
+                f"{where}: measurements are mitigated, and that knows the errors of Paulis, not of "
+                "the projectors that an observable contains. Set resilience_level=0 or "
+                "resilience.measure_mitigation=False, or write projectors as sums of Paulis: "
+                "SparseObservable.as_paulis() does that."
+            )
         check_for_boxes(each.circuit, where)
         qubits = used_qubits(each.circuit) | {int(qubit) for qubit in each.observables.qubits}
         check_pulses(instructions, qubits, where)

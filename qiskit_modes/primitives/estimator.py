@@ -26,6 +26,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
 
     May be used from any thread. Options that cannot be honoured are refused in `run`, by name.
     Measurements are mitigated unless ``resilience_level`` is 0; the fastest jobs have that.
+    Measurements with which a circuit ends are left out, at every level, as upstream's client-side
+    estimator leaves them out; others are made.
 
     Args:
         mode: A backend for job mode, a `Session`, a `Batch`, or None for the innermost ``with``.
@@ -48,6 +50,9 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
 
     _primitive_id = "estimator"
     options: EstimatorOptions
+    older: bool = False
+    """Whether jobs are what the service's older estimator makes of PUBs: measurements with which a
+    circuit ends are made, and observables are sums of I, X, Y and Z. Set by doors, not by users."""
 
     @staticmethod
     def _coerce_options(options: Any) -> EstimatorOptions:
@@ -86,7 +91,9 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         """Submit a job; does not wait for it.
 
         Args:
-            pubs: Tuples ``(circuit, observables, parameter_values, precision)``.
+            pubs: Tuples ``(circuit, observables, parameter_values, precision)``. Observables may
+                hold projectors (0, 1, +, -, r, l of a ``SparseObservable``) where measurements
+                are not mitigated.
             precision: For PUBs that have none of their own; 0.01 means 10,000 shots.
             dry_run: Refused: it asks the service for mock data.
 
@@ -101,7 +108,12 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         """
         resolution = self._resolve(dry_run=dry_run)
         job = prepare_estimator_job(
-            pubs, self.options, resolution.backend, precision=precision, stacklevel=2
+            pubs,
+            self.options,
+            resolution.backend,
+            precision=precision,
+            older=self.older,
+            stacklevel=2,
         )
         return self._submit(
             resolution,

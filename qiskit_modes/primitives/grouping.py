@@ -1,21 +1,24 @@
 """Which measurement bases an estimator's PUB needs, and which parameter sets need each of them.
 
-A basis is an assignment of X, Y or Z to some qubits; measuring it gives every Pauli term that
-agrees with it wherever the term is not the identity. The terms that one parameter set needs are
-sorted into as few bases as Qiskit's greedy colouring finds. Everything here depends on shapes and
-Pauli strings only, never on numbers, so an optimizer's iterations reuse one plan.
+A basis is an assignment of X, Y or Z to some qubits; measuring it gives every term that agrees with
+it wherever the term is not the identity, a projector agreeing with the Pauli that it is of. The
+terms that one parameter set needs are sorted into as few bases as Qiskit's greedy colouring finds.
+Everything here depends on shapes and letters only, never on numbers, so an optimizer's iterations
+reuse one plan.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import PauliList
 
-from qiskit_modes.primitives.observables import PauliSums, PauliTerm
+from qiskit_modes.primitives.observables import PROJECTORS, PauliSums, PauliTerm, Term
+from qiskit_modes.primitives.parities import Support
 
 __all__ = ["Contribution", "Family", "MeasurementPlan", "Outcome", "make_plan"]
 
@@ -33,8 +36,9 @@ class Contribution:
     terms: NDArray[np.intp]
     """The terms that it gives, as indices into `Family.terms`."""
 
-    supports: tuple[tuple[int, ...], ...]
-    """For each of these terms the positions of its qubits among those of the basis."""
+    supports: tuple[Support, ...]
+    """For each of these terms the positions of its qubits among those of the basis, and for its
+    projectors the bits that they keep."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Family:
     sets: NDArray[np.intp]
     """Their indices among the PUB's flattened parameter sets, ascending."""
 
-    terms: tuple[PauliTerm, ...]
+    terms: tuple[Term, ...]
     """The terms, each once; the identity may be among them."""
 
     contributions: tuple[Contribution, ...]
@@ -105,7 +109,7 @@ def make_plan(observables: PauliSums, parameter_shape: tuple[int, ...]) -> Measu
 
     # Sets in one class are combined with the same observables; classes whose observables have the
     # same terms make one family.
-    classes_of: dict[tuple[PauliTerm, ...], list[int]] = defaultdict(list)
+    classes_of: dict[tuple[Term, ...], list[int]] = defaultdict(list)
     if 0 not in shape:
         for index, members in enumerate(observables_of_class):
             needed = {term for o in members for term in terms[ends[o] : ends[o + 1]]}
@@ -147,7 +151,15 @@ def make_plan(observables: PauliSums, parameter_shape: tuple[int, ...]) -> Measu
     )
 
 
-def qubit_wise_groups(terms: list[PauliTerm]) -> list[list[PauliTerm]]:
+def measured_by(term: Term) -> PauliTerm:
+    """Return a term with the Pauli in the place of each projector by which it is measured."""
+    qubits, letters = term
+    if PROJECTORS.keys().isdisjoint(letters):
+        return term
+    return qubits, "".join(PROJECTORS.get(letter, (letter,))[0] for letter in letters)
+
+
+def qubit_wise_groups(terms: list[Term]) -> list[list[Term]]:
     """Sort non-identity terms into groups that one basis can measure, as Qiskit does.
 
     Args:
@@ -157,15 +169,15 @@ def qubit_wise_groups(terms: list[PauliTerm]) -> list[list[PauliTerm]]:
         return []
     support = sorted({qubit for qubits, _ in terms for qubit in qubits}, reverse=True)
     place = {qubit: position for position, qubit in enumerate(support)}
-    by_label = {}
+    by_label: dict[str, list[Term]] = defaultdict(list)
     for term in terms:
         label = ["I"] * len(support)
-        for qubit, letter in zip(*term, strict=True):
+        for qubit, letter in zip(*measured_by(term), strict=True):
             label[place[qubit]] = letter
-        by_label["".join(label)] = term
+        by_label["".join(label)].append(term)
     # The greedy colouring depends on the order; sorted labels make it a function of the set.
     groups = PauliList(sorted(by_label)).group_commuting(qubit_wise=True)
-    return [[by_label[label] for label in group.to_labels()] for group in groups]
+    return [[term for label in group.to_labels() for term in by_label[label]] for group in groups]
 
 
 class _Bases:
@@ -188,12 +200,13 @@ class _Bases:
         return number, slice(first, self._lengths[number])
 
 
-def _measure(terms: tuple[PauliTerm, ...], sets: NDArray[np.intp], bases: _Bases) -> Family:
+def _measure(terms: tuple[Term, ...], sets: NDArray[np.intp], bases: _Bases) -> Family:
     """Add to ``bases`` what a family needs, and return the family."""
     position = {term: row for row, term in enumerate(terms)}
     contributions = []
     for group in qubit_wise_groups([term for term in terms if term[0]]):
-        letters = {q: letter for term in group for q, letter in zip(*term, strict=True)}
+        bases_of = [measured_by(term) for term in group]
+        letters = {q: letter for term in bases_of for q, letter in zip(*term, strict=True)}
         qubits = tuple(sorted(letters))
         number, rows = bases.add((qubits, "".join(letters[qubit] for qubit in qubits)), sets)
         place = {qubit: bit for bit, qubit in enumerate(qubits)}
@@ -202,10 +215,18 @@ def _measure(terms: tuple[PauliTerm, ...], sets: NDArray[np.intp], bases: _Bases
                 basis=number,
                 rows=rows,
                 terms=np.array([position[term] for term in group], dtype=np.intp),
-                supports=tuple(tuple(place[qubit] for qubit in term[0]) for term in group),
+                supports=tuple(support_of(term, place) for term in group),
             )
         )
     return Family(sets, terms, tuple(contributions))
+
+
+def support_of(term: Term, place: Mapping[int, int]) -> Support:
+    """Return what is read of a term, from bits at the places of its qubits."""
+    return tuple(
+        place[qubit] if letter not in PROJECTORS else (place[qubit], PROJECTORS[letter][1])
+        for qubit, letter in zip(*term, strict=True)
+    )
 
 
 def _zipped_classes(

@@ -19,6 +19,7 @@ from samplomatic.utils import get_annotation
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.active_qubits import narrowed, used_qubits
+from qiskit_modes.primitives.final_measurements import held_measurements, with_unread_bits
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import prepare_opaque
@@ -40,7 +41,7 @@ from qiskit_modes.primitives.techniques import (
     prepare,
     technique_of,
 )
-from qiskit_modes.primitives.templates import explained, placed, readable
+from qiskit_modes.primitives.templates import explained, placed, readable, refuse_variables
 from qiskit_modes.simulation.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
@@ -151,7 +152,7 @@ class Planner:
 
     def _key_of_pub(self, pub: EstimatorInput) -> Hashable:
         structure = (pub.fingerprint, pub.observables.structure, pub.parameter_shape)
-        return (*structure, self._qubits, self._key)
+        return (*structure, self._qubits, self._key, self._options.older)
 
     def _prepared(self, number: int, pub: EstimatorInput) -> PreparedPub:
         facts = self._facts()  # of which boxing reads nothing
@@ -161,7 +162,9 @@ class Planner:
             qubits = self._qubits_within(pub.circuit.num_qubits)
             where, request = f"PUB {number}", self._request
             with explained(where):
-                circuit = narrowed(pub.circuit, qubits)
+                circuit = with_unread_bits(narrowed(pub.circuit, qubits))
+                if self._options.older:
+                    circuit = held_measurements(circuit)
                 observables = on_qubits(pub.observables, qubits)
             arguments = (where, circuit, observables, pub.parameter_shape, request)
             prepared = self._elsewhere(_seconds(circuit, request), _prepared, *arguments)
@@ -257,6 +260,7 @@ def _prepared(
 ) -> PreparedPub:
     """Prepare a PUB: a pure function, whose arguments can be pickled."""
     with explained(where):
+        refuse_variables(circuit)
         return prepare(readable(circuit), observables, parameter_shape, request)
 
 

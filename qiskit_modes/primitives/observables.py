@@ -15,19 +15,42 @@ from qiskit.quantum_info import SparseObservable
 
 from qiskit_modes.exceptions import InvalidInputError
 
-__all__ = ["PauliSums", "PauliTerm", "coerce_observables", "flatten", "on_qubits"]
+__all__ = [
+    "PROJECTORS",
+    "PauliSums",
+    "PauliTerm",
+    "Term",
+    "coerce_observables",
+    "flatten",
+    "measured_by_paulis",
+    "on_qubits",
+]
 
-PauliTerm = tuple[tuple[int, ...], str]
-"""Qubits in ascending order, and one letter of X, Y, Z for each; ``((), "")`` is the identity."""
+Term = tuple[tuple[int, ...], str]
+"""Qubits in ascending order, and one letter for each: X, Y or Z, or a projector, one of 0, 1, +, -,
+r, l; ``((), "")`` is the identity."""
 
-# The letter of each bit term of Qiskit's SparseObservable; the ones above 3 are projectors.
-_LETTERS = {1: "Z", 2: "X", 3: "Y"}
-_PROJECTORS = {5: "1", 6: "-", 7: "l", 9: "0", 10: "+", 11: "r"}
+PauliTerm = Term
+"""One without projectors."""
+
+PROJECTORS = {
+    "0": ("Z", 0),
+    "1": ("Z", 1),
+    "+": ("X", 0),
+    "-": ("X", 1),
+    "r": ("Y", 0),
+    "l": ("Y", 1),
+}
+"""For each projector which Pauli it is measured by, and the bit that it keeps."""
+
+# The letter of each bit term of Qiskit's SparseObservable; its last two bits are the Pauli's.
+_LETTERS = {term.value: term.label for term in SparseObservable.BitTerm}
+_PAULI_BITS = np.uint8(3)
 
 
 @dataclass(frozen=True)
 class PauliSums:
-    """An array of observables, each a real linear combination of Pauli terms; plain data."""
+    """An array of observables, each a real linear combination of terms; plain data."""
 
     shape: tuple[int, ...]
     """The shape of the array of observables."""
@@ -59,7 +82,12 @@ class PauliSums:
             digest.update(array.tobytes())
         return digest.digest()
 
-    def terms(self) -> list[PauliTerm]:
+    @property
+    def has_projectors(self) -> bool:
+        """Whether there are other letters than X, Y and Z."""
+        return bool((self.letters > _PAULI_BITS).any())
+
+    def terms(self) -> list[Term]:
         """Return all terms of all observables, in the order of the coefficients."""
         letters = [_LETTERS[code] for code in self.letters.tolist()]
         qubits = self.qubits.tolist()
@@ -70,7 +98,9 @@ class PauliSums:
         ]
 
 
-def coerce_observables(observables: Any, num_qubits: int, where: str) -> ObservablesArray:
+def coerce_observables(
+    observables: Any, num_qubits: int, where: str, *, projectors: bool = True
+) -> ObservablesArray:
     """Turn whatever a PUB gives as observables into an `ObservablesArray` that fits its circuit.
 
     Args:
@@ -78,10 +108,11 @@ def coerce_observables(observables: Any, num_qubits: int, where: str) -> Observa
             Paulis to numbers, or an array of these.
         num_qubits: The circuit's number of qubits.
         where: The PUB, for messages ("PUB 0").
+        projectors: Whether terms may hold projectors.
 
     Raises:
-        InvalidInputError: If there is no observable, or one is not a real sum of I, X, Y and Z
-            on the circuit's qubits.
+        InvalidInputError: If there is no observable, or one is not a real sum of terms on the
+            circuit's qubits.
     """
     try:
         array = ObservablesArray.coerce(observables)
@@ -102,12 +133,12 @@ def coerce_observables(observables: Any, num_qubits: int, where: str) -> Observa
                 f"{num_qubits}. Observables are given on the circuit's own qubits: after "
                 "transpiling, use observable.apply_layout(isa_circuit.layout)."
             )
-        codes = np.asarray(observable.bit_terms)
-        if codes.size and codes.max() > max(_LETTERS):
-            found = sorted({_PROJECTORS.get(code, "?") for code in codes.tolist() if code > 3})
+        found = sorted({_LETTERS[code] for code in np.asarray(observable.bit_terms).tolist()})
+        found = [letter for letter in found if letter in PROJECTORS]
+        if found and not projectors:
             raise InvalidInputError(
                 f"{where}: {name} contains the projector{'s' if len(found) > 1 else ''} "
-                f"{', '.join(found)}, but only I, X, Y and Z can be measured, as on the hardware. "
+                f"{', '.join(found)}, but the older estimator takes I, X, Y and Z only. "
                 "Write projectors as sums of Paulis, for example 0 = (I + Z) / 2; "
                 "SparseObservable.as_paulis() does that."
             )
@@ -118,7 +149,7 @@ def flatten(observables: ObservablesArray) -> PauliSums:
     """Return a copy of the observables as plain arrays.
 
     Args:
-        observables: Observables made of I, X, Y and Z, as `coerce_observables` returns them.
+        observables: Observables, as `coerce_observables` returns them.
     """
     sums = observables.sparse_observables_array().ravel().tolist()
     # Every boundaries array starts with 0; offsets of letters are added from one to the next.
@@ -159,5 +190,23 @@ def on_qubits(sums: PauliSums, qubits: Sequence[int]) -> ObservablesArray:
             sums.letters[start:stop],
             indices[start:stop],
             sums.term_ends[first : last + 1] - start,
+        )
+    return ObservablesArray(array if sums.shape else array.item())
+
+
+def measured_by_paulis(observables: ObservablesArray) -> ObservablesArray:
+    """Return observables that the same bases measure, with Paulis in the places of projectors.
+
+    Qiskit would write projectors out as sums of Paulis, of which there may be very many.
+    """
+    sums = observables.sparse_observables_array()
+    array = np.empty(sums.shape, dtype=object)
+    for number, each in enumerate(sums.ravel()):
+        array.flat[number] = SparseObservable.from_raw_parts(
+            each.num_qubits,
+            np.ones(len(each.coeffs), dtype=complex),  # terms that become one must not cancel
+            np.asarray(each.bit_terms) & _PAULI_BITS,
+            np.asarray(each.indices),
+            np.asarray(each.boundaries),
         )
     return ObservablesArray(array if sums.shape else array.item())

@@ -17,6 +17,7 @@ from qiskit.circuit import ClassicalRegister, Parameter, QuantumCircuit
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from samplomatic.quantum_program import CircuitItem, SamplexItem
 
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.active_qubits import measured_early
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.primitives.techniques import (
@@ -97,6 +98,11 @@ def _appended(
         prefix += "_"
     fresh = [Parameter(f"{prefix}{number:06}") for number in range(tail.num_parameters)]
     tail = tail.assign_parameters(dict(zip(tail.parameters, fresh, strict=True)))
+    if any(register.name == REGISTER for register in body.cregs):
+        raise InvalidInputError(
+            f"The circuit has a classical register named {REGISTER!r}, which is what the register "
+            "of the twirled measurements is called. Give it another name."
+        )
     whole = body.copy()
     register = ClassicalRegister(len(qubits), REGISTER)
     whole.add_register(register)

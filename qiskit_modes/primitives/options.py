@@ -108,6 +108,10 @@ class ResolvedEstimatorOptions(_Common):
     default_shots: int | None = None
     """If not None, it replaces ``default_precision``."""
 
+    older: bool = False
+    """Whether values mean what they mean in the older family of primitives, not in upstream's
+    client-side one; see `EstimatorV2.older`."""
+
     def divide(self, shots: int) -> tuple[int, int]:
         """Return how many randomisations a PUB with so many shots has, and the shots of each."""
         return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)

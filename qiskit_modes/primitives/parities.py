@@ -1,4 +1,4 @@
-"""Expectation values of Pauli terms from sampled bits, and what their errors are made of."""
+"""Expectation values of terms from sampled bits, and what their errors are made of."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ _MAX_DENSE = 1 << 16  # weights; 512 KiB
 _MAX_UNPACKED_BYTES = 1 << 25  # 32 MiB: larger blocks of samples are worked through in parts
 
 
+Support = tuple[int | tuple[int, int], ...]
+"""The bits of a term. One that stands alone is multiplied as ±1; one with a number belongs to a
+projector: shots in which it is not that number count as 0."""
+
+
 def expectation_values(
-    samples: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
+    samples: NDArray[np.uint8], supports: Sequence[Support]
 ) -> NDArray[np.float64]:
     """Return the mean of the product of ±1 outcomes over the bits of each support.
 
     Args:
         samples: Shape (num_sets, shots, num_bytes), packed as `BitArray` packs them: bit 0 is the
             lowest bit of the last byte.
-        supports: For each term the bits whose outcomes are multiplied.
+        supports: The bits of each term.
 
     Returns:
         Shape (num_terms, num_sets).
@@ -56,7 +61,7 @@ def term_weights(
 
 def mean_squares(
     samples: NDArray[np.uint8],
-    supports: Sequence[tuple[int, ...]],
+    supports: Sequence[Support],
     weights: Sequence[Any],
 ) -> NDArray[np.float64]:
     """Return the mean squares, over all shots, of weighted sums of terms of the same shot.
@@ -77,21 +82,38 @@ def mean_squares(
     return found
 
 
+def _multiplied(support: Support) -> list[int]:
+    return [bit for bit in support if isinstance(bit, int)]
+
+
+def _kept(support: Support) -> list[tuple[int, int]]:
+    return [each for each in support if not isinstance(each, int)]
+
+
 def _outcomes(
-    samples: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
+    samples: NDArray[np.uint8], supports: Sequence[Support]
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float64]]]:
     """Yield outcomes of some sets: the first set, the terms' signs, and how often each set has it.
+
+    A sign is 0 where a projector takes the shot out.
 
     The arrays have the shapes (num_outcomes, num_terms) and (some_sets, num_outcomes).
     """
     num_bits = 8 * samples.shape[-1]
     incidence = np.zeros((num_bits, len(supports)), dtype=np.float32)
+    against = np.zeros((2, num_bits, len(supports)), dtype=np.float32)
     for column, support in enumerate(supports):
-        incidence[list(support), column] = 1.0
+        incidence[_multiplied(support), column] = 1.0
+        for bit, value in _kept(support):
+            against[value, bit, column] = 1.0
+    projects = against.any()
 
     def signs(outcomes: NDArray[np.uint8]) -> NDArray[np.float32]:
         bits = np.unpackbits(outcomes[:, ::-1], axis=-1, bitorder="little").astype(np.float32)
-        return np.float32(1.0) - np.float32(2.0) * ((bits @ incidence) % 2)
+        found = np.float32(1.0) - np.float32(2.0) * ((bits @ incidence) % 2)
+        if projects:
+            found[bits @ against[0] + (1 - bits) @ against[1] > 0] = 0.0
+        return found
 
     if samples.shape[-1] == 1:
         counts = _histograms(samples[..., 0])
@@ -110,18 +132,21 @@ def _histograms(values: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.stack([np.bincount(row, minlength=256) for row in values]).astype(np.float64)
 
 
-def _from_histograms(
-    values: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
-) -> NDArray[np.float64]:
+def _from_histograms(values: NDArray[np.uint8], supports: Sequence[Support]) -> NDArray[np.float64]:
     """Count the 256 values of each set once, and weigh the counts by each term's signs."""
     counts = _histograms(values)
-    masks = np.array([sum(1 << bit for bit in support) for support in supports], dtype=np.uint8)
-    signs = _SIGN[np.arange(256, dtype=np.uint8) & masks[:, np.newaxis]]
+    multiplied = map(_multiplied, supports)
+    masks = np.array([sum(1 << bit for bit in each) for each in multiplied], dtype=np.uint8)
+    every = np.arange(256, dtype=np.uint8)
+    signs = _SIGN[every & masks[:, np.newaxis]]
+    for row, support in enumerate(supports):
+        for bit, value in _kept(support):
+            signs[row] *= (every >> bit & 1) == value
     return signs @ counts.T / values.shape[-1]
 
 
 def _from_bit_planes(
-    samples: NDArray[np.uint8], supports: Sequence[tuple[int, ...]]
+    samples: NDArray[np.uint8], supports: Sequence[Support]
 ) -> NDArray[np.float64]:
     """Turn the samples by 90 degrees, so that eight shots of one bit share a byte."""
     num_sets, shots, num_bytes = samples.shape
@@ -132,7 +157,18 @@ def _from_bit_planes(
         bits = np.unpackbits(samples[part], axis=-1)[..., ::-1]
         planes = np.packbits(np.moveaxis(bits, -1, 0), axis=-1)  # zeros fill the last byte
         for row, support in enumerate(supports):
-            parity = np.bitwise_xor.reduce(planes[list(support)], axis=0)
-            odd = _POPCOUNT[parity].sum(axis=-1, dtype=np.int64)
-            means[row, part] = 1.0 - 2.0 * odd / shots
+            parity = np.bitwise_xor.reduce(planes[_multiplied(support)], axis=0)
+            counted: NDArray[np.int64] | int = shots
+            kept = _kept(support)
+            if kept:
+                against = [planes[bit] if value == 0 else ~planes[bit] for bit, value in kept]
+                dropped = np.bitwise_or.reduce(against, axis=0)
+                dropped[..., -1] |= (1 << 8 * planes.shape[-1] - shots) - 1  # what fills the byte
+                counted = _ones(~dropped)
+                parity &= ~dropped
+            means[row, part] = (counted - 2.0 * _ones(parity)) / shots
     return means
+
+
+def _ones(planes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.asarray(_POPCOUNT[planes].sum(axis=-1, dtype=np.int64))

@@ -23,6 +23,7 @@ from qiskit.quantum_info import SparseObservable
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.final_measurements import without_final_measurements
 from qiskit_modes.primitives.observables import PauliSums, coerce_observables, flatten
 from qiskit_modes.primitives.own_circuit import check_circuit, own_circuit
 from qiskit_modes.primitives.parameters import read_parameter_values
@@ -32,6 +33,7 @@ from qiskit_modes.primitives.shots import (
     validate_precision,
     validate_shots,
 )
+from qiskit_modes.simulation import fingerprint
 
 __all__ = [
     "EstimatorInput",
@@ -88,6 +90,15 @@ class EstimatorInput(_Input):
     precision: float
     """The target precision that the shots were derived from, or that they amount to."""
 
+    body: QuantumCircuit
+    """What is executed before observables are measured: the circuit of the PUB, in most families
+    without its final measurements."""
+
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The body."""
+        return self.body
+
     @property
     def parameter_shape(self) -> tuple[int, ...]:
         """The shape of the parameter values alone."""
@@ -139,6 +150,7 @@ def coerce_estimator_pubs(
     precision: float | None,
     default_precision: float,
     default_shots: int | None,
+    older: bool = False,
 ) -> tuple[EstimatorInput, ...]:
     """Check and copy what was passed to an estimator's ``run()``.
 
@@ -148,6 +160,8 @@ def coerce_estimator_pubs(
         precision: The ``precision`` argument of ``run()``; a PUB's own comes before it.
         default_precision: The precision of the options, used if neither says anything.
         default_shots: The shots of the options; if set, they replace ``default_precision``.
+        older: Whether final measurements are executed and projectors refused, as the older family
+            does.
 
     Raises:
         InvalidInputError: If something cannot be run; the message names the PUB.
@@ -180,15 +194,18 @@ def coerce_estimator_pubs(
         else:
             target = default_precision if target is None else target
             shots = shots_for(target)
-        array = coerce_observables(observables, circuit.num_qubits, where)
+        array = coerce_observables(observables, circuit.num_qubits, where, projectors=not older)
         table, bindings = read_parameter_values(values, circuit, where)
         snapshot, key = own_circuit(circuit)
-        check_circuit(snapshot, key, table, backend, where)
+        body = snapshot if older else without_final_measurements(snapshot)
+        if body is not snapshot:
+            key = fingerprint(body)
+        check_circuit(body, key, table, backend, where)
         try:
             settled = EstimatorPub(snapshot, array, bindings, target, validate=False)
         except ValueError as error:  # the shapes of observables and values do not go together
             raise InvalidInputError(f"{where}: {error}") from error
-        inputs.append(EstimatorInput(settled, key, table, shots, flatten(array), target))
+        inputs.append(EstimatorInput(settled, key, table, shots, flatten(array), target, body))
     return tuple(inputs)
 
 
@@ -264,18 +281,9 @@ def _refuse_observables(values: Any, where: str) -> None:
 
 
 def _check_registers(circuit: QuantumCircuit, where: str) -> None:
-    """Refuse registers whose names cannot be attributes of the result, and having none."""
-    if not circuit.cregs:
-        raise InvalidInputError(
-            f"{where}: the circuit has no classical registers, so its result would be empty. Add "
-            "measurements, for example with circuit.measure_all()."
-        )
+    """Refuse registers whose names cannot be attributes of the result."""
     for register in circuit.cregs:
         name = register.name
-        if register.size == 0:
-            raise InvalidInputError(
-                f"{where}: the classical register '{name}' has no bits; remove it."
-            )
         if not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED_NAMES:
             raise InvalidInputError(
                 f"{where}: the classical register is named '{name}', but registers become "

@@ -176,7 +176,9 @@ class _RandomisedSamplerJob:
         pub, item = self._inputs[place], part.items[index]
         twirled = self._options.twirling.enabled
         data = {}
-        for name, bits in part.bits(samples, index).items():
+        recorded = part.bits(samples, index)
+        for name in (register.name for register in pub.circuit.cregs):
+            bits = recorded[name]
             packed = bits.array
             if _FLIPS + name in item.outputs:
                 flips = BitArray.from_bool_array(item.outputs[_FLIPS + name], order="little")

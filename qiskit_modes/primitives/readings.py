@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qiskit_modes.primitives.parities import expectation_values, mean_squares
+from qiskit_modes.primitives.parities import Support, expectation_values, mean_squares
 
 __all__ = ["Readings"]
 
 Array = npt.NDArray[np.float64]
-Supports = Sequence[tuple[int, ...]]
-"""For each term the bits whose outcomes are multiplied."""
+Supports = Sequence[Support]
+"""The bits of each term."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.option_input import coerce_sampler_options
 from qiskit_modes.primitives.options import resolve_sampler_options
-from qiskit_modes.primitives.sampling import prepare_sampler_job
+from qiskit_modes.primitives.sampling import prepare_sampler_job, warn_of_empty_results
 
 __all__ = ["SamplerV2"]
 
@@ -88,16 +88,22 @@ class SamplerV2(Primitive, BaseSamplerV2):
             dry_run: Refused: it asks the service for mock data.
 
         Returns:
-            The job; its result has, for each PUB, a ``BitArray`` for each classical register.
+            The job; its result has, for each PUB, a ``BitArray`` for each classical register, which
+            may be none.
 
         Raises:
             InvalidInputError: If something cannot be run; the message names the PUB.
             NotISAError: If a circuit is not in the backend's instruction set.
             UnsupportedOptionError: If an option was set that cannot be honoured.
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
+
+        Warns:
+            QiskitModesWarning: If a circuit has no bits in registers, so that its result is empty.
         """
         resolution = self._resolve(dry_run=dry_run)
         job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots, stacklevel=2)
+        if self.request is None:
+            warn_of_empty_results(job.pubs, stacklevel=2)
         return self._submit(
             resolution,
             job.options,

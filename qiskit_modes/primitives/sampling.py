@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 
+from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
@@ -22,7 +24,7 @@ from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
-from qiskit_modes.warn import unsupported_options
+from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = [
     "check_sampler_options",
@@ -30,6 +32,7 @@ __all__ = [
     "draw_seed",
     "prepare_sampler_job",
     "sampler_steps",
+    "warn_of_empty_results",
 ]
 
 
@@ -69,6 +72,24 @@ def prepare_sampler_job(
         tuple(each.pub for each in inputs),
         count_sampler_executions(inputs, resolved),
     )
+
+
+def warn_of_empty_results(pubs: Sequence[SamplerPub], *, stacklevel: int = 1) -> None:
+    """Warn of PUBs whose result holds no bits, because their circuits have no registers.
+
+    Args:
+        pubs: The PUBs.
+        stacklevel: Whose line is meant, counted from the caller.
+    """
+    for index, pub in enumerate(pubs):
+        if not any(register.size for register in pub.circuit.cregs):
+            warn(
+                f"PUB {index}: the circuit has no classical registers with bits in them, so its "
+                "result is empty. Add measurements, for example with circuit.measure_all(); bits "
+                "without a register are not in the result.",
+                QiskitModesWarning,
+                stacklevel=stacklevel + 1,
+            )
 
 
 def sampler_steps(

@@ -29,6 +29,7 @@ from qiskit_modes.primitives.mitigated_values import (
     Readout,
     estimates,
 )
+from qiskit_modes.primitives.observables import measured_by_paulis
 from qiskit_modes.primitives.readings import Readings
 from qiskit_modes.primitives.resilience import noise_factors_of
 from qiskit_modes.primitives.value_plan import ValuePlan, make_value_plan
@@ -224,7 +225,7 @@ def prepare(
     names = tuple(parameter.name for parameter in circuit.parameters)
     zeros = BindingsArray({names: np.zeros((*parameter_shape, len(names)))}, shape=parameter_shape)
     common: dict[str, Any] = {
-        "observables": observables,
+        "observables": measured_by_paulis(observables),
         "parameters": zeros,
         "custom_boxing_options": dict(request.boxing),
         "shots_per_randomization": request.shots,

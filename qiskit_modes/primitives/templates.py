@@ -33,6 +33,7 @@ __all__ = [
     "explained",
     "placed",
     "readable",
+    "refuse_variables",
     "warn_absent",
 ]
 
@@ -59,10 +60,22 @@ def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
         circuit: The circuit, not modified.
         boxing: Arguments of samplomatic's boxing pass manager.
     """
+    refuse_variables(circuit)
     names = tuple(parameter.name for parameter in circuit.parameters)
     boxes = generate_boxing_pass_manager(**boxing).run(readable(circuit))
     template, samplex = build(boxes)
     return Template(template, samplex, names)
+
+
+def refuse_variables(circuit: QuantumCircuit) -> None:
+    """Refuse classical variables, which are lost on the way through boxing.
+
+    Raises:
+        ValueError: If there are any, for `explained` to say what to do.
+    """
+    names = sorted(variable.name for variable in circuit.iter_vars())
+    if names:
+        raise ValueError(f"it has classical variables, {', '.join(map(repr, names))}.")
 
 
 def readable(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -102,7 +115,8 @@ def explained(where: str) -> Iterator[None]:
         message = getattr(error, "message", None) or str(error)
         raise InvalidInputError(
             f"{where}: the circuit cannot be randomised: {message} Twirling takes layers of "
-            "two-qubit Clifford gates, single-qubit gates and measurements, and no control flow. "
+            "two-qubit Clifford gates, single-qubit gates and measurements, and neither control "
+            "flow nor classical variables. "
             "Switch it off with twirling.enable_gates=False and twirling.enable_measure=False "
             "(for an estimator with resilience_level=0)."
         ) from error

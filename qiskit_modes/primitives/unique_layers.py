@@ -15,7 +15,7 @@ from qiskit_modes.primitives.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation_plan import boxing_of
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
 from qiskit_modes.primitives.techniques import technique_of
-from qiskit_modes.primitives.templates import explained, readable
+from qiskit_modes.primitives.templates import explained, readable, refuse_variables
 
 __all__ = ["estimator_layers", "sampler_layers"]
 
@@ -39,6 +39,8 @@ def estimator_layers(
     """
     task = _TASKS[technique_of(options.resilience)]
     with explained("find_unique_layers"):
+        for circuit in circuits:
+            refuse_variables(circuit)
         layers: list[CircuitInstruction] = find_combined_unique_layers(
             [readable(narrowed(circuit, range(circuit.num_qubits))) for circuit in circuits],
             [task() for _ in circuits],
@@ -55,6 +57,8 @@ def sampler_layers(
     twirling = options.twirling
     manager = generate_boxing_pass_manager(enable_measures=twirling.measure, **twirling.boxing())
     with explained("find_unique_layers"):
+        for circuit in circuits:
+            refuse_variables(circuit)
         boxed = [manager.run(readable(circuit)) for circuit in circuits]
     instructions = [step for circuit in boxed for step in circuit.data if step.name == "box"]
     layers = find_unique_box_instructions(

@@ -1,6 +1,6 @@
 """Where each term of a PUB's observables was measured, and of which results it is part.
 
-It depends on shapes and Pauli strings only, never on numbers.
+It depends on shapes and letters only, never on numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from qiskit_modes.primitives.parities import term_weights
+from qiskit_modes.primitives.grouping import measured_by, support_of
+from qiskit_modes.primitives.parities import Support, term_weights
 
 __all__ = ["Part", "ValuePlan", "make_value_plan"]
 
@@ -23,8 +24,8 @@ class Part:
     """What one configuration contributes to the results."""
 
     configuration: int
-    supports: Sequence[tuple[int, ...]]
-    """For each of its terms the bits whose outcomes are multiplied."""
+    supports: Sequence[Support]
+    """The bits of each of its terms."""
     rows: slice
     """The terms, among those of all configurations."""
     results: npt.NDArray[np.intp]
@@ -40,8 +41,9 @@ class ValuePlan:
     shape: tuple[int, ...]
     """The shape of the results."""
     num_qubits: int
-    supports: tuple[tuple[tuple[int, ...], ...], ...]
-    """For each configuration its terms, each as the qubits on which it acts."""
+    supports: tuple[tuple[Support, ...], ...]
+    """For each configuration its terms, each as the qubits on which it acts and, for projectors,
+    the bits that they keep."""
     incidence: npt.NDArray[np.float64]
     """1 where a term acts on a qubit, (num_terms, num_qubits)."""
     identities: npt.NDArray[np.bool_]
@@ -127,7 +129,7 @@ def make_value_plan(
     supports = tuple(tuple(each) for each in found.supports)
     incidence = np.zeros((first[-1], observables.num_qubits))
     for row, support in enumerate(support for each in supports for support in each):
-        incidence[row, list(support)] = 1.0
+        incidence[row, [bit if isinstance(bit, int) else bit[0] for bit in support]] = 1.0
     return ValuePlan(
         shape=shape,
         num_qubits=observables.num_qubits,
@@ -145,7 +147,7 @@ class _Terms:
     """The terms found so far, for each configuration in which they are read."""
 
     num_configurations: int
-    supports: list[dict[tuple[int, ...], int]] = field(init=False)
+    supports: list[dict[Support, int]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.supports = [{} for _ in range(self.num_configurations)]
@@ -154,8 +156,12 @@ class _Terms:
         self, measured: Sequence[tuple[int, str]], letters: str, qubits: Sequence[int]
     ) -> tuple[int, int]:
         """Return in which configuration a term is read, and its place there."""
+        pairs = sorted(zip(qubits, letters, strict=True))
+        term = tuple(at for at, _ in pairs), "".join(letter for _, letter in pairs)
+        needed = measured_by(term)[1]
         for number, basis in measured:
-            if all(basis[at] == letter for letter, at in zip(letters, qubits, strict=True)):
+            if all(basis[at] == letter for (at, _), letter in zip(pairs, needed, strict=True)):
                 known = self.supports[number]
-                return number, known.setdefault(tuple(sorted(qubits)), len(known))
+                support = support_of(term, {at: at for at, _ in pairs})
+                return number, known.setdefault(support, len(known))
         raise ValueError(f"no configuration measures {letters} on the qubits {list(qubits)}")

@@ -68,6 +68,8 @@ def _run_sampler(submission: Submission) -> RuntimeJobV2:
 
 def _run_estimator(submission: Submission) -> RuntimeJobV2:
     estimator = EstimatorV2(submission.mode, _options(submission))
+    # Upstream's client-side estimator sends programs for the executor.
+    estimator.older = True
     estimator.request = submission.request
     return estimator.run(_pubs(submission))
 

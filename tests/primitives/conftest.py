@@ -61,6 +61,7 @@ def estimator_inputs() -> Callable[..., tuple[EstimatorInput, ...]]:
         precision: float | None = None,
         default_precision: float = 0.015625,
         default_shots: int | None = None,
+        older: bool = False,
     ) -> tuple[EstimatorInput, ...]:
         return coerce_estimator_pubs(
             pubs,
@@ -68,6 +69,7 @@ def estimator_inputs() -> Callable[..., tuple[EstimatorInput, ...]]:
             precision=precision,
             default_precision=default_precision,
             default_shots=default_shots,
+            older=older,
         )
 
     return coerce
@@ -105,11 +107,11 @@ def estimate() -> Callable[..., PrimitiveResult]:
         precision: float | None = None,
         options: Any = None,
         programs: list[Program] | None = None,
+        older: bool = False,
     ) -> PrimitiveResult:
         # Nothing is mitigated unless a test says so.
         chosen = {"resilience_level": 0, **(options or {})}
-        return _run(
-            prepare_estimator_job(pubs, chosen, backend, precision=precision).steps, programs
-        )
+        job = prepare_estimator_job(pubs, chosen, backend, precision=precision, older=older)
+        return _run(job.steps, programs)
 
     return run

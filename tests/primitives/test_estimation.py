@@ -182,14 +182,15 @@ def test_an_optimizers_iterations_reuse_the_measured_circuits(torino, estimator_
     assert sizes[0] == sizes[1] == sizes[2] >= 3
 
 
-def test_measurements_of_the_circuit_stay(ideal, estimate: Estimate):
+def test_measurements_in_the_middle_of_the_circuit_stay(ideal, estimate: Estimate):
     circuit = QuantumCircuit(2, name="measured")
     circuit.add_register(ClassicalRegister(1, "basis"))
     circuit.h(0)
     circuit.cx(0, 1)
     circuit.measure(0, 0)
+    circuit.x(0)
     result = estimate(ideal, [(circuit, ["ZZ", "XX", "ZI"])], precision=0.01)
-    np.testing.assert_allclose(result[0].data.evs, [1, 0, 0], atol=0.06)
+    np.testing.assert_allclose(result[0].data.evs, [-1, 0, 0], atol=0.06)
 
 
 @pytest.mark.parametrize("simulator", [False, True])

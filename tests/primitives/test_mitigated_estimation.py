@@ -380,11 +380,6 @@ def test_contradictions_are_said_at_once(case, ideal):
     assert isinstance(raised.value, InvalidInputError)
 
 
-def test_projectors_are_refused_with_what_to_write_instead(ideal):
-    with pytest.raises(IBMInputValueError, match=r"Write projectors as sums of Paulis"):
-        EstimatorV2(ideal).run([(entangled(), "01")])
-
-
 def test_noise_of_layers_without_a_use_is_refused(manila):
     noise = [(wrong_layer()[0][0], PauliLindbladMap.from_list([("XX", 0.1)]))]
     estimator = EstimatorV2(manila, options={"resilience": {"layer_noise_model": noise}})

@@ -68,7 +68,6 @@ BAD_SAMPLER_PUBS = {
         [SamplerPub(CIRCUIT, shots=0, validate=False)],
         "PUB 0: shots must be a positive integer",
     ),
-    "an empty register": ([registered(ClassicalRegister(0, "c"))], "'c' has no bits"),
     "a register that is no name": ([registered(ClassicalRegister(1, "c-1"))], "named 'c-1'"),
     "a register that is a keyword": ([registered(ClassicalRegister(1, "if"))], "named 'if'"),
     "a register like an attribute": ([registered(ClassicalRegister(1, "shape"))], "named 'shape'"),
@@ -106,8 +105,6 @@ BAD_OBSERVABLES = {
     "no Pauli string": ("ZQ", "cannot be used"),
     "a number": (3, "cannot be used"),
     "None": (None, "cannot be used"),
-    "a projector": (SparseObservable("0Z"), "contains the projector 0, but only I, X, Y and Z"),
-    "projectors": ("+r", r"projectors \+, r"),
 }
 
 BAD_ESTIMATOR_PUBS = {
@@ -216,9 +213,19 @@ def test_precision_of_a_pub_comes_before_the_argument_before_the_options(
     assert pub.pub.precision == precision
 
 
-def test_a_circuit_without_registers_is_refused(ideal, sampler_inputs):
-    with pytest.raises(InvalidInputError, match=r"PUB 1: the circuit has no classical registers"):
-        sampler_inputs([CIRCUIT, STATE], ideal)
+PROJECTORS = {
+    "a projector": (SparseObservable("0Z"), "contains the projector 0, but the older estimator"),
+    "projectors": ("+r", r"projectors \+, r"),
+}
+
+
+@pytest.mark.parametrize("case", PROJECTORS)
+def test_projectors_are_explained_in_the_older_family(ideal, estimator_inputs, case):
+    observables, words = PROJECTORS[case]
+    with pytest.raises(InvalidInputError, match=words):
+        estimator_inputs([(STATE, observables)], ideal, older=True)
+    (taken,) = estimator_inputs([(STATE, observables)], ideal)
+    assert taken.observables.has_projectors
 
 
 @pytest.mark.parametrize(

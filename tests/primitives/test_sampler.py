@@ -208,14 +208,6 @@ def test_bad_input_is_said_at_once_and_the_qpu_goes_on(manila, timed, case):
     sampler.run([flipped()]).result(timeout=20)
 
 
-def test_no_classical_register(manila, timed):
-    """Listed among the inputs that are an error; the result would be empty."""
-    circuit = QuantumCircuit(1)
-    circuit.x(0)
-    with pytest.raises(InvalidInputError, match=r"measure_all"):
-        SamplerV2(mode=manila).run([circuit])
-
-
 @pytest.mark.parametrize(
     ("options", "error", "name"),
     [
