@@ -16,7 +16,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
                 ├── RefusedError             the QPU's rules do not allow it
                 ├── WorkerDiedError          the process that worked for a job died
                 └── RuntimeClosedError       the runtime has been shut down
-                    └── ForkedProcessError   it is that of the process this one was forked from
+                    └── OtherProcessError    it is that of another process
 
     UserWarning
     └── QiskitModesWarning
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = [
-    "ForkedProcessError",
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
     "OptionWithoutEffectWarning",
+    "OtherProcessError",
     "OutstandingJobsWarning",
     "QiskitModesError",
     "QiskitModesWarning",
@@ -134,8 +134,8 @@ class RuntimeClosedError(QiskitModesError):
     """The local runtime has been shut down and takes no more work."""
 
 
-class ForkedProcessError(RuntimeClosedError):
-    """What was asked for belongs to the process that this one was forked from."""
+class OtherProcessError(RuntimeClosedError):
+    """What was asked for belongs to another process, from which this one got a handle to it."""
 
 
 class QiskitModesWarning(UserWarning):

@@ -67,7 +67,7 @@ def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
 
     Raises:
         InvalidInputError: If it is none of these, or None without a ``with`` block.
-        ForkedProcessError: If its session is that of the process this one was forked from.
+        OtherProcessError: If its session is that of the process this one was forked from.
         IBMInputValueError: If it is a backend of another QPU than that of the ``with`` block.
 
     Warns:

@@ -14,7 +14,8 @@ from qiskit_modes.modes.backends import belonging, check_backend, check_calibrat
 from qiskit_modes.modes.context import Block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
-from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.handles import Handle
+from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime, living_runtimes
 from qiskit_modes.runtime.records import WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
-class Session:
+class Session(Handle):
     """A session: while it is active, its jobs have the QPU for themselves.
 
     It is *open* when it was created, *active* from the start of its first job, *inactive* when it
     has had nothing to do for its interactive TTL (60 s), and *closed* for good when it was closed
     and its last job has ended, or when its maximum TTL is over. Its jobs run in up to five lanes at
     once, one of them on the QPU. All methods may be called from any thread, none waits for a job.
+
+    A copy is the same session. Pickled it is its id, and in another process it says that it is not
+    there: a session lives in one.
 
     Usable as a context manager: primitives that are made inside without a mode run in it, and it
     is closed at the end; jobs that were submitted still run.
@@ -126,13 +130,26 @@ class Session:
                 f"of {_API_MODE[cls._mode]}."
             )
         self = cls.__new__(cls)
+        self._hold(runtime, record)
+        return self
+
+    def _hold(self, runtime: LocalRuntime, record: WorkloadRecord) -> None:
         self._runtime = runtime
         self._record = record
         self._closed_here = record.core.state is WorkloadState.CLOSED
         self._blocks = []
-        return self
+
+    def _find(self, handle_id: str) -> bool:
+        for runtime in living_runtimes():
+            record = runtime.workload(handle_id)
+            if record is not None:
+                self._hold(runtime, record)
+                return True
+        return False
 
     def __repr__(self) -> str:
+        if self._is_elsewhere or not self._runtime.is_of_this_process:
+            return f"<{type(self).__name__} {self._id} of another process>"
         return f"<{type(self).__name__} {self.session_id} on {self.backend()}: {self.status()}>"
 
     def __enter__(self) -> Self:
@@ -315,7 +332,7 @@ class Session:
         """Check that this handle has not been closed; asks nobody.
 
         Raises:
-            ForkedProcessError: If the session is that of the process this one was forked from.
+            OtherProcessError: If the session is that of the process this one was forked from.
             IBMRuntimeError: If it was closed, cancelled, or its ``with`` block was left.
         """
         self._runtime.check_process()

@@ -8,10 +8,10 @@ from typing import Any
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.planning.painter import Painter
 from qiskit_modes.planning.palette import owner_colours
-from qiskit_modes.planning.recorder import check_can_be_written
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.planning.timeline import Timeline, make_timeline
 from qiskit_modes.planning.trace_format import save_chrome_trace
+from qiskit_modes.planning.whole_file import check_can_be_written, whole_file
 
 __all__ = ["check_can_be_saved", "draw_timeline"]
 
@@ -81,12 +81,19 @@ def _save_figure(figure: Any, path: str | Path) -> None:
     Raises:
         QiskitModesError: If kaleido or a browser is missing.
     """
-    ending = Path(path).suffix.lower()
-    if ending in _PAGES:
-        figure.write_html(str(path), include_plotlyjs=True)
-        return
+    with whole_file(path) as file:
+        if file.suffix.lower() in _PAGES:
+            figure.write_html(str(file), include_plotlyjs=True)
+        else:
+            _write_image(figure, file)
+
+
+def _write_image(figure: Any, file: Path) -> None:
+    ending = file.suffix.lower()
     try:
-        figure.write_image(str(path), scale=2)
+        figure.write_image(str(file), scale=2)
+    except OSError:
+        raise
     except Exception as error:
         raise QiskitModesError(
             f"a {ending} file needs kaleido and Chrome or Chromium: install "

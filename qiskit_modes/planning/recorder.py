@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from qiskit_modes._mutex import new_mutex
-from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
+from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.planning.facts import JobFacts, make_recording
 from qiskit_modes.planning.recording import Recording
+from qiskit_modes.planning.whole_file import check_can_be_written
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
-__all__ = ["NO_JOBS", "Recorder", "check_can_be_written", "record", "record_and_tell"]
+__all__ = ["NO_JOBS", "Recorder", "record", "record_and_tell"]
 
 NO_JOBS = (
     "only jobs that are submitted in the process that records are seen; programs in other "
@@ -107,16 +108,6 @@ class Recorder:
         if recording.jobs:
             recording.save(path)
         return len(recording.jobs)
-
-
-def check_can_be_written(path: str | Path) -> None:
-    """Check that a file has a directory to be in.
-
-    Raises:
-        InvalidInputError: If it has none.
-    """
-    if not Path(path).absolute().parent.is_dir():
-        raise InvalidInputError(f"there is no directory for {path}; make it, or write elsewhere")
 
 
 @contextmanager

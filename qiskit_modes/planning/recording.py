@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.planning.whole_file import whole_file
 from qiskit_modes.scheduling import Instance, Mode, Plan
 
 __all__ = ["DECIMALS", "FORMAT", "VERSION", "RecordedJob", "RecordedWorkload", "Recording"]
@@ -275,7 +276,13 @@ class Recording:
             ) from error
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file, one line for each job."""
+        """Write it to a file, one line for each job.
+
+        A file that is there is replaced by the whole of it or, if it cannot be written, not at all.
+
+        Raises:
+            OSError: If it cannot be written; the message names the file.
+        """
         data = self.to_dict()
         jobs, workloads = data.pop("jobs"), data.pop("workloads")
         head = json.dumps(data, ensure_ascii=False)[:-1]
@@ -284,7 +291,8 @@ class Recording:
             f'"{name}": [\n' + ",\n".join(json.dumps(e, ensure_ascii=False) for e in each) + "\n]"
             for name, each in lists.items()
         ]
-        Path(path).write_text(head + ",\n" + ",\n".join(parts) + "}\n", encoding="utf-8")
+        with whole_file(path) as file:
+            file.write_text(head + ",\n" + ",\n".join(parts) + "}\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -9,6 +9,7 @@ from typing import Any
 
 from qiskit_modes.planning.recording import Recording
 from qiskit_modes.planning.timeline import JobBar, Timeline, make_timeline
+from qiskit_modes.planning.whole_file import whole_file
 
 __all__ = ["chrome_trace", "save_chrome_trace"]
 
@@ -51,7 +52,8 @@ def chrome_trace(recording: Recording) -> dict[str, Any]:
 
 def save_chrome_trace(recording: Recording, path: str | Path) -> None:
     """Write a recording as a trace to a file."""
-    Path(path).write_text(json.dumps(chrome_trace(recording)), encoding="utf-8")
+    with whole_file(path) as file:
+        file.write_text(json.dumps(chrome_trace(recording)), encoding="utf-8")
 
 
 def _events(timeline: Timeline) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
@@ -31,6 +32,9 @@ __all__ = ["Primitive"]
 class Primitive:
     """A primitive with a mode and options.
 
+    A copy, also a deep one, has options of its own and the same mode. One whose mode is a backend
+    can be pickled for another process.
+
     Args:
         mode: A backend, a `Session`, a `Batch`, or None for the innermost ``with`` block.
         options: The options, as a model or a dictionary.
@@ -45,10 +49,33 @@ class Primitive:
     """The request to the service's interface that its jobs come from; set by doors, not by users.
     Who sends one has been told of limits by other means, and is not warned here."""
 
+    version: ClassVar[int] = 2
+    """Of the interface of primitives; libraries ask for it."""
+
     def __init__(self, mode: Any = None, options: Any = None) -> None:
         self._mode_argument = mode
-        self._resolution = resolve_mode(mode)
+        self._resolution: Resolution | None = resolve_mode(mode)
         self.options = options
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return one with options of its own, and the same mode."""
+        another = type(self).__new__(type(self))
+        memo[id(self)] = another
+        for name, value in vars(self).items():
+            kept = name in ("_mode_argument", "_resolution", "request")
+            vars(another)[name] = value if kept else copy.deepcopy(value, memo)
+        return another
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where it runs is found out in the process where it is used.
+        mode = self._mode_argument or self._where.session
+        return {**vars(self), "_mode_argument": mode, "_resolution": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; options are checked and may be a dictionary."""
@@ -63,12 +90,24 @@ class Primitive:
 
     def backend(self) -> BackendV2:
         """Return the backend that jobs run on."""
-        return self._resolution.backend
+        return self._where.backend
 
     @property
     def mode(self) -> Session | None:
         """The session or batch of its jobs; None for job mode."""
-        return self._resolution.session
+        return self._where.session
+
+    @property
+    def _backend(self) -> BackendV2:
+        """The same as `backend`: libraries read it under the name of the service's client."""
+        return self._where.backend
+
+    @property
+    def _where(self) -> Resolution:
+        """Where it runs, as found when it was made, or first used in this process."""
+        if self._resolution is None:
+            self._resolution = resolve_mode(self._mode_argument, stacklevel=4)
+        return self._resolution
 
     def _resolve(self, *, dry_run: bool) -> Resolution:
         """Return where a job that is submitted now runs.
@@ -83,7 +122,7 @@ class Primitive:
                 "job, or leave dry_run out"
             )
         # A session is kept; a backend is looked at again, for where it is run now.
-        resolution = self._resolution
+        resolution = self._where
         if resolution.session is None:
             resolution = resolve_mode(self._mode_argument, stacklevel=4)
         if resolution.session is not None:

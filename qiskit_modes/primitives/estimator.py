@@ -17,6 +17,7 @@ from qiskit_modes.primitives.finalized import finalize_estimator_options
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.option_input import coerce_estimator_options
 from qiskit_modes.primitives.options import resolve_estimator_options
+from qiskit_modes.primitives.shots import precision_of
 
 __all__ = ["EstimatorV2"]
 
@@ -57,6 +58,12 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     @staticmethod
     def _coerce_options(options: Any) -> EstimatorOptions:
         return coerce_estimator_options(options)
+
+    @property
+    def default_precision(self) -> float:
+        """Precision of what specifies none, by its options; libraries ask for it."""
+        shots: int | None = self.options.default_shots
+        return self.options.default_precision if shots is None else precision_of(shots)
 
     def finalize_options(self) -> EstimatorOptions:
         """Return a copy of the options in which every technique is on or off."""

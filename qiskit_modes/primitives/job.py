@@ -20,6 +20,8 @@ from qiskit_ibm_runtime.exceptions import (
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
 from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
+from qiskit_modes.runtime.handles import Handle
+from qiskit_modes.runtime.local_runtime import living_runtimes
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
 
@@ -31,11 +33,12 @@ __all__ = ["RuntimeJobV2"]
 logger = logging.getLogger("qiskit_modes")
 
 
-class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
+class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
     """A submitted job: its status, its result, and what it took.
 
     It has the public surface of the service's job. All methods may be called from any thread; only
-    `result` and `wait_for_final_state` wait. Users do not make one: ``run()`` returns it.
+    `result` and `wait_for_final_state` wait. Users do not make one: ``run()`` returns it. A copy is
+    the same job. Pickled it is its id, and in another process it says that it is not there.
 
     Args:
         record: What the runtime keeps of the job.
@@ -60,14 +63,24 @@ class RuntimeJobV2(BasePrimitiveJob[Any, JobStatus]):
     ERROR: ClassVar[JobStatus] = "ERROR"
 
     def __init__(self, record: JobRecord, runtime: LocalRuntime) -> None:
-        super().__init__(job_id=record.id)
+        BasePrimitiveJob.__init__(self, job_id=record.id)
         self._record = record
         self._runtime = runtime
         # The record may drop its inputs; whoever holds the job keeps them.
         self._inputs = record.inputs
 
     def __repr__(self) -> str:
+        if self._is_elsewhere:
+            return f"<{type(self).__name__}({self._id!r}) of another process>"
         return f"<{type(self).__name__}({self._record.id!r}, {self._record.primitive_id!r})>"
+
+    def _find(self, handle_id: str) -> bool:
+        for runtime in living_runtimes():
+            record = runtime.job(handle_id)
+            if record is not None:
+                self.__init__(record, runtime)  # type: ignore[misc]
+                return True
+        return False
 
     # -- what it is ----------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from qiskit_modes.primitives.base import Primitive
 from qiskit_modes.primitives.finalized import finalize_sampler_options
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.option_input import coerce_sampler_options
-from qiskit_modes.primitives.options import resolve_sampler_options
+from qiskit_modes.primitives.options import DEFAULT_SHOTS, resolve_sampler_options
 from qiskit_modes.primitives.sampling import prepare_sampler_job, warn_of_empty_results
 
 __all__ = ["SamplerV2"]
@@ -53,6 +53,12 @@ class SamplerV2(Primitive, BaseSamplerV2):
     @staticmethod
     def _coerce_options(options: Any) -> SamplerOptions:
         return coerce_sampler_options(options)
+
+    @property
+    def default_shots(self) -> int:
+        """Shots of what specifies none, by its options; libraries ask for it."""
+        shots: int | None = self.options.default_shots
+        return DEFAULT_SHOTS if shots is None else shots
 
     def finalize_options(self) -> SamplerOptions:
         """Return a copy of the options in which every technique is on or off."""

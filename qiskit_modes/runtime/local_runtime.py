@@ -43,7 +43,7 @@ _KEPT_WORKLOADS = 100
 _BEFORE_QUEUES = 100
 """The exit priority of our finalizer; that of the standard library's queues is 10."""
 
-__all__ = ["LocalRuntime", "default_runtime", "use_runtime"]
+__all__ = ["LocalRuntime", "default_runtime", "living_runtimes", "use_runtime"]
 
 _Answer = TypeVar("_Answer")
 
@@ -106,6 +106,18 @@ class LocalRuntime:
         if self.is_of_this_process:  # a forked child leaves what it has inherited as it is
             self.shut_down()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> LocalRuntime:
+        return self  # what has locks and processes is there once
+
+    def __copy__(self) -> LocalRuntime:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "a LocalRuntime stays in its process, with its QPUs and workers; open one in the other "
+            "process, or offer this one to several with `qiskit-modes serve`"
+        )
+
     @property
     def is_of_this_process(self) -> bool:
         """Whether it runs in this process, and not in the one from which it was forked."""
@@ -115,7 +127,7 @@ class LocalRuntime:
         """Check that it runs in this process.
 
         Raises:
-            ForkedProcessError: If this process was forked from the one where it does.
+            OtherProcessError: If this process was forked from the one where it does.
         """
         self.executor.uninterrupted.check_process()
 
@@ -336,7 +348,7 @@ class LocalRuntime:
         """Return a job whose facts are about to be read.
 
         Raises:
-            ForkedProcessError: If this process was forked from the one where it runs, and the job
+            OtherProcessError: If this process was forked from the one where it runs, and the job
                 had not ended then: here nobody learns how it goes on.
         """
         if not job.finished.is_set():
@@ -381,6 +393,11 @@ def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
             _default.pop("runtime", None)
         else:
             _default["runtime"] = before
+
+
+def living_runtimes() -> list[LocalRuntime]:
+    """Return the runtimes of this process, in no particular order."""
+    return [runtime for runtime in list(_runtimes) if runtime.is_of_this_process]
 
 
 def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:

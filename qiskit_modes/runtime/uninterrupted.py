@@ -24,7 +24,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from qiskit_modes.exceptions import ForkedProcessError
+from qiskit_modes.exceptions import OtherProcessError
 
 __all__ = ["Uninterrupted"]
 
@@ -60,7 +60,7 @@ class Uninterrupted:
             function: May run on another thread, so it must not wait for this one.
 
         Raises:
-            ForkedProcessError: If this process was forked from the one to which this belongs.
+            OtherProcessError: If this process was forked from the one to which this belongs.
         """
         self.check_process()
         if threading.current_thread() is not threading.main_thread():
@@ -85,10 +85,10 @@ class Uninterrupted:
         """Check that this is the process that everything runs in.
 
         Raises:
-            ForkedProcessError: If it was forked from that one.
+            OtherProcessError: If it was forked from that one.
         """
         if os.getpid() != self._process_id:
-            raise ForkedProcessError(
+            raise OtherProcessError(
                 f"This process was forked from the one (process {self._process_id}) in which this "
                 "service, session, batch or job runs. Open a service or session and submit jobs in "
                 "this process, or use the others in theirs; processes that are started by spawning "

@@ -58,6 +58,16 @@ class LocalService:
         self.runtime = runtime or default_runtime()
         self.instance = instance or self.runtime.instance
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> LocalService:
+        return self  # it has nothing of its own
+
+    def __copy__(self) -> LocalService:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rest = {name: value for name, value in vars(self).items() if name not in _FOUND_ANEW}
+        return _service, (type(self), self.instance, self._own_runtime), rest
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of instance {self.instance.id!r}>"
 
@@ -419,3 +429,15 @@ class LocalService:
 def _as(created: datetime, moment: datetime) -> datetime:
     """Return a time in the form of another, which stays as it is: ``datetime.max`` has no other."""
     return created if moment.tzinfo is not None else created.astimezone().replace(tzinfo=None)
+
+
+_FOUND_ANEW = ("instance", "runtime", "_own_runtime")
+
+
+def _service(
+    kind: type[LocalService], instance: Instance, runtime: LocalRuntime | None
+) -> LocalService:
+    """Rebuild a service in another process, on the runtime that is shared there."""
+    service = kind.__new__(kind)
+    LocalService.__init__(service, instance=instance, runtime=runtime)
+    return service

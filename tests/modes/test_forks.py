@@ -1,6 +1,6 @@
 """In a child that was forked, what came from the parent says so: nothing hangs, nothing is lost.
 
-Every public method of every kind of object is called there. It raises `ForkedProcessError`, or
+Every public method of every kind of object is called there. It raises `OtherProcessError`, or
 what it returns is known for good: the facts below.
 """
 
@@ -23,7 +23,7 @@ from qiskit_modes import (
     Session,
     record,
 )
-from qiskit_modes.exceptions import ForkedProcessError, ModeWarning
+from qiskit_modes.exceptions import ModeWarning, OtherProcessError
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.local_runtime import default_runtime, use_runtime
@@ -134,7 +134,7 @@ def told(thing, known, facts):
     for name in public(type(thing)):
         try:
             call(thing, name, known)
-        except ForkedProcessError:
+        except OtherProcessError:
             pass
         else:
             answered.add(name)
@@ -187,7 +187,7 @@ def test_primitives_that_run_in_a_session_of_the_parent_are_told(opened):
                 lambda: SamplerV2(batch),
                 lambda: SamplerV2(),  # inside the block, which was inherited
             ):
-                with pytest.raises(ForkedProcessError, match="forked"):
+                with pytest.raises(OtherProcessError, match="forked"):
                     run()
 
 
@@ -231,7 +231,7 @@ def test_blocks_that_a_child_leaves_end_nothing(opened, tmp_path):
                     session.__exit__(None)
                 session.__exit__(SystemExit)
                 assert not file.exists()
-                with pytest.raises(ForkedProcessError):
+                with pytest.raises(OtherProcessError):
                     recorder.save(file)
         left.__exit__(None, None, None)
         assert session.status() == "Pending"
