@@ -5,11 +5,15 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ForLoopOp, Gate, Parameter
 from qiskit.circuit.library import HGate, UnitaryGate
+from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Operator, SuperOp
 from qiskit_aer import AerSimulator
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.own_circuit import own_circuit
 from qiskit_modes.simulation import compile_circuit, fingerprint, outcome_probabilities
+from tests.simulation.instructions import Pair, error_pairs, pairs, quantum_info_pairs
+from tests.simulation.instructions import holding as alone
 
 IDENTITY, FLIP = np.eye(2), np.array([[0, 1], [1, 0]])
 
@@ -36,6 +40,24 @@ def holding(*gates: Gate) -> QuantumCircuit:
 def chance_of_one(circuit: QuantumCircuit) -> float:
     compiled = compile_circuit(circuit, AerSimulator())
     return outcome_probabilities(compiled).get(1, 0.0)
+
+
+def operator(operation) -> Operator | SuperOp:
+    try:
+        return Operator(operation)
+    except QiskitError:  # it resets its qubits
+        return SuperOp(operation)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # deprecated classes are classes too
+@pytest.mark.parametrize(
+    "pair", [*pairs(), *quantum_info_pairs(), *error_pairs()], ids=lambda pair: pair.name
+)
+def test_instructions_that_differ_in_an_argument_have_other_keys_or_do_the_same(pair: Pair):
+    one, same, other = (fingerprint(alone(make())) for make in (pair.one, pair.one, pair.other))
+    assert one == same
+    if one == other:
+        assert operator(pair.one()) == operator(pair.other())
 
 
 def test_a_unitary_is_its_matrix():
