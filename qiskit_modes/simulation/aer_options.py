@@ -5,8 +5,8 @@ An option of a newer Aer that stands in no row is refused by its name, if it was
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from qiskit.providers import BackendV2
@@ -126,13 +126,24 @@ MATRIX_METHODS = frozenset({"unitary", "superop"})
 _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 
 
-def _set_options(backend: BackendV2) -> Iterator[tuple[str, Any]]:
-    """Yield what was set of a simulator of Aer's, by name, to another value than its default."""
-    usual = vars(type(backend)._default_options())  # noqa: SLF001 - Aer's documented hook
-    for name, value in sorted(vars(backend.options).items()):
-        default = usual.get(name)
-        if value is not default and not (type(value) is type(default) and value == default):
-            yield name, value
+def _set_options(backend: BackendV2) -> list[tuple[str, Any]]:
+    """Return what was set of a simulator of Aer's to another value than its default, by name."""
+    usual = _usual_options(type(backend))
+    return sorted(
+        (
+            (name, value)
+            for name, value in vars(backend.options).items()
+            if value is not (default := usual.get(name))
+            and not (type(value) is type(default) and value == default)
+        ),
+        key=lambda option: option[0],
+    )
+
+
+@cache
+def _usual_options(kind: type[Any]) -> dict[str, Any]:
+    """Return the defaults of a class of simulators, which nobody changes."""
+    return dict(vars(kind._default_options()))  # noqa: SLF001 - Aer's documented hook
 
 
 def _devices(backend: BackendV2) -> tuple[str, ...]:
