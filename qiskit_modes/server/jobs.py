@@ -57,6 +57,7 @@ async def submit(asker: Asker, request: Request) -> Response:
 @router.get("/jobs")
 async def jobs(
     asker: Asker,
+    request: Request,
     limit: Annotated[int | None, Query(ge=1)] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     backend: str | None = None,
@@ -69,8 +70,11 @@ async def jobs(
     sort: Literal["ASC", "DESC"] = "DESC",
 ) -> Response:
     """Return the jobs that match, the newest first."""
-    return await asker.ask(
-        lambda api: api.jobs(
+    unknown = {name: text for name, text in request.query_params.items() if name not in _FILTERS}
+
+    def matching(api: InstanceApi) -> dict[str, Any]:
+        refuse_newer("A list of jobs", {k: v for k, v in unknown.items() if v != "false"})
+        return api.jobs(
             limit=limit,
             offset=offset,
             backend=backend,
@@ -82,7 +86,17 @@ async def jobs(
             created_before=created_before,
             newest_first=sort == "DESC",
         )
-    )
+
+    return await asker.ask(matching)
+
+
+_FILTERS = frozenset(
+    {
+        *("limit", "offset", "backend", "pending", "program", "tags", "session_id", "sort"),
+        *("created_after", "created_before", "exclude_params", "include_mocks"),
+    }
+)
+"""What is known in the query of ``GET /jobs``; the last two have no effect."""
 
 
 @router.get("/jobs/{job_id}")

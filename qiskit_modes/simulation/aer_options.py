@@ -128,7 +128,8 @@ _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 
 def _set_options(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
-    usual = _usual_options(type(backend))
+    kind: Any = type(backend)
+    usual = _usual_options(kind)
     return sorted(
         (
             (name, value)
@@ -141,7 +142,7 @@ def _set_options(backend: BackendV2) -> list[tuple[str, Any]]:
 
 
 @cache
-def _usual_options(kind: type[Any]) -> dict[str, Any]:
+def _usual_options(kind: Any) -> dict[str, Any]:
     """Return the defaults of a class of simulators, which nobody changes."""
     return dict(vars(kind._default_options()))  # noqa: SLF001 - Aer's documented hook
 

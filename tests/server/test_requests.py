@@ -218,6 +218,30 @@ def test_settings_of_a_newer_client_are_refused_unless_they_are_off(http_, sampl
     assert "A job has no brand_new here" in answer.message
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "created_after=soon",
+        "created_before=7-7",
+        "limit=-1",
+        "limit=x",
+        "offset=-1",
+        "pending=maybe",
+    ],
+)
+def test_filters_that_cannot_be_used(http_, query):
+    answer = http_("GET", f"/jobs?{query}")
+    assert answer.status == 400
+    assert query.partition("=")[0] in answer.message
+
+
+def test_times_may_be_dates(http_, sampling):
+    job_id = submit(http_, sampling)
+    found = http_("GET", "/jobs?created_after=2020-01-01").json["jobs"]
+    assert [each["id"] for each in found] == [job_id]
+    assert http_("GET", "/jobs?created_before=2020-01-01").json["count"] == 0
+
+
 def test_calibrations_have_no_ids(http_, sampling):
     answer = http_("POST", "/jobs", {**sampling, "calibration_id": "c"})
     assert answer.status == 400
