@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from multiprocessing import util
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import WorkerDiedError
@@ -171,6 +172,8 @@ class Worker:
         """Begin to start its process; returns before that is up."""
         with start_conditions() if self.can_be_killed else nullcontext():
             self.started = self.executor.submit(os.getpid)
+        if self.can_be_killed:
+            self.started.add_done_callback(lambda _: _remove_names(self.executor))
 
     def send(self, ticket: Ticket | Errand) -> Future[Any]:
         """Hand it a classical step, or a program without the circuits that it knows."""
@@ -207,6 +210,26 @@ class Worker:
                 _end_feeder(queue)
         except Exception:  # a foreign executor's: nothing more is sent to it anyway
             logger.exception("a worker could not be stopped")
+
+
+def _remove_names(executor: Executor) -> None:
+    """Remove the names of the semaphores by which loky's process was told of them.
+
+    It has opened them by then, and nobody else ever will. loky removes them when this process ends
+    in good order; children that leave with `os._exit`, as those of servers and of pytest-forked
+    do, and processes that are killed would leave them behind. The names used are loky's own; where
+    they have changed, the semaphores keep theirs.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from loky.backend.synchronize import SemLock
+
+        owners = [executor, executor._call_queue, executor._result_queue]  # type: ignore[attr-defined]  # noqa: SLF001
+        owners += executor._processes.values()  # type: ignore[attr-defined]  # noqa: SLF001
+        found = (each for owner in owners for each in list(vars(owner).values()))
+        names = {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
+        for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]  # noqa: SLF001
+            if finalizer._callback is SemLock._cleanup and finalizer._args[0] in names:  # noqa: SLF001
+                finalizer()
 
 
 def _end_feeder(queue: Any) -> None:

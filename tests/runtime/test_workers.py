@@ -1,5 +1,6 @@
 """The pool of workers: circuits travel once, and nothing is lost when a worker is."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -179,3 +180,20 @@ def test_the_first_worker_too_starts_with_control_c_held_back():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "SIGINT" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="semaphores have no names there")
+def test_a_worker_that_is_up_leaves_no_name_behind():
+    """Whatever becomes of the process: nobody is left who could remove them."""
+    code = (
+        "import os\n"
+        "from qiskit_modes.runtime.worker import Worker, loky_executor\n"
+        "worker = Worker(loky_executor())\n"
+        "worker.start()\n"
+        "worker.executor.submit(os.getpid).result()\n"
+        "print([name for name in os.listdir('/dev/shm') if f'-{os.getpid()}-' in name])\n"
+        "os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert "leaked" not in done.stderr
