@@ -20,6 +20,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
 
     UserWarning
     └── QiskitModesWarning
+        ├── BrokenHardwareWarning            a circuit uses what its backend reports as broken
         ├── ModeWarning                      a job does not run in the mode one might expect
         ├── OptionWithoutEffectWarning       an option tunes a feature that is off
         ├── OutstandingJobsWarning           jobs were cancelled because the program ended
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = [
+    "BrokenHardwareWarning",
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
@@ -140,6 +142,10 @@ class OtherProcessError(RuntimeClosedError):
 
 class QiskitModesWarning(UserWarning):
     """Base class of the warnings of this package; ``-W error`` turns them into errors."""
+
+
+class BrokenHardwareWarning(QiskitModesWarning):
+    """A circuit uses a qubit or a coupler that its backend reports not to work."""
 
 
 class ModeWarning(QiskitModesWarning):

@@ -13,6 +13,7 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobNotFound,
 )
 from qiskit_ibm_runtime.fake_provider import FakeLimaV2, FakeTorino
+from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
 
 from qiskit_modes import (
     Batch,
@@ -23,6 +24,7 @@ from qiskit_modes import (
     SamplerV2,
     Session,
 )
+from qiskit_modes.testing import Scenario
 from tests.modes.staging import flipped, stage, timed  # noqa: F401
 
 
@@ -91,8 +93,44 @@ def test_least_busy(service, timed, stage):
     SamplerV2(mode=first).run([flipped()])
     second = service.least_busy(**wanted)
     assert second is not first
+    assert first not in service.backends(pending_jobs=0)
+    assert service.backends(pending_jobs=1) == [first]
     stage.open()
     assert service.least_busy(min_num_qubits=127).num_qubits >= 127
+
+
+def test_of_several_that_are_idle_the_first_is_least_busy(service):
+    """As at the client's door: a large machine, and not the one with a single qubit."""
+    assert service.least_busy(operational=True, simulator=False).name == "fake_aachen"
+    assert service.least_busy(use_fractional_gates=True, filters=_not_heron) == service.backend(
+        "fake_fractional", use_fractional_gates=True
+    )
+
+
+def _not_heron(backend):
+    return "Heron" not in str(getattr(backend, "processor_type", ""))
+
+
+def test_what_is_maintained_is_not_least_busy():
+    with Scenario() as scenario:
+        service = LocalService(runtime=scenario.runtime)
+        first = service.least_busy()
+        scenario.runtime.executor.maintain(scenario.runtime.qpu(first), 60)
+        assert service.least_busy().name != first.name
+        assert first.name in [each.name for each in service.backends(status_msg="maintenance")]
+
+
+def test_choosing_makes_no_targets(monkeypatch):
+    """All of them together take seconds, and a configuration says as much."""
+
+    def target(self):
+        raise AssertionError(f"{self.name} was asked for its target")
+
+    monkeypatch.setattr(FakeBackendV2, "target", property(target))
+    service = LocalService()
+    assert service.backends(min_num_qubits=100, dynamic_circuits=True, use_fractional_gates=True)
+    assert service.least_busy(min_num_qubits=100, operational=True, simulator=False)
+    assert service.least_busy(min_num_qubits=100, use_fractional_gates=True)
 
 
 def test_least_busy_with_the_services_arguments(service):

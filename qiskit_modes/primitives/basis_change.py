@@ -96,8 +96,8 @@ def _gates_of(instructions: InstructionSet, qubits: Collection[int], num_qubits:
     so that measured circuits may be kept when that changes.
     """
     part = Target(num_qubits=num_qubits)
-    for name in instructions.target.operation_names:
-        operation = instructions.target.operation_from_name(name)
+    for name in instructions.written_in.operation_names:
+        operation = instructions.written_in.operation_from_name(name)
         places = {(q,): None for q in qubits if instructions.is_native(name, (q,))}
         if isinstance(operation, Gate) and operation.num_qubits == 1 and places:
             part.add_instruction(operation, places, name=name)

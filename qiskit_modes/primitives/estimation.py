@@ -20,7 +20,7 @@ from qiskit_modes.primitives.basis_change import measured_in, measurement_regist
 from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, Outcome, make_plan
-from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of, warn_of_broken
 from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.observables import PauliTerm
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, resolve_estimator_options
@@ -85,6 +85,7 @@ def prepare_estimator_job(
     # Before anything is made of their shapes.
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    warn_of_broken((each.fingerprint for each in inputs), backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "estimator",
         resolved,

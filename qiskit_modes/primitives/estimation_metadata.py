@@ -61,7 +61,7 @@ def _common(values: Sequence[Any]) -> Any:
 def summary(simulations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say once what all simulations have in common, and only what differs as a list."""
     told: dict[str, Any] = {}
-    for key in simulations[0] if simulations else ():
+    for key in dict.fromkeys(key for each in simulations for key in each):
         values = [each.get(key) for each in simulations]
         same = all(value == values[0] for value in values)
         told[key] = values[0] if same else values

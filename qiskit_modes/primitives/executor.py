@@ -14,6 +14,7 @@ from qiskit_modes.primitives.executor_options import (
     coerce_executor_options,
     resolve_executor_options,
 )
+from qiskit_modes.primitives.isa import warn_of_broken
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.program_input import ProgramInput, coerce_quantum_program
@@ -85,7 +86,8 @@ class Executor(Primitive):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
 
         Warns:
-            QiskitModesWarning: If ``layer_noise_model`` has no noise for a layer of the program.
+            QiskitModesWarning: If ``layer_noise_model`` has no noise for a layer of the program, or
+                if a circuit uses what its backend reports as broken.
         """
         resolution = self._resolve(dry_run=dry_run)
         options = resolve_executor_options(self.options, resolution.backend, stacklevel=2)
@@ -97,6 +99,7 @@ class Executor(Primitive):
         check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
         if options.layer_noise is not None and options.warn_absent:
             warn_absent(options.layer_noise, circuits, stacklevel=2)
+        warn_of_broken(checked.fingerprints, resolution.backend, stacklevel=2)
         return self._submit(
             resolution,
             options,

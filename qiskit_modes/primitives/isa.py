@@ -10,25 +10,35 @@ and not in the middle of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 from qiskit_aer.backends.aerbackend import AerBackend
 
 from qiskit_modes.caches import BoundedCache, FactCache, PerObject
-from qiskit_modes.exceptions import NotISAError
+from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
+from qiskit_modes.primitives.fractional import FRACTIONAL_GATES
 from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
 from qiskit_modes.simulation.noise import Same
+from qiskit_modes.simulation.remarks import Place, broken, reported_by, written
 from qiskit_modes.simulation.variables import check_values
+from qiskit_modes.warn import warn
 
-__all__ = ["InstructionSet", "check_isa", "check_rzz_angles", "instruction_set_of"]
+__all__ = [
+    "InstructionSet",
+    "check_isa",
+    "check_rzz_angles",
+    "instruction_set_of",
+    "warn_of_broken",
+]
 
 _ALWAYS_SUPPORTED = frozenset({"barrier", "store"})
 _MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
@@ -64,6 +74,8 @@ class CheckedCircuit:
 
     rzz_angles: tuple[RzzAngle, ...]
     """The parametric ``rzz`` angles; empty where the backend takes any angle."""
+    broken: tuple[Place, ...]
+    """What it uses of the backend that is reported not to work."""
 
 
 class InstructionSet:
@@ -80,6 +92,9 @@ class InstructionSet:
         num_qubits: The width of the device, or None for a simulator without one.
         executed: For a backend of Aer what it executes, on whatever qubits; None for others, which
             execute what is in their target.
+        reported: Where errors are reported; None where they are not.
+        plain_target: For a backend that has fractional gates because they were asked for, its
+            target without them.
     """
 
     def __init__(
@@ -89,11 +104,17 @@ class InstructionSet:
         num_qubits: int | None,
         *,
         executed: frozenset[str] | None = None,
+        reported: Target | None = None,
+        plain_target: Target | None = None,
     ) -> None:
         self.name = name
         self.target = target
         self.num_qubits = num_qubits
+        self.written_in = plain_target or target
+        """What is not in users' circuits is written in these gates, such as a change of basis."""
         self.names_only = executed is not None
+        self._reported = reported
+        self._fractional = plain_target is not None
         known = frozenset(target.operation_names) if executed is None else executed
         self._names = known | _ALWAYS_SUPPORTED
         self.measured_circuits: BoundedCache[
@@ -102,12 +123,13 @@ class InstructionSet:
         self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
+        self._told: BoundedCache[bytes, bool] = BoundedCache(_CHECKED_CIRCUITS)
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
         """Return whether the instruction ``name`` can be executed on these qubits."""
         if self.names_only or name in _ALWAYS_SUPPORTED:
             return name_without_state(name) in self._names
-        return self.is_native(name, qubits)
+        return bool(self.target.instruction_supported(name, qubits))
 
     def is_native(self, name: str, qubits: tuple[int, ...]) -> bool:
         """Return whether the transpiler may write the instruction ``name`` on these qubits.
@@ -115,7 +137,8 @@ class InstructionSet:
         A simulator executes more than that, but what is measured in a basis, say, is measured by
         gates that have the errors of the noise model.
         """
-        return bool(self.target.instruction_supported(name, None if self.names_only else qubits))
+        where = None if self.names_only else qubits
+        return bool(self.written_in.instruction_supported(name, where))
 
     def check(self, circuit: QuantumCircuit, fingerprint: bytes) -> CheckedCircuit:
         """Raise unless the circuit can be executed as it is; fast for one already checked.
@@ -144,17 +167,33 @@ class InstructionSet:
         check_values(circuit)
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []
-        self._check_block(circuit, qubits, rzz_angles)
-        return CheckedCircuit(tuple(rzz_angles))
+        places: dict[Place, None] = {}
+        self._check_block(circuit, qubits, rzz_angles, places)
+        if self._fractional:
+            _check_fractional(places)
+        return CheckedCircuit(tuple(rzz_angles), tuple(broken(self._reported, places)))
+
+    def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
+        """Return what a checked circuit uses that does not work, once for each circuit."""
+        checked = self._checked.get(fingerprint)
+        if checked is None or not checked.broken or self._told.get(fingerprint):
+            return ()
+        self._told.put(fingerprint, True)
+        return checked.broken
 
     def _check_block(
-        self, block: QuantumCircuit, indices: Mapping[Qubit, int], rzz_angles: list[RzzAngle]
+        self,
+        block: QuantumCircuit,
+        indices: Mapping[Qubit, int],
+        rzz_angles: list[RzzAngle],
+        places: dict[Place, None],
     ) -> None:
         for instruction in block.data:
             name = instruction.name
             qubits = tuple(indices[qubit] for qubit in instruction.qubits)
             if not self.supports(name, qubits):
                 raise NotISAError(self._unsupported(name, qubits))
+            places[name, qubits] = None
             if name == "rzz" and not self.names_only:
                 angle = instruction.params[0]
                 if isinstance(angle, ParameterExpression):
@@ -167,7 +206,7 @@ class InstructionSet:
                     outer = {
                         q: indices[o] for q, o in zip(inner.qubits, instruction.qubits, strict=True)
                     }
-                    self._check_block(inner, outer, rzz_angles)
+                    self._check_block(inner, outer, rzz_angles, places)
 
     def _unsupported(self, name: str, qubits: tuple[int, ...]) -> str:
         if name == "box":
@@ -233,6 +272,44 @@ def check_rzz_angles(
                 )
 
 
+def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2, *, stacklevel: int) -> None:
+    """Warn, once for each circuit, of what it uses that the backend reports not to work.
+
+    Args:
+        fingerprints: Content keys of circuits that were checked.
+        backend: The backend they are meant for.
+        stacklevel: Whose line is meant, counted from the caller.
+
+    Warns:
+        BrokenHardwareWarning: Naming the instructions and the way out.
+    """
+    instructions = instruction_set_of(backend)
+    places = sorted({place for each in fingerprints for place in instructions.untold(each)})
+    if places:
+        some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
+        warn(
+            f"{instructions.name} reports an error of 1 for what the circuit uses: {some}. That "
+            "does not work, and results of it are noise. Transpile the circuit without "
+            "initial_layout at optimization_level 2 or 3, which prefer what errs less, or name "
+            "qubits with a working connection: "
+            f"backend.target['{places[0][0]}'] has the errors of all.",
+            BrokenHardwareWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _check_fractional(places: Iterable[Place]) -> None:
+    """Refuse a circuit with fractional gates and control flow, as the service's compiler does."""
+    names = {name for name, _ in places}
+    gates, flow = names & FRACTIONAL_GATES, names & CONTROL_FLOW_OP_NAMES - {"box"}
+    if gates and flow:
+        raise NotISAError(
+            f"The circuit has fractional gates ({', '.join(sorted(gates))}) and control flow "
+            f"({', '.join(sorted(flow))}), which exclude each other. Transpile it for "
+            "service.backend(name), without use_fractional_gates."
+        )
+
+
 def _rzz_message(qubits: tuple[int, ...], angle: float) -> str:
     return (
         f"The instruction 'rzz' on qubits {', '.join(map(str, qubits))} has the angle {angle}, but "
@@ -287,8 +364,14 @@ def _aer_state(backend: BackendV2) -> Hashable:
 def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
     target = backend.target
     if not is_aer:
-        return InstructionSet(bare_name(backend), target, target.num_qubits)
+        plain = backend.plain_target if hasattr(type(backend), "plain_target") else None
+        return InstructionSet(
+            bare_name(backend), target, target.num_qubits, reported=target, plain_target=plain
+        )
     # Without a coupling map, what fits depends on the qubits in use, not on the width.
     num_qubits = None if backend.coupling_map is None else target.num_qubits
     executed = executed_by(backend)
-    return InstructionSet(bare_name(backend), target, num_qubits, executed=executed)
+    reported = reported_by(backend)
+    return InstructionSet(
+        bare_name(backend), target, num_qubits, executed=executed, reported=reported
+    )

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import QiskitModesWarning
+from qiskit_modes.primitives.isa import warn_of_broken
 from qiskit_modes.primitives.job_limits import check_results
 from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
@@ -65,6 +66,7 @@ def prepare_sampler_job(
     shots_of_pubs = [each.shots * each.pub.size for each in inputs]
     check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    warn_of_broken((each.fingerprint for each in inputs), backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "sampler",
         resolved,

@@ -89,7 +89,8 @@ class QPURegistry:
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU of ``backend``."""
         if is_fake(backend):
-            key = (type(backend), bare_name(backend))
+            # A copy may be of a class that adds something, such as gates.
+            key = (type(_original(backend)), bare_name(backend))
             return self._named.get(key) or self._named.setdefault(key, self._new(backend))
         identity = _Identity(_original(backend), self._drop)
         return self._own.get(identity) or self._own.setdefault(identity, self._new(backend))

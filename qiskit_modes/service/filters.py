@@ -4,7 +4,7 @@ and not nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.runtime.qpu import is_fake
+from qiskit_modes.service.choosing import can_branch, num_qubits
 
 __all__ = [
     "check_flag",
@@ -103,6 +105,8 @@ def page(found: Sequence[Found], limit: Any, skip: Any) -> Sequence[Found]:
 def matching_backends(
     backends: list[BackendV2],
     *,
+    given: Callable[[BackendV2], BackendV2],
+    status: Callable[[BackendV2], Mapping[str, Any]],
     min_num_qubits: Any = None,
     dynamic_circuits: Any = None,
     filters: Callable[[BackendV2], bool] | None = None,
@@ -112,6 +116,8 @@ def matching_backends(
 
     Args:
         backends: All of them.
+        given: Makes of one of them what the user is given.
+        status: Tells of one of them what its QPU knows, and it does not.
         min_num_qubits: Only those with at least so many qubits.
         dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
         filters: Only those for which it returns True.
@@ -126,20 +132,22 @@ def matching_backends(
         raise InvalidInputError(f"filters must be a function or None, not {_shown(filters)}.")
     found = backends
     if min_num_qubits:
-        found = [backend for backend in found if backend.num_qubits >= min_num_qubits]
+        found = [backend for backend in found if num_qubits(backend) >= min_num_qubits]
     if dynamic_circuits is not None:
-        found = [b for b in found if ("if_else" in b.operation_names) is dynamic_circuits]
+        found = [backend for backend in found if can_branch(backend) is dynamic_circuits]
     for name, value in others.items():
-        known = [(backend, *_known(backend, name)) for backend in backends]
+        known = [(backend, *_known(backend, status(backend), name)) for backend in backends]
         if backends and not any(is_known for _, is_known, _ in known):
             near = get_close_matches(name, _USUAL, 2)
             raise InvalidInputError(
                 f"No backend has a {name!r} to filter by"
                 + (f": did you mean {' or '.join(map(repr, near))}?" if near else ".")
             )
+        if name not in _QPU and _is_said_by_some(backends, name):
+            return []
         fitting = {id(b) for b, is_known, of_backend in known if is_known and of_backend == value}
         found = [backend for backend in found if id(backend) in fitting]
-    return [backend for backend in found if filters is None or filters(backend)]
+    return [mine for mine in map(given, found) if filters is None or filters(mine)]
 
 
 _USUAL = (
@@ -149,8 +157,20 @@ _USUAL = (
 """What people filter by."""
 
 
-def _known(backend: BackendV2, name: str) -> tuple[bool, Any]:
+_QPU = frozenset({"operational", "simulator", "status_msg", "pending_jobs"})
+"""What is asked of the QPU, whatever a configuration says."""
+
+
+def _is_said_by_some(backends: Sequence[BackendV2], name: str) -> bool:
+    """Return whether only some configurations tell something: then the client finds no backend."""
+    said = [name in backend.configuration() for backend in backends if is_fake(backend)]
+    return any(said) and not all(said)
+
+
+def _known(backend: BackendV2, status: Mapping[str, Any], name: str) -> tuple[bool, Any]:
     """Return whether a backend has something of a name, and what it is."""
+    if name in status:
+        return True, status[name]
     for part in ("configuration", "status"):
         described = getattr(backend, part, None)
         value = getattr(described(), name, None) if callable(described) else None

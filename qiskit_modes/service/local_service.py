@@ -13,12 +13,17 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNo
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
+from qiskit_modes.primitives.fractional import has_fractional_gates
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
+from qiskit_modes.service.choosing import (
+    refuse_without_gates,
+    with_gates,
+)
 from qiskit_modes.service.fakes import fake_name, fakes, like
 from qiskit_modes.service.filters import (
     check_flag,
@@ -29,6 +34,9 @@ from qiskit_modes.service.filters import (
 )
 
 __all__ = ["LocalService"]
+
+_STATUS = frozenset({"operational", "pending_jobs", "simulator", "status_msg"})
+"""What backends can be chosen by that their configurations do not tell."""
 
 
 class LocalService:
@@ -77,7 +85,7 @@ class LocalService:
         self,
         name: str,
         instance: str | None = None,  # noqa: ARG002 - the service's signature
-        use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
+        use_fractional_gates: bool | None = False,
         calibration_id: str | None = None,
     ) -> BackendV2:
         """Return a backend by its name.
@@ -86,24 +94,34 @@ class LocalService:
             name: Of a fake (``"fake_torino"``), of the machine that it stands for
                 (``"ibm_torino"``), or ``"aer_simulator"`` for an ideal simulator.
             instance: Ignored, every instance has all backends.
-            use_fractional_gates: Ignored, a fake backend has the gates that it has.
+            use_fractional_gates: True for the gates rx(θ) and rzz(θ), 0 <= θ <= π/2, on the fakes
+                of machines that have them, and no control flow; their errors and durations are
+                taken from sx and the two-qubit gate. None for both, which no circuit may use
+                together; False for the fake as it is.
             calibration_id: None; calibrations have no ids here, so that every id is unknown.
 
         Raises:
             QiskitBackendNotFoundError: If there is none of this name, or of this calibration.
+            IBMInputValueError: If fractional gates are asked for and it has none.
         """
         check_calibration(calibration_id)
+        found = self._named(name)
+        if use_fractional_gates:
+            refuse_without_gates(found, name)
+        return self._mine(with_gates(found, use_fractional_gates))
+
+    def _named(self, name: str) -> BackendV2:
         if name == "aer_simulator":
             from qiskit_aer import AerSimulator
 
-            return self._mine(AerSimulator())
+            return AerSimulator()
         found = fakes().get(fake_name(name)) if isinstance(name, str) else None
         if found is None:
             raise QiskitBackendNotFoundError(
                 f"No backend matches the name {name!r}{like(name)}; LocalService().backends(), or "
                 "`qiskit-modes backends`, lists them all"
             )
-        return self._mine(found)
+        return found
 
     def backends(
         self,
@@ -113,7 +131,7 @@ class LocalService:
         dynamic_circuits: bool | None = None,
         filters: Callable[[BackendV2], bool] | None = None,
         *,
-        use_fractional_gates: bool | None = False,  # noqa: ARG002 - the service's signature
+        use_fractional_gates: bool | None = False,
         calibration_id: str | None = None,
         include_mocks: bool = False,  # noqa: ARG002 - the service's signature
         **kwargs: Any,
@@ -126,10 +144,12 @@ class LocalService:
             instance: Ignored, every instance has all backends.
             dynamic_circuits: Only those that can, or cannot, branch on measurement outcomes.
             filters: Only those for which it returns True.
-            use_fractional_gates: Ignored, see `backend`.
+            use_fractional_gates: See `backend`; those that have no such gates are returned as they
+                are, and all of them with ``filters``.
             calibration_id: See `backend`; of an unknown one there are none.
             include_mocks: Ignored, there are none.
-            **kwargs: Only those whose configuration, status or attributes have these values.
+            **kwargs: Only those whose configuration, status or attributes have these values, such
+                as ``pending_jobs``. All are ``operational``, and none is a ``simulator``.
 
         Raises:
             InvalidInputError: If a filter cannot be used, or no backend knows it.
@@ -138,14 +158,18 @@ class LocalService:
         check_text(name, "name")
         if calibration_id is not None:
             return []
-        found = [self._mine(backend) for backend in fakes().values()]
+        found = [*fakes().values()]
         if name:
             try:
-                found = [self.backend(name)]
+                found = [self._named(name)]
             except QiskitBackendNotFoundError:
                 return []
+        if "backend_name" in kwargs:  # as the machine is called, or its fake
+            kwargs["backend_name"] = fake_name(kwargs["backend_name"])
         return matching_backends(
             found,
+            given=lambda backend: self._mine(with_gates(backend, use_fractional_gates)),
+            status=self._status,
             min_num_qubits=min_num_qubits,
             dynamic_circuits=dynamic_circuits,
             filters=filters,
@@ -166,22 +190,21 @@ class LocalService:
         use_fractional_gates: bool | None = False,
         **kwargs: Any,
     ) -> BackendV2:
-        """Return the backend on whose QPU the fewest jobs are unfinished; of several, the smallest.
+        """Return the backend on whose QPU the fewest jobs are unfinished.
+
+        Of several it is the first by its name, as the service's client has it. One that is being
+        maintained is not among them.
 
         Args:
             min_num_qubits: See `backends`.
             instance: See `backends`.
             filters: See `backends`.
-            use_fractional_gates: See `backends`.
-            **kwargs: See `backends`; ``operational`` and ``simulator`` are understood too.
+            use_fractional_gates: See `backend`; True for those only that have such gates.
+            **kwargs: See `backends`.
 
         Raises:
             QiskitBackendNotFoundError: If none matches.
         """
-        if kwargs.pop("operational", True) is False or kwargs.pop("simulator", False) is True:
-            raise QiskitBackendNotFoundError(
-                "No backend matches the criteria: all of them are operational, none is a simulator"
-            )
         found = self.backends(
             None,
             min_num_qubits,
@@ -190,10 +213,28 @@ class LocalService:
             use_fractional_gates=use_fractional_gates,
             **kwargs,
         )
-        if not found:
-            raise QiskitBackendNotFoundError("No backend matches the criteria.")
-        busy = [self.runtime.unfinished_jobs(self.runtime.qpu(backend)) for backend in found]
-        return min(zip(busy, found, strict=True), key=lambda pair: (pair[0], pair[1].num_qubits))[1]
+        busy = [
+            (self._status(backend)["pending_jobs"], backend)
+            for backend in found
+            if not use_fractional_gates or has_fractional_gates(backend)
+            if self._status(backend)["status_msg"] == "active"
+        ]
+        if not busy:
+            raise QiskitBackendNotFoundError(
+                "No backend matches the criteria. All are operational, none is a simulator; "
+                "LocalService().backends() lists them"
+            )
+        return min(busy, key=lambda pair: pair[0])[1]
+
+    def _status(self, backend: BackendV2) -> dict[str, Any]:
+        """Return what the service tells of a backend; none that is offered is a simulator."""
+        qpu = self.runtime.qpu(backend)
+        return {
+            "operational": True,
+            "simulator": False,
+            "status_msg": "maintenance" if self.runtime.is_maintained(qpu) else "active",
+            "pending_jobs": self.runtime.unfinished_jobs(qpu),
+        }
 
     # -- jobs ------------------------------------------------------------------------------------
 

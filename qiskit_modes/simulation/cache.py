@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
+from dataclasses import replace
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
@@ -15,6 +16,7 @@ from qiskit_modes.simulation.content import fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.ideal import Beginning
 from qiskit_modes.simulation.methods import SimulatorChoice
+from qiskit_modes.simulation.remarks import remarks
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
 
 __all__ = ["compile_circuit"]
@@ -73,5 +75,7 @@ def compile_circuit(
     if found is None:
         task = Compilation(circuit, noise, choice, content, settings, wanted, beginning)
         found = elsewhere(task.seconds, compiled, task)
+        if said := remarks(backend, noise.facts):
+            found = replace(found, metadata={**found.metadata, **said})
         known.put(key, found, noise)
     return found

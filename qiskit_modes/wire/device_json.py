@@ -9,6 +9,13 @@ from typing import Any
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import BackendV2
 
+from qiskit_modes.primitives.fractional import (
+    FRACTIONAL_GATES,
+    extend_configuration,
+    extend_properties,
+    has_fractional_gates,
+)
+
 __all__ = ["configuration_text", "properties_text"]
 
 _NO_GATES = frozenset({"delay", "measure", "reset"})
@@ -26,7 +33,19 @@ def configuration_text(backend: BackendV2, name: str) -> str:
         backend: Any backend.
         name: What the service calls it.
     """
-    configuration = _stored(backend, "conf_filename") or _configuration_of_target(backend)
+    configuration = _stored(backend, "conf_filename")
+    if configuration is None:
+        configuration = _configuration_of_target(backend)
+    elif has_fractional_gates(backend):  # the client leaves them out for who does not ask for them
+        configuration = extend_configuration(configuration)
+    features = [
+        feature
+        for feature in configuration.get("supported_features") or ()
+        if feature != "dynamic_circuits"
+    ]
+    if "if_else" in configuration.get("supported_instructions", ()):
+        features.append("dynamic_circuits")  # what really branches here, whatever its age
+    configuration["supported_features"] = features
     configuration["backend_name"] = name
     # The client opens sessions on machines only, and here every backend is one.
     configuration["simulator"] = False
@@ -46,6 +65,10 @@ def properties_text(backend: BackendV2, name: str) -> str:
     """
     properties = _stored(backend, "props_filename") or {}
     if properties:
+        configuration = _stored(backend, "conf_filename")
+        if configuration and has_fractional_gates(backend):
+            assumed = FRACTIONAL_GATES.difference(configuration["basis_gates"])
+            properties = extend_properties(properties, assumed)
         properties["backend_name"] = name
     return json.dumps(properties)
 

@@ -14,6 +14,7 @@ from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.service import LocalService
+from qiskit_modes.service.choosing import with_gates
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.catalog import Device
 from qiskit_modes.wire.session_json import session_json
@@ -96,9 +97,9 @@ class InstanceView:
         """Return the backend on which jobs of this instance run that ask for this name."""
         with self._mutex:
             if name not in self._backends:
-                mine = charge_to(
-                    self._device(name).backend, self.instance, runtime=self._runtime, name=name
-                )
+                # Who did not ask for fractional gates has none in the client's own target.
+                backend = with_gates(self._device(name).backend, None)
+                mine = charge_to(backend, self.instance, runtime=self._runtime, name=name)
                 self._backends.setdefault(name, mine)
             return self._backends[name]
 

@@ -25,7 +25,7 @@ from qiskit_modes.wire import Platform
 
 __all__ = ["DOORS", "Door", "close_servers"]
 
-BACKENDS = ("fake_manila", "fake_quito")
+BACKENDS = ("fake_manila", "fake_quito", "fake_torino")
 
 
 @dataclass(frozen=True)
