@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
     from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
+    from qiskit_modes.primitives.older_noise_learner import NoiseLearner
     from qiskit_modes.primitives.sampler import SamplerV2
     from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
     from qiskit_modes.runtime.progress import show_progress
@@ -72,6 +73,7 @@ __all__ = [
     "Instance",
     "LocalService",
     "ModeWarning",
+    "NoiseLearner",
     "NoiseLearnerV3",
     "NoiseLearnerV3Options",
     "Plan",
@@ -108,6 +110,7 @@ _HOMES = {
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",
+    "NoiseLearner": "qiskit_modes.primitives.older_noise_learner",
     "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
     "NoiseLearnerV3Options": "qiskit_ibm_runtime.options_models",
     "Plan": "qiskit_modes.scheduling.plan",

@@ -31,6 +31,7 @@ SCRIPTS_IMPORT = [
     "IBMInputValueError",
     "IBMQuantumComputeService",
     "IBMRuntimeError",
+    "NoiseLearner",
     "NoiseLearnerV3",
     "NoiseLearnerV3Options",
     "QiskitRuntimeService",

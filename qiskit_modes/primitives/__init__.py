@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
     from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
+    from qiskit_modes.primitives.older_noise_learner import NoiseLearner
     from qiskit_modes.primitives.sampler import SamplerV2
 
-__all__ = ["EstimatorV2", "Executor", "NoiseLearnerV3", "RuntimeJobV2", "SamplerV2"]
+__all__ = ["EstimatorV2", "Executor", "NoiseLearner", "NoiseLearnerV3", "RuntimeJobV2", "SamplerV2"]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
         "EstimatorV2": "qiskit_modes.primitives.estimator",
         "Executor": "qiskit_modes.primitives.executor",
+        "NoiseLearner": "qiskit_modes.primitives.older_noise_learner",
         "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
         "RuntimeJobV2": "qiskit_modes.primitives.job",
         "SamplerV2": "qiskit_modes.primitives.sampler",

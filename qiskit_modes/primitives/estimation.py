@@ -17,7 +17,11 @@ from qiskit_ibm_runtime.results import EstimatorPubResult
 
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.primitives.basis_change import measured_in, measurement_register_name
-from qiskit_modes.primitives.estimation_checks import check_estimation, with_noise_of_layers
+from qiskit_modes.primitives.estimation_checks import (
+    check_estimation,
+    with_layers_of,
+    with_noise_of_layers,
+)
 from qiskit_modes.primitives.estimation_metadata import job_metadata, summary
 from qiskit_modes.primitives.grouping import Family, MeasurementPlan, Outcome, make_plan
 from qiskit_modes.primitives.isa import InstructionSet, instruction_set_of, warn_of_broken
@@ -86,12 +90,13 @@ def prepare_estimator_job(
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
     warn_of_broken((each.fingerprint for each in inputs), backend, stacklevel=stacklevel + 1)
+    resolved, learning = with_layers_of(inputs, resolved, backend, stacklevel=stacklevel + 1)
     return PreparedJob(
         "estimator",
         resolved,
         estimator_steps(inputs, resolved, backend),
         tuple(each.pub for each in inputs),
-        count_executions(inputs, resolved),
+        count_executions(inputs, resolved) + learning,
     )
 
 

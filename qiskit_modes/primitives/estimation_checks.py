@@ -9,13 +9,14 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.isa import instruction_set_of
+from qiskit_modes.primitives.option_models import layer_errors
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
-from qiskit_modes.primitives.resilience import noise_factors_of
+from qiskit_modes.primitives.resilience import needs_layer_noise, noise_factors_of
 from qiskit_modes.primitives.simulated_backend import is_noiseless, simulated_backend
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
-__all__ = ["check_estimation", "with_noise_of_layers"]
+__all__ = ["check_estimation", "with_layers_of", "with_noise_of_layers"]
 
 
 def with_noise_of_layers(
@@ -30,6 +31,8 @@ def with_noise_of_layers(
     layers = options.resilience.layer_noise_model
     if options.layer_noise_model is not None or not layers:
         return options
+    if layer_errors(layers) is not None:
+        return options  # which layers of the circuits they belong to is found out later
     if not is_noiseless(simulated_backend(backend, options.noise_model)):
         return options
     # Whoever gives noise for mitigation gives it for layers of gates; the others are no mistake.
@@ -54,8 +57,6 @@ def check_estimation(
     Raises:
         InvalidInputError: Saying what contradicts what, and what to change.
 
-    Warns:
-        QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated.
     """
     simulated_backend(backend, options.noise_model)
     _check_techniques(options, stacklevel + 1)
@@ -80,8 +81,6 @@ def check_estimation(
         check_pulses(instructions, qubits, where)
         if options.dynamical_decoupling is not None:
             check_decoupling(each.circuit, instructions.target, where)
-    if options.twirling.gates or options.layer_noise_model is not None:
-        _check_layers(inputs, options, backend, stacklevel + 1)
 
 
 def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> None:
@@ -93,15 +92,8 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
             "removes the noise that the other amplifies. Set one of them to False; "
             "resilience_level=2 switches zne_mitigation on."
         )
-    amplifies_layers = resilience.zne_mitigation and zne.amplifier == "pea"
-    needs_layers = resilience.pec_mitigation or amplifies_layers
-    if needs_layers and not resilience.layer_noise_model:
-        raise InvalidInputError(
-            "PEC and PEA need to know the noise of the circuits' layers. Set "
-            "resilience.layer_noise_model to pairs of a layer and its noise: the layers from "
-            "estimator.find_unique_layers(pubs), their noise from NoiseLearnerV3."
-        )
-    idle = resilience.layer_noise_model and not needs_layers and options.layer_noise_model is None
+    needed = needs_layer_noise(resilience)
+    idle = resilience.layer_noise_model and not needed and options.layer_noise_model is None
     if idle and not is_answering_a_request():
         sentence = (
             "resilience.layer_noise_model has no effect: neither PEC nor PEA is on, and the "
@@ -120,6 +112,44 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
                     f"factors, and there are {factors}. Add to resilience.zne.noise_factors, or "
                     "take the extrapolator out of resilience.zne.extrapolator."
                 )
+
+
+def with_layers_of(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    *,
+    stacklevel: int = 1,
+) -> tuple[ResolvedEstimatorOptions, int]:
+    """Find the noise of the circuits' layers where a technique needs it, and check the layers.
+
+    Args:
+        inputs: The PUBs, checked by `check_estimation`.
+        options: The options.
+        backend: The backend that the job is for.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Returns:
+        The options with the noise of all layers, and how many shots an experiment would take to
+        learn it.
+
+    Raises:
+        InvalidInputError: If a circuit cannot be boxed, or the noise of a layer not be learned.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is given.
+    """
+    executions = 0
+    if needs_layer_noise(options.resilience):
+        from qiskit_modes.primitives.learned_layers import find_layer_noise
+
+        given = layer_errors(options.resilience.layer_noise_model) is not None
+        options, executions = find_layer_noise(inputs, options, backend, stacklevel=stacklevel + 1)
+        if given:
+            options = with_noise_of_layers(options, backend)
+    if options.twirling.gates or options.layer_noise_model is not None:
+        _check_layers(inputs, options, backend, stacklevel + 1)
+    return options, executions
 
 
 def _check_layers(

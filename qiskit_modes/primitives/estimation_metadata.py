@@ -34,12 +34,15 @@ def job_metadata(
     for switch, group in _TUNING.items():
         if not resilience[switch]:
             resilience.pop(group)
+    told = dict(resilience)
+    if options.layer_errors:
+        told["layer_noise_model"] = list(options.layer_errors)
     twirling = options.report["twirling"]
     decoupling = options.report["dynamical_decoupling"]
     return {
         "version": 2,
         "resilience_level": options.resilience_level,
-        "resilience": resilience,
+        "resilience": told,
         "twirling": dict(twirling) if options.twirling.enabled else _off(twirling),
         "dynamical_decoupling": dict(decoupling) if decoupling["enable"] else _off(decoupling),
         "options": {**options.report, "resilience": resilience},

@@ -39,13 +39,19 @@ class Layer:
     """On which side of the content its noise is wanted; after it unless the box says otherwise."""
 
 
-def read_layer(instruction: CircuitInstruction, backend: BackendV2, where: str) -> Layer:
+def read_layer(
+    instruction: CircuitInstruction,
+    backend: BackendV2,
+    where: str,
+    places: Sequence[int] | None = None,
+) -> Layer:
     """Check an instruction and return what is to be learned of it.
 
     Args:
         instruction: A box with a ``Twirl``, on qubits of the register ``q`` of the device.
         backend: The backend whose noise is to be learned.
         where: Names the instruction at the start of messages.
+        places: Which qubits of the device the instruction acts on, where its qubits do not say.
 
     Raises:
         InvalidInputError: If it is no such box, or its noise is not of Pauli-Lindblad form.
@@ -69,7 +75,8 @@ def read_layer(instruction: CircuitInstruction, backend: BackendV2, where: str) 
             f"{where}: the box holds other things than gates alone or measurements alone. Divide "
             "it into boxes that hold one kind."
         )
-    places = _device_qubits(instruction, backend, where)
+    if places is None:
+        places = _device_qubits(instruction, backend, where)
     body = undress_box(box).body
     own = dict(zip(body.qubits, places, strict=True))
     content = [

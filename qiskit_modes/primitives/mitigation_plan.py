@@ -23,12 +23,14 @@ from qiskit_modes.primitives.final_measurements import held_measurements, with_u
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.observables import on_qubits
 from qiskit_modes.primitives.opaque_body import prepare_opaque
+from qiskit_modes.primitives.option_models import layer_errors
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.resilience import (
     calibration_randomisations,
     calibration_shots,
     noise_factors_of,
+    technique_of,
 )
 from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.techniques import (
@@ -39,13 +41,12 @@ from qiskit_modes.primitives.techniques import (
     Request,
     folds_at_random,
     prepare,
-    technique_of,
 )
 from qiskit_modes.primitives.templates import explained, placed, readable, refuse_variables
 from qiskit_modes.simulation.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["Group", "Planner", "boxing_of"]
+__all__ = ["Group", "Planner", "boxing_of", "qubits_of"]
 
 _SECONDS_PER_INSTRUCTION = 0.12e-3
 """What boxing and building take; as often as a noise factor says, with gates folded."""
@@ -110,7 +111,7 @@ class Planner:
         self._instructions = instruction_set_of(backend)
         self._known = self._instructions.templates
         pubs = [each for _, each in inputs]
-        self._qubits = _qubits_of(pubs, options)
+        self._qubits = qubits_of(pubs, options)
         self._read = {int(qubit) for each in pubs for qubit in each.observables.qubits}
         randomisations, shots = options.divide(pubs[0].shots)
         self._request = Request(
@@ -272,11 +273,11 @@ def _seconds(circuit: QuantumCircuit, request: Request) -> float:
     return _SECONDS_PER_INSTRUCTION * len(circuit.data) * times
 
 
-def _qubits_of(
-    pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions
-) -> tuple[int, ...]:
+def qubits_of(pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) -> tuple[int, ...]:
     """Return the qubits on which something happens, is asked for, or is known of the noise."""
-    layers = [*(options.resilience.layer_noise_model or ()), *(options.layer_noise_model or ())]
+    given = options.resilience.layer_noise_model
+    pairs = () if layer_errors(given) is not None else given or ()
+    layers = [*pairs, *(options.layer_noise_model or ())]
     named = {qubit for instruction, _ in layers for qubit in instruction.qubits}
     found: set[int] = set()
     for pub in pubs:

@@ -35,7 +35,9 @@ __all__ = ["learn_layer"]
 _PAULIS = np.array([np.eye(2), XGate().to_matrix(), YGate().to_matrix(), ZGate().to_matrix()])
 
 
-def learn_layer(layer: Layer, backend: BackendV2, *, dressing: bool = True) -> NoiseLearnerV3Result:
+def learn_layer(
+    layer: Layer, backend: BackendV2, *, dressing: bool = True, noise: NoiseSource | None = None
+) -> NoiseLearnerV3Result:
     """Return the noise of a layer, in upstream's result type.
 
     All Pauli strings on the qubits of each gate, and on each other qubit, are generators, numbered
@@ -47,11 +49,14 @@ def learn_layer(layer: Layer, backend: BackendV2, *, dressing: bool = True) -> N
         layer: From `read_layer`.
         backend: Where the noise is read.
         dressing: Whether the errors of the twirl's own gates count, as in an experiment.
+        noise: What to read it from, where the caller wants to know what was read; None: from the
+            backend.
 
     Raises:
         InvalidInputError: If noise destroys something altogether, so that no rates describe it.
     """
-    learning = _Learning(layer, backend, dressing=dressing)
+    source = noise_source(backend) if noise is None else noise
+    learning = _Learning(layer, backend, source, dressing=dressing)
     learned = learning.measurements() if layer.kind == "measurement" else learning.gates()
     generators, rates = [], []
     for qubits, each in learned:
@@ -73,9 +78,11 @@ def learn_layer(layer: Layer, backend: BackendV2, *, dressing: bool = True) -> N
 class _Learning:
     """One layer's noise, piece by piece."""
 
-    def __init__(self, layer: Layer, backend: BackendV2, *, dressing: bool) -> None:
+    def __init__(
+        self, layer: Layer, backend: BackendV2, noise: NoiseSource, *, dressing: bool
+    ) -> None:
         self.layer = layer
-        self.noise: NoiseSource = noise_source(backend)
+        self.noise = noise
         self._width = backend.target.num_qubits or 1 + max(layer.qubits)
         self._on_the_left = layer.twirl.dressing.value == "left"
         idle = dict.fromkeys(layer.qubits, np.eye(4))

@@ -18,12 +18,17 @@ from pydantic import BaseModel, ValidationError
 from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.option_models import LocalEstimatorOptions, LocalSamplerOptions
+from qiskit_modes.primitives.option_models import (
+    LocalEstimatorOptions,
+    LocalNoiseLearnerOptions,
+    LocalSamplerOptions,
+)
 from qiskit_modes.primitives.option_rules import set_options
 from qiskit_modes.primitives.option_table import Refused, Renamed, rows_of
 
 __all__ = [
     "coerce_estimator_options",
+    "coerce_learner_options",
     "coerce_model",
     "coerce_sampler_options",
     "options_as_dict",
@@ -59,6 +64,20 @@ def coerce_estimator_options(
         InvalidInputError: If an option does not exist or a value does not fit it.
     """
     return _coerce(options, EstimatorOptions, LocalEstimatorOptions, "estimator")
+
+
+def coerce_learner_options(options: Any) -> LocalNoiseLearnerOptions:
+    """Return options of the older noise learner as our model; one is returned as it is, not copied.
+
+    Args:
+        options: A model, a dictionary, upstream's older dataclass, or None for the defaults.
+
+    Raises:
+        InvalidInputError: If an option does not exist or a value does not fit it.
+    """
+    if _is_legacy(options, LocalNoiseLearnerOptions):
+        options = _changed_fields(options)
+    return coerce_model(options, LocalNoiseLearnerOptions, "older-noise-learner")
 
 
 def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
@@ -131,7 +150,7 @@ def _is_legacy(options: Any, model: type[BaseModel]) -> bool:
     """Return True for options of upstream's older family, whose classes are dataclasses."""
     return not isinstance(options, BaseModel) and any(
         kind.__module__.startswith("qiskit_ibm_runtime.options.")
-        and kind.__name__ == model.__name__
+        and kind.__name__ == _upstream_name(model)
         for kind in type(options).__mro__
     )
 

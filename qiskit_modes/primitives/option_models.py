@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import (
+    EnvironmentOptions,
     EstimatorOptions,
+    ExecutionOptions,
     MeasureNoiseLearningOptions,
     ResilienceOptions,
     SamplerOptions,
     SimulatorOptions,
 )
+from qiskit_ibm_runtime.results import LayerError, NoiseLearnerResult
 
 __all__ = [
     "OURS_ALONE",
+    "LayerNoiseLearningOptions",
     "LocalEstimatorOptions",
     "LocalMeasureNoiseLearningOptions",
+    "LocalNoiseLearnerOptions",
     "LocalResilienceOptions",
     "LocalSamplerOptions",
     "LocalSimulatorOptions",
+    "layer_errors",
 ]
+
+Depths = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
 def _or(upstream: type[BaseModel]) -> WrapValidator:
@@ -74,12 +89,48 @@ class LocalMeasureNoiseLearningOptions(MeasureNoiseLearningOptions):
     """How many shots each randomisation has; "auto" for as many as the circuits have."""
 
 
+class LayerNoiseLearningOptions(BaseModel):
+    """How the noise of layers is learned, with the defaults of the service.
+
+    It is computed, so that randomisations, shots and depths act on the estimate of usage alone.
+    """
+
+    model_config = ConfigDict(validate_assignment=True, extra="forbid")
+
+    max_layers_to_learn: Annotated[int, Field(ge=0)] | None = 4
+    """Of how many layers the noise is learned, first of those that occur most often, and among
+    these of those with most gates; None: of all. The others are taken to have none."""
+
+    shots_per_randomization: Annotated[int, Field(ge=1)] = 128
+    """Shots of each random circuit."""
+
+    num_randomizations: Annotated[int, Field(ge=1)] = 32
+    """Random circuits of each depth and basis."""
+
+    layer_pair_depths: Depths = [0, 1, 2, 4, 16, 32]
+    """How often a pair of layers is repeated."""
+
+
 class LocalResilienceOptions(ResilienceOptions):
     """Upstream's options of mitigation, and those of its older family."""
 
     measure_noise_learning: Annotated[
         LocalMeasureNoiseLearningOptions, _or(MeasureNoiseLearningOptions)
     ] = LocalMeasureNoiseLearningOptions()
+
+    layer_noise_learning: LayerNoiseLearningOptions = LayerNoiseLearningOptions()
+    """How the noise of layers is learned where PEC or PEA need it and it is not given."""
+
+    layer_noise_model: Any = None
+    """The noise of layers, in upstream's form or in that of its older family."""
+
+    @field_validator("layer_noise_model", mode="before")
+    @classmethod
+    def _check_layer_noise(cls, value: Any) -> Any:
+        """Let upstream's model check what is in its form."""
+        if value is None or layer_errors(value) is not None:
+            return value
+        return ResilienceOptions(layer_noise_model=value).layer_noise_model
 
     @classmethod
     def of(cls, resilience: ResilienceOptions) -> LocalResilienceOptions:
@@ -94,6 +145,43 @@ class LocalResilienceOptions(ResilienceOptions):
             )
         # Constructed, as there is nothing to validate, and the noise in it need not be copied.
         return cls.model_construct(**own)
+
+
+def layer_errors(noise: Any) -> list[LayerError] | None:
+    """Return the noise of layers as the older family has it; None if it is not of that form.
+
+    Args:
+        noise: The option ``resilience.layer_noise_model``.
+    """
+    if isinstance(noise, NoiseLearnerResult):
+        return list(noise.data)
+    if isinstance(noise, Iterable) and not isinstance(noise, str | dict):
+        found = list(noise)
+        if found and all(isinstance(each, LayerError) for each in found):
+            return found
+    return None
+
+
+class LocalNoiseLearnerOptions(LayerNoiseLearningOptions):
+    """Options of the older noise learner, as upstream's older class has them."""
+
+    twirling_strategy: Literal["active", "active-accum", "active-circuit", "all"] = "active-accum"
+    """Which idle qubits belong to a layer."""
+
+    simulator: Annotated[LocalSimulatorOptions, _or(SimulatorOptions)] = LocalSimulatorOptions()
+    """Options of simulations; only a noise model acts, which replaces the backend's."""
+
+    experimental: dict[str, Any] = {}
+    """Experimental options of the service."""
+
+    execution: ExecutionOptions = ExecutionOptions()
+    """How circuits would be executed."""
+
+    environment: EnvironmentOptions = EnvironmentOptions()
+    """What surrounds the job."""
+
+    max_execution_time: int | None = None
+    """Longest time that the job may have the QPU, in seconds."""
 
 
 class LocalSamplerOptions(SamplerOptions):

@@ -18,8 +18,10 @@ _SAMPLER = ("sampler",)
 _ESTIMATOR = ("estimator",)
 _EXECUTING = (*_PRIMITIVES, "executor")
 _LEARNER = ("noise-learner",)
-PROGRAMS = (*_EXECUTING, *_LEARNER)
-"""Whose options there are; the learner's are those of ``NoiseLearnerV3``."""
+_OLDER_LEARNER = ("older-noise-learner",)
+_LEARNERS = (*_LEARNER, *_OLDER_LEARNER)
+PROGRAMS = (*_EXECUTING, *_LEARNER, *_OLDER_LEARNER)
+"""Whose options there are: the learners' are those of ``NoiseLearnerV3`` and ``NoiseLearner``."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,11 @@ DECOUPLING = Feature("dynamical decoupling", ("dynamical_decoupling.enable",))
 READOUT = Feature("measurement error mitigation", ("resilience.measure_mitigation",), by_level=True)
 PEC = Feature("probabilistic error cancellation", ("resilience.pec_mitigation",))
 ZNE = Feature("zero-noise extrapolation", ("resilience.zne_mitigation",), by_level=True)
+LEARNING = Feature(
+    "what needs the noise of layers",
+    ("resilience.pec_mitigation", "resilience.zne_mitigation"),
+    by_level=True,
+)
 LAYER_NOISE = Feature(
     "the noise of layers", ("simulator.layer_noise_model", "resilience.layer_noise_model")
 )
@@ -131,6 +138,11 @@ _OR_FALSE = "Leave it unset or set it to False"
 _NO_SCHEDULE = "a simulation has no schedule of its own to report"
 _NO_STRETCHES = "stretches are resolved for hardware only"
 _ON_USAGE = "acts on the estimate of usage: what is computed is what more of them approach"
+_OF_EXPERIMENTS = {
+    "num_randomizations": "Randomisations",
+    "shots_per_randomization": "Shots of each randomisation",
+    "layer_pair_depths": "Depths",
+}
 _EXTRAPOLATORS = (
     *("linear", "exponential", "double_exponential", "fallback"),
     *(f"polynomial_degree_{degree}" for degree in range(1, 8)),
@@ -200,26 +212,26 @@ _OF_SIMULATION: tuple[Row, ...] = (
     Acts(
         "simulator.noise_model",
         "A noise model of Aer that replaces the backend's noise.",
-        _PRIMITIVES,
+        (*_PRIMITIVES, *_OLDER_LEARNER),
     ),
-    Refused("simulator.angle_decimals", "nothing is simulated", _LEAVE, _LEARNER),
+    Refused("simulator.angle_decimals", "nothing is simulated", _LEAVE, _LEARNERS),
     Refused(
         "simulator.layer_noise_model",
         "only the backend's own noise is learned",
         "Leave it unset; noise that you give for a layer need not be learned",
-        _LEARNER,
+        _LEARNERS,
     ),
-    Refused("simulator.warn_absent", "it belongs to layer_noise_model", _LEAVE, _LEARNER),
+    Refused("simulator.warn_absent", "it belongs to layer_noise_model", _LEAVE, _LEARNERS),
     Tunes(
         "simulator.basis_gates",
         "Kept beside the noise model; changes nothing, as a primitive transpiles nothing.",
-        _PRIMITIVES,
+        (*_PRIMITIVES, *_OLDER_LEARNER),
         feature=GIVEN_NOISE,
     ),
     Tunes(
         "simulator.coupling_map",
         "Kept beside the noise model; changes nothing, as a primitive transpiles nothing.",
-        _PRIMITIVES,
+        (*_PRIMITIVES, *_OLDER_LEARNER),
         feature=GIVEN_NOISE,
     ),
     *(
@@ -353,22 +365,43 @@ _OF_MITIGATION: tuple[Row, ...] = (
     ),
     Acts(
         "resilience.layer_noise_model",
-        "The noise of layers that PEC and PEA work with; simulated where the backend has none.",
+        "The noise of layers that PEC and PEA work with; simulated where the backend has none. "
+        "Pairs of a layer and its noise, or what the older `NoiseLearner` gave. Unset: learned.",
         _ESTIMATOR,
     ),
-    Refused(
-        "resilience.layer_noise_learning",
-        "the noise of layers is learned beforehand",
-        "Pass what NoiseLearnerV3 finds for estimator.find_unique_layers(pubs) as "
-        "resilience.layer_noise_model",
+    Tunes(
+        "resilience.layer_noise_learning.max_layers_to_learn",
+        "Of how many layers the noise is learned on the way; the others count as noiseless.",
         _ESTIMATOR,
+        feature=LEARNING,
+    ),
+    *(
+        Tunes(
+            f"resilience.layer_noise_learning.{name}",
+            f"{what} of a learning experiment; {_ON_USAGE}.",
+            _ESTIMATOR,
+            feature=LEARNING,
+        )
+        for name, what in _OF_EXPERIMENTS.items()
     ),
 )
 
 _OF_LEARNING: tuple[Row, ...] = (
-    Acts("num_randomizations", f"Randomisations of an experiment; {_ON_USAGE}.", _LEARNER),
-    Acts("shots_per_randomization", f"Shots of each; {_ON_USAGE}.", _LEARNER),
-    Acts("layer_pair_depths", f"Depths of an experiment; {_ON_USAGE}.", _LEARNER),
+    *(
+        Acts(name, f"{what} of a learning experiment; {_ON_USAGE}.", _LEARNERS)
+        for name, what in _OF_EXPERIMENTS.items()
+    ),
+    Acts(
+        "max_layers_to_learn",
+        "Of how many layers the noise is learned: first of those that occur most often.",
+        _OLDER_LEARNER,
+    ),
+    Acts(
+        "twirling_strategy",
+        "Which idle qubits belong to a layer.",
+        _OLDER_LEARNER,
+        ("active", "active-accum", "active-circuit", "all"),
+    ),
     *(
         row
         for checks in ("bit_flip_checks.pre_circuit", "bit_flip_checks.post_circuit", _OLDER_CHECKS)

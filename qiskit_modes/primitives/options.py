@@ -7,7 +7,7 @@ the values taken from them are a copy. What each does, and why some are refused,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +112,9 @@ class ResolvedEstimatorOptions(_Common):
     """Whether values mean what they mean in the older family of primitives, not in upstream's
     client-side one; see `EstimatorV2.older`."""
 
+    layer_errors: tuple[Any, ...] = ()
+    """The noise of layers that was not given in today's form, for the result's metadata."""
+
     def divide(self, shots: int) -> tuple[int, int]:
         """Return how many randomisations a PUB with so many shots has, and the shots of each."""
         return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)
@@ -205,12 +208,17 @@ def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None
     report = final.model_dump(exclude=exclude)
     said = {option.path for option in chosen if not option.is_default}
     for path in OURS_ALONE - said:
-        *groups, name = path.split(".")
-        group: Any = report
-        for each in groups:
-            group = group.get(each, {})
-        group.pop(name, None)
+        _drop(report, path.split("."))
     return report
+
+
+def _drop(tree: dict[str, Any], path: Sequence[str]) -> None:
+    """Take something out of nested dictionaries, and with it what is empty then."""
+    name, *inner = path
+    if inner and tree.get(name):
+        _drop(tree[name], inner)
+    if not inner or not tree.get(name):
+        tree.pop(name, None)
 
 
 def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:

@@ -1,12 +1,23 @@
-"""What an estimator's options ``resilience`` come to in numbers, where they say "auto"."""
+"""What an estimator's options ``resilience`` come to: a technique, and numbers for "auto"."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from qiskit_ibm_runtime.options_models import ResilienceOptions
 
 from qiskit_modes.primitives.option_models import LocalResilienceOptions
 
-__all__ = ["calibration_randomisations", "calibration_shots", "noise_factors_of"]
+__all__ = [
+    "Technique",
+    "calibration_randomisations",
+    "calibration_shots",
+    "needs_layer_noise",
+    "noise_factors_of",
+    "technique_of",
+]
+
+Technique = Literal["none", "gate_folding", "pea", "pec"]
 
 _NOISE_FACTORS = (1.0, 3.0, 5.0)
 """Upstream's, where nothing is said."""
@@ -43,3 +54,17 @@ def calibration_shots(resilience: LocalResilienceOptions, usual: int) -> int:
     """
     number = resilience.measure_noise_learning.shots_per_randomization
     return usual if number == "auto" else int(number)
+
+
+def technique_of(resilience: ResilienceOptions) -> Technique:
+    """Return the technique that finalized options ask for, beside measurement mitigation."""
+    if resilience.pec_mitigation:
+        return "pec"
+    if resilience.zne_mitigation:
+        return "pea" if resilience.zne.amplifier == "pea" else "gate_folding"
+    return "none"
+
+
+def needs_layer_noise(resilience: ResilienceOptions) -> bool:
+    """Return whether finalized options ask for a technique that works with the noise of layers."""
+    return technique_of(resilience) in ("pec", "pea")

@@ -31,7 +31,7 @@ from qiskit_modes.primitives.mitigated_values import (
 )
 from qiskit_modes.primitives.observables import measured_by_paulis
 from qiskit_modes.primitives.readings import Readings
-from qiskit_modes.primitives.resilience import noise_factors_of
+from qiskit_modes.primitives.resilience import Technique, noise_factors_of, technique_of
 from qiskit_modes.primitives.value_plan import ValuePlan, make_value_plan
 
 __all__ = [
@@ -40,13 +40,9 @@ __all__ = [
     "PreparedItem",
     "PreparedPub",
     "Request",
-    "Technique",
     "folds_at_random",
     "prepare",
-    "technique_of",
 ]
-
-Technique = Literal["none", "gate_folding", "pea", "pec"]
 
 NoiseMaps = Mapping[str, PauliLindbladMap]
 """The noise of layers, by the references of their boxes."""
@@ -177,15 +173,6 @@ class PreparedPub:
             return
         for number in range(len(bits)):
             yield bits[number], {name: array[number] for name, array in outputs.items()}
-
-
-def technique_of(resilience: ResilienceOptions) -> Technique:
-    """Return the technique that finalized options ask for, beside measurement mitigation."""
-    if resilience.pec_mitigation:
-        return "pec"
-    if resilience.zne_mitigation:
-        return "pea" if resilience.zne.amplifier == "pea" else "gate_folding"
-    return "none"
 
 
 def _extrapolation_of(resilience: ResilienceOptions) -> Extrapolation:

@@ -1,4 +1,4 @@
-"""The service's program "noise-learner", in the schemas of the client's ``NoiseLearnerV3``."""
+"""The service's program "noise-learner": ``NoiseLearnerV3`` in its schemas, and the older one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction
+from qiskit_ibm_runtime import RuntimeEncoder
 from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
     NOISE_LEARNER_V3_PARAMS_CONVERTERS,
 )
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
+from qiskit_ibm_runtime.results import NoiseLearnerResult
 
 from qiskit_modes.wire.params import unreadable
 from qiskit_modes.wire.schemas import check_sizes, complete_options, decoding, tensor
 
-__all__ = ["LEARNER_VERSIONS", "NoiseLearnerRequest", "read_noise_learner_params"]
+__all__ = [
+    "LEARNER_VERSIONS",
+    "NoiseLearnerRequest",
+    "encode_learner_result",
+    "read_noise_learner_params",
+]
 
 LEARNER_VERSIONS = ("v0.1", "v0.2", "v0.3")
 """Versions of parameters that are read."""
@@ -55,6 +62,11 @@ def _layer(learned: Any) -> dict[str, Any]:
     }
 
 
+def encode_learner_result(result: NoiseLearnerResult) -> str:
+    """Return what the older noise learner found as JSON text; its decoder wants no type around."""
+    return json.dumps({"data": result.data, "metadata": result.metadata}, cls=RuntimeEncoder)
+
+
 def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
     """Read the parameters of the program "noise-learner".
 
@@ -69,8 +81,7 @@ def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
     if version not in LEARNER_VERSIONS:
         raise unreadable(
             f"the schema version is {version!r}, and this service reads "
-            f"{', '.join(LEARNER_VERSIONS)}; use NoiseLearnerV3 of qiskit_ibm_runtime, whose older "
-            "NoiseLearner is not served"
+            f"{', '.join(LEARNER_VERSIONS)}; use NoiseLearnerV3 of qiskit_ibm_runtime"
         )
     converter = NOISE_LEARNER_V3_PARAMS_CONVERTERS[version]
     with decoding():

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.qpy import QPY_VERSION, get_qpy_version
+from qiskit.quantum_info import PauliList
 from qiskit_ibm_runtime import RuntimeDecoder
 
 from qiskit_modes.caches import BoundedCache
@@ -35,6 +36,7 @@ _LEARNED_NOISE = frozenset({"LayerError", "PauliLindbladError", "NoiseLearnerRes
 _LEARNED_NOISE_MODULES = frozenset(
     {"qiskit_ibm_runtime.results.noise_learner", "qiskit_ibm_runtime.utils.noise_learner_result"}
 )
+_GENERATORS = (PauliList.__module__, PauliList.__name__)
 _PLAIN = frozenset(
     {
         "NoiseLearnerResult",
@@ -147,6 +149,8 @@ class _Decoder(RuntimeDecoder):
                 or obj.get("__class__") not in _LEARNED_NOISE
             ):
                 raise unreadable(f"a program has no use for a {obj.get('__class__')!r}")
+        elif kind == "settings":
+            _check_generators(obj, value)
         elif kind not in _PLAIN | _PACKED:
             raise unreadable(f"a program has no use for the type {kind!r}")
         return super().object_hook(obj)
@@ -164,6 +168,15 @@ class _Decoder(RuntimeDecoder):
             if len(packed) <= _LONGEST_KEPT:
                 _circuits.put(packed, known)
         return known
+
+
+def _check_generators(obj: Mapping[str, Any], value: Any) -> None:
+    """Check that what is made of its settings is a PauliList, which learned noise has."""
+    if (obj.get("__module__"), obj.get("__class__")) != _GENERATORS:
+        raise unreadable("a program has no use for the type 'settings' but of a PauliList")
+    labels = value.get("data") if isinstance(value, Mapping) and set(value) == {"data"} else None
+    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+        raise unreadable("the data of a PauliList must be a list of Pauli strings")
 
 
 _SHORTEST_ARRAY = 40

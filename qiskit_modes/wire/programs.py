@@ -7,15 +7,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qiskit.circuit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qiskit_modes.modes import Session
-from qiskit_modes.primitives import EstimatorV2, Executor, NoiseLearnerV3, RuntimeJobV2, SamplerV2
+from qiskit_modes.primitives import (
+    EstimatorV2,
+    Executor,
+    NoiseLearner,
+    NoiseLearnerV3,
+    RuntimeJobV2,
+    SamplerV2,
+)
 from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.warn import answering_a_request
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.executor_program import read_executor_params
-from qiskit_modes.wire.noise_learner_program import read_noise_learner_params
+from qiskit_modes.wire.noise_learner_program import (
+    encode_learner_result,
+    read_noise_learner_params,
+)
 
 __all__ = ["PROGRAMS", "Submission", "run_program"]
 
@@ -92,6 +103,8 @@ def _run_executor(submission: Submission) -> RuntimeJobV2:
 
 
 def _run_noise_learner(submission: Submission) -> RuntimeJobV2:
+    if "schema_version" not in submission.params:
+        return _run_older_noise_learner(submission)
     asked = read_noise_learner_params(submission.params)
     options = asked.options
     options.max_execution_time = submission.request.max_execution_seconds
@@ -99,6 +112,12 @@ def _run_noise_learner(submission: Submission) -> RuntimeJobV2:
     learner = NoiseLearnerV3(submission.mode, options)
     learner.request = replace(submission.request, encode_result=asked.encode_result)
     return learner.run(asked.instructions)
+
+
+def _run_older_noise_learner(submission: Submission) -> RuntimeJobV2:
+    learner = NoiseLearner(submission.mode, _learner_options(submission))
+    learner.request = replace(submission.request, encode_result=encode_learner_result)
+    return learner.run(_circuits(submission))
 
 
 PROGRAMS: dict[str, Callable[[Submission], RuntimeJobV2]] = {
@@ -131,6 +150,37 @@ def _pubs(submission: Submission) -> list[Any]:
     return [tuple(pub) if isinstance(pub, list) else pub for pub in params["pubs"]]
 
 
+def _circuits(submission: Submission) -> list[QuantumCircuit]:
+    """Return the circuits of the older noise learner."""
+    params = submission.params
+    circuits = params.get("circuits")
+    unknown = set(params) - {"circuits", "options", "version"}
+    if unknown or params.get("version") not in (None, 2) or not isinstance(circuits, list):
+        raise ApiError(
+            400,
+            Code.INVALID,
+            "Expected the parameters circuits (a list), options and version (2) of the older "
+            "NoiseLearner, or a schema_version, which NoiseLearnerV3 sends; found "
+            f"{', '.join(sorted(params)) or 'none'}",
+        )
+    for index, circuit in enumerate(circuits):
+        if not isinstance(circuit, QuantumCircuit):
+            raise ApiError(
+                400,
+                Code.INVALID,
+                f"circuits[{index}] is a {type(circuit).__name__}, and only circuits in QPY are "
+                "read here, as the client sends them",
+            )
+    return circuits
+
+
+def _learner_options(submission: Submission) -> dict[str, Any]:
+    """Return the options of the older noise learner: those that the user set, and no others."""
+    options = _options(submission, seeded=False)
+    options.pop("support_qiskit", None)
+    return options
+
+
 _NO_NOISE_MODEL = (
     "simulator.noise_model must be left unset here: a noise model cannot travel, because what the "
     "client sends of it leaves out what its passes do, such as the relaxation during delays. Open "
@@ -139,8 +189,13 @@ _NO_NOISE_MODEL = (
 )
 
 
-def _options(submission: Submission) -> dict[str, Any]:
-    """Return the options of a primitive: those that the user set, and no others."""
+def _options(submission: Submission, *, seeded: bool = True) -> dict[str, Any]:
+    """Return the options of a primitive: those that the user set, and no others.
+
+    Args:
+        submission: The request.
+        seeded: Whether a job without a seed of its own gets the service's next one.
+    """
     options = submission.params.get("options") or {}
     if not isinstance(options, Mapping):
         raise ApiError(400, Code.INVALID, f"options must be an object, not {options!r}")
@@ -157,7 +212,7 @@ def _options(submission: Submission) -> dict[str, Any]:
     if simulator.get("noise_model") is not None:
         raise ApiError(400, Code.INVALID, _NO_NOISE_MODEL)
     own = (simulator.get("seed_simulator"), options.get("seed_estimator"))
-    seed = submission.next_seed() if own == (None, None) else None
+    seed = submission.next_seed() if seeded and own == (None, None) else None
     if seed is not None:
         options["simulator"] = {**simulator, "seed_simulator": seed}
     return options

@@ -39,13 +39,17 @@ class Setting:
     """Whether the noise of layers is given."""
 
 
-def extrapolating(factors: Sequence[float] | None = None, **zne: Any) -> Setting:
+def extrapolating(
+    factors: Sequence[float] | None = None, *, many: bool = False, **zne: Any
+) -> Setting:
     """All extrapolators for which there are noise factors enough."""
     number = 3 if factors is None else len(factors)
     names = tuple(name for name, needed in NEEDED.items() if needed <= number)
     own = {} if factors is None else {"noise_factors": list(factors)}
     tuned = {**own, "extrapolator": names, "extrapolated_noise_factors": [0.0], **zne}
-    options = {"resilience_level": 2, "resilience": {"zne": tuned}}
+    options: dict[str, Any] = {"resilience_level": 2, "resilience": {"zne": tuned}}
+    if many:
+        options["twirling"] = {"num_randomizations": 512, "shots_per_randomization": 8}
     return Setting(options, names, learns=zne.get("amplifier") == "pea")
 
 
@@ -61,7 +65,7 @@ SETTINGS = {
         {"resilience_level": 2, "twirling": {"num_randomizations": 4}}
     ),
     "PEC": Setting({"resilience": {"pec_mitigation": True}}, learns=True),
-    "PEA": extrapolating((1, 1.5, 2, 3), amplifier="pea"),
+    "PEA, 512 randomisations": extrapolating((1, 1.5, 2, 3), amplifier="pea", many=True),
 }
 
 

@@ -25,7 +25,6 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobNotFound,
 )
 from qiskit_ibm_runtime.executor_sampler import Sampler
-from qiskit_ibm_runtime.noise_learner import NoiseLearner
 from qiskit_ibm_runtime.session import AdvancedSession
 
 from qiskit_modes.client.upstream import RequestsApiError
@@ -187,11 +186,6 @@ class TestWhatThereIsNot:
     def test_further_fields_of_a_session(self, backend):
         with pytest.raises(RequestsApiError, match="A session has no interactive_ttl here"):
             AdvancedSession(backend, interactive_ttl=5)
-
-    @pytest.mark.filterwarnings("ignore:The NoiseLearner class is deprecated")
-    def test_the_older_noise_learner(self, backend, bell):
-        with pytest.raises(IBMRuntimeError, match="older NoiseLearner is not served"):
-            NoiseLearner(mode=backend).run([bell])
 
 
 def test_everything_after_the_end_is_an_error_and_not_a_request(bell, no_network):

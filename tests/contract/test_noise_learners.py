@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import qiskit_ibm_runtime
 from qiskit import QuantumCircuit
-from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 from samplomatic import InjectNoise, Twirl
 
 import qiskit_modes
@@ -77,11 +76,58 @@ def test_the_one_of_the_client(door, layers, exact):
     assert again.usage() > 0
 
 
-@pytest.mark.filterwarnings("ignore:The NoiseLearner class is deprecated")
-def test_the_older_one_is_refused(door, layers):
+@pytest.fixture
+def circuit(door):
     circuit = QuantumCircuit(door.backend.num_qubits)
-    with pytest.raises(IBMRuntimeError, match="older NoiseLearner is not served"):
-        qiskit_ibm_runtime.NoiseLearner(door.backend).run([circuit])
+    for _ in range(2):
+        circuit.sx(0)
+        circuit.cx(0, 1)
+        circuit.cx(1, 2)
+    return circuit
+
+
+@pytest.mark.filterwarnings("ignore:The NoiseLearner class is deprecated")
+def test_the_older_one_and_an_estimator_that_takes_its_result(door, circuit):
+    learner = qiskit_ibm_runtime.NoiseLearner(door.backend, {"max_layers_to_learn": None})
+    job = learner.run([circuit, (circuit, "IIZZZ")])
+    learned = job.result()
+    assert learned.metadata["backend"] == door.backend.name
+    assert job.primitive_id == "noise-learner"
+    fake = qiskit_modes.LocalService().backend("fake_manila")
+    with LocalRuntime():
+        native = qiskit_modes.NoiseLearner(fake, learner.options).run([circuit]).result()
+    assert [each.qubits for each in learned] == [each.qubits for each in native]
+    for mine, other in zip(learned, native, strict=True):
+        np.testing.assert_allclose(mine.error.rates, other.error.rates)
+    again = door.service.job(job.job_id()).result()
+    assert [each.qubits for each in again] == [each.qubits for each in learned]
+    values = []
+    for noise in (learned, list(learned), None):
+        estimator = door.estimator(door.backend)
+        estimator.options.resilience.pec_mitigation = True
+        estimator.options.resilience.layer_noise_model = noise
+        estimator.options.resilience.layer_noise_learning.max_layers_to_learn = None
+        estimator.options.simulator.seed_simulator = 4
+        result = estimator.run([(circuit, "IIZZZ")]).result()
+        values.append(float(result[0].data.evs))
+        told = result.metadata["resilience"]["layer_noise_model"]
+        assert sorted(each.qubits for each in told) == sorted(each.qubits for each in learned)
+    assert len(set(values)) == 1
+
+
+@pytest.mark.parametrize("technique", ["pec", "pea"])
+def test_noise_learned_on_the_way(door, circuit, technique):
+    estimator = door.estimator(door.backend, options={"default_shots": 1024})
+    if technique == "pec":
+        estimator.options.resilience.pec_mitigation = True
+    else:
+        estimator.options.resilience.zne_mitigation = True
+        estimator.options.resilience.zne.amplifier = "pea"
+    estimator.options.resilience.layer_noise_learning.max_layers_to_learn = 1
+    estimator.options.resilience.layer_noise_learning.layer_pair_depths = [0, 2]
+    result = estimator.run([(circuit, "IIZZZ")]).result()
+    assert np.isfinite(result[0].data.evs)
+    assert len(result.metadata["resilience"]["layer_noise_model"]) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*Calibrator")

@@ -182,6 +182,7 @@ class Kept:
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 ZNE = {"resilience": {"zne_mitigation": True}, "twirling": {"num_randomizations": 3}}
+LEARNING = {"resilience": {"pec_mitigation": True}, "default_shots": 64}
 DECOUPLED = {"dynamical_decoupling": {"enable": True}}
 
 
@@ -253,6 +254,10 @@ TABLE: dict[str, dict[str, Acts | Refused | Kept]] = {
                 }
             },
         ),
+        "resilience.layer_noise_learning.max_layers_to_learn": Acts(1, values, LEARNING),
+        "resilience.layer_noise_learning.num_randomizations": Acts(3, usage, LEARNING),
+        "resilience.layer_noise_learning.shots_per_randomization": Acts(3, usage, LEARNING),
+        "resilience.layer_noise_learning.layer_pair_depths": Acts([1, 2], usage, LEARNING),
         "resilience.measure_mitigation": Acts(False, executed),
         "resilience.measure_noise_learning.num_randomizations": Acts(3, executed),
         "resilience.measure_noise_learning.shots_per_randomization": Acts(3, executed),

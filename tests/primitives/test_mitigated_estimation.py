@@ -324,16 +324,6 @@ BAD: dict[str, tuple[Any, Any, str]] = {
         {"resilience_level": 2, "resilience": {"pec_mitigation": True}},
         r"pec_mitigation and resilience\.zne_mitigation exclude each other",
     ),
-    "PEC without noise": (
-        entangled,
-        {"resilience": {"pec_mitigation": True}},
-        r"Set resilience\.layer_noise_model .* NoiseLearnerV3",
-    ),
-    "PEA without noise": (
-        entangled,
-        {"resilience_level": 2, "resilience": {"zne": {"amplifier": "pea"}}},
-        r"Set resilience\.layer_noise_model",
-    ),
     "too few noise factors": (
         entangled,
         {

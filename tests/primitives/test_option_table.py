@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.options_models import (
     SamplerOptions,
 )
 
-from qiskit_modes import EstimatorV2, Executor, NoiseLearnerV3, SamplerV2
+from qiskit_modes import EstimatorV2, Executor, NoiseLearner, NoiseLearnerV3, SamplerV2
 from qiskit_modes.exceptions import (
     InvalidInputError,
     OptionWithoutEffectWarning,
@@ -26,6 +26,8 @@ from qiskit_modes.exceptions import (
 )
 from qiskit_modes.primitives.executor_options import resolve_executor_options
 from qiskit_modes.primitives.noise_learner import resolve_learner_options
+from qiskit_modes.primitives.older_noise_learner import resolve_older_learner_options
+from qiskit_modes.primitives.option_models import LocalNoiseLearnerOptions
 from qiskit_modes.primitives.option_table import (
     PROGRAMS,
     ROWS,
@@ -44,14 +46,20 @@ MODELS: dict[str, type[BaseModel]] = {
     "estimator": EstimatorOptions,
     "executor": ExecutorOptions,
     "noise-learner": NoiseLearnerV3Options,
+    "older-noise-learner": LocalNoiseLearnerOptions,
 }
 PRIMITIVES: dict[str, Any] = {
     "sampler": SamplerV2,
     "estimator": EstimatorV2,
     "executor": Executor,
     "noise-learner": NoiseLearnerV3,
+    "older-noise-learner": NoiseLearner,
 }
-OLDER = {"sampler": older.SamplerOptions, "estimator": older.EstimatorOptions}
+OLDER = {
+    "sampler": older.SamplerOptions,
+    "estimator": older.EstimatorOptions,
+    "older-noise-learner": older.NoiseLearnerOptions,
+}
 
 
 @pytest.fixture
@@ -61,6 +69,7 @@ def resolve(ideal) -> Callable[[str, Any], Any]:
         "estimator": resolve_estimator_options,
         "executor": lambda options: resolve_executor_options(options, ideal),
         "noise-learner": resolve_learner_options,
+        "older-noise-learner": resolve_older_learner_options,
     }
     return lambda program, options: functions[program](options)
 

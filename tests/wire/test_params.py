@@ -21,6 +21,10 @@ from qiskit_modes.wire.params import decode_params
 from tests.wire.encoding import sampler_params
 
 LEARNED = "qiskit_ibm_runtime.results.noise_learner"
+PAULI_LIST = {
+    "__module__": "qiskit.quantum_info.operators.symplectic.pauli_list",
+    "__class__": "PauliList",
+}
 
 
 def packed(data: bytes) -> str:
@@ -75,6 +79,10 @@ def test_circuits_arrays_and_numbers_come_as_they_were():
         ('"text"', "expected an object, found str"),
         ("[" * 100_000, "nested too deeply"),
         (typed("settings", {}, __module__="os", __class__="system"), "no use for the type 'settin"),
+        (typed("settings", {"data": [1]}, **PAULI_LIST), "must be a list of Pauli strings"),
+        (typed("settings", {"data": "XX"}, **PAULI_LIST), "must be a list of Pauli strings"),
+        (typed("settings", {"data": ["X"], "x": 1}, **PAULI_LIST), "must be a list of Pauli"),
+        (typed("settings", {"data": ["?"]}, **PAULI_LIST), "cannot be read"),
         (typed("_json", {}, __module__="os", __class__="system"), "no use for a 'system'"),
         (
             typed(

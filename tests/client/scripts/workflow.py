@@ -106,6 +106,22 @@ try:
 except IBMInputValueError:
     pass
 
+# Errors cancelled, with noise that was learned before, and with noise that is learned on the way.
+if family == "legacy":
+    from qiskit_ibm_runtime.noise_learner import NoiseLearner
+
+    warnings.filterwarnings("ignore", "The NoiseLearner class is deprecated")
+    bound = ansatz.assign_parameters([np.pi])
+    learned = NoiseLearner(mode=backend, options={"max_layers_to_learn": 2}).run([bound]).result()
+    assert [sorted(layer.qubits) for layer in learned], learned
+    assert learned[0].error.rates.max() > 0
+    cancelling = Estimator(mode=backend, options={"default_precision": 0.05})
+    cancelling.options.resilience.pec_mitigation = True
+    for noise in (learned, list(learned), None):
+        cancelling.options.resilience.layer_noise_model = noise
+        mitigated = cancelling.run([(bound, energy)]).result()[0].data
+        assert abs(float(mitigated.evs) + 1) < 0.5, mitigated.evs
+
 # A batch: jobs that do not depend on each other. The last of them is not wanted after all.
 with Batch(backend=backend) as batch:
     sampler = Sampler()
