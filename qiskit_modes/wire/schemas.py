@@ -85,9 +85,10 @@ def complete_options(
         UnsupportedOptionError: If some are not known, unless they say that something is off.
     """
     rows, sentences = rows_of(program), []
+    groups = {path.partition(".")[0] for path in rows}
     for name, value in _leaves(asked):
         group = name.partition(".")[0]
-        if group not in schema.model_fields and group in type(options).model_fields:
+        if group not in schema.model_fields and group in groups:
             continue
         path = f"execution.{name}" if name in ExecutionOptions.model_fields else name
         row = rows.get(path)

@@ -89,6 +89,7 @@ def test_what_cannot_be_read_is_refused(api, layers, change, words):
         ({"bit_flip_checks": {"new": 7}}, r"bit_flip_checks\.new=7 is not supported", "v0.3"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The 'post_selection' field:DeprecationWarning")
 def test_what_cannot_be_honoured_is_refused_by_name(api, layers, options, words, since):
     for version in LEARNER_VERSIONS[LEARNER_VERSIONS.index(since) :]:
         params = params_of(layers, version)
