@@ -51,6 +51,8 @@ class HeavySteps:
         """
         if seconds < HEAVY_SECONDS:
             return function(*args)
+        # What takes long to compile is seldom executed in no time: a worker can start meanwhile.
+        self._workers.warm_up()
         with letting_others_in():
             answer = self._find_place(seconds, function, args)
             if isinstance(answer, NotDone):

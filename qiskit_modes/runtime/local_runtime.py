@@ -154,7 +154,8 @@ class LocalRuntime:
         steps = job.steps  # it may have ended, and have dropped them, before this method has
         try:
             job.simulated = self._simulate(job)
-            self._whole(partial(self._submit, job, max_execution_seconds))
+            submit = partial(self.executor.submit, max_execution_seconds=max_execution_seconds)
+            self._whole(partial(submit, job))
         except BaseException:
             self._refused(job)
             raise
@@ -178,11 +179,6 @@ class LocalRuntime:
         with self._mutex:
             others = tuple(each for each in self._listeners if each is not listener)
             self._listeners = (*others, listener) if listens else others
-
-    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
-        if job.simulated is None:
-            self.executor.workers.warm_up()
-        self.executor.submit(job, max_execution_seconds=max_execution_seconds)
 
     def wait(self, job: JobRecord, timeout: float | None = None) -> bool:
         """Wait until a job has ended, and show how it is going if that takes long.

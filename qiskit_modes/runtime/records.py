@@ -142,6 +142,8 @@ class JobRecord:
     """Such a step, while it is under way: whoever takes it away answers for it."""
     pieces: list[Program] = field(default_factory=list)
     """The program as it is divided among workers, while that is needed."""
+    is_light: bool = False
+    """Whether it is executed where it was compiled, because that takes less than to send it."""
     gathering: Gathering | None = None
     """The pieces' way through the workers, while they are under way."""
     errand: Errand | None = None

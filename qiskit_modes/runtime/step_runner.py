@@ -6,6 +6,7 @@ ended, whatever happens in it::
     Compile, PostProcess ──▶ a lane thread ────▶ JobCompiled, JobPostProcessed ──┐
       (what is heavy of Compile: one at a time here, others in workers)          │
     Execute ───────────────▶ the workers ──────▶ JobExecuted ────────────────────┼──▶ report
+      (what is light: the lane thread)                                           │
     Abandon ───────────────▶ what is under way ▶ (its end comes sooner) ─────────┤
                              whatever fails ───▶ JobFailed ──────────────────────┘
 """
@@ -30,7 +31,7 @@ from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
 from qiskit_modes.runtime.worker import worker_error
-from qiskit_modes.runtime.worker_process import Execution
+from qiskit_modes.runtime.worker_process import Execution, run_whole
 from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
 from qiskit_modes.scheduling.events import (
     Event,
@@ -94,6 +95,7 @@ class StepRunner:
         self._call_at = call_at
         self._report = report
         self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
+        self._lane = _Lane()
         self._closed = False
 
     def carry_out(self, instruction: Instruction) -> None:
@@ -141,7 +143,10 @@ class StepRunner:
             case "compile":
                 self._in_lane(self._compile, job)
             case "execute":
-                self._execute(job)
+                if job.is_light:
+                    self._in_lane(partial(self._execute_here, job.pieces[0]), job)
+                else:
+                    self._execute(job)
             case "post_process":
                 self._in_lane(self._post_process, job)
 
@@ -182,6 +187,9 @@ class StepRunner:
 
     def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
         self._clock.work_begins()
+        if self._lane.job is job:  # this thread has just ended the step before
+            self._lane.next_step = step
+            return
         # Whoever takes it answers for the step: a pool that could not start a thread raises, and
         # may do the work all the same when one of its other threads comes to it.
         to_be_done = threading.Lock()
@@ -207,10 +215,19 @@ class StepRunner:
     ) -> None:
         if not to_be_done.acquire(blocking=False):
             return
+        lane = self._lane
+        lane.job = job
+        then: Callable[[JobRecord], object] | None = step
         try:
-            step(job)
+            while then is not None:
+                lane.next_step = None
+                try:
+                    then(job)
+                finally:
+                    self._clock.work_ends()
+                then = lane.next_step
         finally:
-            self._clock.work_ends()
+            lane.job = lane.next_step = None
 
     def _compile(self, job: JobRecord) -> None:
         steps = job.steps
@@ -218,16 +235,35 @@ class StepRunner:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program = steps.compile(HeavySteps(job, self._workers))
                 if job.simulated is None:
-                    job.pieces = self._divide(job.program)
-                    # The start of a worker is not the QPU's time: it is over before the lock.
-                    for started in self._workers.warm_up(self._jobs.busy_qpus()):
-                        with suppress(CancelledError):  # the pool was closed meanwhile
-                            started.exception()
+                    self._get_ready(job, job.program)
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
             self._report(job.qpu, JobCompiled(job.id))
         self._let_go_if_over(job)
+
+    def _get_ready(self, job: JobRecord, program: Program) -> None:
+        if self._is_light(program):
+            job.is_light = True
+            job.pieces = [program]
+            return
+        job.pieces = self._divide(program)
+        # The start of a worker is not the QPU's time: it is over before the lock.
+        for started in self._workers.warm_up(self._jobs.busy_qpus()):
+            with suppress(CancelledError):  # the pool was closed meanwhile
+                started.exception()
+
+    def _is_light(self, program: Program) -> bool:
+        """Tell whether a program is executed by a lane's thread.
+
+        Nobody could stop it there, but it has ended before anybody would.
+        """
+        from qiskit_modes.simulation.division import seconds_here
+
+        if not self._workers.light_seconds:
+            return False
+        seconds = seconds_here(program)
+        return seconds is not None and seconds < self._workers.light_seconds
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""
@@ -274,6 +310,17 @@ class StepRunner:
         except BaseException as error:  # whatever it is, the QPU must be given back
             self._executed(job, error)
 
+    def _execute_here(self, program: Program, job: JobRecord) -> None:
+        """Execute a light program in this lane's thread; it is answered like any other."""
+        self._clock.work_begins()  # until it is answered
+        answer: Answer
+        try:
+            given_up = job.core.outcome is not None
+            answer = ProgramAbandoned() if given_up else run_whole(program)
+        except BaseException as error:  # whatever it is, the QPU must be given back
+            answer = error
+        self._executed(job, answer)
+
     def _executed(self, job: JobRecord, answer: Answer) -> None:
         job.gathering = job.program = None
         job.pieces = []
@@ -312,6 +359,15 @@ class StepRunner:
         """Drop what a step has made of a job that was cancelled meanwhile."""
         if job.core.outcome is not None:
             job.let_go()
+
+
+class _Lane(threading.local):
+    """What the present thread does, if it is a lane's."""
+
+    job: JobRecord | None = None
+    """Whose steps it does."""
+    next_step: Callable[[JobRecord], object] | None = None
+    """What comes next for that job, if it may begin already: this thread goes on with it."""
 
 
 def _words(error: BaseException) -> str:

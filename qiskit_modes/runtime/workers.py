@@ -45,6 +45,10 @@ __all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"
 
 logger = logging.getLogger("qiskit_modes")
 
+LIGHT_SECONDS = 1e-3
+"""The way to a worker and back takes as long, half of it in this process; and the first worker
+takes 0.2 s to start."""
+
 _MOST_REFUSALS = 3
 """After so many dead workers in a row, the fault is not a worker's."""
 
@@ -66,12 +70,19 @@ class WorkerPool:
             `concurrent.futures.Executor` will do; one that is not loky's cannot be killed, so its
             programs are waited for even when their jobs were cancelled, and gets programs only.
             The default starts processes; where that is not possible, a thread stands in for them.
+        light_seconds: What takes less is not worth the way to a process, and may be executed
+            elsewhere. With a ``new_executor`` of somebody else's nothing is.
     """
 
     def __init__(
-        self, size: int | None = None, new_executor: Callable[[], Executor] = loky_executor
+        self,
+        size: int | None = None,
+        new_executor: Callable[[], Executor] = loky_executor,
+        *,
+        light_seconds: float = LIGHT_SECONDS,
     ) -> None:
         self._starts_processes = new_executor is loky_executor
+        self.light_seconds = light_seconds if self._starts_processes else 0.0
         no_children = why_no_children() if self._starts_processes else None
         if no_children is not None:
             logger.debug("programs are executed in this process: %s", no_children)

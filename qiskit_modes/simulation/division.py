@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from qiskit_modes.simulation.aer_component import AerComponent
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.component_kinds import SingleComponent, StaticComponent
 from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 from qiskit_modes.simulation.sharing import sharing_runs
 from qiskit_modes.simulation.state_component import StateComponent
 
-__all__ = ["join", "peak_bytes", "split"]
+__all__ = ["join", "peak_bytes", "seconds_here", "split"]
 
 PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
@@ -57,6 +58,24 @@ def join(pieces: Sequence[Samples]) -> Samples:
 def seconds(compiled: CompiledCircuit, run: Run) -> float:
     """Return roughly how long a run takes on one core."""
     return (SECONDS_PER_SET + compiled.seconds(run.shots)) * len(run.parameter_values)
+
+
+def seconds_here(program: Program) -> float | None:
+    """Return roughly how long a program takes in a process that does other things besides.
+
+    None if a part of it is Aer's, which lets nothing else happen while it computes.
+    """
+    total = 0.0
+    for positions in sharing_runs(program.circuits, program.runs):
+        for position in positions:
+            run = program.runs[position]
+            compiled = program.circuits[run.circuit]
+            if any(isinstance(each, AerComponent) for each in _chosen(compiled, run)):
+                return None
+            total += seconds(compiled, run)
+            if position != positions[0]:
+                total -= compiled.shared_seconds * len(run.parameter_values)
+    return total
 
 
 def peak_bytes(program: Program) -> int:

@@ -26,6 +26,7 @@ from qiskit_modes.primitives.options import resolve_estimator_options
 from qiskit_modes.primitives.pubs import coerce_estimator_pubs
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks.against_aer import against_aer, noisy_lines
 from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
 from tests.benchmarks.in_process import client_door
 from tests.benchmarks.mitigation import default_options, heavy_techniques
@@ -314,6 +315,8 @@ ROWS = {
     "P7": two_qpus,
     "P8": first_result,
     "P9": long_queue,
+    "P10": against_aer,
+    "P10b": noisy_lines,
 }
 
 

@@ -90,7 +90,7 @@ class Machine:
 def machine():
     """A machine with real worker processes."""
     before = set(threading.enumerate())
-    with LocalRuntime(workers=WorkerPool(1)) as runtime:
+    with LocalRuntime(workers=WorkerPool(1, light_seconds=0)) as runtime:
         yield Machine(runtime)
     runtime_is_gone(before)
 
@@ -99,7 +99,7 @@ def machine():
 def machine_with_places():
     """A machine with two worker processes, of which one is ready for heavy steps of tests."""
     before = set(threading.enumerate())
-    with LocalRuntime(workers=WorkerPool(2)) as runtime:
+    with LocalRuntime(workers=WorkerPool(2, light_seconds=0)) as runtime:
         pool, imported = runtime.executor.workers, threading.Event()
         pool.warm_up(2)
         errand = Errand.of_import(heavy_functions.__name__)

@@ -103,6 +103,7 @@ class Lanes(Hands):
 class Programs(Hands):
     error = None
     """What comes instead of samples."""
+    light_seconds = 0.0
 
     def warm_up(self, count=1):
         return []

@@ -74,7 +74,7 @@ AT_EACH_STEP = """
 
     # The first job of the day is in its last step, the next one on the QPU, one compiles, and two
     # wait: for the QPU and for a lane.
-    machine = Machine(LocalRuntime(lanes=4, workers=WorkerPool(1)))
+    machine = Machine(LocalRuntime(lanes=4, workers=WorkerPool(1, light_seconds=0)))
     steps = [Gate() for _ in range(2)]
     last = machine.submit(post_process=steps[0])
     assert steps[0].entered.wait(60)

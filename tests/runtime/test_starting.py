@@ -67,7 +67,8 @@ PROGRAM = """
         new = enter()
         if isinstance(new, tuple):
             sys.stdout, sys.stderr = new
-        with LocalRuntime() as runtime, use_runtime(runtime):
+        workers = WorkerPool(light_seconds=0)
+        with LocalRuntime(workers=workers) as runtime, use_runtime(runtime):
             data = sampler.run([circuit], shots=100).result()[0].data
             assert data.meas.get_counts() == {"1": 100}
             where = {worker.is_stopgap for worker in runtime.executor.workers._workers}

@@ -107,7 +107,7 @@ def test_a_short_job_on_another_qpu_does_not_wait_for_a_long_one(monkeypatch):
     """It goes when the first piece that was under way has ended, not when all have."""
     gates, order = [Gate() for _ in range(5)], []
 
-    def run(program, keys):
+    def run(program, keys, threads=1):
         order.append(keys[0])
         if keys[0] != "short":
             gates[int(keys[0])]()

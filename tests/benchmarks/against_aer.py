@@ -1,0 +1,203 @@
+"""P10: simulators against the better of Aer's own ways to run the same circuits."""
+
+import statistics
+
+import numpy as np
+from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit.circuit.library import efficient_su2
+from qiskit.quantum_info import SparsePauliOp
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+from qiskit_aer.primitives import EstimatorV2 as AerEstimator
+from qiskit_aer.primitives import SamplerV2 as AerSampler
+from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
+
+from qiskit_modes import EstimatorV2, SamplerV2
+from tests.benchmarks.timing import Row, timed
+
+__all__ = ["against_aer", "noisy_lines"]
+
+QUBITS = (2, 4, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+NEW, AGAIN = 3, 5
+"""Circuits that are new, and runs of one that is not; by turns, so that all meet the same weather.
+The median counts."""
+SLOW_QUBITS = 22
+"""From here on one of each has to do: Aer's take seconds."""
+
+CASES = (
+    # layers, shots, qubits
+    (2, 1024, QUBITS),
+    (2, 100, (4, 12, 20)),
+    (2, 400_000, (2, 4, 8, 12, 16, 20)),
+    (40, 100_000, (4, 8, 10, 12, 14)),
+)
+
+LINE = (0, 1, 2, 3, 4, 15, 22, 21, 20, 33, 39, 40, 41, 42, 43, 34, 24, 25, 26, 16)
+"""Twenty neighbours on fake_sherbrooke whose couplers work."""
+MOST_AER_SECONDS = 3.0
+"""Where Aer would take longer for a noisy line, its time follows from that of fewer shots."""
+
+
+def against_aer():
+    """Ideal circuits: the better of Aer's ``run`` with memory and its primitives / ours."""
+    backend = AerSimulator()
+    for layers, shots, qubits in CASES:
+        what = f"ideal sampler, {layers} layers, {shots:,} shots"
+        ways = _sampling(backend, shots)
+        yield from _rows(what, qubits, ways, lambda n, k=layers: _ansatz(n, k))
+    ways = _sampling(backend, 1024)
+    yield from _rows("ideal sampler, GHZ, 1,024 shots", (4, 12, 20, 24), ways, _ghz)
+    ways = _estimating(backend, 1024)
+    what = "ideal estimator, 2 layers, two bases, 1,024 shots"
+    yield from _rows(what, QUBITS, ways, _observed)
+
+
+def _sampling(backend, shots):
+    aer, ours = AerSampler(), SamplerV2(backend)
+    theirs = [
+        lambda circuit: backend.run(circuit, shots=shots, memory=True).result(),
+        lambda circuit: aer.run([circuit], shots=shots).result(),
+    ]
+    return theirs, lambda circuit: ours.run([circuit], shots=shots).result()
+
+
+def _estimating(backend, shots):
+    aer = AerEstimator(options={"default_precision": shots**-0.5})
+    ours = EstimatorV2(backend, options={"default_shots": shots, "resilience_level": 0})
+    return [lambda pub: aer.run([pub]).result()], lambda pub: ours.run([pub]).result()
+
+
+_random = np.random.default_rng(1)
+
+
+def _bound(num_qubits, layers):
+    ansatz = efficient_su2(num_qubits, reps=layers).decompose()
+    return ansatz.assign_parameters(_random.uniform(-np.pi, np.pi, ansatz.num_parameters))
+
+
+def _ansatz(num_qubits, layers):
+    circuit = _bound(num_qubits, layers)
+    circuit.measure_all()
+    return circuit
+
+
+def _ghz(num_qubits):
+    circuit = QuantumCircuit(num_qubits)
+    # The sign of a qubit that is measured as it is: new circuits have another one.
+    for qubit in np.flatnonzero(_random.integers(2, size=num_qubits)):
+        circuit.x(int(qubit))
+    circuit.h(0)
+    for qubit in range(num_qubits - 1):
+        circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    return circuit
+
+
+def _observed(num_qubits):
+    pairs = [("ZZ", [qubit, qubit + 1], 1.0) for qubit in range(num_qubits - 1)]
+    fields = [("X", [qubit], 0.5) for qubit in range(num_qubits)]
+    return _bound(num_qubits, 2), SparsePauliOp.from_sparse_list(pairs + fields, num_qubits)
+
+
+def _rows(what, qubits, ways, make):
+    """Yield a row for new circuits and one for a circuit that was run before."""
+    theirs, ours = ways
+    for call in (*theirs, ours):
+        call(make(2))  # what is imported once, and the first worker
+    ratios = {"new": [], "again": []}
+    for num_qubits in qubits:
+        slow = num_qubits >= SLOW_QUBITS
+        new = [make(num_qubits) for _ in range(1 if slow else NEW)]
+        ratios["new"].append(_ratio(theirs, ours, new))
+        ratios["again"].append(_ratio(theirs, ours, new[:1] * (1 if slow else AGAIN)))
+    for which, measured in ratios.items():
+        yield Row(
+            "P10",
+            f"Aer / ours: {what}; {which}; {', '.join(map(str, qubits))} qubits",
+            ", ".join(_shown(ratio) for ratio in measured),
+            ">= 1 each",
+            min(measured) >= 1,
+        )
+
+
+def _ratio(theirs, ours, inputs):
+    seconds = [[] for _ in (*theirs, ours)]
+    for given in inputs:
+        for call, measured in zip((*theirs, ours), seconds, strict=True):
+            measured.append(timed(lambda call=call, given=given: call(given)))
+    *aer, mine = map(statistics.median, seconds)
+    return min(aer) / mine
+
+
+def _shown(ratio):
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def noisy_lines():
+    """Lines of fake_sherbrooke, Aer with the noise of the qubits in use cut out by hand / ours."""
+    backend = FakeSherbrooke()
+    whole = NoiseModel.from_backend(backend)
+    sampler = SamplerV2(backend)
+    qubits = (4, 8, 10, 12, 14, 16, 18, 20)
+    first, again = [], []
+    for num_qubits in qubits:
+        line = LINE[:num_qubits]
+        passes = generate_preset_pass_manager(
+            1, backend, initial_layout=list(line), seed_transpiler=1
+        )
+        circuit = passes.run(_ansatz(num_qubits, 2))
+        aer = _aer_seconds(circuit, _cut(whole, line), line)
+        call = lambda circuit=circuit: sampler.run([circuit], shots=1024).result()  # noqa: E731
+        first.append(aer / timed(call))
+        again.append(aer / statistics.median(timed(call) for _ in range(3)))
+    for which, measured in (("new", first), ("again", again)):
+        yield Row(
+            "P10b",
+            "Aer / ours: noisy lines of fake_sherbrooke, 2 layers, 1,024 shots; "
+            f"{which}; {', '.join(map(str, qubits))} qubits",
+            ", ".join(_shown(ratio) for ratio in measured),
+            ">= 1 each",
+            min(measured) >= 1,
+            "Aer's noise model cut by hand, its best method",
+        )
+
+
+def _cut(model, line):
+    """Return the noise of some qubits, numbered by their places in the line."""
+    place = {qubit: index for index, qubit in enumerate(line)}
+    cut = NoiseModel(basis_gates=model.basis_gates)
+    for name, errors in model._local_quantum_errors.items():
+        for on, error in errors.items():
+            if all(qubit in place for qubit in on):
+                cut.add_quantum_error(error, name, [place[qubit] for qubit in on])
+    for on, error in model._local_readout_errors.items():
+        if all(qubit in place for qubit in on):
+            cut.add_readout_error(error, [place[qubit] for qubit in on])
+    return cut
+
+
+def _aer_seconds(circuit, model, line, shots=1024):
+    """Return what Aer's best method takes for a circuit that is cut to its qubits."""
+    place = {qubit: index for index, qubit in enumerate(line)}
+    cut = QuantumCircuit(len(line), circuit.num_clbits)
+    for step in circuit.data:
+        on = [circuit.find_bit(qubit).index for qubit in step.qubits]
+        if step.name != "barrier":
+            clbits = [circuit.find_bit(bit).index for bit in step.clbits]
+            cut.append(step.operation, [place[qubit] for qubit in on], clbits)
+    methods = ["statevector", "density_matrix"] if len(line) <= 10 else ["statevector"]
+    return min(_method_seconds(cut, model, method, shots) for method in methods)
+
+
+def _method_seconds(circuit, model, method, shots):
+    """Return the seconds for so many shots; where they are too many, from two smaller numbers."""
+    simulator = AerSimulator(noise_model=model, method=method)
+
+    def run(number):
+        return timed(lambda: simulator.run(circuit, shots=number, memory=True).result())
+
+    few, more = (8, 64) if circuit.num_qubits < 14 else (2, 6)
+    run(1)
+    begin = run(few)
+    expected = begin + max(0.0, run(more) - begin) / (more - few) * (shots - few)
+    return run(shots) if expected < MOST_AER_SECONDS else expected
