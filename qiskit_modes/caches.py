@@ -2,7 +2,7 @@
 
 A value is a function of its key, or of its key and of *facts*: what was read, for it, of an object
 that may change, such as a backend. It may be used again exactly while all that was read still
-reads the same. The table of all caches is in ``docs/contributing.md``.
+reads the same. The table of all caches is in ``docs/caches.md``.
 """
 
 from __future__ import annotations

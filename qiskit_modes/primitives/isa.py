@@ -74,8 +74,8 @@ class CheckedCircuit:
 
     rzz_angles: tuple[RzzAngle, ...]
     """The parametric ``rzz`` angles; empty where the backend takes any angle."""
-    broken: tuple[Place, ...]
-    """What it uses of the backend that is reported not to work."""
+    places: tuple[Place, ...]
+    """What it uses of the backend, each once."""
 
 
 class InstructionSet:
@@ -123,7 +123,7 @@ class InstructionSet:
         self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
-        self._told: BoundedCache[bytes, bool] = BoundedCache(_CHECKED_CIRCUITS)
+        self._told: BoundedCache[Hashable, bool] = BoundedCache(_CHECKED_CIRCUITS)
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
         """Return whether the instruction ``name`` can be executed on these qubits."""
@@ -171,15 +171,17 @@ class InstructionSet:
         self._check_block(circuit, qubits, rzz_angles, places)
         if self._fractional:
             _check_fractional(places)
-        return CheckedCircuit(tuple(rzz_angles), tuple(broken(self._reported, places)))
+        return CheckedCircuit(tuple(rzz_angles), tuple(places))
 
     def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
         """Return what a checked circuit uses that does not work, once for each circuit."""
         checked = self._checked.get(fingerprint)
-        if checked is None or not checked.broken or self._told.get(fingerprint):
+        # As it is reported now: that may change in place.
+        found = () if checked is None else tuple(broken(self._reported, checked.places))
+        if not found or self._told.get((fingerprint, found)):
             return ()
-        self._told.put(fingerprint, True)
-        return checked.broken
+        self._told.put((fingerprint, found), True)
+        return found
 
     def _check_block(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import CircuitInstruction, Gate
 
-from qiskit_modes.caches import read_only
+from qiskit_modes.caches import BoundedCache, read_only
 from qiskit_modes.simulation.pauli_basis import RealArray, from_unitary, rotation
 
 __all__ = ["as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
@@ -63,8 +63,8 @@ def rotation_matrix(paulis: str, angle: float) -> RealArray:
     return read_only(constant + math.cos(angle) * cosine + math.sin(angle) * sine)
 
 
-_fixed_matrices: dict[str, RealArray] = {}
-"""Of standard gates without parameters, some fifty."""
+_fixed_matrices: BoundedCache[str, RealArray] = BoundedCache(64)
+"""Of standard gates without parameters, by their names."""
 
 
 def constant_matrix(gate: Gate) -> RealArray:
@@ -79,9 +79,11 @@ def constant_matrix(gate: Gate) -> RealArray:
         return from_unitary(np.asarray(gate.to_matrix()))
     if step.params:
         return from_unitary(np.asarray(step.matrix))
-    if step.name not in _fixed_matrices:
-        _fixed_matrices[step.name] = read_only(from_unitary(np.asarray(step.matrix)))
-    return _fixed_matrices[step.name]
+    known = _fixed_matrices.get(step.name)
+    if known is None:
+        known = read_only(from_unitary(np.asarray(step.matrix)))
+        _fixed_matrices.put(step.name, known)
+    return known
 
 
 def is_standard(gate: Gate) -> bool:

@@ -18,6 +18,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import PAULIS, ComplexArray, RealArray
 
 __all__ = ["Ground", "Member", "Stage", "Table", "Tower", "make_stage", "pauli_matrix"]
@@ -39,7 +40,7 @@ def pauli_matrix(paulis: str) -> ComplexArray:
     matrix = np.ones((1, 1), dtype=complex)
     for letter in paulis:
         matrix = np.kron(matrix, PAULIS["IXYZ".index(letter)])
-    return matrix
+    return read_only(matrix)
 
 
 @dataclass(frozen=True, eq=False)

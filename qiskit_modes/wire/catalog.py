@@ -13,7 +13,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.service import LocalService
-from qiskit_modes.wire.device_json import configuration_text, properties_text
+from qiskit_modes.wire.device_json import configuration_text, is_snapshot, properties_text
 
 __all__ = ["Backends", "Catalog", "Device"]
 
@@ -52,7 +52,11 @@ class Device:
 
     def configuration(self) -> dict[str, Any]:
         """Return its configuration; a new dictionary, which the client changes."""
-        configuration: dict[str, Any] = json.loads(self._configuration)
+        if is_snapshot(self.backend):
+            text = self._configuration
+        else:  # whose target may have been given more since
+            text = configuration_text(self.backend, self.name)
+        configuration: dict[str, Any] = json.loads(text)
         return configuration
 
     def properties(self) -> dict[str, Any]:

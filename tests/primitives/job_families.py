@@ -167,10 +167,6 @@ CALIBRATIONS = {"usual": (1.0, 1.0), "slower": (50.0, 1.0), "worse": (1.0, 20.0)
 """By how much the duration and the error of the first two-qubit gate are multiplied."""
 
 
-AER = ("ideal", "noisy")
-"""Backends of Aer's, which take more circuits than a device."""
-
-
 def _family(thing: str, values: Iterable[str], **others: str) -> list[Case]:
     """Return cases that differ in one thing."""
     usual = Case("native", "manila", "usual", "sampler", "plain", "plain", "zz")
@@ -190,17 +186,19 @@ def few_families() -> list[list[Case]]:
 def families(doors: Sequence[str]) -> list[list[Case]]:
     """Return families of cases, each for one thing, with others as various as possible."""
     found = []
+    found.append(_family("circuit", CIRCUITS, backend="noisy"))
     for primitive, option in (("sampler", "plain"), ("estimator", "0"), ("executor", "plain")):
-        setting = {"primitive": primitive, "options": option}
-        found += [_family("circuit", CIRCUITS, backend=each, **setting) for each in AER]
+        setting = {"primitive": primitive, "options": option, "backend": "ideal"}
+        found.append(_family("circuit", CIRCUITS, **setting))
     for primitive, options in OPTIONS.items():
         for option in options:
             setting = {"primitive": primitive, "options": option}
-            if option in {"both", "1", "2", "decoupled"}:
+            if option in {"both", "1", "2"}:
                 found.append(_family("circuit", ANYWHERE, **setting))
+            if option in {"plain", "both", "0", "2", "decoupled"}:
+                found.append(_family("calibration", CALIBRATIONS, circuit="delay", **setting))
             if primitive == "estimator":
                 found.append(_family("observables", OBSERVABLES, **setting))
-            found.append(_family("calibration", CALIBRATIONS, circuit="delay", **setting))
             if primitive != "executor":
                 found.append(_family("door", doors, **setting))
     for primitive in ("sampler", "estimator"):
