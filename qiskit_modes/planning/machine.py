@@ -23,6 +23,7 @@ from qiskit_modes.scheduling.events import (
     JobPostProcessed,
     JobSubmitted,
     TimePassed,
+    UsageChanged,
     WorkloadCancelled,
     WorkloadClosed,
     WorkloadOpened,
@@ -34,6 +35,7 @@ from qiskit_modes.scheduling.instructions import (
     Execute,
     Finish,
     Instruction,
+    LookAgain,
     PostProcess,
     Refuse,
 )
@@ -89,9 +91,19 @@ class SimulatedQPU:
         env: Whose time counts, in nanoseconds.
         lanes: How many jobs are in progress at once.
         ledger: What the instances have used; shared with other QPUs.
+        neighbours: All QPUs that share it; this one is added.
     """
 
-    def __init__(self, env: simpy.Environment, *, lanes: int, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        env: simpy.Environment,
+        *,
+        lanes: int,
+        ledger: Ledger,
+        neighbours: list[SimulatedQPU],
+    ) -> None:
+        self._neighbours = neighbours
+        neighbours.append(self)
         self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
         self._env = env
         self._jobs: dict[str, SimulatedJob] = {}
@@ -167,6 +179,10 @@ class SimulatedQPU:
                     self._after(job, job.steps.abandon, stopped)
             case Finish(job_id):
                 self._jobs[job_id].ended.succeed()
+            case LookAgain(instance_id):
+                for other in self._neighbours:
+                    if other is not self and other.scheduler.concerns(instance_id):
+                        other._post(UsageChanged(instance_id))  # noqa: SLF001 - one of its kind
             case Announce() | Refuse():
                 pass
             case _:
@@ -208,6 +224,10 @@ class SimulatedQPU:
         alarm.callbacks.append(lambda _: self._ring(alarm, deadline))
 
     def _ring(self, alarm: simpy.Event, deadline: float) -> None:
+        # Steps that end at this very moment end first: they have not exceeded any limit.
+        self._env.timeout(0).callbacks.append(lambda _: self._tell_time(alarm, deadline))
+
+    def _tell_time(self, alarm: simpy.Event, deadline: float) -> None:
         if self._alarm is alarm:
             self._alarm = None
             now = max(self._now(), deadline)

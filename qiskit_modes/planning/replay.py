@@ -94,8 +94,9 @@ class Replay:
         self._compared = {job.number for job in compared_jobs(recording)}
         self._env = simpy.Environment()
         ledger = Ledger()
+        neighbours: list[SimulatedQPU] = []
         self._qpus = {
-            name: SimulatedQPU(self._env, lanes=lanes, ledger=ledger)
+            name: SimulatedQPU(self._env, lanes=lanes, ledger=ledger, neighbours=neighbours)
             for name, lanes in recording.qpus.items()
         }
         self._origin = nanoseconds(traffic.warm_up_seconds)

@@ -23,6 +23,7 @@ from qiskit_modes.primitives.option_input import options_as_dict
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.scheduling import WorkloadState
 from qiskit_modes.simulation.aer_options import refusals_of_simulator
 from qiskit_modes.warn import unsupported_options, warn
 
@@ -154,12 +155,13 @@ class Primitive:
         Warns:
             QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
-        instance = resolution.instance
+        instance = resolution.runtime.current(resolution.instance)
         check_size(self._primitive_id, inputs.get("pubs", ()), executions, instance)
         if self.request is None and self._is_limited(resolution):
             warn(
                 f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "
-                "but does not start before usage leaves the window of the plan.",
+                "but does not start before usage leaves the window of the plan, or the limit is "
+                "raised.",
                 QiskitModesWarning,
                 stacklevel=3,
             )
@@ -191,5 +193,7 @@ class Primitive:
 
     @staticmethod
     def _is_limited(resolution: Resolution) -> bool:
-        instance = resolution.instance
-        return instance.limit is not None and resolution.runtime.is_limited(instance)
+        workload = resolution.workload
+        if workload is not None and workload.core.state is WorkloadState.ACTIVE:
+            return False  # what is active goes on
+        return resolution.runtime.is_limited(resolution.instance)

@@ -25,8 +25,23 @@ class Happening(Protocol):
 class Timer(Protocol):
     """Calls back when deadlines pass."""
 
-    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
-        """Replace the deadline of ``key``; None takes it away. Does not block."""
+    def set(
+        self,
+        key: Hashable,
+        deadline: float | None,
+        callback: Callable[[], None],
+        *,
+        last: bool = False,
+    ) -> None:
+        """Replace the deadline of ``key``; None takes it away. Does not block.
+
+        Args:
+            key: What the deadline is called.
+            deadline: When to call back.
+            callback: What to call then.
+            last: Whether it comes after others at the same moment, where that can be the same: on a
+                clock that somebody sets.
+        """
 
     def close(self) -> None:
         """Forget all deadlines; after it, nothing is called back any more."""

@@ -80,7 +80,7 @@ class LocalRuntime:
         self.instance = instance or Instance()
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
-        self.executor = SessionExecutor(clock=clock, workers=workers)
+        self.executor = SessionExecutor(clock=clock, workers=workers, qpus=self.registry.all)
         self._listeners: tuple[Listener, ...] = ()
         """Replaced as a whole, so that any thread may go through them at any time."""
         if surface is None and clock is None:
@@ -93,6 +93,7 @@ class LocalRuntime:
         self._mutex = threading.Lock()
         """Guards the table of workloads, and the replacing of listeners."""
         self._workloads: dict[str, WorkloadRecord] = {}
+        self._tidy_at = 2 * _KEPT_WORKLOADS
         self._simulate = simulate
         self._refused = refused
         self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
@@ -212,6 +213,26 @@ class LocalRuntime:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
 
+    def current(self, instance: Instance) -> Instance:
+        """Return an instance with the limits that it has now; see `change_instance`."""
+        return self._whole(partial(self.ledger.current, instance))
+
+    def change_instance(self, instance: Instance) -> None:
+        """Let an instance have other limits, or another plan, from now on.
+
+        They hold for all that it has, also for what waits, and for all that it will have, whatever
+        limits the `Instance` has with which that is opened or submitted. What is open keeps its
+        TTLs.
+
+        Args:
+            instance: It has the id of the one that changes.
+        """
+        self._whole(partial(self._change_instance, instance))
+
+    def _change_instance(self, instance: Instance) -> None:
+        self.ledger.change(instance, self.clock.now())
+        self.executor.change_instance(instance)
+
     def at_one_moment(self, qpu: QPU, look: Callable[[], _Answer]) -> _Answer:
         """Return what ``look()`` returns, while nothing else happens on a QPU.
 
@@ -271,15 +292,18 @@ class LocalRuntime:
             return record
         with self._mutex:
             self._workloads[record.id] = record
-            closed = [
-                workload
-                for workload in self._workloads.values()
-                if workload.core.state is WorkloadState.CLOSED
-            ]
-            for workload in closed[:-_KEPT_WORKLOADS]:
-                del self._workloads[workload.id]
-                workload.forget()
+            # Looked through when there are twice as many: so opening one stays cheap.
+            if len(self._workloads) > self._tidy_at:
+                self._forget_closed()
         return record
+
+    def _forget_closed(self) -> None:
+        records = list(self._workloads.values())
+        closed = [each for each in records if each.core.state is WorkloadState.CLOSED]
+        for workload in closed[:-_KEPT_WORKLOADS]:
+            del self._workloads[workload.id]
+            workload.forget()
+        self._tidy_at = max(2 * (len(records) - len(closed)), _KEPT_WORKLOADS) + _KEPT_WORKLOADS
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
@@ -301,6 +325,10 @@ class LocalRuntime:
         """Let a session or batch accept nothing more, and drop what has not started."""
         self.executor.cancel_workload(workload)
 
+    def expire_workload(self, workload: WorkloadRecord) -> None:
+        """Let the maximum TTL of a session or batch be over before its time; for tests."""
+        self.executor.expire_workload(workload)
+
     def workload_usage(self, workload: WorkloadRecord) -> float | None:
         """Return the seconds that a session or batch has used so far; None if it never began."""
         core, now = workload.core, self.clock.now()
@@ -311,7 +339,7 @@ class LocalRuntime:
     # -- instances -----------------------------------------------------------------------------
 
     def used(self, instance: Instance) -> float:
-        """Return the seconds that an instance was charged within the window of its plan."""
+        """Return the seconds that count against an instance's limit; see `Ledger.used`."""
         return self._whole(partial(self.ledger.used, instance, self.clock.now()))
 
     def is_limited(self, instance: Instance) -> bool:

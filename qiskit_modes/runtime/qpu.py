@@ -40,6 +40,11 @@ class QPU:
     def __repr__(self) -> str:
         return f"<QPU {self.name!r}>"
 
+    def concerns(self, instance_id: str) -> bool:
+        """Return whether an instance has anything here that has not ended."""
+        with self.mutex:
+            return self.scheduler.concerns(instance_id)
+
     def unfinished_jobs(self) -> int:
         """Return how many jobs of all instances have not ended."""
         with self.mutex:
@@ -97,7 +102,8 @@ class QPURegistry:
 
     def all(self) -> list[QPU]:
         """Return every QPU that has been used and whose backend still exists."""
-        return [*self._named.values(), *self._own.values()]
+        # A copy is made at once, and what is dropped meanwhile does not disturb it.
+        return [*self._named.copy().values(), *self._own.copy().values()]
 
     def _new(self, backend: Any) -> QPU:
         return QPU(bare_name(backend), lanes=self._lanes, ledger=self._ledger)

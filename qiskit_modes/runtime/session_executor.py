@@ -21,7 +21,7 @@ Guarantees:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -37,6 +37,7 @@ from qiskit_modes.scheduling.events import (
     CalibrationDue,
     CancelRequested,
     Event,
+    InstanceChanged,
     JobCompiled,
     JobExecuted,
     JobFailed,
@@ -44,11 +45,14 @@ from qiskit_modes.scheduling.events import (
     JobSubmitted,
     MaintenanceBegan,
     TimePassed,
+    UsageChanged,
     WorkloadCancelled,
     WorkloadClosed,
+    WorkloadExpired,
     WorkloadOpened,
 )
-from qiskit_modes.scheduling.instructions import Finish, Instruction, Refusal, Refuse
+from qiskit_modes.scheduling.instructions import Finish, Instruction, LookAgain, Refusal, Refuse
+from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.refusals import refuse_job
 from qiskit_modes.scheduling.workload import Workload, WorkloadState
 
@@ -65,14 +69,22 @@ class SessionExecutor:
     Args:
         clock: Whose time counts.
         workers: The processes that execute programs.
+        qpus: Returns the QPUs whose schedulers share a ledger.
     """
 
-    def __init__(self, *, clock: Clock | None = None, workers: WorkerPool | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        workers: WorkerPool | None = None,
+        qpus: Callable[[], Collection[QPU]] = lambda: (),
+    ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.workers = WorkerPool() if workers is None else workers
         self.jobs = JobTable()
         self.uninterrupted = Uninterrupted()
         """Makes a call that an interrupt of the main thread must not cut in two."""
+        self._qpus = qpus
         self._timer = self.clock.new_timer()
         self._runner = StepRunner(
             clock=self.clock,
@@ -133,6 +145,15 @@ class SessionExecutor:
     def maintain(self, qpu: QPU, seconds: float) -> None:
         """Take a QPU out of service: what is on it ends, nothing more gets it meanwhile."""
         self.uninterrupted(partial(self._post, qpu, MaintenanceBegan(seconds)))
+
+    def expire_workload(self, workload: WorkloadRecord) -> None:
+        """Let the maximum TTL of a session or batch be over before its time; for tests."""
+        self.uninterrupted(partial(self._post, workload.qpu, WorkloadExpired(workload.id)))
+
+    def change_instance(self, instance: Instance) -> None:
+        """Let an instance have other limits, or another plan, on every QPU."""
+        for qpu in self._qpus():
+            self.uninterrupted(partial(self._post, qpu, InstanceChanged(instance)))
 
     def shut_down(self) -> list[JobRecord]:
         """Cancel what has not finished, stop all workers, and end all threads.
@@ -212,7 +233,8 @@ class SessionExecutor:
             qpu.outbox.extend(i for i in instructions if not isinstance(i, Refuse))
             self._retire(qpu, event, instructions)
             deadline = qpu.scheduler.next_deadline()
-            self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()))
+            # Last, so that of all that ended by then the scheduler is told before.
+            self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
             return refused
 
     def _carry_out(self, qpu: QPU) -> None:
@@ -223,15 +245,25 @@ class SessionExecutor:
                 while qpu.outbox:
                     instruction = qpu.outbox.popleft()
                     try:
-                        self._runner.carry_out(instruction)
+                        if isinstance(instruction, LookAgain):
+                            self._tell_others(qpu, instruction)
+                        else:
+                            self._runner.carry_out(instruction)
                     except Exception:  # a bug, but of one job: the others are still served
                         logger.exception("%s could not be carried out", instruction)
             finally:
                 qpu.carrying.release()
 
-    def _call_at(self, key: Hashable, at: float | None, callback: Callable[[], None]) -> None:
+    def _tell_others(self, qpu: QPU, changed: LookAgain) -> None:
+        for other in self._qpus():
+            if other is not qpu and other.concerns(changed.instance_id):
+                self._post(other, UsageChanged(changed.instance_id))
+
+    def _call_at(
+        self, key: Hashable, at: float | None, callback: Callable[[], None], *, last: bool = False
+    ) -> None:
         # A clock that a test moves calls back on the thread that moves it.
-        self._timer.set(key, at, partial(self.uninterrupted, callback))
+        self._timer.set(key, at, partial(self.uninterrupted, callback), last=last)
 
     # -- what is kept --------------------------------------------------------------------------
 

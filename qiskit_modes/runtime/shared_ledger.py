@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-from qiskit_modes.scheduling import Instance, Ledger
+from qiskit_modes.scheduling import Ledger
 
 __all__ = ["SharedLedger"]
 
 
 class SharedLedger(Ledger):
-    """A `Ledger` with a mutex: each QPU's scheduler runs under a mutex of its own."""
+    """A `Ledger` with a mutex: each QPU's scheduler runs under a mutex of its own.
+
+    Every public method of `Ledger` takes it, whatever there is.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         """Guards the accounts. Taken inside a QPU's mutex; nothing is taken inside it."""
 
-    def charge(self, instance: Instance, seconds: float, at: float) -> None:
-        """See `Ledger.charge`."""
-        with self._mutex:
-            super().charge(instance, seconds, at)
 
-    def used(self, instance: Instance, now: float) -> float:
-        """See `Ledger.used`."""
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def call(self: SharedLedger, *args: Any, **kwargs: Any) -> Any:
         with self._mutex:
-            return super().used(instance, now)
+            return method(self, *args, **kwargs)
 
-    def next_relief(self, instance: Instance) -> float | None:
-        """See `Ledger.next_relief`."""
-        with self._mutex:
-            return super().next_relief(instance)
+    return call
+
+
+for _name, _attribute in vars(Ledger).items():
+    if _name.startswith("_"):
+        continue
+    if isinstance(_attribute, property):
+        assert _attribute.fget is not None, "what can be read has a getter"
+        setattr(SharedLedger, _name, property(_guarded(_attribute.fget)))
+    else:
+        setattr(SharedLedger, _name, _guarded(_attribute))

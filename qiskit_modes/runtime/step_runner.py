@@ -47,6 +47,7 @@ from qiskit_modes.scheduling.instructions import (
     Execute,
     Finish,
     Instruction,
+    LookAgain,
     PostProcess,
     Refuse,
     Wait,
@@ -113,8 +114,8 @@ class StepRunner:
                 self._finish(self._record(job_id))
             case Announce(notice):
                 self._announce(self._record(notice.job_id), notice)
-            case Refuse():
-                raise AssertionError("a refusal is for the one who asked")
+            case Refuse() | LookAgain():
+                raise AssertionError("a refusal is for the one who asked, usage for other QPUs")
             case _:
                 assert_never(instruction)
 

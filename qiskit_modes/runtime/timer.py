@@ -31,7 +31,14 @@ class ThreadTimer:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+    def set(
+        self,
+        key: Hashable,
+        deadline: float | None,
+        callback: Callable[[], None],
+        *,
+        last: bool = False,  # noqa: ARG002 - no two moments are the same
+    ) -> None:
         """Replace the deadline of ``key``; None takes it away. Does not block."""
         with self._condition:
             if deadline is None:

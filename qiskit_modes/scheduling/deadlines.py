@@ -7,27 +7,18 @@ from functools import partial
 from typing import assert_never
 
 from qiskit_modes.scheduling.dispatch import Dispatch
-from qiskit_modes.scheduling.instructions import Announce, Wait
-from qiskit_modes.scheduling.job import (
-    RAN_TOO_LONG,
-    Cancelled,
-    Compiling,
-    Executing,
-    Failed,
-    Fault,
-    Job,
-    Ready,
-)
-from qiskit_modes.scheduling.plan import Instance
-from qiskit_modes.scheduling.waiting import CALIBRATION, explain_wait
+from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Executing, Failed, Fault
+from qiskit_modes.scheduling.ledger import ROUNDING_SECONDS
+from qiskit_modes.scheduling.state import NOTICE_SECONDS, Line
+from qiskit_modes.scheduling.waiting import CALIBRATION
 from qiskit_modes.scheduling.workload import Timer, Workload, WorkloadState
 
 __all__ = ["Deadlines"]
 
-_NOTICE_SECONDS = 2.0
-"""A job that has waited this long for somebody else says so, once."""
-
 _SESSION_ENDED = "its session or batch ended before the job could start"
+
+Deadline = tuple[float, Callable[[float], None]]
+"""When something is due, and what to call then with that time."""
 
 
 def _do_nothing(_: float) -> None:
@@ -37,31 +28,47 @@ def _do_nothing(_: float) -> None:
 class Deadlines(Dispatch):
     """The part of a scheduler that knows what is due, and acts on it."""
 
-    def _deadlines(self) -> Iterator[tuple[float, Callable[[float], None]]]:
-        """Yield everything that will happen by itself: when, and what to call then."""
+    def _next_due(self) -> Deadline | None:
+        """Return what is due next; at one moment the QPU comes first, then the older workload."""
+        return min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
+
+    def _overdue(self, now: float, *, time_passed: bool) -> Deadline | None:
+        """Return what is due first of what must be acted on by ``now``.
+
+        What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
+        stopped, unless time has passed and nothing has ended.
+        """
+        slack = 0.0 if time_passed else ROUNDING_SECONDS
+        due = [d for d in self._stops() if d[0] + slack <= now]
+        due += [d for d in self._others() if d[0] <= now]
+        return min(due, key=lambda deadline: deadline[0], default=None)
+
+    def _deadlines(self) -> Iterator[Deadline]:
+        """Yield of each kind of thing that happens by itself what comes first."""
+        yield from self._stops()
+        yield from self._others()
+
+    def _stops(self) -> Iterator[Deadline]:
         if self._executing is not None and isinstance(self._executing.state, Executing):
             yield self._executing.state.deadline, self._stop_executing
+        if (first := self._limits.first()) is not None:
+            at, instance = first
+            yield max(at, self.now), partial(self._exhaust, instance)
+
+    def _others(self) -> Iterator[Deadline]:
         if self.maintained_until > self.now:
             yield self.maintained_until, _do_nothing
-        for at, instance in self._exhaustions():
-            yield at, partial(self._exhaust, instance)
         if self.calibration_ends_at is not None:
             yield self.calibration_ends_at, self._end_calibration
-        for workload in self.open_workloads.values():
-            timer = workload.next_timer()
-            if timer is not None:
-                at, which = timer
-                yield at, partial(self._run_out, workload, which)
-        relief = self.queue.next_relief(self.open_workloads, self.now)
+        if (timer := self._workload_timers.first()) is not None:
+            (at, _), workload_id = timer
+            yield at, partial(self._run_out, self.workloads[workload_id])
+        relief = self.queue.next_relief(self.now)
         if relief is not None:
             yield relief, _do_nothing
-        for entry in self.queue.entries(self.open_workloads):
-            job = self.jobs[entry.job_id]
-            at = max(job.submitted_at + _NOTICE_SECONDS, self.now)
-            wait = explain_wait(self, job, at)
-            # Not every job of a long line repeats what the first of them has said.
-            if wait is not None and self._announced.get(self._line(job)) != wait.blocker_id:
-                yield at, partial(self._announce, job, wait)
+        if (notice := self._notices.first()) is not None:
+            at, line = notice
+            yield max(at, self.now), partial(self._have_waited, line)
 
     def _stop_executing(self, at: float) -> None:
         assert self._executing is not None
@@ -71,7 +78,10 @@ class Deadlines(Dispatch):
         self.locks.qpu.release(CALIBRATION, at)
         self.calibration_ends_at = None
 
-    def _run_out(self, workload: Workload, timer: Timer, at: float) -> None:
+    def _run_out(self, workload: Workload, at: float) -> None:
+        due = workload.next_timer()
+        assert due is not None, "a timer that has run out runs"
+        _, timer = due
         match timer:
             case Timer.INTERACTIVE:
                 self._leave_active(workload, WorkloadState.INACTIVE, at)
@@ -79,33 +89,21 @@ class Deadlines(Dispatch):
                 workload.yielding = True
                 self._rest(workload, at)
             case Timer.UNUSED | Timer.MAX_TTL:
-                reason = f"{_SESSION_ENDED}: {timer.value}"
-                fails = workload.instance.plan.queued_fail_at_ttl
-                outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
-                self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
+                self._end_of_ttl(workload, timer, at)
             case _:
                 assert_never(timer)
 
-    def _exhaustions(self) -> Iterator[tuple[float, Instance]]:
-        """Yield when an instance that is stopped at its limit will have reached it."""
-        job = self._executing
-        if job is not None and isinstance(job.state, Executing) and self._stops_at_limit(job):
-            yield job.state.since + self._remaining(job.instance), job.instance
-        for session_id in self.locks.reservation.holders:
-            session = self.workloads[session_id]
-            if session.instance.plan.stops_at_limit and self._can_be_ended(session):
-                since = session.windows[-1].start
-                yield since + self._remaining(session.instance), session.instance
+    def _end_of_ttl(self, workload: Workload, timer: Timer, at: float) -> None:
+        reason = f"{_SESSION_ENDED}: {timer.value}"
+        fails = workload.instance.plan.queued_fail_at_ttl
+        outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
+        self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
 
-    def _can_be_ended(self, session: Workload) -> bool:
-        """Whether there is anything left to stop in it."""
-        running = [self.jobs[job_id].state for job_id in session.running]
-        stoppable = any(isinstance(state, Compiling | Ready | Executing) for state in running)
-        return session.accepting_jobs or bool(session.queued) or stoppable
-
-    def _remaining(self, instance: Instance) -> float:
-        return self.ledger.remaining(instance, self.now)
-
-    def _announce(self, job: Job, wait: Wait, _: float) -> None:
-        self._announced[self._line(job)] = wait.blocker_id
-        self._instructions.append(Announce(wait))
+    def _have_waited(self, line: Line, at: float) -> None:
+        """Let a line say whom it waits for, if its oldest job has waited long enough."""
+        says_at = self._oldest(line).submitted_at + NOTICE_SECONDS
+        if says_at > at:
+            self._notices.set(line, says_at)
+        else:
+            self._notices.discard(line)
+            self._due_notices[line] = None

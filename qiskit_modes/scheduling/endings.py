@@ -46,7 +46,7 @@ class Endings(SchedulerState):
         """Take a job out of everything it is in; the one way in which jobs end."""
         workload = self._workload_of(job)
         if isinstance(job.state, Queued):
-            self.queue.remove(job, workload)
+            self._unqueue(job, workload)
         if isinstance(job.state, Abandoning):
             job.move(Finished(job.state.outcome), now)
         else:
@@ -57,20 +57,35 @@ class Endings(SchedulerState):
             self._release_qpu(job, now)
         self.locks.release_all(job.id, now)
         self.unfinished[job.instance.id] -= 1
+        self.tenancies[job.instance].unfinished -= 1
         charged = job.charged_seconds(now)
-        if charged and not self._is_in_session(job):
-            self.ledger.charge(job.instance, charged, now)
+        if job.meter is not None:
+            self.ledger.settle(job.meter, charged, now)
+            job.meter = None
+            self._usage_moved(job.instance)
         if workload is not None:
             workload.job_seconds += charged
             if job.id in workload.running:
                 workload.running.remove(job.id)
                 workload.last_job_completed = now
             self._rest(workload, now)
+        self._leave(job.instance)
+
+    def _unqueue(self, job: Job, workload: Workload | None) -> None:
+        self.queue.remove(job, workload)
+        if workload is not None:
+            self._note(workload)
+        else:
+            waits = self.queue.oldest_of_job_mode(job.instance) is not None
+            self._note_line(job.instance, waits)
 
     def _release_qpu(self, job: Job, now: float) -> None:
         self.locks.qpu.release(job.id, now)
         job.released_at = now
         self._executing = None
+        if job.meter is not None:
+            self.ledger.stop(job.meter, now)
+            self._usage_moved(job.instance)
 
     def _stop_accepting(
         self, workload_id: str, why: str, now: float, *, drop_queued: Outcome | None = None
@@ -97,25 +112,41 @@ class Endings(SchedulerState):
         if workload.has_jobs or workload.accepting_jobs:
             if workload.yielding and not workload.running:
                 self._leave_active(workload, WorkloadState.INACTIVE, now)
+            else:
+                self._note(workload)
             return
-        self._leave_active(workload, WorkloadState.CLOSED, now)
         del self.open_workloads[workload.id]
-        self._announced.pop(workload.id, None)
+        del self.tenancies[workload.instance].open_workloads[workload.id]
+        self._leave_active(workload, WorkloadState.CLOSED, now)
+        self._leave(workload.instance)
 
     def _leave_active(self, workload: Workload, state: WorkloadState, now: float) -> None:
         """Move to a state without priority; a session that was active is charged its window."""
         workload.move(state, now)
-        if workload.id in self.locks.reservation:
+        if workload.meter is not None:
             hold = self.locks.reservation.release(workload.id, now)
-            self.ledger.charge(workload.instance, hold.end - hold.start, now)
+            self.ledger.settle(workload.meter, hold.end - hold.start, now)
+            workload.meter = None
+            self._usage_moved(workload.instance)
+            for seconds in self.maintenances:
+                self._begin_maintenance(seconds, now)
+            self.maintenances.clear()
+        self._note(workload)
+
+    def _begin_maintenance(self, seconds: float, now: float) -> None:
+        self.maintained_until = max(self.maintained_until, now + seconds)
 
     def _exhaust(self, instance: Instance, at: float) -> None:
         """End everything of an instance that has used all that it may."""
-        for workload in list(self.open_workloads.values()):
-            if workload.instance.id == instance.id:
-                dropped = Cancelled("the limit of usage was reached")
-                self._stop_accepting(workload.id, dropped.reason, at, drop_queued=dropped)
+        tenancy = self.tenancies[instance]
+        tenancy.at_limit = True
+        self._limits.discard(instance)
+        if not instance.plan.stops_at_limit:
+            return
+        for workload_id in list(tenancy.open_workloads):
+            dropped = Cancelled("the limit of usage was reached")
+            self._stop_accepting(workload_id, dropped.reason, at, drop_queued=dropped)
         for job_id in self.locks.lanes.holders:
             job = self.jobs[job_id]
-            if job.instance.id == instance.id and not isinstance(job.state, PostProcessing):
+            if job.instance == instance and not isinstance(job.state, PostProcessing):
                 self._settle_early(job, RAN_TOO_LONG, at)

@@ -12,6 +12,7 @@ __all__ = [
     "CalibrationDue",
     "CancelRequested",
     "Event",
+    "InstanceChanged",
     "JobCompiled",
     "JobExecuted",
     "JobFailed",
@@ -19,8 +20,10 @@ __all__ = [
     "JobSubmitted",
     "MaintenanceBegan",
     "TimePassed",
+    "UsageChanged",
     "WorkloadCancelled",
     "WorkloadClosed",
+    "WorkloadExpired",
     "WorkloadOpened",
 ]
 
@@ -46,6 +49,13 @@ class WorkloadClosed:
 @dataclass(frozen=True)
 class WorkloadCancelled:
     """Its user cancelled a session or batch: what has not started will not run."""
+
+    workload_id: str
+
+
+@dataclass(frozen=True)
+class WorkloadExpired:
+    """The maximum TTL of a session or batch is over before its time; for tests."""
 
     workload_id: str
 
@@ -115,14 +125,36 @@ class MaintenanceBegan:
 
 
 @dataclass(frozen=True)
+class InstanceChanged:
+    """An instance has other limits, or another plan, for all that it has and will have.
+
+    The TTLs of what is open stay as they are.
+    """
+
+    instance: Instance
+
+
+@dataclass(frozen=True)
+class UsageChanged:
+    """Another scheduler has changed the ledger, and asked by `LookAgain` that this one looks."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True)
 class TimePassed:
-    """Nothing happened but time: a deadline may have been reached."""
+    """Nothing happened but time: a deadline may have been reached.
+
+    Whoever tells the time has told before of every step that ended by then: what ends at the very
+    moment of its limit has not exceeded it.
+    """
 
 
 Event = (
     WorkloadOpened
     | WorkloadClosed
     | WorkloadCancelled
+    | WorkloadExpired
     | JobSubmitted
     | JobCompiled
     | JobExecuted
@@ -131,5 +163,7 @@ Event = (
     | CancelRequested
     | CalibrationDue
     | MaintenanceBegan
+    | InstanceChanged
+    | UsageChanged
     | TimePassed
 )

@@ -19,6 +19,7 @@ __all__ = [
     "Execute",
     "Finish",
     "Instruction",
+    "LookAgain",
     "PostProcess",
     "Refusal",
     "Refuse",
@@ -107,4 +108,14 @@ class Announce:
     wait: Wait
 
 
-Instruction = Compile | Execute | PostProcess | Abandon | Finish | Refuse | Announce
+@dataclass(frozen=True)
+class LookAgain:
+    """Tell the other schedulers that share the ledger, by `UsageChanged`, that usage has changed.
+
+    Given for instances with a limit: it may come sooner now, or be relieved.
+    """
+
+    instance_id: str
+
+
+Instruction = Compile | Execute | PostProcess | Abandon | Finish | Refuse | Announce | LookAgain

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.ledger import Meter
 from qiskit_modes.scheduling.plan import Instance
 
 __all__ = [
@@ -151,6 +152,8 @@ class Job:
     """When it gave the QPU lock back."""
     settled_at: float | None = None
     """When its outcome was decided: for its user it is over since then."""
+    meter: Meter | None = None
+    """What of it will be charged; None before the QPU, after its end, and in a session."""
     story: list[tuple[float, str]] = field(default_factory=list)
     """Every state it has been in, for error messages and timelines."""
 

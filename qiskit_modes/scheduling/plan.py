@@ -69,6 +69,20 @@ class Plan:
     """Whether what runs is stopped, and charged, when the limit is reached; otherwise what is
     active goes on. The service's pages contradict each other; its page on cost says the former."""
 
+    running_usage_counts: bool = True
+    """Whether what a job has used on the QPU by now, and an active session of its window, counts
+    against the limit before it has ended; otherwise it counts at its end, all at once. The service
+    says that jobs report their usage while they run, and nothing of sessions."""
+
+    maintenance_interrupts_sessions: bool = False
+    """Whether a maintenance that begins while a session is active takes the QPU away from it, which
+    is charged as before; otherwise it begins when the session gives the QPU back. The service says
+    that nothing interrupts a session."""
+
+    interactive_ttl_may_exceed_max_ttl: bool = False
+    """Whether the interactive TTL stays what it is in a session or batch whose maximum TTL is
+    shorter; otherwise it is as short. The service's interface wants it so."""
+
     window_seconds: float | None = 28 * _DAY
     """Usage counts against allocation and limit for this long; None for ever."""
 
@@ -76,13 +90,18 @@ class Plan:
     """Most executions of circuits, shots included, in one job of a sampler; None for no limit."""
 
     max_two_qubit_gates: int | None = 5_000_000
-    """Most gates on two qubits in one circuit; None for no limit."""
+    """Most gates on two qubits in one job, all its circuits together and those that gate folding
+    adds; None for no limit. The service's page has it both for a job and for a circuit."""
 
     max_rz_gates: int | None = 30_000_000
     """Most gates named ``rz`` in one circuit; None for no limit."""
 
     max_sx_gates: int | None = 20_000_000
     """Most gates named ``sx`` in one circuit; None for no limit."""
+
+    max_control_instructions: int | None = 26_800_000
+    """Most instructions of the control system for one qubit in one job, counted by the service's
+    table; None for no limit. What is not in that table is counted as ``sx`` or ``cz`` is."""
 
 
 PREMIUM = Plan("premium")

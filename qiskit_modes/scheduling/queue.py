@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import count
 
+from qiskit_modes.scheduling.agenda import Agenda
 from qiskit_modes.scheduling.job import Job
 from qiskit_modes.scheduling.ledger import Ledger
 from qiskit_modes.scheduling.plan import Instance
@@ -28,11 +30,24 @@ class Entry:
     """None for a job of job mode."""
 
 
+@dataclass(eq=False)
+class _Group:
+    """What waits of one instance."""
+
+    jobs: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    """Its jobs of job mode, each with its place."""
+    workloads: dict[str, Workload] = field(default_factory=dict)
+    entries: Agenda[str | None] = field(default_factory=Agenda)
+    """Its workloads by their ids, and None for its job mode; each at the place of its oldest."""
+
+
 class Queue:
     """What waits for a lane without any priority.
 
     A session or batch stands in it as one entry, at the place of its oldest waiting job, as long as
-    it is not active; its first job gains nothing by it.
+    it is not active; its first job gains nothing by it. What is next is found in O(log n), however
+    many instances and workloads wait: an instance is ranked again when something of it has changed,
+    here or in the ledger, and when its limit is reached or relieved.
 
     Args:
         ledger: What the instances have used, over all QPUs.
@@ -41,57 +56,180 @@ class Queue:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._places = count()
-        self._job_mode: dict[str, OrderedDict[str, int]] = {}
-        self._instances: dict[str, Instance] = {}
+        self._groups: dict[Instance, _Group] = {}
+        self._by_id: dict[str, dict[Instance, None]] = {}
+        self._eligible: Agenda[Instance] = Agenda()
+        """By the part of its allocation that was used, and then by its oldest entry."""
+        self._limited: Agenda[Instance] = Agenda()
+        """By when the oldest of its usage leaves the window."""
+        self._reaching: Agenda[Instance] = Agenda()
+        """Eligible ones that will reach their limits by what runs: when."""
+        self._unranked: dict[Instance, None] = {}
+
+    # -- what comes and goes ---------------------------------------------------------------------
 
     def add(self, job: Job, workload: Workload | None) -> None:
         """Let ``job`` wait, behind all that came before it."""
-        line = self._line(job, workload)
-        line[job.id] = next(self._places)
-        self._instances[job.instance.id] = job.instance
+        place = next(self._places)
+        if workload is not None:
+            workload.queued[job.id] = place
+            self.put(workload)
+        else:
+            group = self._group(job.instance)
+            group.jobs[job.id] = place
+            self._rank_job_mode(job.instance, group)
 
     def remove(self, job: Job, workload: Workload | None) -> None:
         """Take ``job`` out, because it got a lane or will not run."""
-        del self._line(job, workload)[job.id]
+        if workload is not None:
+            del workload.queued[job.id]
+            self.put(workload)
+        else:
+            group = self._groups[job.instance]
+            del group.jobs[job.id]
+            self._rank_job_mode(job.instance, group)
+
+    def put(self, workload: Workload) -> None:
+        """Let a workload stand where it belongs: nowhere, if it is active or nothing of it waits.
+
+        To be called whenever one of these has changed.
+        """
+        if not workload.queued or workload.state is WorkloadState.ACTIVE:
+            group = self._groups.get(workload.instance)
+            if group is not None and group.workloads.pop(workload.id, None) is not None:
+                group.entries.discard(workload.id)
+                self._unranked[workload.instance] = None
+            return
+        group = self._group(workload.instance)
+        place = next(iter(workload.queued.values()))
+        if group.entries.rank(workload.id) != place:
+            group.workloads[workload.id] = workload
+            group.entries.set(workload.id, place)
+            self._unranked[workload.instance] = None
 
     def holds(self, job: Job, workload: Workload | None) -> bool:
         """Return whether ``job`` waits here."""
-        return job.id in self._line(job, workload)
+        if workload is not None:
+            return job.id in workload.queued
+        group = self._groups.get(job.instance)
+        return group is not None and job.id in group.jobs
 
-    def entries(self, workloads: Mapping[str, Workload]) -> Iterator[Entry]:
+    def oldest_of_job_mode(self, instance: Instance) -> str | None:
+        """Return the oldest job of an instance's job mode that waits, or None if none does."""
+        group = self._groups.get(instance)
+        return None if group is None else next(iter(group.jobs), None)
+
+    def change(self, instance: Instance) -> None:
+        """Let ``instance`` take the place of all others of its id, with all that waits of them."""
+        groups = [self._drop(each) for each in list(self._by_id.get(instance.id, ()))]
+        if not groups:
+            return
+        mine = self._group(instance)
+        lines = [line for group in groups for line in group.jobs.items()]
+        mine.jobs.update(sorted(lines, key=lambda line: line[1]))
+        self._rank_job_mode(instance, mine)
+        for group in groups:
+            for workload in group.workloads.values():
+                self.put(workload)
+
+    # -- who is next -----------------------------------------------------------------------------
+
+    def entries(self) -> Iterator[Entry]:
         """Yield the oldest job of job mode of each instance, and each workload that waits."""
-        for instance_id, line in self._job_mode.items():
-            if line:
-                job_id, place = next(iter(line.items()))
-                yield Entry(self._instances[instance_id], place, job_id, None)
-        for workload in workloads.values():
-            if workload.queued and workload.state is not WorkloadState.ACTIVE:
-                job_id, place = next(iter(workload.queued.items()))
-                yield Entry(workload.instance, place, job_id, workload)
+        for instance, group in self._groups.items():
+            if group.jobs:
+                yield self._entry(instance, group, None)
+            for workload_id in group.workloads:
+                yield self._entry(instance, group, workload_id)
 
-    def first(self, workloads: Mapping[str, Workload], now: float) -> Entry | None:
+    def first(self, now: float) -> Entry | None:
         """Return what is to start next.
 
         It is the oldest entry of the instance that has used the smallest part of its allocation;
         between instances that have used the same part, the older entry. Nothing starts of an
         instance that has reached its limit.
         """
-        return min(
-            (e for e in self.entries(workloads) if not self._ledger.is_limited(e.instance, now)),
-            key=lambda entry: (self._ledger.share(entry.instance, now), entry.place),
-            default=None,
-        )
+        self._rank_again(now)
+        best = self._eligible.first()
+        if best is None:
+            return None
+        _, instance = best
+        group = self._groups[instance]
+        oldest = group.entries.first()
+        assert oldest is not None, "an instance of which nothing waits is not ranked"
+        return self._entry(instance, group, oldest[1])
 
-    def next_relief(self, workloads: Mapping[str, Workload], now: float) -> float | None:
+    def next_relief(self, now: float) -> float | None:
         """Return when an instance that has reached its limit may have something started again."""
-        reliefs = [
-            self._ledger.next_relief(entry.instance)
-            for entry in self.entries(workloads)
-            if self._ledger.is_limited(entry.instance, now)
-        ]
-        return min((relief for relief in reliefs if relief is not None), default=None)
+        self._rank_again(now)
+        first = self._limited.first()
+        return None if first is None or math.isinf(first[0]) else first[0]
 
-    def _line(self, job: Job, workload: Workload | None) -> OrderedDict[str, int]:
-        if workload is not None:
-            return workload.queued
-        return self._job_mode.setdefault(job.instance.id, OrderedDict())
+    def usage_changed(self, instance_ids: Iterable[str]) -> None:
+        """Take note that the usage of some instances has changed."""
+        for instance_id in instance_ids:
+            self._unranked.update(self._by_id.get(instance_id, {}))
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _group(self, instance: Instance) -> _Group:
+        group = self._groups.get(instance)
+        if group is None:
+            group = self._groups[instance] = _Group()
+            self._by_id.setdefault(instance.id, {})[instance] = None
+            self._unranked[instance] = None
+        return group
+
+    def _drop(self, instance: Instance) -> _Group:
+        of_this_id = self._by_id[instance.id]
+        del of_this_id[instance]
+        if not of_this_id:
+            del self._by_id[instance.id]
+        for agenda in (self._eligible, self._limited, self._reaching):
+            agenda.discard(instance)
+        self._unranked.pop(instance, None)
+        return self._groups.pop(instance)
+
+    def _rank_job_mode(self, instance: Instance, group: _Group) -> None:
+        if group.jobs:
+            place = next(iter(group.jobs.values()))
+            if group.entries.rank(None) == place:
+                return
+            group.entries.set(None, place)
+        else:
+            group.entries.discard(None)
+        self._unranked[instance] = None
+
+    def _entry(self, instance: Instance, group: _Group, workload_id: str | None) -> Entry:
+        workload = None if workload_id is None else group.workloads[workload_id]
+        line = group.jobs if workload is None else workload.queued
+        job_id, place = next(iter(line.items()))
+        return Entry(instance, place, job_id, workload)
+
+    def _rank_again(self, now: float) -> None:
+        """Give those their ranks of which something has changed by now."""
+        for agenda in (self._limited, self._reaching):
+            while (first := agenda.first()) is not None and first[0] <= now:
+                agenda.discard(first[1])
+                self._unranked[first[1]] = None
+        while self._unranked:
+            instance, _ = self._unranked.popitem()
+            if instance in self._groups:
+                self._rank(instance, now)
+
+    def _rank(self, instance: Instance, now: float) -> None:
+        oldest = self._groups[instance].entries.first()
+        if oldest is None:
+            self._drop(instance)
+            return
+        self._reaching.discard(instance)
+        if self._ledger.is_limited(instance, now):
+            relief = self._ledger.next_relief(instance)
+            self._eligible.discard(instance)
+            self._limited.set(instance, math.inf if relief is None else relief)
+            return
+        self._limited.discard(instance)
+        self._eligible.set(instance, (self._ledger.share(instance, now), oldest[0]))
+        reached_at = self._ledger.reaches_limit_at(instance)
+        if reached_at is not None:
+            self._reaching.set(instance, max(reached_at, math.nextafter(now, math.inf)))

@@ -7,24 +7,32 @@ What happens in `Scheduler.handle`, always in this order:
 
 1. Every deadline up to ``now`` is acted on, at its own time and in its order: a session whose time
    was over before a job came refuses it, however late anybody looked at the clock.
+   What is at the very moment of its limit is stopped only by `TimePassed`: it may end at it.
 2. The event is applied.
 3. Whatever became possible is started: lanes are filled, and the QPU is given to the next job.
 
 The machine is built in layers, a module each: what it knows (`state`), how things end (`endings`),
-what may start (`dispatch`), what happens by itself (`deadlines`); here, what others tell it.
+what may start (`dispatch`), what happens by itself (`deadlines`), what changes the terms of what is
+there (`changes`); here, what others tell it. Whatever is looked for at every event is kept in order
+(`agenda`, `queue`), so that an event costs O(log n) of what waits.
+
+Several schedulers share a ledger, one for each QPU. What one of them does to it the others are told
+by `LookAgain`, so that a limit is acted on everywhere when it is reached.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import assert_never
 
-from qiskit_modes.scheduling.deadlines import Deadlines
+from qiskit_modes.scheduling.changes import Changes
 from qiskit_modes.scheduling.errors import IllegalTransition, InvariantViolation
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
     CancelRequested,
     Event,
+    InstanceChanged,
     JobCompiled,
     JobExecuted,
     JobFailed,
@@ -32,12 +40,15 @@ from qiskit_modes.scheduling.events import (
     JobSubmitted,
     MaintenanceBegan,
     TimePassed,
+    UsageChanged,
     WorkloadCancelled,
     WorkloadClosed,
+    WorkloadExpired,
     WorkloadOpened,
 )
 from qiskit_modes.scheduling.instructions import (
     Instruction,
+    LookAgain,
     PostProcess,
     Refusal,
     Refuse,
@@ -59,14 +70,14 @@ from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.refusals import refuse_job, refuse_workload
 from qiskit_modes.scheduling.validation import validate
 from qiskit_modes.scheduling.waiting import explain_wait
-from qiskit_modes.scheduling.workload import Mode, Workload
+from qiskit_modes.scheduling.workload import Mode, Timer, Workload
 
 __all__ = ["Scheduler"]
 
 _MINUTE = 60.0
 
 
-class Scheduler(Deadlines):
+class Scheduler(Changes):
     """The scheduler of one QPU: decides which job is in a lane, and which one is on the QPU.
 
     Not thread safe: whoever shares it guards it with one mutex.
@@ -89,15 +100,24 @@ class Scheduler(Deadlines):
             ValueError: If the time runs backwards.
             IllegalTransition: If the event cannot happen in the present state: a bug.
         """
-        self._advance(now)
+        self._advance(now, time_passed=isinstance(event, TimePassed))
         self._apply(event, now)
         self._pump(now)
+        if self.ledger.shared:
+            self._instructions += [LookAgain(instance_id) for instance_id in self._moved]
+        self._moved.clear()
         instructions, self._instructions = self._instructions, []
         return instructions
 
     def next_deadline(self) -> float | None:
         """Return when ``handle(TimePassed(), now)`` must next be called, or None."""
-        return min((at for at, _ in self._deadlines()), default=None)
+        self._take_changes(self.now)
+        due = self._next_due()
+        return None if due is None else due[0]
+
+    def concerns(self, instance_id: str) -> bool:
+        """Return whether an instance has anything here that has not ended."""
+        return instance_id in self._tenants
 
     def waits_for(self, job_id: str, now: float) -> Wait | None:
         """Return whom a job waits for, or None if it waits for nobody but its own workload."""
@@ -129,19 +149,23 @@ class Scheduler(Deadlines):
         Raises:
             InvariantViolation: If one does not hold: a bug.
         """
+        self._take_changes(self.now)
         validate(self)
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _advance(self, now: float) -> None:
+    def _advance(self, now: float, *, time_passed: bool) -> None:
         if now < self.now:
             raise ValueError(f"time runs backwards: {now} after {self.now}")
         at_this_time = 0
-        while True:
-            due = min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
-            if due is None or due[0] > now:
-                break
+        self._take_changes(self.now)
+        while (due := self._overdue(now, time_passed=time_passed)) is not None:
             at, act = due
+            if self._take_changes(max(at, self.now)):
+                # Usage has left a window by then: something may start, and what was due may not be.
+                self.now = max(self.now, at)
+                self._pump(self.now)
+                continue
             at_this_time = at_this_time + 1 if at <= self.now else 0
             if at_this_time > 100 + 10 * (len(self.jobs) + len(self.open_workloads)):
                 # A bug, but an error is better than a QPU that stands still for ever.
@@ -149,6 +173,7 @@ class Scheduler(Deadlines):
             self.now = max(self.now, at)
             act(self.now)
             self._pump(self.now)
+            self._take_changes(self.now)
         self.now = now
 
     def _apply(self, event: Event, now: float) -> None:
@@ -164,6 +189,9 @@ class Scheduler(Deadlines):
                     now,
                     drop_queued=Cancelled("its session or batch was cancelled"),
                 )
+            case WorkloadExpired(workload_id):
+                if workload_id in self.open_workloads:
+                    self._end_of_ttl(self.workloads[workload_id], Timer.MAX_TTL, now)
             case JobSubmitted():
                 self._submit(event, now)
             case JobCompiled(job_id):
@@ -179,33 +207,44 @@ class Scheduler(Deadlines):
             case CalibrationDue(duration_seconds):
                 self.calibrations.append(duration_seconds)
             case MaintenanceBegan(duration_seconds):
-                self.maintained_until = max(self.maintained_until, now + duration_seconds)
-            case TimePassed():
+                self._maintain(duration_seconds, now)
+            case InstanceChanged(instance):
+                self._change(instance, now)
+            case UsageChanged() | TimePassed():
                 pass
             case _:
                 assert_never(event)
 
     def _open(self, event: WorkloadOpened, now: float) -> None:
+        event = replace(event, instance=self.ledger.current(event.instance))
         plan = event.instance.plan
         refusal = refuse_workload(event)
         if refusal is not None:
             self._instructions.append(refusal)
             return
+        max_ttl = event.max_ttl_seconds or plan.max_ttl_seconds
+        interactive_ttl = (
+            plan.session_interactive_ttl_seconds
+            if event.mode is Mode.SESSION
+            else plan.batch_interactive_ttl_seconds
+        )
+        if not plan.interactive_ttl_may_exceed_max_ttl:
+            interactive_ttl = min(interactive_ttl, max_ttl)
         workload = Workload(
             id=event.workload_id,
             mode=event.mode,
             instance=event.instance,
-            max_ttl_seconds=event.max_ttl_seconds or plan.max_ttl_seconds,
-            interactive_ttl_seconds=(
-                plan.session_interactive_ttl_seconds
-                if event.mode is Mode.SESSION
-                else plan.batch_interactive_ttl_seconds
-            ),
+            max_ttl_seconds=max_ttl,
+            interactive_ttl_seconds=interactive_ttl,
             opened_at=now,
+            number=next(self._numbers),
         )
         self.workloads[workload.id] = self.open_workloads[workload.id] = workload
+        self._tenancy(event.instance).open_workloads[workload.id] = workload
+        self._note(workload)
 
     def _submit(self, event: JobSubmitted, now: float) -> None:
+        event = replace(event, instance=self.ledger.current(event.instance))
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
         recent = self._recent_submissions(event.instance, now)
@@ -224,11 +263,15 @@ class Scheduler(Deadlines):
         job.story.append((now, "Queued"))
         self.jobs[job.id] = job
         self.unfinished[job.instance.id] = unfinished + 1
+        self._tenancy(job.instance).unfinished += 1
         if job.instance.plan.max_submissions_per_minute is not None:
             recent.append(now)
         self.queue.add(job, workload)
         if workload is not None:
             workload.jobs_submitted += 1
+            self._note(workload)
+        else:
+            self._note_line(job.instance, waits=True)
 
     def _recent_submissions(self, instance: Instance, now: float) -> deque[float]:
         """Return when an instance whose plan counts them has submitted jobs, for a minute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from qiskit_modes.scheduling.errors import InvariantViolation
@@ -14,6 +15,7 @@ from qiskit_modes.scheduling.job import (
     Queued,
     Ready,
 )
+from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.waiting import CALIBRATION
 from qiskit_modes.scheduling.workload import Mode, WorkloadState
 
@@ -36,6 +38,8 @@ def validate(scheduler: SchedulerState) -> None:
     _sessions_exclude(scheduler)
     _workloads_are_consistent(scheduler)
     _nobody_waits_in_vain(scheduler)
+    _limits_are_kept(scheduler)
+    _what_is_kept_in_order_is_so(scheduler)
 
 
 def _require(holds: bool, what: str) -> None:
@@ -135,9 +139,64 @@ def _nobody_waits_in_vain(scheduler: SchedulerState) -> None:
             idle = session.queued and not session.yielding
             _require(not idle, f"lanes are free and {session.id} has queued jobs")
         elif scheduler.draining_for is None:
-            entry = scheduler.queue.first(scheduler.open_workloads, scheduler.now)
+            entry = scheduler.queue.first(scheduler.now)
             _require(entry is None, f"lanes are free and {entry} waits")
     if scheduler.draining_for is not None:
+        coming = scheduler.draining_for
         busy = not (locks.lanes.idle and locks.qpu.idle)
-        _require(busy, f"nothing is in progress and {scheduler.draining_for.id} does not start")
-        _require(bool(scheduler.draining_for.queued), "draining for a session without jobs")
+        _require(busy or not in_service, f"nothing is in progress and {coming.id} does not start")
+        _require(bool(coming.queued), "draining for a session without jobs")
+
+
+def _limits_are_kept(scheduler: SchedulerState) -> None:
+    for job in scheduler.jobs.values():
+        workload = scheduler.workloads[job.workload_id] if job.workload_id else None
+        in_session = workload is not None and workload.mode is Mode.SESSION
+        metered = job.executing_at is not None and not job.final and not in_session
+        _require((job.meter is not None) == metered, f"{job.id}: {metered=}, {job.meter}")
+        stopped = scheduler.tenancies[job.instance].at_limit if not job.final else False
+        goes_on = isinstance(job.state, Compiling | Ready | Executing)
+        stops = job.instance.plan.stops_at_limit and stopped
+        _require(not (stops and goes_on), f"{job.id} goes on beyond the limit of its instance")
+    for workload in scheduler.workloads.values():
+        metered = workload.mode is Mode.SESSION and workload.state is WorkloadState.ACTIVE
+        _require((workload.meter is not None) == metered, f"{workload.id}: {workload.meter}")
+    active = [scheduler.workloads[holder] for holder in scheduler.locks.reservation.holders]
+    protected = any(not w.instance.plan.maintenance_interrupts_sessions for w in active)
+    _require(protected or not scheduler.maintenances, "a maintenance waits for no session")
+
+
+def _what_is_kept_in_order_is_so(scheduler: SchedulerState) -> None:
+    """What is found without looking through everything is what looking through it would find."""
+    unfinished: Counter[Instance] = Counter(
+        job.instance for job in scheduler.jobs.values() if not job.final
+    )
+    opened: dict[Instance, set[str]] = {}
+    for workload in scheduler.open_workloads.values():
+        opened.setdefault(workload.instance, set()).add(workload.id)
+    here = set(unfinished) | set(opened)
+    _require(set(scheduler.tenancies) == here, "tenancies are of instances that have something")
+    for instance, tenancy in scheduler.tenancies.items():
+        _require(tenancy.unfinished == unfinished[instance], f"{instance.id} is miscounted")
+        _require(set(tenancy.open_workloads) == opened.get(instance, set()), instance.id)
+    scheduler.check_order()
+    entries = [
+        entry
+        for entry in scheduler.queue.entries()
+        if not scheduler.ledger.is_limited(entry.instance, scheduler.now)
+    ]
+    expected = min(
+        entries,
+        key=lambda e: (scheduler.ledger.share(e.instance, scheduler.now), e.place),
+        default=None,
+    )
+    first = scheduler.queue.first(scheduler.now)
+    _require(first == expected, f"{first} is next, and it should be {expected}")
+    jobs = {job.id for job in scheduler.jobs.values() if isinstance(job.state, Queued)}
+    inactive = (WorkloadState.OPEN, WorkloadState.INACTIVE)
+    waiting = {w.id for w in scheduler.open_workloads.values() if w.queued and w.state in inactive}
+    lines = {e.workload.id for e in scheduler.queue.entries() if e.workload is not None}
+    _require(lines == waiting, f"{lines} stand in the queue, and {waiting} wait")
+    heads = {e.instance for e in scheduler.queue.entries() if e.workload is None}
+    alone = {scheduler.jobs[i].instance for i in jobs if scheduler.jobs[i].workload_id is None}
+    _require(heads == alone, "instances with jobs of job mode stand in the queue")

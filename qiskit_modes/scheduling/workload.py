@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from qiskit_modes.scheduling.errors import IllegalTransition
+from qiskit_modes.scheduling.ledger import Meter
 from qiskit_modes.scheduling.plan import Instance
 
 __all__ = ["Mode", "Timer", "Window", "Workload", "WorkloadState"]
@@ -80,6 +81,8 @@ class Workload:
     max_ttl_seconds: float
     interactive_ttl_seconds: float
     opened_at: float
+    number: int = 0
+    """In the order in which those of its QPU were opened."""
     state: WorkloadState = WorkloadState.OPEN
     accepting_jobs: bool = True
     yielding: bool = False
@@ -100,6 +103,8 @@ class Workload:
     """When it stopped accepting jobs; None while it does."""
     closed_because: str | None = None
     """Why it stopped accepting jobs."""
+    meter: Meter | None = None
+    """What will be charged of its window; of an active session only."""
     job_seconds: float = 0.0
     """Sum of what its finished jobs are charged alone: a batch's usage."""
 

@@ -421,9 +421,10 @@ class LocalService:
             ``instance_id``, ``plan_id``, ``usage_consumed_seconds`` and ``usage_period`` with its
             ``start_time`` (None for a plan without a window) and ``end_time``; for an instance with
             an allocation or a limit also ``usage_allocation_seconds``, ``usage_limit_seconds`` and
-            ``usage_limit_reached``, and ``usage_remaining_seconds``.
+            ``usage_limit_reached``, and ``usage_remaining_seconds``. What runs counts as far as it
+            counts against the limit, see `Plan.running_usage_counts`.
         """
-        clock, instance = self.runtime.clock, self.instance
+        clock, instance = self.runtime.clock, self.runtime.current(self.instance)
         now = clock.now()
         end, window = clock.utc(now), instance.plan.window_seconds
         consumed = self.runtime.used(instance)

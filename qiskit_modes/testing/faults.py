@@ -9,10 +9,9 @@ from typing import Any
 
 from qiskit_modes.exceptions import RefusedError, WorkerDiedError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
-from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import SimulatedSteps, StepName
 from qiskit_modes.scheduling.instructions import Refusal
-from qiskit_modes.scheduling.workload import Timer
 
 __all__ = ["Faults"]
 
@@ -106,22 +105,7 @@ class Faults:
 
         def expire(job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
             if job.workload is not None:
-                self._expire(job.workload)
+                self.runtime.expire_workload(job.workload)
             return steps
 
         self._special[before_job] = expire
-
-    def _expire(self, workload: WorkloadRecord) -> None:
-        now = self.runtime.clock.now()
-
-        def expire() -> bool:
-            core, started_at = workload.core, workload.core.started_at
-            if started_at is not None:
-                core.max_ttl_seconds = now - started_at
-            else:
-                core.closed_because = Timer.MAX_TTL.value
-            return started_at is not None
-
-        # Before its timer runs, nothing would come of a shorter one.
-        if not self.runtime.at_one_moment(workload.qpu, expire):
-            self.runtime.cancel_workload(workload)

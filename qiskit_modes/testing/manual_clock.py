@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,16 @@ from itertools import count
 
 from qiskit_modes.durations import seconds_of
 from qiskit_modes.runtime.clock import Happening
+from qiskit_modes.scheduling.agenda import Agenda
 
 __all__ = ["Deadlock", "ManualClock"]
 
 _PATIENCE_SECONDS = 60.0
 """Real seconds for which a real step may keep time from moving before that is an error."""
+
+
+_Key = tuple[int, Hashable]
+"""A timer's number, and what it calls the deadline."""
 
 
 class Deadlock(RuntimeError):  # noqa: N818 - named for what happened
@@ -25,10 +31,25 @@ class Deadlock(RuntimeError):  # noqa: N818 - named for what happened
 @dataclass(frozen=True)
 class _Deadline:
     at: float
+    last: bool
+    """Whether it comes after the others at the same moment."""
     order: int
     """Of two deadlines at the same time, the one that was set first comes first."""
-    key: tuple[int, Hashable]
+    key: _Key
     callback: Callable[[], None]
+
+    @property
+    def moment(self) -> float:
+        """When it is, as far as two times can be told from one."""
+        return _moment(self.at)
+
+
+def _moment(at: float) -> float:
+    """Return a time in whole microseconds: sums that differ only by rounding are the same moment.
+
+    What a step adds up to, and what a limit leaves, are such sums.
+    """
+    return at if math.isinf(at) else round(at * 1e6)
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,9 @@ class ManualClock:
         """Guards everything below; nothing else is taken, and nobody called, while it is held."""
         self._now = 0.0
         self._working = 0
-        self._deadlines: dict[tuple[int, Hashable], _Deadline] = {}
+        self._deadlines: dict[_Key, _Deadline] = {}
+        self._agenda: Agenda[_Key] = Agenda()
+        """Their keys, the earliest first."""
         self._waits: dict[int, _Wait] = {}
         """By the thread that waits."""
         self._thinkers: dict[int, int] = {}
@@ -157,7 +180,8 @@ class ManualClock:
     def next_deadline(self) -> float | None:
         """Return when something will happen next by itself, or None."""
         with self._condition:
-            return min((deadline.at for deadline in self._deadlines.values()), default=None)
+            first = self._agenda.first()
+            return None if first is None else self._deadlines[first[1]].at
 
     # -- what the runtime does -----------------------------------------------------------------
 
@@ -237,7 +261,8 @@ class ManualClock:
             with self._condition:
                 if self._is_held() or event.is_set():
                     return
-                deadlines = [deadline.at for deadline in self._deadlines.values()]
+                first = self._agenda.first()
+                deadlines = [] if first is None else [self._deadlines[first[1]].at]
                 waits = [wait.until for wait in self._waits.values() if wait.until is not None]
                 to = min([*deadlines, *waits], default=None)
             if to is None:
@@ -249,7 +274,7 @@ class ManualClock:
 
     def _move_to(self, target: float) -> None:
         while (deadline := self._take_due(target)) is not None:
-            self._now = max(self._now, deadline.at)
+            self._now = max(self._now, min(deadline.at, target))
             deadline.callback()
             self.settle()
         self._now = target
@@ -257,19 +282,25 @@ class ManualClock:
 
     def _take_due(self, target: float) -> _Deadline | None:
         with self._condition:
-            due = [deadline for deadline in self._deadlines.values() if deadline.at <= target]
-            if not due:
+            first = self._agenda.first()
+            if first is None or self._deadlines[first[1]].moment > _moment(target):
                 return None
-            first = min(due, key=lambda deadline: (deadline.at, deadline.order))
-            return self._deadlines.pop(first.key)
+            deadline = self._deadlines[first[1]]
+            if deadline.last and deadline.at > target:
+                return None
+            self._agenda.discard(deadline.key)
+            return self._deadlines.pop(deadline.key)
 
     def _set(
-        self, key: tuple[int, Hashable], at: float | None, callback: Callable[[], None]
+        self, key: _Key, at: float | None, callback: Callable[[], None], *, last: bool
     ) -> None:
         with self._condition:
+            self._agenda.discard(key)
             self._deadlines.pop(key, None)
             if at is not None:
-                self._deadlines[key] = _Deadline(at, next(self._orders), key, callback)
+                deadline = _Deadline(at, last, next(self._orders), key, callback)
+                self._deadlines[key] = deadline
+                self._agenda.set(key, (deadline.moment, last, deadline.order))
             self._condition.notify_all()
 
 
@@ -281,12 +312,23 @@ class _ManualTimer:
         self._number = number
         self._keys: set[Hashable] = set()
 
-    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+    def set(
+        self,
+        key: Hashable,
+        deadline: float | None,
+        callback: Callable[[], None],
+        *,
+        last: bool = False,
+    ) -> None:
         """See `qiskit_modes.runtime.clock.Timer`."""
         self._keys.add(key)
-        self._clock._set((self._number, key), deadline, callback)  # noqa: SLF001 - its own clock
+        self._clock._set(  # noqa: SLF001 - its own clock
+            (self._number, key), deadline, callback, last=last
+        )
 
     def close(self) -> None:
         """See `qiskit_modes.runtime.clock.Timer`."""
         for key in self._keys:
-            self._clock._set((self._number, key), None, lambda: None)  # noqa: SLF001
+            self._clock._set(  # noqa: SLF001 - its own clock
+                (self._number, key), None, lambda: None, last=False
+            )

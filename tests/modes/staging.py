@@ -94,7 +94,14 @@ class ManualTimer:
         self._mutex = threading.Lock()
         self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
-    def set(self, key: Hashable, deadline: float | None, callback: Callable[[], None]) -> None:
+    def set(
+        self,
+        key: Hashable,
+        deadline: float | None,
+        callback: Callable[[], None],
+        *,
+        last: bool = False,
+    ) -> None:
         with self._mutex:
             self._deadlines.pop(key, None)
             if deadline is not None:

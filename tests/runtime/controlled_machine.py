@@ -45,7 +45,7 @@ class StillClock(SystemClock):
     def new_timer(self):
         return self
 
-    def set(self, key, deadline, callback):
+    def set(self, key, deadline, callback, *, last=False):
         self.deadlines.pop(key, None)
         if deadline is not None and not self.closed:
             self.deadlines[key] = callback

@@ -510,9 +510,7 @@ def _session_is_over(staged):
         staged.submit(workload=session, compile=lambda: gate() or program())
     job = staged.submit(workload=session)
     assert job.status == "QUEUED"
-    with session.qpu.mutex:  # its time is over now, and not before the job was submitted
-        session.core.max_ttl_seconds = 0.0
-    staged.submit()
+    staged.machine.runtime.executor.expire_workload(session)
     return job
 
 

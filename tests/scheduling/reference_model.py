@@ -10,10 +10,23 @@ from math import inf
 from types import SimpleNamespace
 
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, Failed, Fault
+from qiskit_modes.scheduling.ledger import ROUNDING_SECONDS
 
 UNFINISHED = ("queued", "compiling", "ready", "executing", "post-processing", "abandoning")
 IN_LANE = UNFINISHED[1:]
 CUT_OFF, CANCELLED = Failed(Fault.USER, "cut off"), Cancelled("cancelled")
+
+
+class Books:
+    """What the models of several QPUs share: what was charged, and who they are."""
+
+    def __init__(self):
+        self.charges, self.models, self.changed = [], [], {}
+        self.touched = {}
+        """When the usage of each instance last changed otherwise than by time."""
+
+    def current(self, instance):
+        return self.changed.get(instance.id, instance)
 
 
 class ReferenceModel:
@@ -22,20 +35,27 @@ class ReferenceModel:
     An instruction is a tuple: the name of what is asked for, and for what.
     """
 
-    def __init__(self, lanes):
-        self.lanes, self.jobs, self.workloads, self.charges = lanes, [], [], []
+    def __init__(self, lanes, books=None):
+        self.lanes, self.jobs, self.workloads = lanes, [], []
+        self.books = books or Books()
+        self.books.models.append(self)
         self.calibrations, self.calibration_ends, self.draining = [], None, None
-        self.maintained_until = 0.0
+        self.maintained_until, self.maintenances = 0.0, []
+        self.at_limit = set()
         self.asked, self.order, self.now = [], count(), 0.0
 
     def handle(self, event, now):
-        while (due := self.next_timer()) and due[0] <= now:
-            self.now = due[0]
+        slack = 0.0 if type(event).__name__ == "TimePassed" else ROUNDING_SECONDS
+        while due := self.next_moment(now, slack):
+            self.now = max(self.now, due[0])
+            self.forget_limits()
             due[1]()
             self.start_what_can_start()
         self.now = now
+        self.forget_limits()
         getattr(self, type(event).__name__)(**vars(event))
         self.start_what_can_start()
+        self.forget_limits()
         asked, self.asked = self.asked, []
         return asked
 
@@ -63,22 +83,39 @@ class ReferenceModel:
     # -- time: whatever comes first; at the same time the QPU first, then the older workload ---
 
     def next_timer(self):
-        return min(self.timers(), key=lambda timer: timer[0], default=None)
+        timers = [*self.stops(), *self.timers()]
+        return min(timers, key=lambda timer: timer[0], default=None)
 
-    def timers(self):
+    def next_moment(self, now, slack):
+        """What is due, or when usage changes; what is at its very limit may end at it."""
+        moments = [(at, lambda: None) for at in self.leaving()]
+        moments += [stop for stop in self.stops() if stop[0] + slack <= now]
+        moments += self.timers()
+        due = [moment for moment in moments if moment[0] <= now]
+        return min(due, key=lambda moment: moment[0], default=None)
+
+    def leaving(self):
+        for each in self.instances():
+            for _, at, _ in self.charged(each):
+                yield at + (each.plan.window_seconds or inf)
+
+    def stops(self):
         for job in self.those("executing"):
             yield job.got_qpu + job.limit, partial(self.end_early, job, RAN_TOO_LONG)
+        for each in self.instances():
+            comes_next = self.draining is not None and self.draining.instance == each
+            if (each.plan.stops_at_limit or comes_next) and each.id not in self.at_limit:
+                running = len(self.running(each)) if each.plan.running_usage_counts else 0
+                since = max(self.now, self.books.touched.get(each.id, 0.0))
+                left = self.left(each, since)
+                if left == 0.0:
+                    yield since, partial(self.exhaust, each)
+                elif running and left < inf:
+                    yield since + left / running, partial(self.exhaust, each)
+
+    def timers(self):
         if self.maintained_until > self.now:
             yield self.maintained_until, lambda: None
-        for job in self.those("executing"):
-            in_session = job.workload is not None and job.workload.mode == "session"
-            if job.instance.plan.stops_at_limit and not in_session:
-                yield job.got_qpu + self.left(job.instance), partial(self.exhaust, job.instance)
-        if (session := self.active_session()) and session.instance.plan.stops_at_limit:
-            doing = self.those("queued", "compiling", "ready", "executing", workload=session)
-            if session.accepts or doing:
-                end = session.story[-1][1] + self.left(session.instance)
-                yield end, partial(self.exhaust, session.instance)
         if self.calibration_ends is not None:
             yield self.calibration_ends, partial(setattr, self, "calibration_ends", None)
         for w in self.workloads:
@@ -91,35 +128,74 @@ class ReferenceModel:
                     yield end, partial(self.give_way, w)
             if not self.those(*UNFINISHED, workload=w):
                 if w.state == "active":
-                    session = w.mode == "session"
-                    wait = "session" if session else "batch"
-                    idle = getattr(plan, f"{wait}_interactive_ttl_seconds")
-                    yield w.idle_since + idle, partial(self.leave, w, "inactive")
+                    yield w.idle_since + w.idle_ttl, partial(self.leave, w, "inactive")
                 if w.state == "open":
                     yield w.idle_since + plan.unused_ttl_seconds, partial(self.stop, w, CUT_OFF)
         for job in self.those("queued"):
-            charges = self.charged(job.instance)
             going_on = job.workload is not None and job.workload.state == "active"
-            if self.is_limited(job.instance) and not going_on:
-                yield charges[0][1] + job.instance.plan.window_seconds, lambda: None
+            charges = self.charged(job.instance)
+            if self.is_limited(job.instance) and not going_on and charges:
+                window = job.instance.plan.window_seconds
+                if window is not None:
+                    yield charges[0][1] + window, lambda: None
 
-    # -- usage: what was charged within the window ---------------------------------------------
+    # -- usage: what was charged within the window, and what runs ------------------------------
+
+    def instances(self):
+        """Those of which anything here has not ended."""
+        here = self.those(*UNFINISHED) + [w for w in self.workloads if w.state != "closed"]
+        return list({each.instance.id: each.instance for each in here}.values())
 
     def charged(self, instance):
-        window = instance.plan.window_seconds
-        return [c for c in self.charges if c[0] == instance.id and c[1] + window > self.now]
+        window = self.books.current(instance).plan.window_seconds or inf
+        charges = [c for c in self.books.charges if c[0] == instance.id]
+        return [c for c in charges if c[1] + window > self.now]
 
-    def used(self, instance):
-        return sum(seconds for _, _, seconds in self.charged(instance))
+    def running(self, instance):
+        """When each thing began that will be charged, on any QPU, and goes on."""
+        return [since for since, until in self.meters(instance) if until is None]
 
-    def left(self, instance):
-        return inf if instance.limit is None else max(instance.limit - self.used(instance), 0.0)
+    def meters(self, instance):
+        for model in self.books.models:
+            for job in model.those("executing", "post-processing", "abandoning"):
+                in_session = job.workload is not None and job.workload.mode == "session"
+                if job.instance.id == instance.id and job.got_qpu is not None and not in_session:
+                    yield job.got_qpu, job.gave_qpu
+            session = model.active_session()
+            if session and session.instance.id == instance.id:
+                yield session.story[-1][1], None
+
+    def used(self, instance, now=None):
+        now = self.now if now is None else now
+        used = sum(seconds for _, _, seconds in self.charged(instance))
+        if self.books.current(instance).plan.running_usage_counts:
+            for since, until in self.meters(instance):
+                used += (now if until is None else until) - since
+        return used
+
+    def left(self, instance, now=None):
+        limit = self.books.current(instance).limit
+        return inf if limit is None else max(limit - self.used(instance, now), 0.0)
+
+    def touch(self, instance):
+        self.books.touched[instance.id] = self.now
 
     def is_limited(self, instance):
         return self.left(instance) == 0.0
 
     def share(self, instance):
-        return self.used(instance) / instance.allocation if instance.allocation else 0.0
+        charged = sum(seconds for _, _, seconds in self.charged(instance))
+        return charged / instance.allocation if instance.allocation else 0.0
+
+    def forget_limits(self):
+        here = {each.id for each in self.instances() if self.is_limited(each)}
+        self.at_limit &= here
+
+    def arrives(self, instance):
+        """What comes when its limit has been reached is accepted, and waits."""
+        known = {each.id for each in self.instances()}
+        if instance.id not in known and self.is_limited(instance):
+            self.at_limit.add(instance.id)
 
     # -- who is next ---------------------------------------------------------------------------
 
@@ -142,6 +218,7 @@ class ReferenceModel:
         elif qpu_is_free and (ready := self.those("ready")):
             job = min(ready, key=lambda job: job.ready)
             job.state, job.got_qpu = "executing", self.now
+            self.touch(job.instance)
             self.asked.append(("Execute", job.id))
 
     def next_job(self):
@@ -150,7 +227,10 @@ class ReferenceModel:
         if session := self.active_session():
             queued = [] if session.yields else self.those("queued", workload=session)
             return next(iter(queued), None)
-        if self.draining and not self.those("queued", workload=self.draining):
+        if self.draining and (
+            not self.those("queued", workload=self.draining)
+            or self.is_limited(self.draining.instance)
+        ):
             self.draining = None
         if not self.draining:
             queued = self.those("queued")
@@ -165,10 +245,11 @@ class ReferenceModel:
                 self.enter(job.workload, "active")
                 return job
             self.draining = job.workload
-        if self.those(*IN_LANE) or self.calibration_ends is not None:
+        if self.those(*IN_LANE) or not self.qpu_is_free():
             return None
         session, self.draining = self.draining, None
         self.enter(session, "active")
+        self.touch(session.instance)
         return self.those("queued", workload=session)[0]
 
     # -- how things end ------------------------------------------------------------------------
@@ -178,9 +259,13 @@ class ReferenceModel:
         w.story.append((state, self.now))
 
     def leave(self, w, state):
-        if w.state == "active" and w.mode == "session":
-            self.charges.append((w.instance.id, self.now, self.now - w.story[-1][1]))
+        was_active = w.state == "active" and w.mode == "session"
+        if was_active:
+            self.books.charges.append((w.instance.id, self.now, self.now - w.story[-1][1]))
+            self.touch(w.instance)
         self.enter(w, state)
+        while was_active and self.maintenances:
+            self.begin_maintenance(self.maintenances.pop())
 
     def stop(self, w, drop=None):
         w.accepts = False
@@ -189,6 +274,9 @@ class ReferenceModel:
         self.rest(w)
 
     def exhaust(self, instance):
+        self.at_limit.add(instance.id)
+        if not instance.plan.stops_at_limit:
+            return
         for w in self.workloads:
             if w.instance.id == instance.id:
                 self.stop(w, CANCELLED)
@@ -227,12 +315,13 @@ class ReferenceModel:
         job.state = "finished"
         if job in self.on_qpu():
             job.gave_qpu = self.now
+        self.touch(job.instance)
         charged = 0.0 if job.got_qpu is None else job.gave_qpu - job.got_qpu
         if isinstance(job.outcome, Failed) and job.outcome.fault is Fault.SYSTEM:
             charged = 0.0
         w = job.workload
         if charged and (w is None or w.mode == "batch"):
-            self.charges.append((job.instance.id, self.now, charged))
+            self.books.charges.append((job.instance.id, self.now, charged))
         if w is not None:
             w.job_seconds += charged
             w.completed = self.now if was_in_lane else w.completed
@@ -249,16 +338,23 @@ class ReferenceModel:
     # -- what happens, by the names of the events ----------------------------------------------
 
     def WorkloadOpened(self, workload_id, mode, instance, max_ttl_seconds):  # noqa: N802
+        instance = self.books.current(instance)
         plan = instance.plan
         if mode == "session" and not plan.sessions_allowed:
             self.asked.append(("Refuse", workload_id, "PLAN"))
         elif max_ttl_seconds is not None and not 0 <= max_ttl_seconds <= plan.max_ttl_seconds:
             self.asked.append(("Refuse", workload_id, "LIMIT"))
         else:
+            self.arrives(instance)
+            kind = "session" if mode == "session" else "batch"
+            ttl = max_ttl_seconds or plan.max_ttl_seconds
+            idle_ttl = getattr(plan, f"{kind}_interactive_ttl_seconds")
+            if not plan.interactive_ttl_may_exceed_max_ttl:
+                idle_ttl = min(idle_ttl, ttl)
             self.workloads.append(
                 SimpleNamespace(
                     id=workload_id, number=next(self.order), mode=mode, instance=instance,
-                    ttl=max_ttl_seconds or plan.max_ttl_seconds, state="open", accepts=True,
+                    ttl=ttl, idle_ttl=idle_ttl, state="open", accepts=True,
                     idle_since=self.now, story=[("open", self.now)], started=None, completed=None,
                     job_seconds=0.0, yields=False,
                 )
@@ -271,6 +367,7 @@ class ReferenceModel:
         self.stop(self.workload(workload_id), CANCELLED)
 
     def JobSubmitted(self, job_id, instance, workload_id, max_execution_seconds):  # noqa: N802
+        instance = self.books.current(instance)
         plan, limit, w = instance.plan, max_execution_seconds, self.workload(workload_id)
         mine = [job for job in self.jobs if job.instance.id == instance.id]
         unfinished = [job for job in mine if job.state in UNFINISHED]
@@ -284,6 +381,7 @@ class ReferenceModel:
         ):
             self.asked.append(("Refuse", job_id, "LIMIT"))
         else:
+            self.arrives(instance)
             self.jobs.append(
                 SimpleNamespace(
                     id=job_id, instance=instance, workload=w, submitted=self.now, state="queued",
@@ -302,6 +400,7 @@ class ReferenceModel:
     def JobExecuted(self, job_id):  # noqa: N802
         def then(job):
             job.state, job.gave_qpu = "post-processing", self.now
+            self.touch(job.instance)
             self.asked.append(("PostProcess", job_id))
 
         self.step_ended(job_id, "executing", then)
@@ -323,7 +422,28 @@ class ReferenceModel:
         self.calibrations.append(duration_seconds)
 
     def MaintenanceBegan(self, duration_seconds):  # noqa: N802
-        self.maintained_until = max(self.maintained_until, self.now + duration_seconds)
+        session = self.active_session()
+        if session is None or session.instance.plan.maintenance_interrupts_sessions:
+            self.begin_maintenance(duration_seconds)
+        else:
+            self.maintenances.append(duration_seconds)
+
+    def begin_maintenance(self, seconds):
+        self.maintained_until = max(self.maintained_until, self.now + seconds)
+
+    def WorkloadExpired(self, workload_id):  # noqa: N802
+        if (w := self.workload(workload_id)).state != "closed":
+            self.stop(w, CUT_OFF)
+
+    def InstanceChanged(self, instance):  # noqa: N802
+        self.books.changed[instance.id] = instance
+        self.touch(instance)
+        for each in self.those(*UNFINISHED) + [w for w in self.workloads if w.state != "closed"]:
+            if each.instance.id == instance.id:
+                each.instance = instance
+
+    def UsageChanged(self, instance_id):  # noqa: N802
+        pass
 
     def TimePassed(self):  # noqa: N802
         pass
