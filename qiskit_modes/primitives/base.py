@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
+from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
@@ -139,6 +141,8 @@ class Primitive:
         *,
         inputs: dict[str, Any],
         executions: int,
+        circuits: Iterable[tuple[str, QuantumCircuit]],
+        folded: tuple[float, ...] = (1.0,),
     ) -> RuntimeJobV2:
         """Hand a job in and return it.
 
@@ -148,15 +152,18 @@ class Primitive:
             steps: What it does.
             inputs: What was passed to ``run()``, to be shown by the job; the options are added.
             executions: How many shots it takes in all.
+            circuits: Whose gates count against the plan, each with the words for it.
+            folded: See `check_size`.
 
         Raises:
+            InvalidInputError: If it is larger than the plan allows.
             IBMRuntimeError: If the rules refuse it, with the reason.
 
         Warns:
             QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
         instance = resolution.runtime.current(resolution.instance)
-        check_size(self._primitive_id, inputs.get("pubs", ()), executions, instance)
+        check_size(self._primitive_id, circuits, executions, instance, folded=folded)
         if self.request is None and self._is_limited(resolution):
             warn(
                 f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "

@@ -34,6 +34,7 @@ from qiskit_modes.primitives.pubs import EstimatorInput, coerce_estimator_pubs
 from qiskit_modes.primitives.resilience import (
     calibration_randomisations,
     calibration_shots,
+    folded_factors_of,
     noise_factors_of,
 )
 from qiskit_modes.primitives.sampling import draw_seed
@@ -97,6 +98,7 @@ def prepare_estimator_job(
         estimator_steps(inputs, resolved, backend),
         tuple(each.pub for each in inputs),
         count_executions(inputs, resolved) + learning,
+        folded_factors_of(resolved.resilience),
     )
 
 

@@ -128,4 +128,6 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             job.steps,
             inputs={"pubs": list(job.pubs)},
             executions=job.executions,
+            circuits=job.circuits(),
+            folded=job.folded,
         )

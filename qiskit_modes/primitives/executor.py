@@ -107,6 +107,7 @@ class Executor(Primitive):
             _executor_steps(checked, options, resolution.backend, decoded=self.request is None),
             inputs={"quantum_program": checked.program},
             executions=checked.executions,
+            circuits=[(f"the circuit of item {n}", circuit) for n, circuit in enumerate(circuits)],
         )
 
 

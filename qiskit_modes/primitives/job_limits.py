@@ -4,17 +4,18 @@ before it is queued.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.gate_limits import check_gates
 from qiskit_modes.simulation.methods import SimulatorChoice, available_bytes
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from qiskit_modes.scheduling import Instance, Plan
+    from qiskit_modes.scheduling import Instance
 
 __all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
 
@@ -22,17 +23,26 @@ MAX_RESULTS = 1_000_000_000
 """Shots, or expectation values, of one job; a hundred times what the service takes."""
 
 
-def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance: Instance) -> None:
+def check_size(
+    primitive_id: str,
+    circuits: Iterable[tuple[str, QuantumCircuit]],
+    executions: int,
+    instance: Instance,
+    *,
+    folded: tuple[float, ...] = (1.0,),
+) -> None:
     """Check that a job is not larger than the plan allows.
 
-    The service also limits the control instructions for each qubit; those are the hardware's, and
-    cannot be counted here.
+    Counted is what the circuits say, with all that control flow holds: each branch, a loop's body
+    as often as the loop says, or once if it does not. What dynamical decoupling adds is not known
+    before a circuit is scheduled, and is not counted.
 
     Args:
         primitive_id: Which primitive the job is for; executions are limited for samplers only.
-        pubs: Of the job; none if it has another form.
+        circuits: Of the job, each with the words by which its user knows it.
         executions: How many executions of circuits it asks for, shots included.
         instance: Whose plan counts.
+        folded: The noise factors for which gates on two qubits are folded; ``(1.0,)`` if none are.
 
     Raises:
         InvalidInputError: If it is; with the number, the limit, and what to do.
@@ -44,13 +54,7 @@ def check_size(primitive_id: str, pubs: Iterable[Any], executions: int, instance
             f"the job asks for {executions:,} executions of circuits, and the {plan.name} plan "
             f"allows {most:,} in one job of a sampler; use fewer shots or divide the job"
         )
-    for number, pub in enumerate(pubs):
-        for what, count, limit in _counts(pub.circuit, plan):
-            if count > limit:
-                raise InvalidInputError(
-                    f"the circuit of PUB {number} has {count:,} {what}, and the {plan.name} plan "
-                    f"allows {limit:,} in one circuit; divide the circuit"
-                )
+    check_gates(circuits, plan, folded)
 
 
 def check_memory_of_results(needed: int, where: str) -> None:
@@ -96,15 +100,3 @@ def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
                 f"{MAX_RESULTS:,} are given; use fewer shots or parameter sets, or divide the job"
             )
         check_memory_of_results(needed, f"{what} {index}")
-
-
-def _counts(circuit: QuantumCircuit, plan: Plan) -> Iterator[tuple[str, int, int]]:
-    """Yield what is limited, how much of it a circuit has, and the limit."""
-    size = len(circuit.data)
-    limit = plan.max_two_qubit_gates
-    # Most circuits have fewer instructions than any limit: they need not be counted one by one.
-    if limit is not None and size > limit:
-        yield "gates on two qubits", circuit.num_nonlocal_gates(), limit
-    for name, most in (("rz", plan.max_rz_gates), ("sx", plan.max_sx_gates)):
-        if most is not None and size > most:
-            yield f"{name} gates", circuit.count_ops().get(name, 0), most

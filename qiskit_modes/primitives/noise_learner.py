@@ -99,6 +99,7 @@ class NoiseLearnerV3(Primitive):
             _steps(layers, resolution.backend),
             inputs={"instructions": boxes},
             executions=sum(map(self._executions, layers)),
+            circuits=(),  # it makes its own, of a few layers each
         )
 
     def _executions(self, layer: Layer) -> int:

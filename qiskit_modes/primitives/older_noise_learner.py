@@ -110,6 +110,7 @@ class NoiseLearner(Primitive):
             _steps(layers, source, metadata),
             inputs={"circuits": taken},
             executions=len(layers) * shots_of(self.options),
+            circuits=[(f"circuit {n}", each) for n, each in enumerate(taken)],
         )
 
 

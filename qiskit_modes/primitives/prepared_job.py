@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
@@ -30,3 +31,10 @@ class PreparedJob:
 
     executions: int
     """How often a circuit is executed, all PUBs, parameter sets and shots together."""
+
+    folded: tuple[float, ...] = (1.0,)
+    """The noise factors for which gates on two qubits are folded."""
+
+    def circuits(self) -> list[tuple[str, QuantumCircuit]]:
+        """Return the circuits of the PUBs, each with the words for it."""
+        return [(f"the circuit of PUB {n}", pub.circuit) for n, pub in enumerate(self.pubs)]

@@ -12,6 +12,7 @@ __all__ = [
     "Technique",
     "calibration_randomisations",
     "calibration_shots",
+    "folded_factors_of",
     "needs_layer_noise",
     "noise_factors_of",
     "technique_of",
@@ -32,6 +33,19 @@ def noise_factors_of(resilience: ResilienceOptions) -> tuple[float, ...]:
     """
     factors = resilience.zne.noise_factors
     return _NOISE_FACTORS if factors == "auto" else tuple(float(factor) for factor in factors)
+
+
+def folded_factors_of(resilience: ResilienceOptions) -> tuple[float, ...]:
+    """Return by which factors gates on two qubits are folded; ``(1.0,)`` if none are.
+
+    Example:
+        >>> folded_factors_of(ResilienceOptions(zne_mitigation=True, pec_mitigation=False))
+        (1.0, 3.0, 5.0)
+        >>> folded_factors_of(ResilienceOptions(pec_mitigation=True, zne_mitigation=False))
+        (1.0,)
+    """
+    folds = technique_of(resilience) == "gate_folding"
+    return noise_factors_of(resilience) if folds else (1.0,)
 
 
 def calibration_randomisations(resilience: ResilienceOptions, usual: int) -> int:

@@ -116,4 +116,5 @@ class SamplerV2(Primitive, BaseSamplerV2):
             job.steps,
             inputs={"pubs": list(job.pubs)},
             executions=job.executions,
+            circuits=job.circuits(),
         )
