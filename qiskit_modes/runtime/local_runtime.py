@@ -93,6 +93,7 @@ class LocalRuntime:
         self._mutex = threading.Lock()
         """Guards the table of workloads, and the replacing of listeners."""
         self._workloads: dict[str, WorkloadRecord] = {}
+        self._offers: list[Callable[[], Callable[[str], Any | None] | None]] = []
         self._tidy_at = 2 * _KEPT_WORKLOADS
         self._simulate = simulate
         self._refused = refused
@@ -212,6 +213,28 @@ class LocalRuntime:
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
+
+    def offer(self, find: Callable[[str], Any | None]) -> None:
+        """Take note of a service whose jobs run here.
+
+        Args:
+            find: Returns the backend that the service offers by a name, or None. Held weakly if it
+                is a method, so that the service can go.
+        """
+        weak = weakref.WeakMethod(find) if hasattr(find, "__self__") else lambda: find
+        self._whole(partial(self._offers.append, weak))
+
+    def find_offered(self, name: str) -> Any | None:
+        """Return the backend that a service here offers by a name, the latest of them first."""
+        return self._whole(partial(self._find_offered, name))
+
+    def _find_offered(self, name: str) -> Any | None:
+        for offer in reversed(self._offers):
+            find = offer()
+            backend = None if find is None else find(name)
+            if backend is not None:
+                return backend
+        return None
 
     def current(self, instance: Instance) -> Instance:
         """Return an instance with the limits that it has now; see `change_instance`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
@@ -56,7 +56,10 @@ class SessionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     mode: str | None = Field(None, description="dedicated or batch")
-    backend: str
+    backend: str = Field(
+        validation_alias=AliasChoices("backend", "backend_name"),
+        description="Its name; backend_name is taken for it too",
+    )
     instance: str | None = Field(None, description="Ignored: the header Service-CRN says it")
     max_ttl: int | None = Field(None, ge=1, le=2**31 - 1, description="Longest life, in s")
 

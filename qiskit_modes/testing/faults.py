@@ -11,6 +11,7 @@ from qiskit_modes.exceptions import RefusedError, WorkerDiedError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = ["Faults"]
@@ -96,6 +97,34 @@ class Faults:
             raise RefusedError(reason, refusal)
 
         self._special[number] = refuse
+
+    def change_instance(
+        self,
+        name: str | None = None,
+        *,
+        plan: Plan | None = None,
+        limit_seconds: float | None = None,
+        allocation_seconds: float | None = None,
+    ) -> Instance:
+        """Give an instance other limits now, for all that it has and will have.
+
+        So can be staged what the service does "until the limit is raised", and a change of plan.
+
+        Args:
+            name: Its id; None for that of the runtime.
+            plan: Its plan from now on; None for the plan that it has, where it is the runtime's own
+                or was changed before, or else for the runtime's.
+            limit_seconds: Its limit of usage; None for that of the plan.
+            allocation_seconds: Its share of time; None for that of the plan.
+
+        Returns:
+            The instance as it is now.
+        """
+        own = self.runtime.instance
+        before = self.runtime.current(own if name in (None, own.id) else replace(own, id=str(name)))
+        changed = Instance(before.id, plan or before.plan, allocation_seconds, limit_seconds)
+        self.runtime.change_instance(changed)
+        return changed
 
     def session_expires(self, *, before_job: int) -> None:
         """Let the session of job ``before_job`` be over when that job is submitted.

@@ -11,6 +11,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.durations import seconds_of
 from qiskit_modes.primitives.option_table import PROGRAMS
 from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.scheduling import Instance
@@ -18,6 +19,7 @@ from qiskit_modes.testing.faults import Faults
 from qiskit_modes.testing.job_durations import JobDurations
 from qiskit_modes.testing.lock_history import LockHistory
 from qiskit_modes.testing.manual_clock import ManualClock
+from qiskit_modes.testing.offered import offered
 from qiskit_modes.testing.tenant import Duration, Tenant, durations_of
 from qiskit_modes.testing.zero_samples import zero_samples
 
@@ -149,10 +151,10 @@ class Scenario(Faults):
 
         Args:
             name: Of its instance.
-            backend: Whose QPU it uses.
+            backend: Whose QPU it uses; a native backend, or the client's.
             **instance: Further fields of its `Instance`: ``plan``, ``allocation_seconds``.
         """
-        return Tenant(self.runtime, self._timer, name, backend, instance)
+        return Tenant(self.runtime, self._timer, name, offered(self.runtime, backend), instance)
 
     def calibration(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
         """Let a calibration become due; it takes the QPU between two jobs, and in no session.
@@ -162,27 +164,23 @@ class Scenario(Faults):
             at: When, on the scenario's clock.
             lasts: For how long it has the QPU.
         """
-        event = self.runtime.calibrate
-        self._timer.set(
-            uuid.uuid4(),
-            seconds_of(at),
-            lambda: event(self.runtime.qpu(backend), seconds_of(lasts)),
-        )
+        qpu, seconds = self._qpu(backend), seconds_of(lasts)
+        calibrate = self.runtime.calibrate
+        self._timer.set(uuid.uuid4(), seconds_of(at), lambda: calibrate(qpu, seconds))
 
     def maintenance(self, backend: BackendV2, *, at: Duration, lasts: Duration) -> None:
         """Let a QPU be out of service for a while; what is on it then still ends.
+
+        It waits for an active session, see `Plan.maintenance_interrupts_sessions`.
 
         Args:
             backend: Whose QPU.
             at: From when on, on the scenario's clock.
             lasts: For how long.
         """
+        qpu, seconds = self._qpu(backend), seconds_of(lasts)
         maintain = self.runtime.maintain
-        self._timer.set(
-            uuid.uuid4(),
-            seconds_of(at),
-            lambda: maintain(self.runtime.qpu(backend), seconds_of(lasts)),
-        )
+        self._timer.set(uuid.uuid4(), seconds_of(at), lambda: maintain(qpu, seconds))
 
     def lock_history(self, backend: BackendV2) -> LockHistory:
         """Return who has held the lanes, the QPU lock and the reservation of a QPU, and when.
@@ -190,7 +188,10 @@ class Scenario(Faults):
         Args:
             backend: Whose QPU.
         """
-        return LockHistory.of(self.runtime, self.runtime.qpu(backend))
+        return LockHistory.of(self.runtime, self._qpu(backend))
+
+    def _qpu(self, backend: BackendV2) -> QPU:
+        return self.runtime.qpu(offered(self.runtime, backend))
 
     def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
         if job.simulated is not None:  # another tenant's

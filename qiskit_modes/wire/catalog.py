@@ -112,6 +112,11 @@ class Catalog:
         """Return all devices, also those that are second names of others."""
         return list(self._devices.values())
 
+    def backend(self, name: str) -> BackendV2 | None:
+        """Return the backend of a name, or None if there is none."""
+        device = self._devices.get(name)
+        return None if device is None else device.backend
+
     def get(self, name: str) -> Device | None:
         """Return the device of a name, or None if there is none."""
         return self._devices.get(name)

@@ -57,6 +57,7 @@ class Platform:
     ) -> None:
         self.runtime = runtime
         self.catalog = Catalog(backends)
+        runtime.offer(self.catalog.backend)
         self.for_everybody = instances is None
         """Whether an instance that nobody has heard of is taken in."""
         known = [runtime.instance] if instances is None else list(instances)

@@ -27,6 +27,7 @@ from qiskit_modes.wire.noise_learner_program import (
     encode_learner_result,
     read_noise_learner_params,
 )
+from qiskit_modes.wire.openqasm import read_openqasm
 
 __all__ = ["PROGRAMS", "Submission", "run_program"]
 
@@ -147,7 +148,18 @@ def _pubs(submission: Submission) -> list[Any]:
             "Expected the parameters pubs (a list), options, resilience_level, version and "
             f"support_qiskit; found {', '.join(sorted(params)) or 'none'}",
         )
-    return [tuple(pub) if isinstance(pub, list) else pub for pub in params["pubs"]]
+    mode = submission.mode
+    backend = mode.record.backend if isinstance(mode, Session) else mode
+    return [_pub(pub, number, backend) for number, pub in enumerate(params["pubs"])]
+
+
+def _pub(pub: Any, number: int, backend: BackendV2) -> Any:
+    """Return a PUB in the form of the primitives; its circuit may be OpenQASM 3 text."""
+    parts = list(pub) if isinstance(pub, list) else [pub]
+    if parts and isinstance(parts[0], str):
+        where = f"the circuit of PUB {number}"
+        parts[0] = read_openqasm(parts[0], backend.num_qubits, where)
+    return tuple(parts) if isinstance(pub, list) else parts[0]
 
 
 def _circuits(submission: Submission) -> list[QuantumCircuit]:

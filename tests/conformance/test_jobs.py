@@ -4,6 +4,8 @@ import logging
 
 import pytest
 from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime import QuantumProgram
 from qiskit_ibm_runtime.exceptions import (
     IBMRuntimeError,
     RuntimeInvalidStateError,
@@ -13,12 +15,13 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobTimeoutError,
 )
 
-from qiskit_modes import Batch, SamplerV2, Session
+from qiskit_modes import Batch, EstimatorV2, Executor, LocalService, SamplerV2, Session
 from qiskit_modes.exceptions import (
     InvalidInputError,
     OptionWithoutEffectWarning,
     UnsupportedOptionError,
 )
+from qiskit_modes.primitives.gate_limits import check_gates
 from qiskit_modes.scheduling import Instance, Plan
 from tests.conformance.conftest import HOUR, on_qpu, states, times
 
@@ -321,6 +324,129 @@ def test_p120_gates_of_a_circuit(world, gate):
         else:
             sampler.run([circuit])
     assert len(world.service.jobs()) == 3
+
+
+def limited_to(world, primitive=SamplerV2, options=None, **limits):
+    """A primitive of an instance with a plan of its own."""
+    me = Instance("me", Plan("small", **limits))
+    service = LocalService(runtime=world.scenario.runtime, instance=me)
+    return primitive(service.backend("fake_manila"), options=options)
+
+
+def with_gates(count, measured=True):
+    circuit = QuantumCircuit(2, 2 if measured else 0)
+    for _ in range(count):
+        circuit.cx(0, 1)
+    if measured:
+        circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        ({"resilience_level": 0}, 60),
+        ({"resilience_level": 2}, 6),  # noise factors 1, 3, 5
+        ({"resilience_level": 2, "resilience": {"zne": {"noise_factors": [1, 1.5, 2]}}}, 13),
+        ({"resilience": {"zne_mitigation": True, "zne": {"noise_factors": [1, 3]}}}, 15),
+    ],
+)
+def test_p121_pubs_and_noise_factors(world, options, allowed):
+    estimator = limited_to(world, EstimatorV2, options, max_two_qubit_gates=60)
+    first, second = allowed // 2, allowed - allowed // 2
+    pubs = [(with_gates(count, measured=False), "ZZ") for count in (first, second)]
+    estimator.run(pubs)
+    pubs[1] = with_gates(second + 1, measured=False), "ZZ"
+    with pytest.raises(InvalidInputError, match=r"the job up to the circuit of PUB 1 has .* 60 in"):
+        estimator.run(pubs)
+    sampler = limited_to(world, max_two_qubit_gates=60)
+    sampler.run([with_gates(30), with_gates(30)])
+    with pytest.raises(InvalidInputError, match="has 61 gates on two qubits"):
+        sampler.run([with_gates(30), with_gates(31)])
+    program = QuantumProgram(shots=1)
+    for _ in range(2):
+        program.append_circuit_item(with_gates(31))
+    with pytest.raises(InvalidInputError, match="the circuit of item 1 has 62 gates"):
+        limited_to(world, Executor, max_two_qubit_gates=60).run(program)
+
+
+def test_p122_gates_within_control_flow(world):
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((0, True)) as otherwise:
+        circuit.cx(0, 1)
+        with circuit.for_loop(range(5)):
+            circuit.cx(0, 1)
+    with otherwise:
+        circuit.cx(1, 0)
+    with circuit.while_loop((circuit.clbits[0], True)):
+        circuit.cx(0, 1)
+        circuit.measure(0, 0)
+    with circuit.switch(circuit.clbits[0]) as case, case(0):
+        circuit.cx(0, 1)
+    circuit.measure(1, 1)
+    backend = AerSimulator()
+    exactly = Plan("exactly", max_two_qubit_gates=9, max_control_instructions=85)
+    sampler = SamplerV2(Batch(backend, instance=Instance("me", exactly)))
+    sampler.run([circuit])
+    for less in ({"max_two_qubit_gates": 8}, {"max_control_instructions": 64}):
+        with pytest.raises(InvalidInputError, match=r"has (9 gates on two|65 instr)"):
+            SamplerV2(Batch(backend, instance=Instance("me", Plan("less", **less)))).run([circuit])
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [
+        (lambda c: c.rz(0.1, 0), 1),
+        (lambda c: c.delay(100, 0), 1),
+        (lambda c: c.sx(0), 2),
+        (lambda c: c.x(0), 2),
+        (lambda c: c.cx(0, 1), 5),
+        (lambda c: c.cz(0, 1), 5),
+        (lambda c: c.ecr(0, 1), 5),
+        (lambda c: c.measure(0, 0), 10),
+        (lambda c: c.reset(0), 17),
+        (lambda c: c.initialize(1, 0), 50),
+        (lambda c: c.barrier(), 0),
+    ],
+)
+def test_p123_instructions_of_the_control_system(world, build, count):
+    circuit = QuantumCircuit(2, 1)
+    for _ in range(3):
+        build(circuit)
+    check_gates([("it", circuit)], Plan(max_control_instructions=3 * count), (1.0,))
+    if count:
+        with pytest.raises(
+            InvalidInputError, match=f"it has {3 * count} instr.*{3 * count - 1} in"
+        ):
+            check_gates([("it", circuit)], Plan(max_control_instructions=3 * count - 1), (1.0,))
+    assert Plan().max_control_instructions == 26_800_000
+    folded = QuantumCircuit(2)
+    folded.sx(0), folded.cx(0, 1)
+    needed = 3 * 2 + (1 + 3 + 5) * 5
+    check_gates([("it", folded)], Plan(max_control_instructions=needed), (1.0, 3.0, 5.0))
+    with pytest.raises(InvalidInputError, match=f"has {needed} instr"):
+        check_gates([("it", folded)], Plan(max_control_instructions=needed - 1), (1.0, 3.0, 5.0))
+
+
+def test_p124_what_is_not_in_the_table(world):
+    circuit = QuantumCircuit(2)
+    circuit.rx(0.1, 0), circuit.rzz(0.1, 0, 1)
+    check_gates([("it", circuit)], Plan(max_control_instructions=7), (1.0,))
+    with pytest.raises(InvalidInputError, match="has 7 instr"):
+        check_gates([("it", circuit)], Plan(max_control_instructions=6), (1.0,))
+
+
+@pytest.mark.parametrize("compile", [0, 0.1, 0.7])
+def test_p125_exactly_its_limit(world, compile):
+    jobs = [
+        world.run(world.backend, compile=compile, quantum=quantum, max_execution_time=5)
+        for quantum in (5, 5.001, 4.999)
+    ]
+    world.until(20)
+    assert [job.status() for job in jobs] == ["DONE", "ERROR", "DONE"]
+    assert jobs[0].usage() == pytest.approx(5)
+    assert jobs[1].usage() == pytest.approx(5)
 
 
 def test_p112_the_limit_counts_time_on_the_qpu(world):

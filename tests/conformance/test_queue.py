@@ -1,8 +1,10 @@
 """Rules of the queue: whose turn it is, and when the QPU is calibrated."""
 
+import pytest
+
 from qiskit_modes import Batch, Session
-from qiskit_modes.scheduling import Instance
-from qiskit_modes.scheduling.plan import FLEX, PREMIUM
+from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.scheduling.plan import FLEX, PAY_AS_YOU_GO, PREMIUM
 from tests.conformance.conftest import DAY, on_qpu, states, times
 
 
@@ -181,6 +183,56 @@ def test_p409_in_maintenance_the_queue_stands_still(world):
     assert (running.status(), job.usage(partial=True)) == ("DONE", 0)
     world.until(106)
     assert job.status() == "DONE"
+
+
+@pytest.mark.parametrize("interrupts", [False, True])
+def test_p414_maintenance_waits_for_a_session(world, interrupts):
+    plan = Plan("mine", maintenance_interrupts_sessions=interrupts)
+    session = Session(world.backend, instance=Instance("me", plan))
+    world.run(session, quantum=2)
+    world.scenario.maintenance(world.backend, at=5, lasts=100)
+    world.until(6)
+    second = world.run(session, quantum=2)
+    world.until(50)
+    assert second.status() == ("RUNNING" if interrupts else "DONE")
+    world.until(110)
+    session.close()
+    assert second.status() == "DONE"
+    assert session.usage() == (110 if interrupts else 68)
+    theirs = world.run(world.backend, quantum=1)
+    world.until(167)  # 100 s from the moment at which the session gave the QPU back
+    assert theirs.status() == ("DONE" if interrupts else "RUNNING")
+    world.until(169)
+    assert theirs.status() == "DONE"
+
+
+def test_p415_no_session_while_the_qpu_is_out_of_service(world):
+    world.scenario.maintenance(world.backend, at=1, lasts=100)
+    world.until(2)
+    session = Session(world.backend)
+    job = world.run(session, quantum=2)
+    world.until(100)
+    assert (job.status(), session.status()) == ("QUEUED", "Pending")
+    world.until(103)
+    assert (job.status(), session.usage()) == ("DONE", 2)
+
+
+@pytest.mark.parametrize("plan", [PREMIUM, PAY_AS_YOU_GO], ids=str)
+def test_p416_the_limit_while_the_lanes_are_emptied(world, plan):
+    me = world.other("me", plan=plan, limit_seconds=100.0)
+    world.other("longer").job(quantum_time=300, compile_time=150)
+    me.job(quantum_time=100)
+    session = me.session()
+    session.job(at=1, quantum_time=50)
+    others = world.other().job(at=2, quantum_time=1)
+    world.until(99)
+    assert others.status() == "QUEUED"
+    world.until(102)
+    assert others.status() == "DONE"
+    world.until(1000)
+    kept = "QUEUED" if plan is PREMIUM else "CANCELLED"
+    assert [job.status() for job in session.jobs] == [kept]
+    assert session.record.core.started_at is None
 
 
 def test_p410_what_the_system_failed_does_not_count(world):

@@ -118,6 +118,7 @@ def known_to(scenario, session, job):
         "session_id": session.session_id,
         "instance": record.instance,
         "listener": None,
+        "find": lambda name: None,
         "event": None,
         "new_tags": ["a"],
         "service": session.service,

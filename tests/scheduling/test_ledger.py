@@ -1,6 +1,6 @@
 """Usage counts for 28 days, against an allocation."""
 
-from qiskit_modes.scheduling import Instance, Ledger
+from qiskit_modes.scheduling import Instance, Ledger, Plan
 from qiskit_modes.scheduling.plan import FLEX
 
 ALICE = Instance("alice", allocation_seconds=100)
@@ -41,3 +41,72 @@ def test_an_instance_at_its_limit_is_relieved_when_usage_leaves_the_window():
     assert ledger.is_limited(carol, 7)
     assert ledger.next_relief(carol) == 5 + WINDOW_SECONDS
     assert not ledger.is_limited(carol, 5 + WINDOW_SECONDS)
+
+
+def test_what_runs_counts_until_it_is_settled():
+    ledger = Ledger()
+    meter = ledger.begin(ALICE, at=10)
+    assert (ledger.used(ALICE, 14), ledger.charged(ALICE, 14)) == (4, 0)
+    ledger.stop(meter, at=15)
+    assert ledger.used(ALICE, 100) == 5
+    ledger.settle(meter, 5, at=101)
+    assert (ledger.used(ALICE, 102), ledger.charged(ALICE, 102)) == (5, 5)
+    ledger.settle(ledger.begin(ALICE, at=103), 0, at=110)  # the system's fault
+    assert ledger.used(ALICE, 110) == 5
+
+
+def test_what_runs_may_count_at_its_end():
+    late = Instance("late", Plan(running_usage_counts=False), limit_seconds=3)
+    ledger = Ledger()
+    meter = ledger.begin(late, at=0)
+    assert ledger.used(late, 10) == 0
+    assert ledger.reaches_limit_at(late) is None
+    ledger.settle(meter, 10, at=10)
+    assert ledger.reaches_limit_at(late) == 10
+
+
+def test_a_limit_is_reached_sooner_the_more_runs():
+    carol = Instance("carol", limit_seconds=10)
+    ledger = Ledger()
+    assert ledger.reaches_limit_at(carol) is None
+    ledger.charge(carol, 4, at=1)
+    assert ledger.reaches_limit_at(carol) is None
+    first = ledger.begin(carol, at=2)
+    assert ledger.reaches_limit_at(carol) == 8
+    ledger.begin(carol, at=4)
+    assert ledger.reaches_limit_at(carol) == 6
+    ledger.settle(first, 0, at=5)
+    assert ledger.reaches_limit_at(carol) == 10
+
+
+def test_an_account_is_seen_through_the_window_of_each_plan():
+    short = Instance("alice", Plan(window_seconds=10.0))
+    ever = Instance("alice", Plan(window_seconds=None))
+    ledger = Ledger()
+    ledger.charge(ALICE, 1, at=0)
+    assert ledger.used(short, 5) == 1
+    ledger.charge(short, 2, at=8)
+    assert [ledger.used(each, 12) for each in (short, ALICE, ever)] == [2, 3, 3]
+    assert [ledger.used(each, WINDOW_SECONDS) for each in (short, ALICE, ever)] == [0, 2, 3]
+
+
+def test_other_limits_of_an_instance_hold_for_every_object_of_its_id():
+    ledger = Ledger()
+    ledger.charge(ALICE, 10, at=0)
+    ledger.change(Instance("alice", limit_seconds=10), at=1)
+    assert ledger.is_limited(ALICE, 1)
+    ledger.change(ALICE, at=2)
+    assert not ledger.is_limited(Instance("alice", limit_seconds=1), 2)
+
+
+def test_whoever_watches_is_told_of_each_change_once_and_of_what_leaves_a_window():
+    ledger = Ledger()
+    one, other = ledger.watch(), ledger.watch()
+    assert ledger.shared
+    ledger.charge(Instance("carol", Plan(window_seconds=100.0)), 1, at=0)
+    for watch in (one, other):
+        assert ledger.take_changes(watch, 1) == {"carol"}
+        assert ledger.take_changes(watch, 99) == set()
+    assert ledger.take_changes(one, 100) == {"carol"}
+    del other, watch
+    assert not ledger.shared
