@@ -32,7 +32,7 @@ from tests.benchmarks.in_process import client_door
 from tests.benchmarks.mitigation import default_options, heavy_techniques
 from tests.benchmarks.over_http import over_http
 from tests.benchmarks.programs import quantum_program
-from tests.benchmarks.queueing import long_queue
+from tests.benchmarks.queueing import long_queue, waiting_workloads
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
 
@@ -315,6 +315,7 @@ ROWS = {
     "P7": two_qpus,
     "P8": first_result,
     "P9": long_queue,
+    "P9b": waiting_workloads,
     "P10": against_aer,
     "P10b": noisy_lines,
 }

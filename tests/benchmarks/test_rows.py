@@ -5,9 +5,10 @@ import pytest
 from tests.benchmarks import batch_speedup, over_http, queueing, rows
 
 
-@pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9"])
+@pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b"])
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
+    monkeypatch.setattr(queueing, "WAITING", 200)
     monkeypatch.setattr(over_http, "JOBS", 3)
     monkeypatch.setattr(rows, "LAYERS", 2)
     for row in rows.quiet(rows.ROWS[name]):

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from qiskit_modes.scheduling import Instance, Mode, Plan, Scheduler, WorkloadState
+from qiskit_modes.scheduling import Instance, Ledger, Mode, Plan, Scheduler, WorkloadState
 from qiskit_modes.scheduling.errors import IllegalTransition
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
     CancelRequested,
     Event,
+    InstanceChanged,
     JobCompiled,
     JobExecuted,
     JobFailed,
@@ -17,8 +18,10 @@ from qiskit_modes.scheduling.events import (
     JobSubmitted,
     MaintenanceBegan,
     TimePassed,
+    UsageChanged,
     WorkloadCancelled,
     WorkloadClosed,
+    WorkloadExpired,
     WorkloadOpened,
 )
 from qiskit_modes.scheduling.instructions import (
@@ -28,6 +31,7 @@ from qiskit_modes.scheduling.instructions import (
     Execute,
     Finish,
     Instruction,
+    LookAgain,
     PostProcess,
     Refusal,
     Refuse,
@@ -43,8 +47,8 @@ BOB = Instance("bob")
 class Driver:
     """Feeds a scheduler and checks every invariant after every event."""
 
-    def __init__(self, lanes: int = 5) -> None:
-        self.scheduler = Scheduler(lanes=lanes)
+    def __init__(self, lanes: int = 5, ledger: Ledger | None = None) -> None:
+        self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
 
     def __call__(self, event: Event, now: float) -> list[Instruction]:
         instructions = self.scheduler.handle(event, now)
@@ -581,3 +585,120 @@ def test_what_has_nothing_left_to_use_does_not_come_to_the_qpu(driver):
         driver(JobCompiled(job_id), 0)
     assert driver(TimePassed(), 2) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
     assert driver(JobExecuted("a"), 59) == [Finish("b", RAN_TOO_LONG), Execute("c")]
+
+
+# -- limits in company -----------------------------------------------------------------------------
+
+
+def test_what_ends_at_its_very_limit_is_not_stopped(driver):
+    driver.submit("a", 0, max_execution_seconds=5)
+    driver.submit("b", 0)
+    driver(JobCompiled("a"), 0)
+    driver(JobCompiled("b"), 5)  # at this very moment nothing but time says that it goes on
+    assert driver(JobExecuted("a"), 5) == [PostProcess("a"), Execute("b")]
+
+
+def test_what_is_left_to_an_instance_may_be_used_up(driver):
+    carol = Instance("carol", PAY_AS_YOU_GO, limit_seconds=5)
+    driver.open("b", Mode.BATCH, instance=carol)
+    for name in "xy":
+        driver.submit(name, 0, "b", instance=carol)
+        driver(JobCompiled(name), 0)
+    assert driver(JobExecuted("x"), 5) == [PostProcess("x"), Finish("y", RAN_TOO_LONG)]
+    assert driver.state("b") is WorkloadState.ACTIVE
+    assert driver(JobPostProcessed("x"), 5) == [Finish("x", Completed())]
+    assert driver.state("b") is WorkloadState.CLOSED
+
+
+def test_a_limit_is_reached_by_what_runs_on_two_qpus():
+    ledger = Ledger()
+    one, other = Driver(ledger=ledger), Driver(ledger=ledger)
+    carol = Instance("carol", PAY_AS_YOU_GO, limit_seconds=10)
+    one.submit("a", 0, instance=carol)
+    other.open("idle", Mode.BATCH, instance=carol)
+    other.submit("b", 0, instance=carol)
+    assert one(JobCompiled("a"), 0) == [Execute("a"), LookAgain("carol")]
+    assert other(UsageChanged("carol"), 0) == []
+    assert one.scheduler.next_deadline() == other.scheduler.next_deadline() == 10
+    assert other(JobCompiled("b"), 4) == [Execute("b"), LookAgain("carol")]
+    one(UsageChanged("carol"), 4)
+    assert one.scheduler.next_deadline() == other.scheduler.next_deadline() == 7
+    assert other(TimePassed(), 7) == [Abandon("b"), Finish("b", RAN_TOO_LONG)]
+    assert other.state("idle") is WorkloadState.CLOSED
+    assert one(TimePassed(), 7) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    assert one.scheduler.jobs["a"].settled_at == 7
+
+
+def test_what_is_charged_elsewhere_is_never_acted_on_in_the_past():
+    ledger = Ledger()
+    one, other = Driver(ledger=ledger), Driver(ledger=ledger)
+    carol = Instance("carol", Plan(stops_at_limit=True, running_usage_counts=False), None, 10)
+    one.submit("a", 0, instance=carol)
+    one(JobCompiled("a"), 0)
+    other.submit("b", 0, instance=carol)
+    other(JobCompiled("b"), 0)
+    other(JobExecuted("b"), 50)
+    other(JobPostProcessed("b"), 50)
+    assert one(UsageChanged("carol"), 50) == []
+    assert one.scheduler.next_deadline() == 50
+    assert one(TimePassed(), 50) == [Abandon("a"), Finish("a", RAN_TOO_LONG)]
+    assert one.scheduler.jobs["a"].settled_at == 50
+
+
+def test_a_session_whose_limit_is_reached_while_it_drains_lets_others_go_on(driver):
+    carol = Instance("carol", limit_seconds=10)
+    driver = Driver(lanes=2)
+    driver.submit("long", 0, instance=carol)
+    driver(JobCompiled("long"), 0)
+    driver.open("s", Mode.SESSION, instance=carol)
+    driver.submit("mine", 1, "s", instance=carol)
+    assert driver.submit("theirs", 2) == []
+    driver(TimePassed(), 9)
+    assert driver.scheduler.next_deadline() == 10
+    assert driver(TimePassed(), 10) == [Compile("theirs")]
+    driver(JobExecuted("long"), 20)
+    driver(JobPostProcessed("long"), 20)
+    driver(JobCompiled("theirs"), 20)
+    driver(JobExecuted("theirs"), 21)
+    driver(JobPostProcessed("theirs"), 21)
+    assert driver.state("s") is WorkloadState.OPEN
+    assert driver(InstanceChanged(Instance("carol", limit_seconds=100)), 30) == [Compile("mine")]
+
+
+def test_two_instances_of_one_id_are_each_judged_by_their_own_limit(driver):
+    low, high = (Instance("carol", PAY_AS_YOU_GO, limit_seconds=limit) for limit in (5, 50))
+    driver.submit("a", 0, instance=low)
+    driver.run_through("a", 0, 5, 5)
+    driver.submit("waits", 6, instance=low)
+    assert driver.submit("goes", 7, instance=high) == [Compile("goes")]
+    driver.run_through("goes", 7, 50, 50)
+    assert driver.outcome("waits") is None
+    assert driver.scheduler.ledger.used(low, 51) == driver.scheduler.ledger.used(high, 51) == 48
+
+
+def test_a_maintenance_waits_for_an_active_session(driver):
+    driver.open("s", Mode.SESSION)
+    driver.submit("a", 0, "s")
+    driver(MaintenanceBegan(100), 1)
+    driver.run_through("a", 2, 3, 4)
+    assert driver.submit("b", 5, "s") == [Compile("b")]
+    assert driver(JobCompiled("b"), 5) == [Execute("b")]
+    driver(JobExecuted("b"), 6)
+    driver(JobPostProcessed("b"), 6)
+    driver.submit("c", 7, instance=BOB)
+    driver(WorkloadClosed("s"), 10)
+    driver(JobCompiled("c"), 10)
+    assert driver.scheduler.waits_for("c", 10).longest_seconds == 100
+    assert driver(TimePassed(), 110) == [Execute("c")]
+
+
+def test_a_session_may_be_over_before_its_time(driver):
+    driver = Driver(lanes=1)
+    driver.open("s", Mode.SESSION)
+    for name in "ab":
+        driver.submit(name, 0, "s")
+    driver(WorkloadExpired("s"), 1)
+    assert isinstance(driver.outcome("b"), Failed)
+    (refused,) = driver.submit("c", 2, "s")
+    assert "its maximum TTL was reached" in refused.message
+    assert driver(WorkloadExpired("s"), 3) == []

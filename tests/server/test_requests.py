@@ -126,6 +126,15 @@ def test_a_session_from_its_opening_to_its_end(http_, sampling):
     assert http_("GET", f"/sessions/{session_id}").json["state"] == "closed"
 
 
+@pytest.mark.parametrize("mode", ["dedicated", "batch"])
+def test_backend_name_stands_for_backend(http_, mode):
+    opened = http_("POST", "/sessions", {"mode": mode, "backend_name": "ibm_manila"})
+    assert (opened.status, opened.json["backend_name"]) == (200, "ibm_manila")
+    neither = http_("POST", "/sessions", {"mode": mode})
+    assert neither.status == 400
+    assert "backend" in neither.text
+
+
 def test_a_session_has_no_other_fields(http_):
     answer = http_("POST", "/sessions", {"backend": "ibm_manila", "interactive_ttl": 5})
     assert answer.status == 400

@@ -10,11 +10,15 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobFailureError,
     RuntimeJobTimeoutError,
 )
+from qiskit_ibm_runtime.executor_sampler import Sampler as ClientSampler
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qiskit_modes import Batch, EstimatorV2, SamplerV2, Session
-from qiskit_modes.exceptions import WorkerDiedError
-from qiskit_modes.scheduling import WorkloadState
-from qiskit_modes.testing import Deadlock, Scenario
+from qiskit_modes import Batch, EstimatorV2, LocalService, SamplerV2, Session
+from qiskit_modes.client import local_runtime
+from qiskit_modes.exceptions import InvalidInputError, WorkerDiedError
+from qiskit_modes.scheduling import Instance, WorkloadState
+from qiskit_modes.scheduling.plan import OPEN, PREMIUM
+from qiskit_modes.testing import Deadlock, Faults, Scenario
 
 
 @pytest.fixture
@@ -263,3 +267,65 @@ def test_the_history_of_the_locks_can_be_read(scenario, manila):
         f"{'QPU lock':11}     0   3  {job.job_id()}",
         f"{'reservation':11}     0      {session.session_id}",
     ]
+
+
+@pytest.mark.filterwarnings("ignore:The backend .* status of maintenance")
+@pytest.mark.parametrize("name", ["ibm_manila", "fake_manila"])
+def test_others_share_the_qpu_of_the_clients_backend(name):
+    """Whatever the client's backend is called: its jobs wait for theirs."""
+    with (
+        Scenario(autojump=False) as scenario,
+        local_runtime(backends=["ibm_manila"], runtime=scenario.runtime) as service,
+    ):
+        backend = service.backend("ibm_manila") if name == "ibm_manila" else FakeManilaV2()
+        theirs = scenario.tenant("other", backend).session().job(at=0, quantum_time=100)
+        scenario.calibration(backend, at=200, lasts=100)
+        scenario.maintenance(backend, at=400, lasts=100)
+        sampler = ClientSampler(service.backend("ibm_manila"))
+        moments = []
+        for start in (0, 210, 410):
+            scenario.clock.advance(start - scenario.clock.now())
+            job = sampler.run([measured()])
+            scenario.clock.advance(185)
+            moments.append(job.metrics()["timestamps"]["finished"][14:19])
+        assert theirs.status() == "DONE"
+        # After the session's interactive TTL, the calibration, and the maintenance, each.
+        assert moments == ["02:41", "05:01", "08:21"]
+        assert len(scenario.runtime.registry.all()) == 1
+        holders = [hold.holder for hold in scenario.lock_history(backend).qpu]
+        assert "calibration" in holders
+
+
+def test_a_backend_whose_jobs_run_elsewhere_is_refused(manila):
+    with Faults().runtime as elsewhere, Scenario() as scenario:
+        native = LocalService(runtime=elsewhere).backend("fake_manila")
+        with local_runtime(backends=["ibm_quito"], runtime=elsewhere) as service:
+            for theirs, why in (
+                (native, "another runtime"),
+                (service.backend("ibm_quito"), "no service on this scenario's runtime"),
+                ("fake_manila", "Invalid backend type"),
+            ):
+                for use in (
+                    lambda backend: scenario.tenant("other", backend),
+                    lambda backend: scenario.calibration(backend, at=1, lasts=1),
+                    lambda backend: scenario.maintenance(backend, at=1, lasts=1),
+                    scenario.lock_history,
+                ):
+                    with pytest.raises(InvalidInputError, match=why):
+                        use(theirs)
+        scenario.tenant("other", LocalService(runtime=scenario.runtime).backend("fake_manila"))
+        assert scenario.runtime.registry.all() == []
+
+
+@pytest.mark.parametrize("kind", [Scenario, Faults])
+def test_an_instance_gets_other_limits(kind):
+    faults = kind(instance=Instance("me", PREMIUM, limit_seconds=5.0))
+    with faults.runtime as runtime:
+        service = LocalService(runtime=runtime)
+        assert service.usage()["usage_limit_seconds"] == 5
+        assert faults.change_instance(limit_seconds=50.0) == Instance("me", PREMIUM, None, 50.0)
+        assert service.usage()["usage_limit_seconds"] == 50
+        faults.change_instance(plan=OPEN)
+        with pytest.raises(IBMRuntimeError, match="open plan"):
+            Session(service.backend("fake_manila"))
+        assert faults.change_instance("another", allocation_seconds=1.0).plan == PREMIUM

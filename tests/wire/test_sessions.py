@@ -7,7 +7,7 @@ from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qiskit_modes import Instance
+from qiskit_modes import Instance, Plan
 from qiskit_modes.scheduling.plan import OPEN
 from qiskit_modes.wire import ApiError, Platform
 from qiskit_modes.wire.api_error import Code
@@ -35,6 +35,25 @@ def test_a_fresh_session(api):
         "user_id": "lab",
     }
     assert api.session(session["id"]) == session
+
+
+@pytest.mark.parametrize(("asked", "ttl"), [(None, 91), (60, 60)])
+@pytest.mark.parametrize("mode", ["dedicated", "batch"])
+def test_ttls_are_whole_seconds(scenario, mode, asked, ttl):
+    """The published interface has integers there; part of a second counts as a whole one."""
+    plan = Plan(
+        max_ttl_seconds=90.5,
+        session_interactive_ttl_seconds=0.5,
+        batch_interactive_ttl_seconds=1.0,
+        active_ttl_seconds=20.25,
+    )
+    api = Platform(
+        scenario.runtime, backends=["ibm_manila"], instances=[Instance("me", plan)]
+    ).api()
+    session = api.open_session(mode, "ibm_manila", max_ttl=asked)
+    found = [session[f"{kind}_ttl"] for kind in ("max", "interactive", "active")]
+    assert found == [ttl, 1, 21]
+    assert {type(each) for each in found} == {int}
 
 
 def test_a_batch_under_its_machines_other_name(api):
