@@ -1,6 +1,5 @@
 """Anything that can happen, in any order: every invariant holds, and the queue always drains."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -11,10 +10,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from qiskit_modes.scheduling import Instance, Mode, Plan, Scheduler, WorkloadState
+from qiskit_modes.scheduling import Instance, Ledger, Mode, Plan, Scheduler, WorkloadState
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
     CancelRequested,
+    InstanceChanged,
     JobCompiled,
     JobExecuted,
     JobFailed,
@@ -22,8 +22,10 @@ from qiskit_modes.scheduling.events import (
     JobSubmitted,
     MaintenanceBegan,
     TimePassed,
+    UsageChanged,
     WorkloadCancelled,
     WorkloadClosed,
+    WorkloadExpired,
     WorkloadOpened,
 )
 from qiskit_modes.scheduling.instructions import (
@@ -31,6 +33,7 @@ from qiskit_modes.scheduling.instructions import (
     Compile,
     Execute,
     Finish,
+    LookAgain,
     PostProcess,
     Refuse,
 )
@@ -43,6 +46,8 @@ INSTANCES = [
     Instance("c", Plan("small", max_pending_jobs=3, active_ttl_seconds=5.0)),
     Instance("d", Plan("metered", max_submissions_per_minute=4), limit_seconds=20),
     Instance("e", Plan("paid", stops_at_limit=True, window_seconds=100.0), limit_seconds=10),
+    Instance("e", Plan("paid", stops_at_limit=True, window_seconds=70.0), limit_seconds=20),
+    Instance("f", Plan("late", window_seconds=50.0, running_usage_counts=False), limit_seconds=3),
 ]
 DURATIONS = st.sampled_from([0.0, 0.25, 1.0, 3.0, 59.0, 61.0, 1800.0, 11_000.0])
 
@@ -59,13 +64,22 @@ class AnyOrder(RuleBasedStateMachine):
         self.finished = set()
         self.workloads = {}
         self.submitted = set()
+        self.home = {}
+        """The QPU of each job and workload, by its number."""
 
-    @initialize(lanes=st.integers(1, 5))
-    def start(self, lanes):
-        self.scheduler = Scheduler(lanes=lanes)
+    @initialize(lanes=st.integers(1, 5), qpus=st.integers(1, 2))
+    def start(self, lanes, qpus):
+        ledger = Ledger()
+        self.schedulers = [Scheduler(lanes=lanes, ledger=ledger) for _ in range(qpus)]
 
-    def handle(self, event):
-        instructions = self.scheduler.handle(event, self.now)
+    def handle(self, event, qpu=0):
+        """Tell the QPU that an event is about; another one that this one has look again, too."""
+        about = getattr(event, "job_id", None) or getattr(event, "workload_id", None)
+        qpu = qpu % len(self.schedulers)
+        if about is not None:
+            qpu = self.home.setdefault(about, qpu)
+        instructions = self.schedulers[qpu].handle(event, self.now)
+        self.schedulers[qpu].validate()
         for instruction in instructions:
             match instruction:
                 case Compile(job_id) | Execute(job_id) | PostProcess(job_id):
@@ -76,7 +90,17 @@ class AnyOrder(RuleBasedStateMachine):
                 case Finish(job_id):
                     assert job_id not in self.finished, "a job finished twice"
                     self.finished.add(job_id)
+                case LookAgain(instance_id):
+                    self.handle(UsageChanged(instance_id), qpu + 1)
         return instructions
+
+    def tell_time(self):
+        for qpu in range(len(self.schedulers)):
+            self.handle(TimePassed(), qpu)
+
+    def next_deadline(self):
+        deadlines = [each.next_deadline() for each in self.schedulers]
+        return min((at for at in deadlines if at is not None), default=None)
 
     def name(self, kind):
         self.names += 1
@@ -86,19 +110,21 @@ class AnyOrder(RuleBasedStateMachine):
         mode=st.sampled_from([Mode.SESSION, Mode.BATCH]),
         instance=st.sampled_from(INSTANCES),
         max_ttl=st.sampled_from([None, 1, 100, 30_000]),
+        qpu=st.integers(0, 1),
     )
-    def open(self, mode, instance, max_ttl):
+    def open(self, mode, instance, max_ttl, qpu):
         workload_id = self.name(mode)
-        refused = self.handle(WorkloadOpened(workload_id, mode, instance, max_ttl))
+        refused = self.handle(WorkloadOpened(workload_id, mode, instance, max_ttl), qpu)
         if not any(isinstance(i, Refuse) for i in refused):
             self.workloads[workload_id] = instance
 
-    @rule(data=st.data(), limit=st.sampled_from([None, 2, 50]))
-    def submit(self, data, limit):
+    @rule(data=st.data(), limit=st.sampled_from([None, 2, 50]), qpu=st.integers(0, 1))
+    def submit(self, data, limit, qpu):
         workload_id = data.draw(st.sampled_from([None, *self.workloads]))
         instance = self.workloads.get(workload_id) or data.draw(st.sampled_from(INSTANCES))
         job_id = self.name("job")
-        answer = self.handle(JobSubmitted(job_id, instance, workload_id, limit))
+        qpu = self.home.get(workload_id, qpu)
+        answer = self.handle(JobSubmitted(job_id, instance, workload_id, limit), qpu)
         if not any(isinstance(i, Refuse) for i in answer):
             self.submitted.add(job_id)
 
@@ -121,57 +147,70 @@ class AnyOrder(RuleBasedStateMachine):
         self.handle(CancelRequested(data.draw(st.sampled_from(sorted(self.submitted)))))
 
     @precondition(lambda self: self.workloads)
-    @rule(data=st.data(), event=st.sampled_from([WorkloadClosed, WorkloadCancelled]))
+    @rule(
+        data=st.data(),
+        event=st.sampled_from([WorkloadClosed, WorkloadCancelled, WorkloadExpired]),
+    )
     def end_workload(self, data, event):
         self.handle(event(data.draw(st.sampled_from(sorted(self.workloads)))))
 
     @rule(seconds=DURATIONS)
     def time_passes(self, seconds):
         self.now += seconds
-        self.handle(TimePassed())
+        self.tell_time()
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 600.0]))
-    def calibration(self, seconds):
-        self.handle(CalibrationDue(seconds))
+    @rule(
+        event=st.sampled_from([CalibrationDue, MaintenanceBegan]),
+        seconds=st.sampled_from([0.0, 1.0, 600.0]),
+        qpu=st.integers(0, 1),
+    )
+    def service_is_due(self, event, seconds, qpu):
+        self.handle(event(seconds), qpu)
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 600.0]))
-    def maintenance(self, seconds):
-        self.handle(MaintenanceBegan(seconds))
+    @rule(
+        name=st.sampled_from("def"),
+        plan=st.sampled_from([instance.plan for instance in INSTANCES[3:]]),
+        limit=st.sampled_from([2.0, 40.0, None]),
+    )
+    def an_instance_gets_other_limits(self, name, plan, limit):
+        for qpu in range(len(self.schedulers)):
+            self.handle(InstanceChanged(Instance(name, plan, limit_seconds=limit)), qpu)
 
     @rule()
     def time_jumps_to_the_next_deadline(self):
-        deadline = self.scheduler.next_deadline()
+        deadline = self.next_deadline()
         if deadline is not None:
             self.now = max(self.now, deadline)
-            self.handle(TimePassed())
+            self.tell_time()
 
     @invariant()
     def holds(self):
-        if hasattr(self, "scheduler"):
-            self.scheduler.validate()
-            deadline = self.scheduler.next_deadline()
-            assert deadline is None or deadline > self.now or deadline == pytest.approx(self.now)
+        for scheduler in getattr(self, "schedulers", []):
+            deadline = scheduler.next_deadline()
+            told = scheduler.now == self.now
+            assert deadline is None or not told or deadline >= self.now
 
     def teardown(self):
         """From every reachable state, if work ends and time passes, the queue drains."""
-        if not hasattr(self, "scheduler"):
+        if not hasattr(self, "schedulers"):
             return
         for _ in range(20 * (len(self.submitted) + len(self.workloads) + 10)):
             if self.steps:
                 job_id, step = self.steps.popitem()
                 self.handle(SUCCESS[step](job_id))
-            elif (deadline := self.scheduler.next_deadline()) is not None:
+            elif (deadline := self.next_deadline()) is not None:
                 self.now = max(self.now, deadline)
-                self.handle(TimePassed())
+                self.tell_time()
             else:
                 break
-            self.scheduler.validate()
         assert self.finished == self.submitted
-        assert self.scheduler.locks.lanes.idle
-        assert self.scheduler.locks.qpu.idle
-        assert self.scheduler.locks.reservation.idle
-        states = {w.state for w in self.scheduler.workloads.values()}
-        assert states <= {WorkloadState.CLOSED}
+        for scheduler in self.schedulers:
+            assert scheduler.locks.lanes.idle
+            assert scheduler.locks.qpu.idle
+            assert scheduler.locks.reservation.idle
+            assert not scheduler.tenancies
+            states = {w.state for w in scheduler.workloads.values()}
+            assert states <= {WorkloadState.CLOSED}
 
 
 TestAnyOrder = AnyOrder.TestCase
