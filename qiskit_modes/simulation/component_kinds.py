@@ -18,6 +18,7 @@ from qiskit_modes.simulation.outcomes import Outcomes
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.plan import Plan
 from qiskit_modes.simulation.sampling import draw_rows
+from qiskit_modes.simulation.stabilizer_component import StabilizerComponent
 from qiskit_modes.simulation.state_component import StateComponent
 
 __all__ = [
@@ -151,7 +152,9 @@ class FeedForwardComponent:
         return np.hstack([on_the_way[rows], (finals[:, None] >> digits & 1).astype(np.bool_)])
 
 
-SingleComponent = StaticComponent | StateComponent | FeedForwardComponent | AerComponent
+SingleComponent = (
+    StaticComponent | StateComponent | StabilizerComponent | FeedForwardComponent | AerComponent
+)
 
 
 @dataclass(frozen=True, eq=False)

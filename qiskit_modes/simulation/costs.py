@@ -28,6 +28,7 @@ __all__ = [
     "crossover",
     "density_bytes",
     "feed_forward_costs",
+    "stabilizer_cost",
     "state_cost",
     "state_seconds",
     "static_cost",
@@ -51,6 +52,9 @@ SECONDS_PER_MATRIX = 2e-6
 
 SECONDS_PER_DRAW = 5e-8
 """One shot drawn from a known distribution."""
+
+SECONDS_PER_BIT = 2e-10
+"""One bit of one direction in which outcomes differ, for each shot."""
 
 AER_SECONDS = 8e-3
 """One call of Aer, whatever the circuit."""
@@ -134,6 +138,11 @@ def state_cost(body: StatePlan, ending: StatePlan | None) -> Cost:
     last = body if ending is None else ending
     once = state_seconds(body) + (0.0 if ending is None else state_seconds(ending))
     return Cost(once + SECONDS_PER_AMPLITUDE * 2.0 ** len(last.axes), SECONDS_PER_DRAW)
+
+
+def stabilizer_cost(elements: int) -> Cost:
+    """Return the cost of a component of Clifford gates, whose directions have so many bits."""
+    return Cost(SECONDS_PER_STEP, SECONDS_PER_DRAW + SECONDS_PER_BIT * elements)
 
 
 def feed_forward_costs(nodes: Sequence[Node], final: Plan, size: int) -> tuple[Cost, Cost]:

@@ -21,6 +21,7 @@ from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.program import Program, RunSamples, Samples
 from qiskit_modes.simulation.sampling import draw, draw_bits, stream
 from qiskit_modes.simulation.sharing import sharing_runs
+from qiskit_modes.simulation.stabilizer_component import StabilizerComponent
 from qiskit_modes.simulation.state_component import StateComponent
 from qiskit_modes.simulation.state_vector import Share, alone
 
@@ -144,6 +145,9 @@ class _Drawing:
             if isinstance(component, AerComponent) or component.block_shots is not None:
                 self._draw_blocks(index, component, products)
                 continue
+            if isinstance(component, StabilizerComponent):
+                self._draw_uniformly(index, component)
+                continue
             if isinstance(component, StateComponent):
                 outcomes = component.outcomes(angles, share, states)
             else:
@@ -182,6 +186,11 @@ class _Drawing:
                     bits = component.sample(own, part.stop - part.start, generator)
                 rows = self.compiled.layout.pack_bits(component.clbits, bits)
                 self.packed[which, part] |= rows
+
+    def _draw_uniformly(self, index: int, component: StabilizerComponent) -> None:
+        for which, packed in enumerate(self.packed):
+            bits = component.sample(len(self.shots), self._stream(which, index))
+            packed |= self.compiled.layout.pack_bits(component.clbits, bits)
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
         for which, packed in enumerate(self.packed):
@@ -228,6 +237,16 @@ def outcome_probabilities(
             )
         if isinstance(component, StateComponent):
             outcomes = component.outcomes(angles, alone, {})
+        elif isinstance(component, StabilizerComponent):
+            listed = component.outcomes(1)
+            if listed is None:
+                from qiskit_modes.exceptions import UnsupportedCircuitError
+
+                raise UnsupportedCircuitError(
+                    f"The circuit has 2^{len(component.directions)} outcomes on "
+                    f"{len(component.clbits)} joined qubits, too many to be listed."
+                )
+            outcomes = listed
         else:
             outcomes = component.outcomes(products, 1)
         pairs = list(zip(outcomes.memories(), outcomes.weights[0].tolist(), strict=True))

@@ -19,7 +19,7 @@ from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.blocks import dressed, gathered, runs_of_one
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.content import describe
-from qiskit_modes.simulation.costs import state_cost, state_seconds
+from qiskit_modes.simulation.costs import stabilizer_cost, state_cost, state_seconds
 from qiskit_modes.simulation.ideal_reading import (
     IdealCircuit,
     IdealGate,
@@ -34,6 +34,8 @@ from qiskit_modes.simulation.methods import (
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.products import Products
 from qiskit_modes.simulation.settings import Settings
+from qiskit_modes.simulation.stabilizer_component import StabilizerComponent
+from qiskit_modes.simulation.stabilizers import outcome_space, words_of
 from qiskit_modes.simulation.state_component import StateComponent
 from qiskit_modes.simulation.state_vector import StatePlan, plan_steps
 from qiskit_modes.simulation.towers import Stage, Tower
@@ -44,6 +46,9 @@ BLOCK_WIDTHS = ((9, 2), (14, 4), (math.inf, 5))
 """Up to how many qubits a component has, and how wide its blocks are. Up to a thousand amplitudes a
 step costs what its calls cost, and blocks are not worth their making; measured with 2 and 40 layers
 on 4 to 22 qubits."""
+
+STABILIZERS_FROM_QUBITS = 13
+"""As of so many joined qubits, circuits of Clifford gates are not simulated as states."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,16 @@ def compile_ideal(
     parts = _parts(gates, split=settings.split_components)
     parts = [part for part in parts if not ideal.measured.keys().isdisjoint(_qubits(part))]
     sizes = [len(_qubits(part)) for part in parts]
-    if not state_fits(max(sizes, default=0), available_bytes(choice, settings)):
-        return None
+    takes_stabilizers = choice.method is None and settings.only is None
+    components: list[StateComponent | StabilizerComponent] = []
+    for part, size in zip(parts, sizes, strict=True):
+        many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
+        group = _stabilizer_component(part, ideal) if many else None
+        if group is None and not state_fits(size, available_bytes(choice, settings)):
+            return None
+        components.append(group or _component(part, ideal, beginning, choice.max_threads))
     digest = hashlib.blake2b(content, digest_size=16)
     digest.update(repr((choice, settings, sorted(wanted), beginning)).encode())
-    components = tuple(_component(part, ideal, beginning, choice.max_threads) for part in parts)
     for component in components:
         digest.update(component.key)
     for other in ideal.angles.others:
@@ -104,7 +114,7 @@ def compile_ideal(
         layout=registers_of(circuit),
         angles=ideal.angles,
         products=Products(()),
-        components=components,
+        components=tuple(components),
         batch_elements=settings.batch_elements,
         metadata={
             "noise": "none",
@@ -147,6 +157,23 @@ def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[list[IdealGate]]:
     for gate in gates:
         parts.setdefault(find(gate[0][0]) if split else 0, []).append(gate)
     return list(parts.values())
+
+
+def _stabilizer_component(
+    gates: Sequence[IdealGate], ideal: IdealCircuit
+) -> StabilizerComponent | None:
+    """Return a component of Clifford gates; None if some gate is none."""
+    words = words_of(gates)
+    if words is None:
+        return None
+    qubits = sorted(_qubits(gates))
+    measured = [qubit for qubit in qubits if qubit in ideal.measured]
+    start, directions = outcome_space(words, qubits, measured)
+    clbits = tuple(ideal.measured[qubit] for qubit in measured)
+    key = hashlib.blake2b(repr((clbits, directions.shape)).encode(), digest_size=16)
+    key.update(start.tobytes() + directions.tobytes())
+    cost = stabilizer_cost(directions.size)
+    return StabilizerComponent(start, directions, clbits, key.digest(), cost)
 
 
 def _component(
