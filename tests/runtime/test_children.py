@@ -35,7 +35,7 @@ def run(kind, *more):
         [sys.executable, "-W", "ignore", "-m", children.__name__, kind, *more],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
 
