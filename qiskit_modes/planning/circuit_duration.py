@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp, Delay, ForLoopOp, QuantumCircuit, WhileLoopOp
+from qiskit.circuit import (
+    ControlFlowOp,
+    Delay,
+    ForLoopOp,
+    ParameterExpression,
+    QuantumCircuit,
+    WhileLoopOp,
+)
 from qiskit.transpiler import Target
 
 from qiskit_modes.primitives.isa import InstructionSet
@@ -36,6 +43,7 @@ class CircuitDuration:
 class _Notes:
     unknown: set[str] = field(default_factory=set)
     """Instructions without a duration."""
+    open_delays: bool = False
     branches: bool = False
     while_loops: bool = False
 
@@ -57,6 +65,8 @@ def _duration(circuit: QuantumCircuit, target: TargetFacts) -> CircuitDuration:
     if notes.unknown:
         names = ", ".join(sorted(notes.unknown))
         assumptions.append(f"The target has no duration for {names}: they count as instant.")
+    if notes.open_delays:
+        assumptions.append("Delays whose durations are parameters count as instant.")
     if notes.branches:
         assumptions.append("Of the branches of control flow, the longest one counts.")
     if notes.while_loops:
@@ -126,6 +136,9 @@ def _seconds(operation: Any, qubits: tuple[int, ...], target: TargetFacts, notes
 
 def _delay(operation: Delay, target: TargetFacts, notes: _Notes) -> float:
     scale = target.dt if operation.unit == "dt" else _UNITS.get(operation.unit)
+    if isinstance(operation.duration, ParameterExpression):
+        notes.open_delays = True
+        return 0.0
     if scale is None or not isinstance(operation.duration, int | float):
         notes.unknown.add("delay")
         return 0.0

@@ -20,6 +20,7 @@ from qiskit_ibm_runtime.results import (
     SchedulerTiming,
 )
 
+from qiskit_modes.primitives.sweeps import gathered
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import Program, Samples
 
@@ -58,8 +59,10 @@ class CompiledItem:
     ``shape``, then its own."""
     registers: Mapping[str, int]
     """Name and number of bits of each classical register."""
-    run: int | None
-    """Which run of the program; None if the item has no element."""
+    runs: tuple[int, ...]
+    """Which runs of the program; none if the item has no element."""
+    rows: tuple[npt.NDArray[np.intp] | None, ...]
+    """For which of its elements each run is, counted through; None: for all."""
     simulation: Mapping[str, Any]
     """How its circuit is simulated."""
     timing: SchedulerTiming | None = None
@@ -87,13 +90,16 @@ class CompiledQuantumProgram:
             item: Which item.
         """
         compiled = self.items[item]
+        recorded = None
+        if compiled.runs:
+            recorded = gathered([samples.runs[run] for run in compiled.runs], compiled.rows)
         arrays = {}
         for name, num_bits in compiled.registers.items():
             shape = (*compiled.shape, self.shots, -(-num_bits // 8))
-            if compiled.run is None:
+            if recorded is None:
                 packed = np.zeros(shape, dtype=np.uint8)
             else:
-                packed = samples.runs[compiled.run].registers[name].reshape(shape)
+                packed = recorded[name].reshape(shape)
             arrays[name] = BitArray(packed, num_bits)
         return arrays
 
@@ -118,7 +124,7 @@ class CompiledQuantumProgram:
         parts = [
             ChunkPart(index, math.prod(item.shape))
             for index, item in enumerate(self.items)
-            if item.run is not None
+            if item.runs
         ]
         spans = [ChunkSpan(span.start, span.stop, parts)] if parts else []
         metadata = SimulatedMetadata(spans, simulation={"seed_simulator": self.seed})

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,10 @@ from qiskit_modes.primitives.resilience import (
 )
 from qiskit_modes.primitives.sampling import draw_seed
 from qiskit_modes.primitives.simulated_backend import simulated_backend
+from qiskit_modes.primitives.sweeps import Sweep, compile_sweep
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation.durations import with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.ideal import Beginning
 
@@ -167,9 +170,10 @@ def _estimator_executions(
         plan = _plan_of(each)
         for basis, sets in zip(plan.bases, plan.sets, strict=True):
             circuit, content = _measured_circuit(each, basis, instructions)
-            executions = each.shots * len(sets)
             purpose = " ".join(f"{letter}{q}" for q, letter in zip(*basis, strict=True))
-            planned.append(CircuitExecutions(index, circuit, content, executions, purpose))
+            for fixed in with_durations(circuit, content, each.parameter_values[sets]):
+                executions, key = each.shots * len(fixed.values), fixed.content or content
+                planned.append(CircuitExecutions(index, fixed.circuit, key, executions, purpose))
     return planned
 
 
@@ -180,6 +184,8 @@ class _CompiledPub:
     plan: MeasurementPlan
     register: str
     """The register that holds the outcomes of each basis."""
+    sweeps: tuple[Sweep, ...]
+    """What is executed for each basis."""
     simulation: dict[str, Any]
     """For the PUB's metadata."""
 
@@ -201,34 +207,33 @@ class _EstimatorJob:
         self._compiled: list[_CompiledPub] = []
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
-        circuits = {}
-        runs = []
         self._compiled = []
         instructions = instruction_set_of(self._backend)
         simulated = simulated_backend(self._backend, self._options.noise_model)
+        compiling = partial(compile_circuit, backend=simulated, elsewhere=elsewhere)
         for each in self._inputs:
             plan = _plan_of(each)
-            per_basis = []
             beginning = None
             if len(plan.bases) > 1:  # the state before them is the same
                 qubits = frozenset(qubit for basis, _ in plan.bases for qubit in basis)
                 beginning = Beginning(each.fingerprint, qubits, len(plan.bases))
-            for basis, sets in zip(plan.bases, plan.sets, strict=True):
-                measured, content = _measured_circuit(each, basis, instructions)
-                compiled = compile_circuit(
-                    measured,
-                    simulated,
-                    content=content,
+            sweeps = tuple(
+                compile_sweep(
+                    *_measured_circuit(each, basis, instructions),
+                    each.parameter_values[sets],
+                    each.shots,
+                    compiling,
                     beginning=beginning,
-                    elsewhere=elsewhere,
                 )
-                circuits[compiled.key] = compiled
-                runs.append(Run(compiled.key, each.parameter_values[sets], each.shots))
-                per_basis.append(compiled.metadata)
+                for basis, sets in zip(plan.bases, plan.sets, strict=True)
+            )
             register = measurement_register_name(each.circuit)
-            simulation = {"num_bases": len(per_basis), **summary(per_basis)}
-            self._compiled.append(_CompiledPub(plan, register, simulation))
-        return Program(circuits, tuple(runs), self._seed)
+            simulation = summary([sweep.simulation for sweep in sweeps])
+            simulation = {"num_bases": len(sweeps), **simulation}
+            self._compiled.append(_CompiledPub(plan, register, sweeps, simulation))
+        sweeps = tuple(sweep for compiled in self._compiled for sweep in compiled.sweeps)
+        circuits = {key: each for sweep in sweeps for key, each in sweep.circuits.items()}
+        return Program(circuits, tuple(run for sweep in sweeps for run in sweep.runs), self._seed)
 
     def post_process(
         self,
@@ -270,7 +275,7 @@ def _pub_result(
     pub: EstimatorInput, compiled: _CompiledPub, runs: Iterator[RunSamples]
 ) -> PubResult:
     plan = compiled.plan
-    samples = [next(runs).registers[compiled.register] for _ in plan.bases]
+    samples = [sweep.recorded(runs)[compiled.register] for sweep in compiled.sweeps]
     means = [_family_means(family, samples) for family in plan.families]
     size = int(np.prod(plan.shape, dtype=np.intp))
     evs = np.zeros(size)

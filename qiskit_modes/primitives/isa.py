@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.circuit import ControlFlowOp, Instruction, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.circuit.classical import expr
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
@@ -27,6 +28,8 @@ from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
 from qiskit_modes.primitives.fractional import FRACTIONAL_GATES
 from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
+from qiskit_modes.simulation.durations import Durations, check_duration
+from qiskit_modes.simulation.measurements import is_measurement, is_reset
 from qiskit_modes.simulation.noise import Same
 from qiskit_modes.simulation.remarks import Place, broken, reported_by, written
 from qiskit_modes.simulation.variables import check_values
@@ -42,6 +45,9 @@ __all__ = [
 
 _ALWAYS_SUPPORTED = frozenset({"barrier", "store"})
 _MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
+
+_LATER = (ParameterExpression, expr.Expr)
+"""Durations that are known, or refused, later."""
 
 _CHECKED_CIRCUITS = 1024  # a few dozen bytes each
 _MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
@@ -76,6 +82,9 @@ class CheckedCircuit:
     """The parametric ``rzz`` angles; empty where the backend takes any angle."""
     places: tuple[Place, ...]
     """What it uses of the backend, each once."""
+
+    durations: Durations | None
+    """The parametric durations of delays; None if there are none."""
 
 
 class InstructionSet:
@@ -149,7 +158,8 @@ class InstructionSet:
 
         Raises:
             NotISAError: If an instruction is not supported, or the circuit is too wide.
-            InvalidInputError: If a variable is read that may have no value.
+            InvalidInputError: If a variable is read that may have no value, or a delay has no
+                duration.
         """
         checked = self._checked.get(fingerprint)
         if checked is None:
@@ -171,7 +181,10 @@ class InstructionSet:
         self._check_block(circuit, qubits, rzz_angles, places)
         if self._fractional:
             _check_fractional(places)
-        return CheckedCircuit(tuple(rzz_angles), tuple(places))
+        durations = Durations(circuit)
+        return CheckedCircuit(
+            tuple(rzz_angles), tuple(places), durations if durations.delays else None
+        )
 
     def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
         """Return what a checked circuit uses that does not work, once for each circuit."""
@@ -202,6 +215,8 @@ class InstructionSet:
                     rzz_angles.append(RzzAngle(qubits, angle))
                 elif not 0.0 <= angle <= _MAX_RZZ_ANGLE:
                     raise NotISAError(_rzz_message(qubits, angle))
+            if name == "delay" and not isinstance(instruction.params[0], _LATER):
+                check_duration(instruction.params[0], instruction.operation.unit)
             operation = instruction.operation if instruction.is_control_flow() else None
             if isinstance(operation, ControlFlowOp):
                 for inner in operation.blocks:
@@ -373,6 +388,12 @@ def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet
     # Without a coupling map, what fits depends on the qubits in use, not on the width.
     num_qubits = None if backend.coupling_map is None else target.num_qubits
     executed = executed_by(backend)
+    # The simulator of a device has the instructions by which the device measures.
+    executed |= {
+        operation.name
+        for operation in target.operations
+        if isinstance(operation, Instruction) and (is_measurement(operation) or is_reset(operation))
+    }
     reported = reported_by(backend)
     return InstructionSet(
         bare_name(backend), target, num_qubits, executed=executed, reported=reported

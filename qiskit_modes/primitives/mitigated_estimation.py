@@ -28,6 +28,7 @@ from qiskit_modes.primitives.opaque_body import OpaqueItem
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
+from qiskit_modes.primitives.swept_delays import SweptItem
 from qiskit_modes.primitives.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, fingerprint
@@ -171,7 +172,7 @@ class _MitigatedJob:
                     program.items.append(executed)
                     drawn.append(outputs)
                 else:
-                    program.items.append(_item(item, values))
+                    program.items.append(_item(item, values, self._inputs[place], pub))
                     drawn.append({})
         if group.calibration is not None:
             if group.calibration_shots != group.shots:
@@ -219,14 +220,26 @@ def _values(pub: EstimatorInput, prepared: PreparedPub) -> npt.NDArray[np.float6
     return pub.parameter_values[np.ix_(rows, columns)]
 
 
-def _item(prepared: PreparedItem, values: Any = None) -> SamplexItem:
-    """Put numbers into what was prepared."""
+def _item(
+    prepared: PreparedItem,
+    values: Any = None,
+    pub: EstimatorInput | None = None,
+    whole: PreparedPub | None = None,
+) -> Any:
+    """Put numbers into what was prepared: parameter values, and durations that depend on them."""
     arguments = dict(prepared.arguments)
     if prepared.samplex.inputs().get_specs("parameter_values"):
         arguments["parameter_values"] = values
-    return SamplexItem(
-        prepared.circuit, prepared.samplex, samplex_arguments=arguments, shape=prepared.shape
+    swept = prepared.swept
+    template = prepared.circuit if swept is None else swept.template
+    item = SamplexItem(
+        template, prepared.samplex, samplex_arguments=arguments, shape=prepared.shape
     )
+    if swept is None or pub is None or whole is None:
+        return item
+    rows = whole.rows(pub.parameter_shape)
+    durations = swept.durations(list(pub.circuit.parameters), pub.parameter_values[rows])
+    return SweptItem(prepared.circuit, item, durations)
 
 
 def _recorded(part: CompiledQuantumProgram, samples: Samples) -> Iterator[npt.NDArray[np.uint8]]:

@@ -32,6 +32,7 @@ from qiskit_modes.primitives.resilience import (
     noise_factors_of,
     technique_of,
 )
+from qiskit_modes.primitives.swept_delays import set_aside
 from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.techniques import (
     REGISTER,
@@ -262,7 +263,12 @@ def _prepared(
     """Prepare a PUB: a pure function, whose arguments can be pickled."""
     with explained(where):
         refuse_variables(circuit)
-        return prepare(readable(circuit), observables, parameter_shape, request)
+        marked, delays = set_aside(circuit)
+        prepared = prepare(readable(marked), observables, parameter_shape, request)
+        if not delays:
+            return prepared
+        items = tuple(item.with_delays(delays) for item in prepared.items)
+        return replace(prepared, items=items)
 
 
 def _seconds(circuit: QuantumCircuit, request: Request) -> float:

@@ -8,7 +8,7 @@ and only what measures it is boxed and built.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,9 @@ __all__ = ["OpaqueItem", "prepare_opaque"]
 class OpaqueItem(PreparedItem):
     """An item whose circuit has angles of its own beside those that are drawn."""
 
-    template: QuantumCircuit
+    template: QuantumCircuit = field(kw_only=True)
     """What the samplex draws angles for: the measurement alone."""
-    order: npt.NDArray[np.intp]
+    order: npt.NDArray[np.intp] = field(kw_only=True)
     """For each parameter of the circuit where its value stands: among the body's, then drawn."""
 
     def drawn(
@@ -83,7 +83,9 @@ def prepare_opaque(
     prepared = prepare(QuantumCircuit(len(qubits)), observables, parameter_shape, request)
     (tail,) = prepared.items
     whole, order = _appended(circuit, tail.circuit, qubits, read)
-    item = OpaqueItem(whole, tail.samplex, tail.arguments, tail.shape, tail.circuit, order)
+    item = OpaqueItem(
+        whole, tail.samplex, tail.arguments, tail.shape, template=tail.circuit, order=order
+    )
     prepared.task.circuit = circuit
     return replace(prepared, items=(item,))
 

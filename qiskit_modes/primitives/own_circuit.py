@@ -76,11 +76,14 @@ def check_circuit(
 
     Raises:
         NotISAError: If it is not in the backend's instruction set.
-        InvalidInputError: If it reads a variable that may have no value.
+        InvalidInputError: If it reads a variable that may have no value, or values are no durations
+            of delays.
     """
     try:
         checked = check_isa(circuit, backend, content)
         if values is not None and checked.rzz_angles:
             check_rzz_angles(checked, tuple(circuit.parameters), values)
+        if values is not None and checked.durations is not None:
+            checked.durations.check(values)
     except InvalidInputError as error:
         raise type(error)(f"{where}: {error.message}") from None

@@ -25,9 +25,12 @@ from samplomatic.quantum_program import (
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.primitives.compiled_program import CompiledItem, CompiledQuantumProgram
+from qiskit_modes.primitives.estimation_metadata import summary
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
+from qiskit_modes.primitives.swept_delays import SweptItem
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
+from qiskit_modes.simulation.durations import FixedCircuit, with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
@@ -74,26 +77,31 @@ def compile_quantum_program(
         zip(program.items, sequence.spawn(len(program.items)), strict=True)
     ):
         values, outputs = _values(item, np.random.default_rng(own), index)
-        if angle_decimals is not None:
-            values = np.round(values / (np.pi / 2), angle_decimals) * (np.pi / 2)
         registers = {register.name: register.size for register in item.circuit.cregs}
         if len(values) == 0:
-            items.append(CompiledItem(item.shape, outputs, registers, None, {}))
+            items.append(CompiledItem(item.shape, outputs, registers, (), (), {}))
             continue
         circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
         content = None
         if fingerprints is not None and circuit is item.circuit:
             content = fingerprints[index]
-        word = _are_clifford(values, drawn=isinstance(item, SamplexItem))
-        compiling = partial(compile_circuit, circuit, backend, content=content, elsewhere=elsewhere)
-        compiled = _compiled(compiling, clifford_angles=word)
-        if word and any("stabilizer" in method for method in compiled.metadata["methods"]):
-            values = _quarters(values) * (np.pi / 2)
-        circuits[compiled.key] = compiled
+        compiling = partial(compile_circuit, backend=backend, elsewhere=elsewhere)
+        first, rows, simulations = len(runs), [], []
+        for fixed in with_durations(circuit, content, values):
+            compiled, angles = _compiled(
+                fixed,
+                compiling,
+                drawn=isinstance(item, SamplexItem | SweptItem),
+                decimals=angle_decimals,
+            )
+            circuits[compiled.key] = compiled
+            runs.append(Run(compiled.key, angles, program.shots))
+            rows.append(fixed.rows)
+            simulations.append(compiled.metadata)
+        numbers = tuple(range(first, len(runs)))
         items.append(
-            CompiledItem(item.shape, outputs, registers, len(runs), dict(compiled.metadata))
+            CompiledItem(item.shape, outputs, registers, numbers, tuple(rows), summary(simulations))
         )
-        runs.append(Run(compiled.key, values, program.shots))
     return CompiledQuantumProgram(
         program=Program(circuits, tuple(runs), seed),
         items=tuple(items),
@@ -104,7 +112,7 @@ def compile_quantum_program(
 
 
 def _values(
-    item: QuantumProgramItem, generator: np.random.Generator, index: int
+    item: QuantumProgramItem | SweptItem, generator: np.random.Generator, index: int
 ) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
     """Return the parameter sets of an item, (num_sets, num_parameters), and its other outputs."""
     match item:
@@ -113,6 +121,8 @@ def _values(
         case SamplexItem():
             outputs = draw_randomisations(item, generator)
             angles = outputs.pop(PARAMETER_VALUES)
+        case SweptItem():
+            angles, outputs = item.values(generator)
         case _:
             raise UnsupportedCircuitError(
                 f"Item {index} of the program is a {type(item).__name__}; expected a CircuitItem "
@@ -124,15 +134,38 @@ def _values(
 
 
 def _compiled(
-    compiling: Callable[..., CompiledCircuit], *, clifford_angles: bool
-) -> CompiledCircuit:
+    fixed: FixedCircuit,
+    compiling: Callable[..., CompiledCircuit],
+    *,
+    drawn: bool,
+    decimals: int | None,
+) -> tuple[CompiledCircuit, npt.NDArray[np.float64]]:
+    """Compile a circuit, and return it with its angles, rounded where that is asked for.
+
+    Args:
+        fixed: The circuit and its angles.
+        compiling: Compiles it.
+        drawn: Whether angles come from a samplex.
+        decimals: See ``angle_decimals``.
+    """
+    angles = fixed.values
+    if decimals is not None:
+        angles = np.round(angles / (np.pi / 2), decimals) * (np.pi / 2)
+    compiling = partial(compiling, fixed.circuit, content=fixed.content)
+    if not _are_clifford(angles, drawn=drawn):
+        return compiling(), angles
+    compiled = _compiled_for_quarters(compiling)
+    if any("stabilizer" in method for method in compiled.metadata["methods"]):
+        angles = _quarters(angles) * (np.pi / 2)
+    return compiled, angles
+
+
+def _compiled_for_quarters(compiling: Callable[..., CompiledCircuit]) -> CompiledCircuit:
     """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
 
     A template is compiled once, whether its angles happen to be multiples of π/2 or not, unless
     that decides whether it can be simulated.
     """
-    if not clifford_angles:
-        return compiling()
     try:
         compiled = compiling()
         if not any("statevector" in method for method in compiled.metadata["methods"]):

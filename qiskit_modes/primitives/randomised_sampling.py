@@ -29,6 +29,7 @@ from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
 from qiskit_modes.primitives.sampling_metadata import job_metadata
+from qiskit_modes.primitives.swept_delays import SweptItem
 from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.templates import (
     Template,
@@ -139,7 +140,7 @@ class _RandomisedSamplerJob:
 
     def _item(
         self, pub: SamplerInput, place: int, elsewhere: Elsewhere = here
-    ) -> QuantumProgramItem:
+    ) -> QuantumProgramItem | SweptItem:
         if not self._options.twirling.enabled:
             circuit = _decoupled(pub, self._options, self._backend, elsewhere)
             shape = (*pub.shape, circuit.num_parameters)
@@ -151,12 +152,17 @@ class _RandomisedSamplerJob:
             values = pub.parameter_values[:, [column[name] for name in template.parameters]]
             arguments["parameter_values"] = values.reshape(*pub.shape, len(template.parameters))
         number, _ = self._options.twirling.divide(pub.shots)
-        return SamplexItem(
-            template.circuit,
+        swept = template.swept
+        item = SamplexItem(
+            template.circuit if swept is None else swept.template,
             template.samplex,
             samplex_arguments=arguments,
             shape=(number, *pub.shape),
         )
+        if swept is None:
+            return item
+        durations = swept.durations(list(pub.circuit.parameters), pub.parameter_values)
+        return SweptItem(template.circuit, item, durations.reshape(*pub.shape, -1))
 
     def post_process(
         self, samples: Samples, span: ExecutionSpan

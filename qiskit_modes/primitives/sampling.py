@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
 from qiskit_modes.primitives.sampling_metadata import job_metadata
 from qiskit_modes.primitives.simulated_backend import simulated_backend
+from qiskit_modes.primitives.sweeps import Sweep, compile_sweep
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Run, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation.durations import with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 from qiskit_modes.warn import unsupported_options, warn
@@ -126,9 +129,12 @@ def sampler_steps(
 def _sampler_executions(inputs: Sequence[SamplerInput]) -> list[CircuitExecutions]:
     """Return which circuits are executed for some PUBs, and how often."""
     return [
-        CircuitExecutions(index, each.circuit, each.fingerprint, each.shots * each.pub.size)
+        CircuitExecutions(
+            index, fixed.circuit, fixed.content or each.fingerprint, each.shots * len(fixed.values)
+        )
         for index, each in enumerate(inputs)
         if _is_run(each)
+        for fixed in with_durations(each.circuit, each.fingerprint, each.parameter_values)
     ]
 
 
@@ -200,31 +206,29 @@ class _SamplerJob:
         self._seed = seed
         self._options = options
         self._backend = backend
-        self._simulations: list[dict[str, Any]] = []
+        self._sweeps: list[Sweep | None] = []
 
     def compile(self, elsewhere: Elsewhere = here) -> Program:
-        circuits = {}
-        runs = []
-        self._simulations = []
-        for each in self._inputs:
-            if not _is_run(each):
-                self._simulations.append({})
-                continue
-            compiled = compile_circuit(
-                each.circuit, self._backend, content=each.fingerprint, elsewhere=elsewhere
+        compiling = partial(compile_circuit, backend=self._backend, elsewhere=elsewhere)
+        self._sweeps = [
+            compile_sweep(
+                each.circuit, each.fingerprint, each.parameter_values, each.shots, compiling
             )
-            circuits[compiled.key] = compiled
-            runs.append(Run(compiled.key, each.parameter_values, each.shots))
-            self._simulations.append(dict(compiled.metadata))
-        return Program(circuits, tuple(runs), self._seed)
+            if _is_run(each)
+            else None
+            for each in self._inputs
+        ]
+        sweeps = [sweep for sweep in self._sweeps if sweep is not None]
+        circuits = {key: each for sweep in sweeps for key, each in sweep.circuits.items()}
+        return Program(circuits, tuple(run for sweep in sweeps for run in sweep.runs), self._seed)
 
     def post_process(
         self, samples: Samples, span: ExecutionSpan
     ) -> PrimitiveResult[SamplerPubResult]:
         runs = iter(samples.runs)
         results = [
-            _pub_result(each, next(runs) if _is_run(each) else None, simulation)
-            for each, simulation in zip(self._inputs, self._simulations, strict=True)
+            _pub_result(each, sweep, runs)
+            for each, sweep in zip(self._inputs, self._sweeps, strict=True)
         ]
         metadata = job_metadata(self._options, self._inputs, self._seed, span)
         return PrimitiveResult(results, metadata)
@@ -236,17 +240,18 @@ def _is_run(pub: SamplerInput) -> bool:
 
 
 def _pub_result(
-    pub: SamplerInput, samples: RunSamples | None, simulation: dict[str, Any]
+    pub: SamplerInput, sweep: Sweep | None, runs: Iterator[RunSamples]
 ) -> SamplerPubResult:
     data = {}
+    recorded = None if sweep is None else sweep.recorded(runs)
     for register in pub.circuit.cregs:
         lead = (*pub.shape, pub.shots, -(-register.size // 8))
-        packed = samples.registers[register.name] if samples else np.zeros(lead, dtype=np.uint8)
+        packed = np.zeros(lead, dtype=np.uint8) if recorded is None else recorded[register.name]
         data[register.name] = BitArray(packed.reshape(lead), register.size)
     metadata = {
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
         "executor": None,
-        "simulation": simulation,
+        "simulation": {} if sweep is None else sweep.simulation,
     }
     return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)

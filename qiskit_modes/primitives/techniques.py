@@ -7,7 +7,7 @@ of a PUB alone, not on its numbers, so it is kept in a form into which numbers a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,9 @@ from qiskit_modes.primitives.mitigated_values import (
 from qiskit_modes.primitives.observables import measured_by_paulis
 from qiskit_modes.primitives.readings import Readings
 from qiskit_modes.primitives.resilience import Technique, noise_factors_of, technique_of
+from qiskit_modes.primitives.swept_delays import SweptDelays, put_back
 from qiskit_modes.primitives.value_plan import ValuePlan, make_value_plan
+from qiskit_modes.simulation.durations import OpenDelay
 
 __all__ = [
     "REGISTER",
@@ -81,6 +83,8 @@ class PreparedItem:
     shape: tuple[int, ...]
     """Randomisations, then configurations: pairs of a parameter set and a measurement basis.
     With PEA the noise factors stand in front."""
+    swept: SweptDelays | None = None
+    """The delays whose durations are still to be put in."""
 
     @classmethod
     def of(cls, item: SamplexItem) -> PreparedItem:
@@ -88,6 +92,11 @@ class PreparedItem:
         arguments = dict(item.samplex_arguments.items())
         arguments.pop("parameter_values", None)
         return cls(item.circuit, item.samplex, arguments, item.shape)
+
+    def with_delays(self, delays: tuple[OpenDelay, ...]) -> PreparedItem:
+        """Return it with the delays that were set aside while it was prepared."""
+        swept = SweptDelays(delays, self.circuit)
+        return replace(self, circuit=put_back(self.circuit, delays), swept=swept)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from qiskit_modes.primitives.active_qubits import measured_early, used_qubits, w
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import InstructionSet
 from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.swept_delays import SweptDelays, put_back, set_aside
 from qiskit_modes.primitives.target_facts import TargetFacts
+from qiskit_modes.simulation.durations import open_delays
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
@@ -51,6 +53,8 @@ class Template:
     samplex: Samplex
     parameters: tuple[str, ...]
     """Names of the parameters whose values the samplex takes, in order."""
+    swept: SweptDelays | None = None
+    """The delays whose durations are still to be put in."""
 
 
 def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
@@ -61,10 +65,13 @@ def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
         boxing: Arguments of samplomatic's boxing pass manager.
     """
     refuse_variables(circuit)
+    circuit, delays = set_aside(circuit)
     names = tuple(parameter.name for parameter in circuit.parameters)
     boxes = generate_boxing_pass_manager(**boxing).run(readable(circuit))
     template, samplex = build(boxes)
-    return Template(template, samplex, names)
+    if not delays:
+        return Template(template, samplex, names)
+    return Template(put_back(template, delays), samplex, names, SweptDelays(delays, template))
 
 
 def refuse_variables(circuit: QuantumCircuit) -> None:
@@ -151,6 +158,12 @@ def check_decoupling(circuit: QuantumCircuit, target: Target, where: str) -> Non
             f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
             "control flow has none before it runs. Set dynamical_decoupling.enable=False, or run "
             "this circuit in a job of its own."
+        )
+    if open_delays(circuit):
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit has "
+            "none before the durations of its delays are known. Assign the parameters that they "
+            "depend on, or set dynamical_decoupling.enable=False."
         )
     for qubit in used_qubits(circuit):
         known = target["x"].get((qubit,)) if "x" in target.operation_names else None

@@ -17,6 +17,7 @@ from qiskit_modes.primitives.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation_plan import boxing_of
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions, ResolvedSamplerOptions
 from qiskit_modes.primitives.resilience import technique_of
+from qiskit_modes.primitives.swept_delays import set_aside
 from qiskit_modes.primitives.techniques import REGISTER
 from qiskit_modes.primitives.templates import explained, readable, refuse_variables
 
@@ -45,7 +46,10 @@ def estimator_layers(
         for circuit in circuits:
             refuse_variables(circuit)
         layers: list[CircuitInstruction] = find_combined_unique_layers(
-            [readable(narrowed(circuit, range(circuit.num_qubits))) for circuit in circuits],
+            [
+                readable(set_aside(narrowed(circuit, range(circuit.num_qubits)))[0])
+                for circuit in circuits
+            ],
             [task() for _ in circuits],
             boxing_of(options),
             box_types=types,
@@ -62,7 +66,7 @@ def sampler_layers(
     with explained("find_unique_layers"):
         for circuit in circuits:
             refuse_variables(circuit)
-        boxed = [manager.run(readable(circuit)) for circuit in circuits]
+        boxed = [manager.run(readable(set_aside(circuit)[0])) for circuit in circuits]
     instructions = [step for circuit in boxed for step in circuit.data if step.name == "box"]
     layers = find_unique_box_instructions(
         instructions, normalize_annotations=None, undress_boxes=True

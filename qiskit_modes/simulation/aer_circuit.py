@@ -19,6 +19,7 @@ from qiskit.circuit import (
     Clbit,
     Instruction,
     Measure,
+    Parameter,
     QuantumCircuit,
     Qubit,
     Reset,
@@ -33,6 +34,7 @@ from qiskit_modes.simulation.aer_errors import compact
 from qiskit_modes.simulation.aer_instructions import closed_controls, noise_label
 from qiskit_modes.simulation.control_flow import JUMPS
 from qiskit_modes.simulation.device_noise import DeviceNoise
+from qiskit_modes.simulation.durations import open_delays
 from qiskit_modes.simulation.measurements import (
     is_measurement,
     is_reset,
@@ -141,6 +143,15 @@ def _may_jump(body: QuantumCircuit) -> bool:
 _LOOPS = frozenset({"for_loop", "while_loop"})
 
 
+def _differs_by_round(loop: Any) -> bool:
+    """Tell whether the rounds of a loop differ by more than the angles of rotations."""
+    _, parameter, body = loop.params
+    return isinstance(parameter, expr.Var) or (
+        isinstance(parameter, Parameter)
+        and any(parameter in delay.duration.parameters for delay in open_delays(body))
+    )
+
+
 def _inner_numbers(body: QuantumCircuit, outer: Sequence[Any], numbers: Numbers) -> Numbers:
     """Return the device's numbers of the qubits of a body."""
     pairs = zip(body.qubits, outer, strict=True)
@@ -199,7 +210,7 @@ class _Writer:
             # Barriers stretch control flow over qubits that nothing else happens to.
             qubits = [qubit for qubit in step.qubits if qubit in numbers]
             blocks = getattr(step.operation, "blocks", ())
-            if step.name == "for_loop" and isinstance(step.operation.params[1], expr.Var):
+            if step.name == "for_loop" and _differs_by_round(step.operation):
                 self._rounds(step, target, numbers)
             elif blocks:
                 # Aer puts what has no qubit in common with a body before or after it as it likes.
@@ -234,20 +245,24 @@ class _Writer:
         return copy
 
     def _rounds(self, step: CircuitInstruction, target: QuantumCircuit, numbers: Numbers) -> None:
-        """Write a loop over the values of a variable round by round."""
-        values, variable, body = step.operation.params
+        """Write a loop round by round."""
+        values, parameter, body = step.operation.params
         qubits = dict(zip(body.qubits, step.qubits, strict=True))
         if _may_jump(body) or tuple(body.clbits) != tuple(step.clbits):
             raise UnsupportedCircuitError(
-                f"The circuit has a loop over the variable {variable.name!r} that breaks or "
-                "continues, and joins more qubits than a density matrix can be kept of, which "
-                "leaves it to Aer, and Aer knows no such loops. Use fewer qubits that are joined "
-                "by gates or conditions, or a while loop."
+                f"The circuit has a loop over the variable or duration {parameter.name!r} that "
+                "breaks or continues, and joins more qubits than a density matrix can be kept of, "
+                "which leaves it to Aer, and Aer knows no such loops. Use fewer qubits that are "
+                "joined by gates or conditions, or a while loop."
             )
-        inside = [each.replace(qubits=[qubits[q] for q in each.qubits]) for each in body.data]
         for value in values:
-            target.append(self._memory.assignment(variable, int(value)), (), ())
-            self.write(inside, target, numbers)
+            if isinstance(parameter, expr.Var):
+                target.append(self._memory.assignment(parameter, int(value)), (), ())
+                inside = body
+            else:
+                inside = body.assign_parameters({parameter: value})
+            steps = [each.replace(qubits=[qubits[q] for q in each.qubits]) for each in inside.data]
+            self.write(steps, target, numbers)
 
     def _write_one(
         self,

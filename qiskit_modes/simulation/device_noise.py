@@ -18,6 +18,7 @@ from qiskit.utils.units import apply_prefix
 
 from qiskit_modes.caches import Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.durations import check_duration
 from qiskit_modes.simulation.measurements import is_measurement
 from qiskit_modes.simulation.noise import NO_CONFUSION
 from qiskit_modes.simulation.pauli_basis import RealArray, depolarizing, relaxation, tensor
@@ -192,13 +193,15 @@ def delay_seconds(delay: Instruction, dt: float | None) -> float:
     Raises:
         UnsupportedCircuitError: If the duration is not a number, or counts in samples on a
             backend that does not say how long one is.
+        InvalidInputError: If it is no duration.
     """
     duration, unit = delay.params[0], delay.unit
     if unit == "expr" or isinstance(duration, ParameterExpression):
         raise UnsupportedCircuitError(
-            f"A delay has the duration {duration!r}, which is not a number yet; relaxation during "
-            "it cannot be computed. Assign the duration before running the circuit."
+            f"A delay has the duration {duration!r}, which is not a number; relaxation during it "
+            "cannot be computed. Expected a number or an expression of parameters."
         )
+    check_duration(duration, unit)
     if unit == "dt":
         if dt is None:
             raise UnsupportedCircuitError(

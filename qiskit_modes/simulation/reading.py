@@ -24,6 +24,7 @@ from qiskit_modes.simulation import control_flow
 from qiskit_modes.simulation.aer_instructions import closed_controls, gate_of_name, noise_label
 from qiskit_modes.simulation.angles import Angles, AngleTable, number
 from qiskit_modes.simulation.control_flow import Scope
+from qiskit_modes.simulation.durations import with_loop_values
 from qiskit_modes.simulation.gates import (
     as_rotations,
     constant_matrix,
@@ -100,13 +101,17 @@ class CircuitReader:
             clbits = tuple(scope.clbits[clbit] for clbit in instruction.clbits)
             if instruction.is_control_flow() or instruction.name in control_flow.JUMPS:
                 operations.extend(control_flow.read(self, instruction, scope))
-            elif self._passes and scope.noisy:
-                steps = noise_of_passes(self._passes, instruction.operation, qubits, self.noise)
-                for operation, positions in steps:
+                continue
+            operation = instruction.operation
+            if instruction.name == "delay" and scope.loop_values:
+                operation = with_loop_values(operation, scope.loop_values)
+            if self._passes and scope.noisy:
+                steps = noise_of_passes(self._passes, operation, qubits, self.noise)
+                for each, positions in steps:
                     on = tuple(qubits[position] for position in positions)
-                    operations.extend(self._read(operation, on, clbits, scope))
+                    operations.extend(self._read(each, on, clbits, scope))
             else:
-                operations.extend(self._read(instruction.operation, qubits, clbits, scope))
+                operations.extend(self._read(operation, qubits, clbits, scope))
         return Block(tuple(operations))
 
     def _read(
