@@ -80,7 +80,7 @@ def check_estimation(
         qubits = used_qubits(each.circuit) | {int(qubit) for qubit in each.observables.qubits}
         check_pulses(instructions, qubits, where)
         if options.dynamical_decoupling is not None:
-            check_decoupling(each.circuit, instructions.target, where)
+            check_decoupling(each.circuit, instructions.target, where, stores=False)
 
 
 def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> None:

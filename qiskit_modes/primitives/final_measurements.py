@@ -55,19 +55,23 @@ def held_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
 def with_unread_bits(circuit: QuantumCircuit) -> QuantumCircuit:
     """Return a circuit in which each measurement has a bit that nothing else has to do with.
 
-    An estimator's result has no place for bits, so without feed-forward nobody reads them; and
-    what twirls measurements takes but one for each bit.
+    An estimator's result has no place for bits, so without feed-forward nobody reads them or
+    variables, which are left out; and what twirls measurements takes but one for each bit.
 
     Args:
-        circuit: The circuit, not modified. With control flow or variables it is returned as it is.
+        circuit: The circuit, not modified. With control flow it is returned as it is.
     """
     measured = [step for step in circuit.data if step.clbits]
-    if circuit.num_identifiers or circuit.has_control_flow_op() or not circuit.clbits:
+    if circuit.has_control_flow_op() or circuit.num_stretches:
+        return circuit
+    if not circuit.clbits and not circuit.num_vars:
         return circuit
     bits = ClassicalRegister(sum(len(step.clbits) for step in measured), _UNREAD)
     rest = QuantumCircuit(circuit.qubits, bits, global_phase=circuit.global_phase)
     fresh = iter(bits)
     for step in circuit.data:
+        if step.name == "store":
+            continue
         clbits = [next(fresh) for _ in step.clbits]
         rest.append(step.replace(clbits=clbits) if clbits else step, copy=False)
     return rest

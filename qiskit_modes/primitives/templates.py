@@ -75,7 +75,7 @@ def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
 
 
 def refuse_variables(circuit: QuantumCircuit) -> None:
-    """Refuse classical variables, which are lost on the way through boxing.
+    """Refuse classical variables and stores, which are lost on the way through boxing.
 
     Raises:
         ValueError: If there are any, for `explained` to say what to do.
@@ -83,6 +83,8 @@ def refuse_variables(circuit: QuantumCircuit) -> None:
     names = sorted(variable.name for variable in circuit.iter_vars())
     if names:
         raise ValueError(f"it has classical variables, {', '.join(map(repr, names))}.")
+    if "store" in circuit.count_ops():
+        raise ValueError("it stores into classical bits.")
 
 
 def readable(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -142,13 +144,16 @@ def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
         )
 
 
-def check_decoupling(circuit: QuantumCircuit, target: Target, where: str) -> None:
+def check_decoupling(
+    circuit: QuantumCircuit, target: Target, where: str, *, stores: bool = True
+) -> None:
     """Check that a circuit can be decoupled.
 
     Args:
         circuit: The circuit.
         target: Of the device.
         where: Names the circuit, at the start of the message.
+        stores: Whether stores are executed, as a sampler's are.
 
     Raises:
         InvalidInputError: If it cannot be scheduled before it runs, or its device has no durations.
@@ -158,6 +163,12 @@ def check_decoupling(circuit: QuantumCircuit, target: Target, where: str) -> Non
             f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
             "control flow has none before it runs. Set dynamical_decoupling.enable=False, or run "
             "this circuit in a job of its own."
+        )
+    if stores and "store" in circuit.count_ops():
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling fills the idle times of a schedule, and stores have no "
+            "place in one. Set dynamical_decoupling.enable=False, or leave stores and classical "
+            "variables out of this circuit."
         )
     if open_delays(circuit):
         raise InvalidInputError(

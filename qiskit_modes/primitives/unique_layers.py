@@ -129,7 +129,7 @@ def _within(qubits: Sequence[int], circuit: QuantumCircuit) -> list[int]:
 
 def _measured(circuit: QuantumCircuit) -> QuantumCircuit:
     """Return a circuit that ends with the measurement of all qubits, as a technique measures it."""
-    whole: QuantumCircuit = readable(circuit).remove_final_measurements(inplace=False)
+    whole: QuantumCircuit = readable(set_aside(circuit)[0]).remove_final_measurements(inplace=False)
     register = ClassicalRegister(whole.num_qubits, REGISTER)
     whole.add_register(register)
     whole.barrier()

@@ -157,7 +157,8 @@ def feed_forward_costs(nodes: Sequence[Node], final: Plan, size: int) -> tuple[C
     walk.add([*nodes, final], 1.0)
     return (
         Cost(walk.all_branches, SECONDS_PER_DRAW),
-        Cost(walk.calls, walk.one_branch, drawn_singly=True),
+        # A component without qubits takes no time, and a shot is drawn all the same.
+        Cost(walk.calls, max(walk.one_branch, SECONDS_PER_DRAW), drawn_singly=True),
     )
 
 
