@@ -20,7 +20,10 @@ from qiskit.circuit import (
 from qiskit_modes.simulation.measurements import is_measurement
 from qiskit_modes.simulation.variables import declare_as_in
 
-__all__ = ["measured_early", "narrowed", "used_qubits", "widened"]
+__all__ = ["ALL_BITS", "measured_early", "narrowed", "share_bits", "used_qubits", "widened"]
+
+ALL_BITS = "all_bits"
+"""The name of a register with all bits of a circuit."""
 
 _LOOSE = "loose"
 """The name of a register for bits that have none."""
@@ -41,7 +44,8 @@ def used_qubits(circuit: QuantumCircuit) -> set[int]:
 def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     """Return a circuit on some of its qubits, without quantum registers and layout.
 
-    Bits without a register are put into one of their own, because templates lose them.
+    Bits without a register are put into one of their own, because templates lose them; and of
+    registers that share bits, which templates mix up, nothing is left but `ALL_BITS`.
 
     Args:
         circuit: The circuit, not modified.
@@ -49,8 +53,11 @@ def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     """
     kept = [circuit.qubits[index] for index in qubits]
     narrow = QuantumCircuit(kept, circuit.clbits, global_phase=circuit.global_phase)
-    narrow.add_register(*circuit.cregs)
-    loose = set(circuit.clbits).difference(*circuit.cregs)
+    if share_bits(circuit):
+        narrow.add_register(ClassicalRegister(name=ALL_BITS, bits=circuit.clbits))
+    else:
+        narrow.add_register(*circuit.cregs)
+    loose = set(circuit.clbits).difference(*narrow.cregs)
     if loose:
         name = _LOOSE
         while any(register.name == name for register in circuit.cregs):
@@ -66,6 +73,12 @@ def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
         elif inside and instruction.name == "barrier":
             narrow.append(Barrier(len(inside), label=instruction.label), inside)
     return narrow
+
+
+def share_bits(circuit: QuantumCircuit) -> bool:
+    """Tell whether a bit is in several classical registers."""
+    bits = [bit for register in circuit.cregs for bit in register]
+    return len(set(bits)) < len(bits)
 
 
 def widened(

@@ -11,7 +11,12 @@ from qiskit.circuit import CircuitInstruction, ClassicalRegister, Clbit, Quantum
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import RZGate
 
-__all__ = ["held_measurements", "with_unread_bits", "without_final_measurements"]
+__all__ = [
+    "final_measurements",
+    "held_measurements",
+    "with_unread_bits",
+    "without_final_measurements",
+]
 
 
 def without_final_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -25,7 +30,7 @@ def without_final_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
     Args:
         circuit: The circuit, not modified.
     """
-    final = _final(circuit)
+    final = final_measurements(circuit)
     if not final:
         return circuit
     rest = circuit.copy_empty_like()
@@ -43,7 +48,7 @@ def held_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
     Args:
         circuit: The circuit, not modified.
     """
-    final = _final(circuit)
+    final = final_measurements(circuit)
     if not final:
         return circuit
     held = circuit.copy()
@@ -81,8 +86,11 @@ _UNREAD = "unread"
 """The name of a register that nobody reads."""
 
 
-def _final(circuit: QuantumCircuit) -> set[int]:
-    """Return the places of the final measurements among the instructions."""
+def final_measurements(circuit: QuantumCircuit) -> set[int]:
+    """Return the places of the final measurements among the instructions of a circuit.
+
+    See `without_final_measurements` for which these are.
+    """
     if "measure" not in circuit.count_ops():
         return set()
     final = set()

@@ -239,7 +239,7 @@ def _item(
         return item
     rows = whole.rows(pub.parameter_shape)
     durations = swept.durations(list(pub.circuit.parameters), pub.parameter_values[rows])
-    return SweptItem(prepared.circuit, item, durations)
+    return SweptItem(prepared.circuit, item, durations, swept.names)
 
 
 def _recorded(part: CompiledQuantumProgram, samples: Samples) -> Iterator[npt.NDArray[np.uint8]]:

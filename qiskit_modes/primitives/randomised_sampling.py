@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 from qiskit.providers import BackendV2
 from samplomatic.quantum_program import CircuitItem, QuantumProgram, QuantumProgramItem, SamplexItem
 
-from qiskit_modes.primitives.active_qubits import narrowed, used_qubits
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.active_qubits import ALL_BITS, narrowed, used_qubits
 from qiskit_modes.primitives.decoupling import decoupled
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.joined_programs import (
@@ -25,6 +26,7 @@ from qiskit_modes.primitives.joined_programs import (
     seed_of_part,
 )
 from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.opaque_sampling import opaque_template
 from qiskit_modes.primitives.options import ResolvedSamplerOptions
 from qiskit_modes.primitives.pubs import SamplerInput
 from qiskit_modes.primitives.quantum_program import CompiledQuantumProgram
@@ -154,15 +156,19 @@ class _RandomisedSamplerJob:
         number, _ = self._options.twirling.divide(pub.shots)
         swept = template.swept
         item = SamplexItem(
-            template.circuit if swept is None else swept.template,
+            template.drawn or (template.circuit if swept is None else swept.template),
             template.samplex,
             samplex_arguments=arguments,
             shape=(number, *pub.shape),
         )
-        if swept is None:
+        if template.drawn is not None:
+            values, names = pub.parameter_values, template.beside
+        elif swept is not None:
+            values = swept.durations(list(pub.circuit.parameters), pub.parameter_values)
+            names = swept.names
+        else:
             return item
-        durations = swept.durations(list(pub.circuit.parameters), pub.parameter_values)
-        return SweptItem(template.circuit, item, durations.reshape(*pub.shape, -1))
+        return SweptItem(template.circuit, item, values.reshape(*pub.shape, len(names)), names)
 
     def post_process(
         self, samples: Samples, span: ExecutionSpan
@@ -182,13 +188,14 @@ class _RandomisedSamplerJob:
         pub, item = self._inputs[place], part.items[index]
         twirled = self._options.twirling.enabled
         data = {}
-        recorded = part.bits(samples, index)
-        for name in (register.name for register in pub.circuit.cregs):
-            bits = recorded[name]
+        recorded = {
+            name: _turned_back(bits, item.outputs.get(_FLIPS + name))
+            for name, bits in part.bits(samples, index).items()
+        }
+        for register in pub.circuit.cregs:
+            name = register.name
+            bits = recorded[name] if name in recorded else _read(register, pub, recorded)
             packed = bits.array
-            if _FLIPS + name in item.outputs:
-                flips = BitArray.from_bool_array(item.outputs[_FLIPS + name], order="little")
-                packed = packed ^ flips.array
             if twirled:
                 packed = _one_after_the_other(packed, len(pub.shape))
             data[name] = BitArray(packed, bits.num_bits)
@@ -202,6 +209,22 @@ class _RandomisedSamplerJob:
         if twirled:
             metadata["num_randomizations"] = number
         return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
+
+
+def _turned_back(bits: BitArray, flips: npt.NDArray[np.bool_] | None) -> BitArray:
+    """Return bits without the flips of twirled measurements."""
+    if flips is None:
+        return bits
+    turned = BitArray.from_bool_array(flips, order="little")
+    return BitArray(bits.array ^ turned.array, bits.num_bits)
+
+
+def _read(
+    register: ClassicalRegister, pub: SamplerInput, recorded: Mapping[str, BitArray]
+) -> BitArray:
+    """Return the bits of a register that shares some with another."""
+    places = [pub.circuit.find_bit(bit).index for bit in register]
+    return recorded[ALL_BITS].slice_bits(places)
 
 
 def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArray[np.uint8]:
@@ -219,18 +242,30 @@ def _one_after_the_other(packed: npt.NDArray[np.uint8], axes: int) -> npt.NDArra
 def _boxed(
     pub: SamplerInput, options: ResolvedSamplerOptions, backend: BackendV2, where: str
 ) -> Template:
-    """Return the circuit of a PUB on the qubits it uses, boxed by the options and built."""
+    """Return the circuit of a PUB on the qubits it uses, boxed by the options and built.
+
+    One that cannot be boxed is returned on all of its qubits, with its final measurements boxed, if
+    only measurements are to be twirled.
+    """
     instructions = instruction_set_of(backend)
     facts = TargetFacts(instructions.target)  # of which boxing reads nothing
-    key = ("boxed", pub.fingerprint, options.twirling)
+    only_measures = not options.twirling.gates and options.dynamical_decoupling is None
+    only_measures &= options.layer_noise_model is None
+    key = ("boxed", pub.fingerprint, options.twirling, only_measures)
     template: Template | None = instructions.templates.get(key, facts)
     if template is None:
-        with explained(where):
-            template = boxed(
-                narrowed(pub.circuit, sorted(used_qubits(pub.circuit))),
-                enable_measures=options.twirling.measure,
-                **options.twirling.boxing(),
-            )
+        twirling = options.twirling
+
+        def boxing(circuit: QuantumCircuit) -> Template:
+            return boxed(circuit, enable_measures=twirling.measure, **twirling.boxing())
+
+        try:
+            with explained(where):
+                template = boxing(narrowed(pub.circuit, sorted(used_qubits(pub.circuit))))
+        except InvalidInputError:
+            template = opaque_template(pub.circuit, boxing) if only_measures else None
+            if template is None:
+                raise
         instructions.templates.put(key, template, facts)
     return template
 
@@ -250,6 +285,8 @@ def _template(
     template: Template | None = instructions.templates.get(key, facts)
     if template is None:
         template = _boxed(pub, options, backend, where)
+        if template.drawn is not None:
+            return template  # it is on the device already
         (circuit,) = placed(
             [template.circuit],
             sorted(used_qubits(pub.circuit)),

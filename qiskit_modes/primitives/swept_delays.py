@@ -33,6 +33,11 @@ class SweptDelays:
     template: QuantumCircuit
     """What the samplex draws angles for: with the marks."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters that stand for the durations."""
+        return tuple(_name(number) for number in range(len(self.delays)))
+
     def durations(
         self, parameters: Sequence[Parameter], values: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
@@ -55,13 +60,15 @@ class SweptDelays:
 
 @dataclass(frozen=True, eq=False)
 class SweptItem:
-    """An item of a quantum program whose template has durations beside angles that are drawn."""
+    """An item of a quantum program whose circuit has parameters beside angles that are drawn."""
 
     circuit: QuantumCircuit
     drawn: SamplexItem
-    """What the samplex draws, for the template with the marks."""
-    durations: npt.NDArray[np.float64]
-    """Of the delays that were set aside, to be broadcast to the shape of the item."""
+    """What the samplex draws, for a circuit with the parameters of these angles alone."""
+    beside: npt.NDArray[np.float64]
+    """Values of the other parameters, to be broadcast to the shape of the item."""
+    names: tuple[str, ...]
+    """Of the other parameters."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,12 +87,11 @@ class SweptItem:
         """
         outputs = draw_randomisations(self.drawn, generator)
         angles = np.asarray(outputs.pop(PARAMETER_VALUES), dtype=np.float64)
-        durations = np.broadcast_to(self.durations, (*self.shape, self.durations.shape[-1]))
-        names = [parameter.name for parameter in self.drawn.circuit.parameters]
-        names += [_name(number) for number in range(durations.shape[-1])]
+        beside = np.broadcast_to(self.beside, (*self.shape, len(self.names)))
+        names = [parameter.name for parameter in self.drawn.circuit.parameters] + [*self.names]
         place = {name: at for at, name in enumerate(names)}
         order = [place[parameter.name] for parameter in self.circuit.parameters]
-        return np.concatenate([angles, durations], axis=-1)[..., order], outputs
+        return np.concatenate([angles, beside], axis=-1)[..., order], outputs
 
 
 def set_aside(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[OpenDelay, ...]]:

@@ -55,6 +55,10 @@ class Template:
     """Names of the parameters whose values the samplex takes, in order."""
     swept: SweptDelays | None = None
     """The delays whose durations are still to be put in."""
+    drawn: QuantumCircuit | None = None
+    """The part of the circuit that the samplex draws angles for, where it is not all of it."""
+    beside: tuple[str, ...] = ()
+    """Names of the parameters of the other part."""
 
 
 def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
