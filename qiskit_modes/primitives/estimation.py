@@ -290,12 +290,11 @@ def _pub_result(
             values = means[number][np.ix_(outcome.terms, outcome.columns)]
             evs[outcome.results] = coefficients @ values
             variances[outcome.results] = spread[row, outcome.columns]
-    # Dividing after reshaping makes the stds of a single value a number, as Qiskit's are.
-    spreads = np.sqrt(variances.reshape(plan.shape))
+    stds = np.sqrt(variances / pub.shots)
     data = DataBin(
         evs=evs.reshape(plan.shape),
-        stds=spreads / np.sqrt(pub.shots),
-        ensemble_standard_error=spreads / np.sqrt(pub.shots),
+        stds=stds.reshape(plan.shape),
+        ensemble_standard_error=stds.copy().reshape(plan.shape),
         shape=plan.shape,
     )
     metadata = {

@@ -20,6 +20,7 @@ from samplomatic.quantum_program import (
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.own_circuit import check_circuit, own_circuit
 from qiskit_modes.primitives.shots import validate_shots
+from qiskit_modes.simulation.durations import open_delays
 
 __all__ = ["ProgramInput", "coerce_quantum_program"]
 
@@ -97,6 +98,12 @@ def _copied(item: Any, where: str) -> tuple[QuantumProgramItem, bytes]:
 def _values(item: QuantumProgramItem, where: str) -> NDArray[np.float64] | None:
     """Return an item's parameter values, shape (num_sets, num_parameters); None if to be drawn."""
     if not isinstance(item, CircuitItem):
+        if open_delays(item.circuit):
+            raise InvalidInputError(
+                f"{where}: the template has a delay whose duration is a parameter, and samplomatic "
+                "gives it neither a value nor its unit. Assign the durations before the circuit is "
+                "built, or let a sampler or an estimator twirl it, which sweep them."
+            )
         return None
     values: NDArray[np.float64] = item.circuit_arguments.reshape(
         item.size(), item.circuit.num_parameters

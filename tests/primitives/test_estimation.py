@@ -13,6 +13,7 @@ from qiskit.providers import BackendV2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimator
 
 from qiskit_modes.primitives.estimation import estimator_steps
 from qiskit_modes.primitives.isa import instruction_set_of
@@ -83,8 +84,12 @@ def test_values_shapes_and_types_are_those_of_qiskit(case: str, ideal, estimate:
     exact = StatevectorEstimator().run([pub]).result()[0]
     reference = BackendEstimatorV2(backend=AerSimulator(), options={"seed_simulator": 2})
     theirs = reference.run([pub], precision=0.01).result()[0]
+    client_side = ClientSideEstimator(AerSimulator(), options={"resilience_level": 0})
+    now = client_side.run([pub], precision=0.01).result()[0]
+    for name in ("evs", "stds", "ensemble_standard_error"):
+        assert type(ours.data[name]) is type(now.data[name])
+        assert ours.data[name].shape == now.data[name].shape
     for name in ("evs", "stds"):
-        assert type(ours.data[name]) is type(theirs.data[name])
         for other in (exact, theirs):
             assert ours.data[name].shape == other.data[name].shape
             assert ours.data[name].dtype == other.data[name].dtype

@@ -10,6 +10,8 @@ import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
+from samplomatic import build
+from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes import EstimatorV2, Executor, QuantumProgram, SamplerV2, estimate_usage
 from qiskit_modes.simulation.durations import open_delays, with_durations
@@ -190,6 +192,14 @@ def test_durations_that_are_written_in_the_circuit(duration, backend):
     circuit = decay(duration, "us")
     with pytest.raises(IBMInputValueError, match="expected a finite number that is not negative"):
         SamplerV2(backend).run([circuit])
+
+
+def test_templates_of_strangers_have_no_durations(backend):
+    boxes = generate_boxing_pass_manager(enable_measures=True).run(decay(T, "us"))
+    program = QuantumProgram(10)
+    program.append_samplex_item(*build(boxes), shape=(3,))
+    with pytest.raises(IBMInputValueError, match="samplomatic gives it neither a value"):
+        Executor(backend).run(program)
 
 
 def test_decoupling_wants_a_schedule():
