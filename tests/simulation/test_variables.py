@@ -344,7 +344,7 @@ def left_early(circuit: QuantumCircuit) -> None:
 AERS_LIMITS = {
     "operations": (added, "the operation .*ADD"),
     "bits": (indexed, "an index that is computed"),
-    "loops": (left_early, "a loop over the variable 'own' that breaks"),
+    "loops": (left_early, "over the variable or duration 'own' that breaks"),
 }
 
 
