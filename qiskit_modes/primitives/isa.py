@@ -373,9 +373,24 @@ def _aer_state(backend: BackendV2) -> Hashable:
     return (
         tuple(backend.configuration().basis_gates),
         getattr(backend.options, "method", None),
-        backend.coupling_map is None,
+        _is_uncoupled(backend),
         _state_of(backend._target),  # noqa: SLF001 - the one that it was given, if any
     )
+
+
+def _is_uncoupled(backend: BackendV2) -> bool:
+    """Return whether a backend of Aer's has no coupling map.
+
+    To find out, Aer builds its target, which takes longer than many a job. It need not where
+    nothing says of any gate where it acts: no device, no coupling map, no configuration of it.
+    """
+    is_plain = (
+        not getattr(backend, "_from_backend", True)
+        and getattr(backend, "_coupling_map", backend) is None
+        and backend.properties() is None
+        and not backend.configuration().gates
+    )
+    return is_plain or backend.coupling_map is None
 
 
 def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
@@ -386,7 +401,7 @@ def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet
             bare_name(backend), target, target.num_qubits, reported=target, plain_target=plain
         )
     # Without a coupling map, what fits depends on the qubits in use, not on the width.
-    num_qubits = None if backend.coupling_map is None else target.num_qubits
+    num_qubits = None if _is_uncoupled(backend) else target.num_qubits
     executed = executed_by(backend)
     # The simulator of a device has the instructions by which the device measures.
     executed |= {

@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable
 from math import pi
 from typing import Any
+from unittest import mock
 
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
@@ -17,6 +18,7 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import NotISAError
+from qiskit_modes.primitives import isa
 from qiskit_modes.primitives.isa import check_isa, instruction_set_of
 from qiskit_modes.simulation import fingerprint
 
@@ -186,3 +188,22 @@ def test_a_circuit_is_walked_once(manila: BackendV2):
     circuit.h(0)
     with pytest.raises(NotISAError):
         check(circuit, manila)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        AerSimulator(),
+        AerSimulator(method="stabilizer"),
+        AerSimulator(coupling_map=[[0, 1], [1, 2]]),
+        AerSimulator.from_backend(FakeManilaV2()),
+        AerSimulator(noise_model=NoiseModel.from_backend(FakeManilaV2())),
+    ],
+    ids=str,
+)
+def test_whether_a_simulator_has_a_coupling_map_is_found_without_building_its_target(backend):
+    assert isa._is_uncoupled(backend) == (backend.coupling_map is None)
+    if isa._is_uncoupled(backend) and type(backend) is AerSimulator:
+        unread = mock.PropertyMock(side_effect=OSError("it was read"))
+        with mock.patch.object(AerSimulator, "coupling_map", unread):
+            assert isa._is_uncoupled(backend)
