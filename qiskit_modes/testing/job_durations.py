@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -51,9 +52,23 @@ class JobDurations:
         rules = (_Rule(tag, primitive, durations), *self._rules)
         self._rules = tuple(sorted(rules, key=lambda rule: -rule.names))
 
-    def set_next(self, durations: Durations, tag: str | None, primitive: str | None) -> None:
-        """Let the next job last so long that has a tag or is of a primitive."""
-        self._next.append(_Rule(tag, primitive, durations))
+    def set_next(
+        self, durations: Durations, tag: str | None, primitive: str | None
+    ) -> AbstractContextManager[object]:
+        """Let the next job last so long that has a tag or is of a primitive.
+
+        Returns:
+            A context at whose end that is forgotten, if no job has come.
+        """
+        rule = _Rule(tag, primitive, durations)
+        self._next.append(rule)
+        stack = ExitStack()
+        stack.callback(self._forget, rule)
+        return stack
+
+    def _forget(self, rule: _Rule) -> None:
+        with suppress(ValueError):  # a job has it
+            self._next.remove(rule)
 
     def take(self, job: JobRecord) -> SimulatedSteps:
         """Return how long the steps of a job last that is being submitted."""

@@ -119,10 +119,11 @@ class Scenario(Faults):
         post_process_time: Duration = 0.0,
         tag: str | None = None,
         primitive: str | None = None,
-    ) -> None:
+    ) -> AbstractContextManager[object]:
         """Say how long the steps last of the next job only; of the one after it, if said again.
 
-        A submission that is refused does not count: it stays said of the next one.
+        A submission that is refused does not count: it stays said of the next one, unless it is
+        said for a ``with`` block, at whose end it is forgotten.
 
         Args:
             compile_time: How long the classical step before the QPU lasts.
@@ -130,9 +131,12 @@ class Scenario(Faults):
             post_process_time: How long the classical step after it lasts.
             tag: Of the next one with this tag.
             primitive: Of the next one of this primitive; see `jobs_last`.
+
+        Returns:
+            For a ``with`` block; otherwise not needed.
         """
         durations = durations_of(compile_time, quantum_time, post_process_time)
-        self._durations.set_next(durations, tag, _known(primitive))
+        return self._durations.set_next(durations, tag, _known(primitive))
 
     def thinking(self) -> AbstractContextManager[None]:
         """Hold time while the present thread computes; see `ManualClock.thinking`.

@@ -90,10 +90,10 @@ class World:
         shots: int | None = None,
     ) -> RuntimeJobV2:
         """Submit a job with a primitive that exists already."""
-        self.scenario.next_job_lasts(
+        with self.scenario.next_job_lasts(
             compile_time=compile, quantum_time=quantum, post_process_time=post
-        )
-        job = primitive.run([self.circuit], shots=shots)
+        ):
+            job = primitive.run([self.circuit], shots=shots)
         self.until(self.now)  # whatever follows at once has happened
         return job
 

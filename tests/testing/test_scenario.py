@@ -165,6 +165,16 @@ def test_what_is_said_of_the_next_job_is_not_used_up_by_one_that_is_refused(scen
     assert [job.usage() for job in jobs] == [7, 8, 3]
 
 
+def test_what_is_said_of_the_next_job_may_be_forgotten_with_a_block(scenario, manila):
+    with pytest.raises(InvalidInputError), scenario.next_job_lasts(quantum_time="7s"):
+        SamplerV2(manila).run([], shots=-1)
+    with scenario.next_job_lasts(quantum_time="8s"):
+        inside = run(manila)
+    outside = run(manila)
+    outside.result()
+    assert (inside.usage(), outside.usage()) == (8, 3)
+
+
 def test_the_next_job_may_be_named_so_that_threads_cannot_take_it(scenario, manila):
     scenario.next_job_lasts(quantum_time="50s", tag="mine")
     other, mine = run(manila), run(manila, environment={"job_tags": ["mine"]})
