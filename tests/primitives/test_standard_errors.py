@@ -152,6 +152,7 @@ SLOW = {name: setting for name, setting in SETTINGS.items() if name not in TOO_S
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("circuit", CIRCUITS)
 @pytest.mark.parametrize("name", SLOW)
 def test_errors_are_true(name, circuit, manila):
