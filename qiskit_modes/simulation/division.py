@@ -63,15 +63,19 @@ def seconds(compiled: CompiledCircuit, run: Run) -> float:
 def seconds_here(program: Program) -> float | None:
     """Return roughly how long a program takes in a process that does other things besides.
 
-    None if a part of it is Aer's, which lets nothing else happen while it computes.
+    None if a part of it is Aer's, which lets nothing else happen while it computes, or a large
+    state.
     """
     total = 0.0
     for positions in sharing_runs(program.circuits, program.runs):
         for position in positions:
             run = program.runs[position]
             compiled = program.circuits[run.circuit]
-            if any(isinstance(each, AerComponent) for each in _chosen(compiled, run)):
-                return None
+            for component in _chosen(compiled, run):
+                if isinstance(component, AerComponent):
+                    return None
+                if isinstance(component, StateComponent) and component.is_large:
+                    return None
             total += seconds(compiled, run)
             if position != positions[0]:
                 total -= compiled.shared_seconds * len(run.parameter_values)

@@ -11,7 +11,7 @@ import numpy as np
 from qiskit_modes.simulation.costs import Cost, density_bytes
 from qiskit_modes.simulation.outcomes import Outcomes
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
-from qiskit_modes.simulation.state_vector import Share, StatePlan, marginal
+from qiskit_modes.simulation.state_vector import LARGE_ELEMENTS, Share, StatePlan, marginal
 
 __all__ = ["StateComponent"]
 
@@ -52,6 +52,12 @@ class StateComponent:
         last = self.body if self.ending is None else self.ending
         matrices = 0 if self.body.tower.is_constant else self.body.tower.elements
         return 2 * ((1 << len(last.axes)) + matrices)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is worked on in parts, as is best done in a process of its own."""
+        last = self.body if self.ending is None else self.ending
+        return 1 << len(last.axes) >= LARGE_ELEMENTS
 
     def peak_bytes(self, num_sets: int) -> int:
         """Return the memory for so many parameter sets at once."""

@@ -25,6 +25,14 @@ __all__ = ["Share", "StatePlan", "StateStep", "alone", "marginal", "plan_steps"]
 PART_ELEMENTS = 1 << 15
 """A part of a large state: 512 kB, within a core's cache together with its copy."""
 
+LARGE_ELEMENTS = 2 * PART_ELEMENTS
+"""As of so many amplitudes a state is worked on in parts."""
+
+SINGLE_THREADED = 1 << 16
+"""Products of matrices with so many multiplications are done by one thread in OpenBLAS."""
+FEWEST_ROWS = 32
+"""... but not fewer rows at a time, however wide a unitary is."""
+
 
 Share = Callable[[Callable[[int], object], int], object]
 """Does a piece of work for each number below a count, by whatever threads; returns when all of it
@@ -126,13 +134,13 @@ def _apply(
         matrix = bits[(slice(None), slice(None), *met)].reshape(*matrix.shape[:2], -1)
     factor = matrix.transpose(0, 2, 1)
     num_sets, columns = len(state), factor.shape[1]
-    if num_sets == 1 and state.size >= 2 * PART_ELEMENTS and step.before > step.width:
+    if num_sets == 1 and state.size >= LARGE_ELEMENTS and step.before > step.width:
         return _apply_in_parts(step, factor[0], state, spare, share)
     if step.order is not None:
         axes = (0, *(place + 1 for place in step.order))
         state = state.reshape(num_sets, *(2,) * step.before).transpose(axes)
     if len(factor) == 1:
-        return (state.reshape(-1, columns) @ factor[0]).reshape(num_sets, -1)
+        return _product(state.reshape(-1, columns), factor[0]).reshape(num_sets, -1)
     return (state.reshape(num_sets, -1, columns) @ factor).reshape(num_sets, -1)
 
 
@@ -159,6 +167,21 @@ def _apply_in_parts(
 
     share(work, 1 << split)
     return result.reshape(1, -1)
+
+
+def _product(rows: ComplexArray, factor: ComplexArray) -> ComplexArray:
+    """Return ``rows @ factor``, so many rows at a time that BLAS starts no threads of its own.
+
+    It would divide the work by the number of cores, and its threads wait for each other at full
+    speed: where cores are busy with other things, that takes many times as long as the work. In a
+    worker it has one thread anyway, and what is not small goes there.
+    """
+    at_once = max(FEWEST_ROWS, SINGLE_THREADED // factor.size)
+    into = np.empty((len(rows), factor.shape[1]), dtype=complex)
+    for start in range(0, len(rows), at_once):
+        part = slice(start, start + at_once)
+        np.matmul(rows[part], factor, out=into[part])
+    return into
 
 
 def marginal(
