@@ -28,8 +28,9 @@ PART_ELEMENTS = 1 << 15
 LARGE_ELEMENTS = 2 * PART_ELEMENTS
 """As of so many amplitudes a state is worked on in parts."""
 
-SINGLE_THREADED = 1 << 16
-"""Products of matrices with so many multiplications are done by one thread in OpenBLAS."""
+SINGLE_THREADED = 1 << 15
+"""Products of matrices with so many multiplications are done by one thread in OpenBLAS; twice as
+many may not be."""
 FEWEST_ROWS = 32
 """... but not fewer rows at a time, however wide a unitary is."""
 
