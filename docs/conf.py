@@ -11,35 +11,6 @@ DOCS = Path(__file__).parent
 # Sphinx reads what lies below this folder; the notebooks are at home where users look for them.
 shutil.copytree(DOCS.parent / "tutorials", DOCS / "tutorials", dirs_exist_ok=True)
 
-PARTS = {
-    "How fast, and why it is exact": "performance",
-    "Same on hardware, different here": "differences",
-    "What it does not do": "limits",
-    "Tutorials": None,
-    "Development": None,
-}
-"""Sections of the README with a page of their own; all others make up the first page."""
-
-
-def divide_readme():
-    """Write the README's sections into files that pages include, so that nothing is said twice."""
-    text = (DOCS.parent / "README.md").read_text().replace("](docs/", "](/")
-    welcome, *sections = text.split("\n## ")
-    parts = {"welcome": welcome.partition("\n")[2], "start": ""}
-    for section in sections:
-        title, _, body = section.partition("\n")
-        part = PARTS.get(title, "start")
-        if part == "start":
-            parts["start"] += f"## {title}\n{body}\n"
-        elif part:
-            parts[part] = body
-    (DOCS / "readme").mkdir(exist_ok=True)
-    for part, body in parts.items():
-        (DOCS / "readme" / f"{part}.md").write_text(body)
-
-
-divide_readme()
-
 project = "qiskit_modes"
 author = "the qiskit_modes developers"
 copyright = "2026, the qiskit_modes developers"  # noqa: A001 - Sphinx's name
@@ -51,7 +22,7 @@ extensions = [
     "myst_nb",
     "qiskit_sphinx_theme",
 ]
-exclude_patterns = ["_build", "readme", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 
 html_theme = "qiskit-ecosystem"
 html_title = f"qiskit_modes {release}"

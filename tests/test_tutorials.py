@@ -53,6 +53,6 @@ def test_it_says_what_changes_on_hardware(path, cells):
     assert lines[1].startswith("backend = QiskitRuntimeService().backend(")
 
 
-def test_it_is_told_of_in_the_readme_and_the_documentation(path):
-    assert f"{path.name}" in (ROOT / "README.md").read_text()
+def test_it_is_told_of_in_the_documentation(path):
+    assert f"{path.name}" in (ROOT / "docs" / "tutorials.md").read_text()
     assert f"tutorials/{path.stem}\n" in (ROOT / "docs" / "tutorials.md").read_text()
