@@ -63,7 +63,7 @@ class LocalRuntime:
             default the terminal or notebook of the process; nowhere for another ``clock``.
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
-        refused: Called with each job that `simulate` was asked about and that was not accepted.
+        refused: Called with each job that ``simulate`` was asked about and that was not accepted.
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class LocalRuntime:
         return self._whole(partial(_with_mutex_of, qpu, look))
 
     def snapshot(self, qpu: QPU) -> Snapshot:
-        """Return what a QPU is doing now, see `take_snapshot`."""
+        """Return what a QPU is doing now, see `qiskit_modes.runtime.snapshot.take_snapshot`."""
         return self._whole(partial(take_snapshot, qpu, self.clock))
 
     def unfinished_jobs(self, qpu: QPU) -> int:

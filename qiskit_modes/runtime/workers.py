@@ -58,7 +58,7 @@ may have been reached for a while only, and each attempt may cost a second."""
 
 
 class WorkerPool:
-    """Executes programs, one per worker at a time; QPUs take turns, see `Turns`.
+    """Executes programs, one per worker at a time; QPUs take turns (``turns.py``).
 
     A program goes to an idle worker that knows its circuits if there is one. Workers start when
     they are first needed; one that died or was killed is replaced when the next program comes.
