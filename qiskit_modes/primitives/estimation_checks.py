@@ -13,7 +13,11 @@ from qiskit_modes.primitives.option_models import layer_errors
 from qiskit_modes.primitives.options import ResolvedEstimatorOptions
 from qiskit_modes.primitives.pubs import EstimatorInput
 from qiskit_modes.primitives.resilience import needs_layer_noise, noise_factors_of
-from qiskit_modes.primitives.simulated_backend import is_noiseless, simulated_backend
+from qiskit_modes.primitives.simulated_backend import (
+    is_noiseless,
+    refusals_with_noise,
+    simulated_backend,
+)
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation", "with_layers_of", "with_noise_of_layers"]
@@ -58,7 +62,9 @@ def check_estimation(
         InvalidInputError: Saying what contradicts what, and what to change.
 
     """
-    simulated_backend(backend, options.noise_model)
+    unsupported_options(
+        refusals_with_noise(backend, options.noise_model), stacklevel=stacklevel + 1
+    )
     _check_techniques(options, stacklevel + 1)
     if not options.mitigates:
         return

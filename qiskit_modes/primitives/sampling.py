@@ -21,7 +21,7 @@ from qiskit_modes.primitives.options import ResolvedSamplerOptions, resolve_samp
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.pubs import SamplerInput, coerce_sampler_pubs
 from qiskit_modes.primitives.sampling_metadata import job_metadata
-from qiskit_modes.primitives.simulated_backend import simulated_backend
+from qiskit_modes.primitives.simulated_backend import refusals_with_noise, simulated_backend
 from qiskit_modes.primitives.sweeps import Sweep, compile_sweep
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
@@ -157,7 +157,9 @@ def check_sampler_options(
         UnsupportedOptionError: If an option would have no effect.
         InvalidInputError: Naming the PUB and what to change.
     """
-    simulated_backend(backend, options.noise_model)
+    unsupported_options(
+        refusals_with_noise(backend, options.noise_model), stacklevel=stacklevel + 1
+    )
     if options.layer_noise_model is not None and not options.twirling.enabled:
         sentence = (
             "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "

@@ -10,8 +10,16 @@ from qiskit_aer.noise import NoiseModel
 
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.simulation.aer_options import options_set, refusals_of_simulator
+from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
 
-__all__ = ["is_noiseless", "noise_model_of", "rounding_of", "simulated_backend"]
+__all__ = [
+    "is_noiseless",
+    "noise_model_of",
+    "refusals_with_noise",
+    "rounding_of",
+    "simulated_backend",
+]
 
 _STABILIZER_METHODS = frozenset({"stabilizer", "extended_stabilizer"})
 _STABILIZER_DECIMALS = 5
@@ -41,8 +49,8 @@ def simulated_backend(backend: BackendV2, noise_model: Any) -> BackendV2:
             f"{type(noise_model).__name__}. Build one, for example with "
             "NoiseModel.from_backend(backend)."
         )
-    own = {**vars(backend.options), "noise_model": None} if _is_aer(backend) else {}
-    chosen = {name: value for name, value in own.items() if value is not None}
+    chosen = dict(options_set(backend)) if is_aer_simulator(backend) else {}
+    chosen.pop("noise_model", None)
     key = id(noise_model), repr(sorted(chosen.items()))
     known = _backends.get(key)
     if known is None:
@@ -63,13 +71,27 @@ def noise_model_of(backend: BackendV2) -> NoiseModel:
         raise InvalidInputError(
             f"set_backend expects a qiskit.providers.BackendV2, not {type(backend).__name__}."
         )
-    if _is_aer(backend):
-        return backend.options.noise_model or NoiseModel()
+    if is_aer_simulator(backend):
+        return simulator_option(backend, "noise_model") or NoiseModel()
     return NoiseModel.from_backend(backend)
 
 
-def _is_aer(backend: BackendV2) -> bool:
-    return isinstance(backend, AerSimulator)
+def refusals_with_noise(backend: BackendV2, noise_model: Any) -> list[str]:
+    """Return a sentence for each option of a backend that goes with its own noise only.
+
+    Args:
+        backend: The backend that jobs are for; what cannot be honoured with its own noise, too, is
+            left to `refusals_of_simulator`.
+        noise_model: As for `simulated_backend`.
+
+    Raises:
+        InvalidInputError: If that is no noise model of Aer.
+    """
+    simulated = simulated_backend(backend, noise_model)
+    if simulated is backend:
+        return []
+    known = refusals_of_simulator(backend)
+    return [each for each in refusals_of_simulator(simulated) if each not in known]
 
 
 def is_noiseless(backend: BackendV2) -> bool:

@@ -26,11 +26,11 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 from qiskit.circuit.library import CXGate
-from qiskit.quantum_info import Kraus, SuperOp
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_classical import ClassicalMemory
 from qiskit_modes.simulation.aer_errors import compact
+from qiskit_modes.simulation.aer_gates import written_for_aer
 from qiskit_modes.simulation.aer_instructions import closed_controls, noise_label
 from qiskit_modes.simulation.control_flow import JUMPS
 from qiskit_modes.simulation.device_noise import DeviceNoise
@@ -64,7 +64,11 @@ class CutCircuit(NamedTuple):
 
 
 def cut_circuit(
-    circuit: QuantumCircuit, extents: Sequence[Extent], block: Block, noise: NoiseSource
+    circuit: QuantumCircuit,
+    extents: Sequence[Extent],
+    block: Block,
+    noise: NoiseSource,
+    known: frozenset[str],
 ) -> CutCircuit:
     """Return the part of a circuit that is one component, followed everywhere by its errors.
 
@@ -74,21 +78,26 @@ def cut_circuit(
         block: The component. Instructions that join it with other qubits are left out: of them
             it is known that no outcome depends on them.
         noise: Where errors are looked up; readout errors are not written.
+        known: The names of the instructions that Aer's method executes.
 
     Returns:
-        A circuit on the component's qubits in ascending order, then readers, and all classical
-        bits; and its readout errors.
+        A circuit on the component's qubits in ascending order, and those of instructions that are
+        also on others which they do not join, then readers, and all classical bits; and its
+        readout errors.
 
     Raises:
-        UnsupportedCircuitError: If Aer cannot do what the component does with classical values.
+        UnsupportedCircuitError: If Aer cannot do what the component does with classical values,
+            or if there is no way to tell it what a gate does.
     """
-    numbers = {circuit.qubits[qubit]: qubit for qubit in sorted(block.qubits)}
+    part = _closed(block, extents)
+    numbers = {circuit.qubits[qubit]: qubit for qubit in sorted(part.qubits)}
     memory = ClassicalMemory(circuit)
     cut = QuantumCircuit(list(numbers), circuit.clbits, *circuit.cregs, *memory.registers)
 
     def belongs(extent: Extent) -> bool:
-        qubits, clbits = extent
-        return qubits <= block.qubits if qubits else not clbits.isdisjoint(block.clbits)
+        if extent.qubits:
+            return extent.qubits <= part.qubits
+        return not extent.clbits.isdisjoint(part.clbits)
 
     steps = [step for step, extent in zip(circuit.data, extents, strict=True) if belongs(extent)]
     if any(getattr(step.operation, "blocks", ()) for step in steps):
@@ -100,8 +109,45 @@ def cut_circuit(
     else:
         steps = _recorded_once(steps, cut)
     readout, readers = _readout(steps, cut, numbers, noise)
-    _Writer(noise, passes_for(circuit, noise), readers, memory).write(steps, cut, numbers)
+    _Writer(noise, passes_for(circuit, noise), readers, memory, known).write(steps, cut, numbers)
     return CutCircuit(cut, readout)
+
+
+class _Part(NamedTuple):
+    """The bits of what is written."""
+
+    qubits: frozenset[int]
+    clbits: frozenset[int]
+
+
+def _closed(block: Block, extents: Sequence[Extent]) -> _Part:
+    """Return the bits of a component with all that is needed to write its instructions whole.
+
+    An instruction may do one thing to some qubits and another to others, such as a loop without
+    conditions, or a gate that is defined so. For the component the others are of no account, but
+    what happens to them must be as it should, so that a loop of theirs ends.
+    """
+    qubits, clbits = block.qubits, block.clbits
+    if not any(_is_split(extent, qubits) for extent in extents):
+        return _Part(qubits, clbits)
+    size = -1
+    while size < len(qubits) + len(clbits):
+        size = len(qubits) + len(clbits)
+        for extent in extents:
+            added = qubits - block.qubits, clbits - block.clbits
+            if (
+                _is_split(extent, qubits)
+                or not added[0].isdisjoint(extent.qubits)
+                or not added[1].isdisjoint(extent.clbits)
+            ):
+                qubits |= extent.qubits
+                clbits |= extent.clbits
+    return _Part(qubits, clbits)
+
+
+def _is_split(extent: Extent, qubits: frozenset[int]) -> bool:
+    on = extent.qubits
+    return not extent.joins and not on.isdisjoint(qubits) and not on <= qubits
 
 
 def _readout(
@@ -190,11 +236,13 @@ class _Writer:
         passes: Sequence[Any],
         readers: _Readers,
         memory: ClassicalMemory,
+        known: frozenset[str],
     ) -> None:
         self._noise = noise
         self._passes = passes
         self._readers = readers
         self._memory = memory
+        self._known = known
 
     def write(
         self, steps: Sequence[CircuitInstruction], target: QuantumCircuit, numbers: Numbers
@@ -280,14 +328,13 @@ class _Writer:
             # Aer has these before the measurement.
             target.append(error.to_instruction(), qubits[: error.num_qubits])
             error = None
-        if operation.name == "superop":  # no state vector takes it as it is
-            operation = Kraus(SuperOp(operation.params[0])).to_instruction()
         if is_measurement(operation) or measures_and_resets(operation):
             self._measure(operation.name, qubits[0], clbits[0], target, on[0])
         if is_reset(operation) or measures_and_resets(operation):
             target.append(Reset(), qubits)
         elif not is_measurement(operation):
-            target.append(operation, qubits, clbits)
+            for each, positions in written_for_aer(operation, self._known):
+                target.append(each, [qubits[position] for position in positions], clbits)
         if error is not None:
             target.append(error.to_instruction(), qubits[: error.num_qubits])
         if operation.name == "delay" and isinstance(self._noise, DeviceNoise):

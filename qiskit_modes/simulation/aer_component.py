@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.simulation.aer_gates import with_whole_model
+from qiskit_modes.simulation.aer_instructions import executed_by_method
 from qiskit_modes.simulation.costs import Cost, aer_bytes
 from qiskit_modes.simulation.pauli_basis import RealArray
 
@@ -88,7 +90,11 @@ class AerComponent:
         bound = self.circuit.assign_parameters(values[list(self.columns)])
         # 31 bits are what Aer takes on every platform.
         seed = int(generator.integers(1 << 31))
-        simulator = AerSimulator(noise_model=self._noise_model())
+        model = self._noise_model()
+        if self.model is not None:
+            known = executed_by_method(self.options["method"])
+            bound, model = with_whole_model(bound, model, known)
+        simulator = AerSimulator(noise_model=model)
         # Not for the constructor, which does not know all that Aer knows.
         simulator.options.update_options(**self.options)
         result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()

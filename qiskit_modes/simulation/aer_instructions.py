@@ -29,7 +29,15 @@ from qiskit.circuit.library import (
 )
 from qiskit.providers import BackendV2
 
-__all__ = ["closed_controls", "executed_by", "gate_of_name", "name_without_state", "noise_label"]
+__all__ = [
+    "NO_GATES",
+    "closed_controls",
+    "executed_by",
+    "executed_by_method",
+    "gate_of_name",
+    "name_without_state",
+    "noise_label",
+]
 
 _EVERYWHERE = frozenset({"barrier", "measure", "store"})
 """Not among what each method lists, because Aer takes them apart itself or never asks."""
@@ -48,7 +56,7 @@ def executed_by(backend: BackendV2) -> frozenset[str]:
 
     if not isinstance(backend, AerSimulator):  # an older simulator, of one method
         return frozenset(type(backend)().configuration().basis_gates) | _EVERYWHERE
-    names = _executed_by_method(backend.options.method or "automatic")
+    names = executed_by_method(backend.options.method or "automatic")
     if backend._target is None:  # noqa: SLF001 - the condition by which Aer decides
         return names
     device = {*backend.configuration().basis_gates, *backend.operation_names}
@@ -56,12 +64,20 @@ def executed_by(backend: BackendV2) -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
-def _executed_by_method(method: str) -> frozenset[str]:
+def executed_by_method(method: str) -> frozenset[str]:
+    """Return the names of the instructions that a method of Aer's executes."""
     from qiskit_aer import AerSimulator
 
     # Without a noise model, which would narrow the list.
     listed = AerSimulator(method=method).configuration().basis_gates
     return frozenset(listed) | _UNLISTED.get(method, frozenset()) | _EVERYWHERE
+
+
+NO_GATES = frozenset(
+    {"barrier", "measure", "reset", "delay", "store", "initialize", "kraus", "superop"}
+    | {"if_else", "for_loop", "while_loop", "switch_case", "box", "break_loop", "continue_loop"}
+)
+"""Instructions that are no gates, and are told by their names."""
 
 
 def name_without_state(name: str) -> str:
@@ -77,7 +93,7 @@ def name_without_state(name: str) -> str:
 def noise_label(operation: Instruction) -> str | None:
     """Return the name by which Aer looks up the error of an instruction, None if it does not."""
     match operation.name:
-        case "pauli":
+        case "pauli" if operation.params and isinstance(operation.params[0], str):
             return str(operation.params[0])  # Aer takes the letters for the name
         case "measure" | "reset" | "initialize" | "diagonal" | "multiplexer" as name:
             return name  # whatever their label

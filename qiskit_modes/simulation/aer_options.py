@@ -18,6 +18,7 @@ __all__ = [
     "MATRIX_METHODS",
     "AerOption",
     "options_passed_on",
+    "options_set",
     "refusals_of_simulator",
 ]
 
@@ -126,7 +127,7 @@ MATRIX_METHODS = frozenset({"unitary", "superop"})
 _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 
 
-def _set_options(backend: BackendV2) -> list[tuple[str, Any]]:
+def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
     kind: Any = type(backend)
     usual = _usual_options(kind)
@@ -162,7 +163,7 @@ def options_passed_on(backend: BackendV2) -> tuple[tuple[str, Any], ...]:
     ideal = simulator_option(backend, "noise_model") is None
     return tuple(
         (name, tuple(value) if isinstance(value, list) else value)
-        for name, value in _set_options(backend)
+        for name, value in options_set(backend)
         if name in AER_OPTIONS
         and (
             (AER_OPTIONS[name].fate == "passed on" and (ideal or name not in _BRANCHING))
@@ -180,7 +181,7 @@ def refusals_of_simulator(backend: BackendV2) -> list[str]:
     if not is_aer_simulator(backend):
         return []
     sentences = []
-    for name, value in _set_options(backend):
+    for name, value in options_set(backend):
         option = AER_OPTIONS.get(name)
         if option is None:
             why = (

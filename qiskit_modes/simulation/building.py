@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer_circuit import cut_circuit
 from qiskit_modes.simulation.aer_component import AerComponent
+from qiskit_modes.simulation.aer_instructions import executed_by_method
 from qiskit_modes.simulation.component_kinds import (
     Component,
     EitherComponent,
@@ -206,7 +207,8 @@ class ComponentBuilder:
 
     def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
         """Return a component that Aer simulates."""
-        cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise)
+        known = executed_by_method(self._choice.method or "statevector")
+        cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise, known)
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
         method = self._choice.method or ("stabilizer" if clifford else "statevector")
         readers = cut.num_qubits - len(block.qubits)

@@ -29,6 +29,7 @@ from qiskit.circuit import (
     ContinueLoopOp,
     Delay,
     ForLoopOp,
+    Gate,
     IfElseOp,
     Instruction,
     Measure,
@@ -260,7 +261,7 @@ class _Reader:
             return self._control_flow(operation, clbits)
         self.held = Held.OBJECTS
         meant = _MEANT.get(getattr(operation, "name", ""))
-        if meant is not None and not isinstance(operation, meant):
+        if (meant is not None and not isinstance(operation, meant)) or _is_disguised(operation):
             raise UnsupportedCircuitError(
                 f"The circuit has an instruction of the class {kind.__name__} that is called "
                 f"{operation.name!r}, and that is the name of another one, for which it would be "
@@ -412,6 +413,18 @@ _MEANT: dict[str, type] = {
     "while_loop": WhileLoopOp,
 }
 """Whose names are what simulators, Aer too, go by."""
+_CHANNELS = frozenset({"initialize", "kraus", "superop"})
+"""Names that simulators go by as well, of instructions that may be of no class of their own."""
+
+
+def _is_disguised(operation: Any) -> bool:
+    """Tell whether a gate, or what is composed of others, has the name of a channel."""
+    if getattr(operation, "name", "") not in _CHANNELS:
+        return False
+    composed = type(operation) is Instruction and operation.definition is not None
+    return composed or isinstance(operation, Gate)
+
+
 _CONTROL_FLOW = frozenset({IfElseOp, WhileLoopOp, ForLoopOp, SwitchCaseOp, Store, BoxOp})
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 

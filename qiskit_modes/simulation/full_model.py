@@ -14,7 +14,12 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer_component import AerComponent
-from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
+from qiskit_modes.simulation.aer_gates import written_with_label
+from qiskit_modes.simulation.aer_instructions import (
+    executed_by,
+    executed_by_method,
+    name_without_state,
+)
 from qiskit_modes.simulation.angles import AngleTable
 from qiskit_modes.simulation.compiled import CompiledCircuit
 from qiskit_modes.simulation.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT, Cost
@@ -53,15 +58,23 @@ def compile_whole(
             noise model cannot be sent to another process.
     """
     _check_known(circuit)
+    method = choice.method or "automatic"
+    written = written_with_label(circuit, executed_by_method(method))
+    _check_known(written)
     model = _pickled(noise) if isinstance(noise, ModelNoise) else None
     digest = hashlib.blake2b(fingerprint, digest_size=16)
     digest.update(repr((choice, settings, sorted(wanted))).encode() + b"whole" + (model or b""))
+    if model is None:
+        circuit_for_aer = written
+    else:  # its passes are asked about the gates as they are here
+        circuit_for_aer = circuit.copy()
+    columns = {parameter: k for k, parameter in enumerate(circuit.parameters)}
     component = AerComponent(
-        circuit=circuit.copy(),
-        columns=tuple(range(circuit.num_parameters)),
+        circuit=circuit_for_aer,
+        columns=tuple(columns[parameter] for parameter in circuit_for_aer.parameters),
         clbits=tuple(sorted(wanted)),
         readout={},
-        options=choice.aer_options(settings, choice.method or "automatic"),
+        options=choice.aer_options(settings, method),
         cost=Cost(AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT),
         model=model,
     )

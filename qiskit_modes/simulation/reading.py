@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import (
@@ -39,7 +39,14 @@ from qiskit_modes.simulation.measurements import (
 from qiskit_modes.simulation.model_noise import error_matrix
 from qiskit_modes.simulation.noise import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.noise_passes import noise_of_passes, passes_for
-from qiskit_modes.simulation.operations import Block, Channel, Measure, Operation, Rotation
+from qiskit_modes.simulation.operations import (
+    Block,
+    Channel,
+    Measure,
+    Operation,
+    Rotation,
+    touched,
+)
 from qiskit_modes.simulation.pauli_basis import (
     RESET,
     RealArray,
@@ -58,8 +65,20 @@ LARGEST_UNITARY_QUBITS = 4
 """... but a unitary has no definition that is known without work: its matrix is used up to here."""
 
 
-Extent = tuple[frozenset[int], frozenset[int]]
-"""Qubits and classical bits that an instruction touches, not counting barriers inside it."""
+class Extent(NamedTuple):
+    """What an instruction touches, not counting barriers inside it."""
+
+    qubits: frozenset[int]
+    clbits: frozenset[int]
+    joins: bool
+    """Whether one of its operations is on all of its qubits; else it may leave some apart."""
+
+    @classmethod
+    def of(cls, block: Block) -> Extent:
+        """Return what the operations of an instruction touch."""
+        qubits = block.qubits
+        joins = len(qubits) < 2 or any(touched(each)[0] == qubits for each in block.operations)
+        return cls(qubits, block.clbits, joins)
 
 
 def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles, list[Extent]]:
@@ -81,7 +100,7 @@ def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, An
     )
     blocks = [reader.block([instruction], scope) for instruction in circuit.data]
     whole = Block(tuple(operation for block in blocks for operation in block.operations))
-    return whole, reader.angles.finish(), [(block.qubits, block.clbits) for block in blocks]
+    return whole, reader.angles.finish(), list(map(Extent.of, blocks))
 
 
 class CircuitReader:
@@ -232,7 +251,7 @@ class CircuitReader:
                 yield Channel(qubits, constant_matrix(gate))
                 return
         definition = gate.definition
-        if definition is None:
+        if definition is None and not hasattr(gate, "__array__"):
             definition = getattr(gate_of_name(gate), "definition", None)
         if definition is None:
             raise UnsupportedCircuitError(

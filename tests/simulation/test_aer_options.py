@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from qiskit_ibm_runtime import QuantumProgram
 
 from qiskit_modes import EstimatorV2, Executor, NoiseLearnerV3, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
+from qiskit_modes.primitives.simulated_backend import noise_model_of, simulated_backend
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.aer_options import AER_OPTIONS, refusals_of_simulator
+from qiskit_modes.simulation.methods import SimulatorChoice
 from qiskit_modes.simulation.state_vector import alone
 
 SIMULATORS = (AerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator)
@@ -217,6 +220,58 @@ def test_branching_is_refused_where_it_would_count_wrongly(name):
     sampler = SamplerV2(AerSimulator(noise_model=readout_noise(), **{name: True}))
     with pytest.raises(UnsupportedOptionError, match=f"{name}=True .* counts wrongly"):
         sampler.run([bell()])
+
+
+NEITHER = {"noise_model", "device", "method"}
+"""What is set by the test itself, or has values that depend on the machine."""
+
+KEPT = [name for name, each in AER_OPTIONS.items() if each.fate != "refused"]
+
+
+@pytest.mark.filterwarnings("ignore:The `.*Simulator` backend will be deprecated")
+class TestANoiseModelInTheOptions:
+    """It replaces the noise of a simulator, and nothing else."""
+
+    @pytest.mark.parametrize("kind", [AerSimulator, QasmSimulator])
+    @pytest.mark.parametrize("name", [name for name in KEPT if name not in NEITHER])
+    def test_every_option_stays_as_it_was(self, kind, name):
+        if kind is QasmSimulator and not hasattr(kind().options, name):
+            pytest.skip("an older simulator does not have it")
+        backend = kind(method="matrix_product_state")
+        backend.options.update_options(**{name: other(name)})
+        model = readout_noise()
+        simulated = simulated_backend(backend, model)
+        assert simulated.options.noise_model is model
+        assert getattr(simulated.options, name) == other(name)
+        assert simulated.options.method == "matrix_product_state"
+        without = SimulatorChoice.of(backend)
+        branching = name.startswith("shot_branching")
+        options = () if branching else without.options
+        assert SimulatorChoice.of(simulated) == replace(without, options=options)
+        assert simulated_backend(backend, model) is simulated
+        assert simulated_backend(kind(method="matrix_product_state"), model) is not simulated
+
+    def test_the_device_stays_too(self, monkeypatch):
+        monkeypatch.setattr(AerSimulator, "available_devices", lambda self: ["CPU", "GPU"])
+        backend = simulator("statevector", device="GPU")
+        assert SimulatorChoice.of(simulated_backend(backend, readout_noise())).options == (
+            ("device", "GPU"),
+        )
+
+    @pytest.mark.parametrize("name", ["shot_branching_enable", "shot_branching_sampling_enable"])
+    @pytest.mark.parametrize(
+        ("primitive", "pub"), [(SamplerV2, bell()), (EstimatorV2, (QuantumCircuit(1), "Z"))]
+    )
+    def test_what_does_not_go_with_noise_is_refused(self, primitive, pub, name):
+        backend = simulator("automatic", **{name: True})
+        options = {"simulator": {"noise_model": readout_noise()}}
+        with pytest.raises(UnsupportedOptionError, match=f"{name}=True .* counts wrongly"):
+            primitive(backend, options).run([pub])
+
+    def test_an_older_simulator_has_the_noise_that_it_has(self):
+        model = readout_noise()
+        assert noise_model_of(QasmSimulator(noise_model=model)) is model
+        assert noise_model_of(StatevectorSimulator()).is_ideal()
 
 
 class TestTheSeedOfASimulator:
