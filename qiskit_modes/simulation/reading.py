@@ -19,6 +19,7 @@ from qiskit.circuit import (
     QuantumCircuit,
 )
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import control_flow
 from qiskit_modes.simulation.aer_instructions import closed_controls, gate_of_name, noise_label
@@ -63,6 +64,9 @@ would have 16^n entries."""
 
 LARGEST_UNITARY_QUBITS = 4
 """... but a unitary has no definition that is known without work: its matrix is used up to here."""
+
+
+_IDENTITY: RealArray = read_only(np.eye(4))
 
 
 class Extent(NamedTuple):
@@ -269,4 +273,7 @@ class CircuitReader:
 
     def _inline(self, circuit: QuantumCircuit, qubits: tuple[int, ...], scope: Scope) -> Block:
         inner = dict(zip(circuit.qubits, qubits, strict=True))
-        return self.block(circuit.data, replace(scope, qubits=inner))
+        block = self.block(circuit.data, replace(scope, qubits=inner))
+        # Of a gate that leaves a qubit alone it is known, too, that it is on that qubit.
+        idle = [qubit for qubit in qubits if qubit not in block.qubits]
+        return Block((*block.operations, *(Channel((qubit,), _IDENTITY) for qubit in idle)))

@@ -283,3 +283,23 @@ def test_what_is_no_clifford_gate_is_not_taken_for_one_by_the_stabilizer_method(
     circuit = around(Quarter("x", 1, []), body=False)
     with pytest.raises(UnsupportedCircuitError, match="'x' on 1 qubits, which is left to Aer"):
         compile_circuit(circuit, AerSimulator(method="stabilizer"))
+
+
+@pytest.mark.parametrize("way", BACKENDS)
+@pytest.mark.parametrize("body", [False, True], ids=["", "in a body"])
+def test_a_gate_may_leave_some_of_its_qubits_alone(way, body):
+    backend, settings = BACKENDS[way]
+    definition = QuantumCircuit(4, name="h")
+    definition.x([0, 2])
+    for gate, qubits in ((definition.to_gate(), [0, 3, 1, 4]), (PauliGate("IXIX"), [0, 3, 1, 4])):
+        circuit = QuantumCircuit(5, 3)
+        circuit.x(2)
+        circuit.measure(2, 2)
+        if body:
+            with circuit.if_test((circuit.clbits[2], 1)):
+                circuit.append(gate, qubits)
+        else:
+            circuit.append(gate, qubits)
+        circuit.measure([0, 1], [0, 1])
+        counts = memory_counts(circuit, sample(circuit, backend, shots=10, settings=settings))
+        assert counts == {7: 10}
