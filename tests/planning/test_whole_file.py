@@ -5,6 +5,7 @@ import resource
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from qiskit import QuantumCircuit
@@ -16,13 +17,15 @@ from qiskit_modes.planning.whole_file import check_can_be_written, whole_file
 from qiskit_modes.testing import Scenario
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file becomes larger than this."""
+    """No file becomes larger than this; not for longer than needed, since pytest's own may grow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def write(path, text):
@@ -38,11 +41,10 @@ def test_a_file_is_made_and_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_on_a_full_disk_the_old_file_stays_and_the_error_names_it(tmp_path):
     path = tmp_path / "run.json"
     write(path, "old")
-    with pytest.raises(OSError, match=r"run\.json"):
+    with pytest.raises(OSError, match=r"run\.json"), full_disk():
         write(path, "new" * 1000)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -102,11 +104,11 @@ def test_what_cannot_be_is_said_before(tmp_path):
     check_can_be_written(tmp_path / "run.json")
 
 
-def test_a_recording_on_a_full_disk_leaves_the_one_before(tmp_path, full_disk):
+def test_a_recording_on_a_full_disk_leaves_the_one_before(tmp_path):
     path = tmp_path / "run.json"
     path.write_text("the one before")
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
-    with Scenario(), pytest.raises(OSError, match=r"run\.json"), record(path):
+    with Scenario(), pytest.raises(OSError, match=r"run\.json"), full_disk(), record(path):
         SamplerV2(AerSimulator()).run([circuit]).result()
     assert path.read_text() == "the one before"
