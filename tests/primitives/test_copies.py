@@ -19,6 +19,7 @@ from qiskit_modes import (
     Executor,
     Instance,
     LocalService,
+    NoiseLearner,
     NoiseLearnerV3,
     Plan,
     QiskitRuntimeService,
@@ -30,7 +31,7 @@ from qiskit_modes.exceptions import OtherProcessError
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.testing import Scenario
 
-PRIMITIVES = [SamplerV2, EstimatorV2, Executor, NoiseLearnerV3]
+PRIMITIVES = [SamplerV2, EstimatorV2, Executor, NoiseLearner, NoiseLearnerV3]
 HANDLES = [Session, Batch, RuntimeJobV2]
 SERVICES = [LocalService, QiskitRuntimeService]
 PLAIN = [Instance, Plan]

@@ -384,6 +384,8 @@ def _killed_while_another_job_has_it(staged):
 def _ctrl_c_reaches_the_worker_too(staged):
     """It is for the process that the user talks to."""
 
+    staged.executor.workers.warm_up()
+
     def compile():
         (worker,) = staged.executor.workers._workers
         os.kill(worker.started.result(DEADLINE), signal.SIGINT)
@@ -394,6 +396,8 @@ def _ctrl_c_reaches_the_worker_too(staged):
 
 @disaster("kill -9", "compile", "DONE", on=PROCESS)
 def _killed_while_the_job_compiles(staged):
+    staged.executor.workers.warm_up()
+
     def compile():
         (worker,) = staged.executor.workers._workers
         dead = worker.executor.submit(os.kill, staged.worker(), signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Heavy steps in worker processes: the same as here, or an error, never a hang."""
 
 import os
+import queue
 import sys
 import threading
 from contextlib import contextmanager
@@ -202,10 +203,15 @@ def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
 
 
 def test_with_one_worker_all_steps_are_done_here_one_after_the_other(machine):
-    gates = [Gate() for _ in range(3)]
-    lanes = [Lane(machine, heavy_call(gate)) for gate in gates]
-    for gate, lane in zip(gates, lanes, strict=True):
-        assert gate.entered.wait(DEADLINE)
-        assert sum(each.entered.is_set() and not each.opened.is_set() for each in gates) == 1
-        gate.opened.set()
-        lane.result()
+    inside, opened = queue.Queue(), [threading.Event() for _ in range(3)]
+
+    def step(number):
+        inside.put(number)
+        assert opened[number].wait(DEADLINE)
+
+    lanes = [Lane(machine, heavy_call(partial(step, number))) for number in range(3)]
+    for _ in lanes:  # in whatever order their threads come to it
+        number = inside.get(timeout=DEADLINE)
+        assert inside.empty()
+        opened[number].set()
+        lanes[number].result()

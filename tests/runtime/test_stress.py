@@ -122,7 +122,7 @@ def kill_now_and_then(pool, load, history, submitted):
 def stress(seed, load):
     """Let them all loose; return what happened."""
     history, submitted, programs = History(), threading.Semaphore(0), tiny_programs()
-    pool = WorkerPool(WORKERS)
+    pool = WorkerPool(WORKERS, light_seconds=0)  # what is light needs no worker to be killed
     with LocalRuntime(lanes=LANES, workers=pool) as runtime:
         machines = [Machine(runtime) for _ in range(2)]
         work = [(kill_now_and_then, pool, load, history, submitted)]

@@ -152,7 +152,7 @@ def test_circuits_that_would_take_all_memory(http_, monkeypatch):
     assert refused[-1].message == refused[2].message, "circuits of any program are tried out"
     assert http_("GET", "/backends").status == 200
     good = http_("POST", "/jobs", sampling_of(packed(data)))
-    assert "no classical registers" in good.message, "the next circuit is read, and looked at"
+    assert good.status == 200, "the next circuit is read, and its job records nothing"
 
 
 def test_what_would_be_unpickled_is_refused(http_, sampling):
@@ -174,7 +174,9 @@ def test_what_inflates_to_too_much_is_refused(http_, monkeypatch):
 
 def test_no_module_of_the_server_unpickles_or_opens_what_is_asked_for():
     """But for the sandbox and its certificates, nothing here opens files at all."""
-    allowed = {"certificates.py", "isolation.py", "circuit_reader.py", "qiskit_modes_child.py"}
+    allowed = {"certificates.py", "isolation.py", "circuit_reader.py"}
+    # What runs in programs under `qiskit-modes run`, and reads first lines of scripts.
+    allowed |= {"qiskit_modes_child.py", "qiskit_modes_commands.py"}
     folder = Path(application.__file__).parent
     for path in folder.rglob("*.py"):
         names = {
