@@ -124,6 +124,8 @@ def stress(seed, load):
     history, submitted, programs = History(), threading.Semaphore(0), tiny_programs()
     pool = WorkerPool(WORKERS, light_seconds=0)  # what is light needs no worker to be killed
     with LocalRuntime(lanes=LANES, workers=pool) as runtime:
+        for started in pool.warm_up():  # somebody must be there to be killed
+            started.result(load.patience_seconds)
         machines = [Machine(runtime) for _ in range(2)]
         work = [(kill_now_and_then, pool, load, history, submitted)]
         for number in range(load.users):
