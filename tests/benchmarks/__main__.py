@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [ROW ...]``: measure, and print the table of the README."""
+"""``python -m tests.benchmarks [ROW ...]``: measure, and print the table of docs/performance.md."""
 
 import argparse
 import os
