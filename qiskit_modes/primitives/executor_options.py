@@ -12,7 +12,7 @@ from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.option_input import coerce_model
-from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
+from qiskit_modes.primitives.option_rules import check_options
 from qiskit_modes.primitives.simulated_backend import rounding_of
 
 __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_executor_options"]
@@ -60,9 +60,7 @@ def resolve_executor_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_executor_options(options)
-    chosen = set_options(model)
-    refuse_options("executor", chosen, stacklevel=stacklevel + 1)
-    warn_of_idle_options("executor", chosen, model, stacklevel=stacklevel + 1)
+    check_options("executor", model, stacklevel=stacklevel + 1)
     simulator = model.simulator
     rounds = "angle_decimals" in simulator.model_fields_set
     decimals = simulator.angle_decimals if rounds else None

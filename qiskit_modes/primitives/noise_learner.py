@@ -18,7 +18,7 @@ from qiskit_modes.primitives.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.learnable_layers import Layer, read_layer
 from qiskit_modes.primitives.noise_learning import learn_layer
 from qiskit_modes.primitives.option_input import coerce_model
-from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
+from qiskit_modes.primitives.option_rules import check_options
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
@@ -128,9 +128,7 @@ def resolve_learner_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_model(options, NoiseLearnerV3Options, "noise-learner")
-    chosen = set_options(model)
-    refuse_options("noise-learner", chosen, stacklevel=stacklevel + 1)
-    warn_of_idle_options("noise-learner", chosen, model, stacklevel=stacklevel + 1)
+    check_options("noise-learner", model, stacklevel=stacklevel + 1)
     return JobSettings(**job_settings(model))
 
 

@@ -30,7 +30,7 @@ from qiskit_modes.primitives.learned_layers import (
 )
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_learner_options
 from qiskit_modes.primitives.option_models import LocalNoiseLearnerOptions
-from qiskit_modes.primitives.option_rules import refuse_options, set_options, warn_of_idle_options
+from qiskit_modes.primitives.option_rules import check_options
 from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.primitives.templates import check_for_boxes
 from qiskit_modes.primitives.twirling import Twirling
@@ -131,9 +131,7 @@ def resolve_older_learner_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_learner_options(options)
-    chosen = set_options(model)
-    refuse_options("older-noise-learner", chosen, stacklevel=stacklevel + 1)
-    warn_of_idle_options("older-noise-learner", chosen, model, stacklevel=stacklevel + 1)
+    check_options("older-noise-learner", model, stacklevel=stacklevel + 1)
     return JobSettings(**job_settings(model))
 
 

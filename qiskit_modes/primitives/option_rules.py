@@ -27,7 +27,13 @@ from qiskit_modes.primitives.option_table import (
 )
 from qiskit_modes.warn import unsupported_options, without_effect
 
-__all__ = ["SetOption", "refuse_options", "set_options", "warn_of_idle_options"]
+__all__ = [
+    "SetOption",
+    "check_options",
+    "refuse_options",
+    "set_options",
+    "warn_of_idle_options",
+]
 
 _UNKNOWN = "it is not known here, and may be of a newer release of qiskit-ibm-runtime"
 
@@ -88,6 +94,29 @@ def _equal(value: Any, default: Any) -> bool:
         return bool(value == default)
     except (TypeError, ValueError):  # an array, or what cannot be compared at all
         return np.array_equal(value, default)
+
+
+def check_options(program: str, model: BaseModel, *, stacklevel: int) -> None:
+    """Refuse options that cannot be honoured and warn of those without effect, as they are set.
+
+    For programs whose options are complete as the user has them; where others decide a part, see
+    `refuse_options` and `warn_of_idle_options`.
+
+    Args:
+        program: Whose options they are, one of `PROGRAMS`.
+        model: The options.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If options were set that cannot be honoured; all are named.
+        InvalidInputError: If a value is none of those that are known.
+
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+    """
+    chosen = set_options(model)
+    refuse_options(program, chosen, stacklevel=stacklevel + 1)
+    warn_of_idle_options(program, chosen, model, stacklevel=stacklevel + 1)
 
 
 def refuse_options(program: str, chosen: Collection[SetOption], *, stacklevel: int) -> None:
