@@ -17,8 +17,8 @@ from qiskit.circuit import (
     Qubit,
 )
 
-from qiskit_modes.simulation.measurements import is_measurement
-from qiskit_modes.simulation.variables import declare_as_in
+from qiskit_modes.simulation.circuits.measurements import is_measurement
+from qiskit_modes.simulation.circuits.variables import declare_as_in
 
 __all__ = ["ALL_BITS", "measured_early", "narrowed", "share_bits", "used_qubits", "widened"]
 

@@ -26,7 +26,7 @@ from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.scheduling import WorkloadState
-from qiskit_modes.simulation.aer_options import refusals_of_simulator
+from qiskit_modes.simulation.aer.options import refusals_of_simulator
 from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = ["Primitive"]

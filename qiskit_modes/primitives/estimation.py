@@ -43,9 +43,9 @@ from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.primitives.sweeps import Sweep, compile_sweep
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit, fingerprint
-from qiskit_modes.simulation.durations import with_durations
+from qiskit_modes.simulation.circuits.durations import with_durations
+from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
-from qiskit_modes.simulation.ideal import Beginning
 
 __all__ = ["count_executions", "estimator_steps", "prepare_estimator_job"]
 

@@ -27,12 +27,12 @@ from qiskit_modes.caches import BoundedCache, FactCache, PerObject
 from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
 from qiskit_modes.primitives.fractional import FRACTIONAL_GATES
 from qiskit_modes.runtime.qpu import bare_name
-from qiskit_modes.simulation.aer_instructions import executed_by, name_without_state
-from qiskit_modes.simulation.durations import Durations, check_duration
-from qiskit_modes.simulation.measurements import is_measurement, is_reset
-from qiskit_modes.simulation.noise import Same
-from qiskit_modes.simulation.remarks import Place, broken, reported_by, written
-from qiskit_modes.simulation.variables import check_values
+from qiskit_modes.simulation.circuits.aer_instructions import executed_by, name_without_state
+from qiskit_modes.simulation.circuits.durations import Durations, check_duration
+from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
+from qiskit_modes.simulation.circuits.variables import check_values
+from qiskit_modes.simulation.noise.remarks import Place, broken, reported_by, written
+from qiskit_modes.simulation.noise.source import Same
 from qiskit_modes.warn import warn
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.gate_limits import check_gates
-from qiskit_modes.simulation.methods import SimulatorChoice, available_bytes
+from qiskit_modes.simulation.compile.methods import SimulatorChoice, available_bytes
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:

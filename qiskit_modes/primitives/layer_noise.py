@@ -22,7 +22,7 @@ from samplomatic import Tag, Twirl
 from samplomatic.utils import get_annotation, undress_box
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.simulation.measurements import is_measurement
+from qiskit_modes.simulation.circuits.measurements import is_measurement
 
 __all__ = ["LayerNoise", "kind_of_box"]
 

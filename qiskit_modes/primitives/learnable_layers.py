@@ -17,8 +17,8 @@ from samplomatic.utils import get_annotation, undress_box
 from qiskit_modes.exceptions import InvalidInputError, NotISAError
 from qiskit_modes.primitives.isa import instruction_set_of
 from qiskit_modes.primitives.layer_noise import kind_of_box
-from qiskit_modes.simulation.channels import channels_of
-from qiskit_modes.simulation.noise import IdealNoise
+from qiskit_modes.simulation.noise.source import IdealNoise
+from qiskit_modes.simulation.read.channels import channels_of
 
 __all__ = ["Layer", "read_layer"]
 

@@ -24,8 +24,8 @@ from qiskit_modes.primitives.simulated_backend import simulated_backend
 from qiskit_modes.primitives.target_facts import TargetFacts
 from qiskit_modes.primitives.unique_layers import CountedLayer, counted_layers
 from qiskit_modes.simulation import fingerprint
-from qiskit_modes.simulation.compiling import noise_source
-from qiskit_modes.simulation.device_noise import DeviceNoise
+from qiskit_modes.simulation.compile.compile_with_noise import noise_source
+from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = [

@@ -44,7 +44,7 @@ from qiskit_modes.primitives.techniques import (
     prepare,
 )
 from qiskit_modes.primitives.templates import explained, placed, readable, refuse_variables
-from qiskit_modes.simulation.content import describe
+from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Planner", "boxing_of", "qubits_of"]

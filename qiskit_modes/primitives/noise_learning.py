@@ -25,10 +25,10 @@ from samplomatic.virtual_registers import U2Register
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.learnable_layers import Layer
 from qiskit_modes.primitives.pauli_rates import Rates, rates_from_fidelities
-from qiskit_modes.simulation.channels import channels_of
-from qiskit_modes.simulation.compiling import noise_source
-from qiskit_modes.simulation.noise import IdealNoise, NoiseSource
+from qiskit_modes.simulation.compile.compile_with_noise import noise_source
+from qiskit_modes.simulation.noise.source import IdealNoise, NoiseSource
 from qiskit_modes.simulation.pauli_basis import RealArray, tensor
+from qiskit_modes.simulation.read.channels import channels_of
 
 __all__ = ["learn_layer"]
 

@@ -15,7 +15,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.isa import check_isa, check_rzz_angles
 from qiskit_modes.simulation import fingerprint
-from qiskit_modes.simulation.content import Held, read_content
+from qiskit_modes.simulation.circuits.content import Held, read_content
 
 __all__ = ["check_circuit", "own_circuit"]
 

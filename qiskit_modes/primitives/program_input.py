@@ -20,7 +20,7 @@ from samplomatic.quantum_program import (
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.own_circuit import check_circuit, own_circuit
 from qiskit_modes.primitives.shots import validate_shots
-from qiskit_modes.simulation.durations import open_delays
+from qiskit_modes.simulation.circuits.durations import open_delays
 
 __all__ = ["ProgramInput", "coerce_quantum_program"]
 

@@ -30,7 +30,7 @@ from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.primitives.swept_delays import SweptItem
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
-from qiskit_modes.simulation.durations import FixedCircuit, with_durations
+from qiskit_modes.simulation.circuits.durations import FixedCircuit, with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 

@@ -25,9 +25,9 @@ from qiskit_modes.primitives.simulated_backend import refusals_with_noise, simul
 from qiskit_modes.primitives.sweeps import Sweep, compile_sweep
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
-from qiskit_modes.simulation.durations import with_durations
+from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
-from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
+from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
 from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = [

@@ -10,8 +10,8 @@ from qiskit_aer.noise import NoiseModel
 
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.simulation.aer_options import options_set, refusals_of_simulator
-from qiskit_modes.simulation.noise import is_aer_simulator, simulator_option
+from qiskit_modes.simulation.aer.options import options_set, refusals_of_simulator
+from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
 
 __all__ = [
     "is_noiseless",

@@ -12,8 +12,8 @@ from qiskit.circuit import QuantumCircuit
 
 from qiskit_modes.primitives.estimation_metadata import summary
 from qiskit_modes.simulation import CompiledCircuit, Run, RunSamples
-from qiskit_modes.simulation.durations import with_durations
-from qiskit_modes.simulation.ideal import Beginning
+from qiskit_modes.simulation.circuits.durations import with_durations
+from qiskit_modes.simulation.compile.compile_ideal import Beginning
 
 __all__ = ["Sweep", "compile_sweep", "gathered"]
 

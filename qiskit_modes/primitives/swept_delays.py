@@ -17,7 +17,7 @@ from qiskit.circuit import Delay, Parameter, ParameterExpression, QuantumCircuit
 from samplomatic.quantum_program import SamplexItem
 
 from qiskit_modes.primitives.randomisation import PARAMETER_VALUES, draw_randomisations
-from qiskit_modes.simulation.durations import OpenDelay
+from qiskit_modes.simulation.circuits.durations import OpenDelay
 
 __all__ = ["SweptDelays", "SweptItem", "put_back", "set_aside"]
 

@@ -34,7 +34,7 @@ from qiskit_modes.primitives.readings import Readings
 from qiskit_modes.primitives.resilience import Technique, noise_factors_of, technique_of
 from qiskit_modes.primitives.swept_delays import SweptDelays, put_back
 from qiskit_modes.primitives.value_plan import ValuePlan, make_value_plan
-from qiskit_modes.simulation.durations import OpenDelay
+from qiskit_modes.simulation.circuits.durations import OpenDelay
 
 __all__ = [
     "REGISTER",

@@ -22,7 +22,7 @@ from qiskit_modes.primitives.isa import InstructionSet
 from qiskit_modes.primitives.layer_noise import LayerNoise
 from qiskit_modes.primitives.swept_delays import SweptDelays, put_back, set_aside
 from qiskit_modes.primitives.target_facts import TargetFacts
-from qiskit_modes.simulation.durations import open_delays
+from qiskit_modes.simulation.circuits.durations import open_delays
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 

@@ -97,7 +97,7 @@ class Gathering:
             return error
 
     def _join(self) -> Execution:
-        from qiskit_modes.simulation.division import join
+        from qiskit_modes.simulation.run.division import join
 
         if len(self._executions) == 1:
             return self._executions[0]

@@ -259,7 +259,7 @@ class StepRunner:
 
         Nobody could stop it there, but it has ended before anybody would.
         """
-        from qiskit_modes.simulation.division import seconds_here
+        from qiskit_modes.simulation.run.division import seconds_here
 
         if not self._workers.light_seconds:
             return False
@@ -268,7 +268,7 @@ class StepRunner:
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""
-        from qiskit_modes.simulation.division import split
+        from qiskit_modes.simulation.run.division import split
 
         return [program] if self._workers.size == 1 else split(program)
 

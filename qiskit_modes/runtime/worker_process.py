@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
-    from qiskit_modes.simulation.compiled import CompiledCircuit
     from qiskit_modes.simulation.program import Program, Samples
+    from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 
 __all__ = [
     "CACHED_CIRCUITS",
@@ -85,7 +85,7 @@ def prepare(parent: Connection | None = None) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
-    import qiskit_modes.simulation.execution  # noqa: F401 - imported for later
+    import qiskit_modes.simulation.run.execution  # noqa: F401 - imported for later
 
 
 def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution | UnknownCircuits:
@@ -111,7 +111,7 @@ def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution 
 
 def run_whole(program: Program, threads: int = 1) -> Execution:
     """Run a program that has all its circuits; remembers nothing, so any thread may call it."""
-    from qiskit_modes.simulation.execution import execute
+    from qiskit_modes.simulation.run.execution import execute
 
     started = time.monotonic()
     with Team(threads) as team:

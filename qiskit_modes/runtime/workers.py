@@ -146,7 +146,7 @@ class WorkerPool:
     def _peak_bytes(self, program: Program) -> int:
         if self.size == 1:
             return 0  # nothing will be beside it
-        from qiskit_modes.simulation.division import peak_bytes
+        from qiskit_modes.simulation.run.division import peak_bytes
 
         return peak_bytes(program)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.cache import compile_circuit
-    from qiskit_modes.simulation.compiled import CompiledCircuit
-    from qiskit_modes.simulation.content import fingerprint
-    from qiskit_modes.simulation.division import join, split
-    from qiskit_modes.simulation.execution import execute, outcome_probabilities
+    from qiskit_modes.simulation.circuits.content import fingerprint
+    from qiskit_modes.simulation.compile_once import compile_circuit
     from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
+    from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+    from qiskit_modes.simulation.run.division import join, split
+    from qiskit_modes.simulation.run.execution import execute, outcome_probabilities
 
 __all__ = [
     "CompiledCircuit",
@@ -34,16 +34,16 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "CompiledCircuit": "qiskit_modes.simulation.compiled",
+        "CompiledCircuit": "qiskit_modes.simulation.run.compiled_circuit",
         "Program": "qiskit_modes.simulation.program",
         "Run": "qiskit_modes.simulation.program",
         "RunSamples": "qiskit_modes.simulation.program",
         "Samples": "qiskit_modes.simulation.program",
-        "compile_circuit": "qiskit_modes.simulation.cache",
-        "execute": "qiskit_modes.simulation.execution",
-        "fingerprint": "qiskit_modes.simulation.content",
-        "join": "qiskit_modes.simulation.division",
-        "outcome_probabilities": "qiskit_modes.simulation.execution",
-        "split": "qiskit_modes.simulation.division",
+        "compile_circuit": "qiskit_modes.simulation.compile_once",
+        "execute": "qiskit_modes.simulation.run.execution",
+        "fingerprint": "qiskit_modes.simulation.circuits.content",
+        "join": "qiskit_modes.simulation.run.division",
+        "outcome_probabilities": "qiskit_modes.simulation.run.execution",
+        "split": "qiskit_modes.simulation.run.division",
     },
 )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.compiled import CompiledCircuit
+    from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 
 __all__ = ["Program", "Run", "RunSamples", "Samples"]
 

@@ -16,7 +16,7 @@ from samplomatic.transpiler import generate_boxing_pass_manager
 from qiskit_modes import EstimatorV2, Executor, LocalService, QuantumProgram, SamplerV2
 from qiskit_modes.exceptions import BrokenHardwareWarning
 from qiskit_modes.service.fakes import fakes
-from qiskit_modes.simulation.remarks import broken
+from qiskit_modes.simulation.noise.remarks import broken
 
 COUPLER = (6, 5)
 """One of the couplers of fake_sherbrooke that do not work."""

@@ -420,7 +420,7 @@ def test_a_step_that_fails(submit, timed, monkeypatch, step):
 
 
 def test_what_fails_in_the_worker(submit, timed, monkeypatch):
-    from qiskit_modes.simulation import execution
+    from qiskit_modes.simulation.run import execution
 
     def fail(*_):
         raise ZeroDivisionError("in there")

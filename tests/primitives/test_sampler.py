@@ -22,7 +22,7 @@ from qiskit_modes.exceptions import (
     SimulationTooLargeError,
     UnsupportedOptionError,
 )
-from qiskit_modes.simulation import execution
+from qiskit_modes.simulation.run import execution
 from tests.modes.staging import flipped, stage, timed  # noqa: F401
 
 

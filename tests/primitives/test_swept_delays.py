@@ -14,7 +14,7 @@ from samplomatic import build
 from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes import EstimatorV2, Executor, QuantumProgram, SamplerV2, estimate_usage
-from qiskit_modes.simulation.durations import open_delays, with_durations
+from qiskit_modes.simulation.circuits.durations import open_delays, with_durations
 from tests.simulation.aer_oracle import aer_distribution
 from tests.simulation.devices import device, noise_model
 

@@ -318,7 +318,7 @@ def _samples_do_not_pickle(staged):
             raise TypeError("stays here")
 
     def circuit():
-        import qiskit_modes.simulation.execution as execution
+        import qiskit_modes.simulation.run.execution as execution
 
         execution._run_together = lambda *_: [Unpicklable()]
         return "any"

@@ -18,7 +18,7 @@ PROGRAM = """
     from qiskit_modes import SamplerV2
     from qiskit_modes.runtime import LocalRuntime, WorkerPool
     from qiskit_modes.runtime.local_runtime import use_runtime
-    import qiskit_modes.simulation.execution, qiskit_modes.simulation.division
+    import qiskit_modes.simulation.run.execution, qiskit_modes.simulation.run.division
 
     circuit = QuantumCircuit(1)
     circuit.x(0)

@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from scipy.stats import chi2
 
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
-from qiskit_modes.simulation.compiled import CompiledCircuit
+from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
 
 TOLERANCE = 1e-9

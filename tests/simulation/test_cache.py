@@ -14,7 +14,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, pauli_error
 
-from qiskit_modes.simulation import cache, compile_circuit, fingerprint, outcome_probabilities
+from qiskit_modes.simulation import compile_circuit, fingerprint, outcome_probabilities
+from qiskit_modes.simulation import compile_once as cache
 
 
 def flipped(angle=0.0) -> QuantumCircuit:

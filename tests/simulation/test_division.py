@@ -17,7 +17,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_modes.runtime.gathering import Gathering
 from qiskit_modes.runtime.worker_process import Execution
 from qiskit_modes.runtime.workers import WorkerPool
-from qiskit_modes.simulation import Program, Run, compile_circuit, costs, division, execute
+from qiskit_modes.simulation import Program, Run, compile_circuit, execute
+from qiskit_modes.simulation.run import costs, division
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
 from tests.simulation.devices import device

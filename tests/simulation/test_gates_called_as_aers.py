@@ -14,7 +14,7 @@ from qiskit_aer.noise import NoiseModel, pauli_error
 from qiskit_modes import SamplerV2
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit
-from qiskit_modes.simulation.aer_instructions import NO_GATES, executed_by_method
+from qiskit_modes.simulation.circuits.aer_instructions import NO_GATES, executed_by_method
 from qiskit_modes.simulation.settings import Settings
 from tests.simulation.comparing import memory_counts, sample
 from tests.simulation.test_aer_instructions import INSTRUCTIONS

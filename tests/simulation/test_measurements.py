@@ -20,7 +20,7 @@ from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeManilaV2, FakePro
 
 from qiskit_modes import EstimatorV2, Executor, QuantumProgram, SamplerV2
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
-from qiskit_modes.simulation.measurements import (
+from qiskit_modes.simulation.circuits.measurements import (
     is_measurement,
     is_reset,
     measures_and_resets,

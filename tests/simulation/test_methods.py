@@ -18,7 +18,7 @@ from qiskit_modes.exceptions import (
     UnsupportedOptionError,
 )
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
-from qiskit_modes.simulation.component_kinds import EitherComponent
+from qiskit_modes.simulation.run.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample

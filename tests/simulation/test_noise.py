@@ -25,10 +25,10 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
-from qiskit_modes.simulation.aer_errors import compact
-from qiskit_modes.simulation.device_noise import DeviceNoise
-from qiskit_modes.simulation.model_noise import error_matrix
-from qiskit_modes.simulation.noise import NO_CONFUSION
+from qiskit_modes.simulation.aer.errors import compact
+from qiskit_modes.simulation.noise.device import DeviceNoise
+from qiskit_modes.simulation.noise.model import error_matrix
+from qiskit_modes.simulation.noise.source import NO_CONFUSION
 from qiskit_modes.simulation.pauli_basis import from_superoperator
 from tests.simulation.devices import device, noise_model
 

@@ -28,9 +28,9 @@ from qiskit.quantum_info import Clifford, Operator, Statevector, random_clifford
 from qiskit_aer import AerSimulator
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
-from qiskit_modes.simulation.ideal_reading import read_ideal_circuit
+from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
+from qiskit_modes.simulation.read.read_ideal import read_ideal_circuit
 from qiskit_modes.simulation.settings import Settings
-from qiskit_modes.simulation.stabilizers import outcome_space, words_of
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 
 QUARTER = np.pi / 2

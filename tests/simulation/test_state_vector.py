@@ -30,10 +30,10 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
-from qiskit_modes.simulation import division as dividing
-from qiskit_modes.simulation.ideal import Beginning
+from qiskit_modes.simulation.compile.compile_ideal import Beginning
+from qiskit_modes.simulation.run import division as dividing
+from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
-from qiskit_modes.simulation.state_vector import StatePlan
 from tests.simulation.comparing import assert_drawn_from, assert_same, memory_counts, sample
 
 IDEAL = AerSimulator()

@@ -12,8 +12,8 @@ from qiskit_aer import AerSimulator
 
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedCircuitError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.circuits.variables import check_values, declare_as_in
 from qiskit_modes.simulation.settings import Settings
-from qiskit_modes.simulation.variables import check_values, declare_as_in
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 
 TRAJECTORIES = Settings(only="trajectories")

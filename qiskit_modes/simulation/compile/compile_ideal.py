@@ -1,0 +1,255 @@
+"""Compiling a circuit without noise: its state vector instead of a density matrix.
+
+A circuit that ends in measurements and does nothing but gates before has a pure state, of 2^n
+amplitudes where a density matrix has 4^n numbers. Circuits that begin alike and are measured in
+different bases share that state, see `Beginning`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qiskit import QuantumCircuit
+
+from qiskit_modes.simulation.angles import Angles
+from qiskit_modes.simulation.circuits.content import describe
+from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
+from qiskit_modes.simulation.compile.methods import (
+    SimulatorChoice,
+    available_bytes,
+    state_fits,
+)
+from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
+from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.read.read_ideal import (
+    IdealCircuit,
+    IdealGate,
+    ground_of,
+    read_ideal_circuit,
+)
+from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+from qiskit_modes.simulation.run.costs import stabilizer_cost, state_cost, state_seconds
+from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
+from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.ideal.state_vector import StatePlan, plan_steps
+from qiskit_modes.simulation.run.ideal.towers import Stage, Tower
+from qiskit_modes.simulation.run.pauli_vector.products import Products
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["Beginning", "compile_ideal"]
+
+BLOCK_WIDTHS = ((9, 2), (14, 4), (math.inf, 5))
+"""Up to how many qubits a component has, and how wide its blocks are. Up to a thousand amplitudes a
+step costs what its calls cost, and blocks are not worth their making; measured with 2 and 40 layers
+on 4 to 22 qubits."""
+
+STABILIZERS_FROM_QUBITS = 13
+"""As of so many joined qubits, circuits of Clifford gates are not simulated as states."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What several circuits have in common: all but the basis changes before measurements.
+
+    A circuit that is compiled with it is prepared so that its state before them is that of the
+    others too, and is computed once for all that are run with the same parameter values.
+    """
+
+    content: bytes
+    """The `fingerprint` of what they begin with."""
+    qubits: frozenset[int]
+    """All qubits that any of them measures."""
+    circuits: int
+    """How many they are."""
+
+
+def compile_ideal(
+    circuit: QuantumCircuit,
+    choice: SimulatorChoice,
+    content: bytes,
+    settings: Settings,
+    wanted: frozenset[int],
+    beginning: Beginning | None,
+) -> CompiledCircuit | None:
+    """Compile a circuit whose backend has no noise; None if it is to be simulated otherwise.
+
+    Args:
+        circuit: The whole circuit.
+        choice: What the user chose.
+        content: The circuit's key.
+        settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
+        beginning: What it shares with others.
+    """
+    ideal = read_ideal_circuit(circuit, wanted)
+    if ideal is None:
+        return None
+    kept = set(ideal.measured) | (set() if beginning is None else set(beginning.qubits))
+    gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
+    parts = _parts(gates, split=settings.split_components)
+    parts = [part for part in parts if not ideal.measured.keys().isdisjoint(_qubits(part))]
+    sizes = [len(_qubits(part)) for part in parts]
+    takes_stabilizers = choice.method is None and settings.only is None
+    components: list[StateComponent | StabilizerComponent] = []
+    for part, size in zip(parts, sizes, strict=True):
+        many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
+        group = _stabilizer_component(part, ideal) if many else None
+        if group is None and not state_fits(size, available_bytes(choice, settings)):
+            return None
+        components.append(group or _component(part, ideal, beginning, choice.max_threads))
+    digest = hashlib.blake2b(content, digest_size=16)
+    digest.update(repr((choice, settings, sorted(wanted), beginning)).encode())
+    for component in components:
+        digest.update(component.key)
+    for other in ideal.angles.others:
+        digest.update(describe(other) or os.urandom(16))
+    return CompiledCircuit(
+        key=digest.hexdigest(),
+        num_parameters=circuit.num_parameters,
+        num_clbits=circuit.num_clbits,
+        layout=registers_of(circuit),
+        angles=ideal.angles,
+        products=Products(()),
+        components=tuple(components),
+        batch_elements=settings.batch_elements,
+        metadata={
+            "noise": "none",
+            "methods": sorted({component.method for component in components}),
+            "device": "CPU",
+            "largest_component_qubits": max(sizes, default=0),
+        },
+    )
+
+
+def _qubits(gates: Sequence[IdealGate]) -> set[int]:
+    return {qubit for qubits, _ in gates for qubit in qubits}
+
+
+def _pruned(gates: Sequence[IdealGate], kept: set[int]) -> list[IdealGate]:
+    """Return the gates on which what is measured depends."""
+    needed, result = set(kept), []
+    for gate in reversed(gates):
+        if not needed.isdisjoint(gate[0]):
+            needed.update(gate[0])
+            result.append(gate)
+    return result[::-1]
+
+
+def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[list[IdealGate]]:
+    """Sort gates by the qubits that they join."""
+    leader: dict[int, int] = {}
+
+    def find(qubit: int) -> int:
+        while leader.setdefault(qubit, qubit) != qubit:
+            leader[qubit] = leader[leader[qubit]]
+            qubit = leader[qubit]
+        return qubit
+
+    for qubits, _ in gates:
+        first = find(qubits[0])
+        for qubit in qubits[1:]:
+            leader[find(qubit)] = first
+    parts: dict[int, list[IdealGate]] = {}
+    for gate in gates:
+        parts.setdefault(find(gate[0][0]) if split else 0, []).append(gate)
+    return list(parts.values())
+
+
+def _stabilizer_component(
+    gates: Sequence[IdealGate], ideal: IdealCircuit
+) -> StabilizerComponent | None:
+    """Return a component of Clifford gates; None if some gate is none."""
+    words = words_of(gates)
+    if words is None:
+        return None
+    qubits = sorted(_qubits(gates))
+    measured = [qubit for qubit in qubits if qubit in ideal.measured]
+    start, directions = outcome_space(words, qubits, measured)
+    clbits = tuple(ideal.measured[qubit] for qubit in measured)
+    key = hashlib.blake2b(repr((clbits, directions.shape)).encode(), digest_size=16)
+    key.update(start.tobytes() + directions.tobytes())
+    cost = stabilizer_cost(directions.size)
+    return StabilizerComponent(start, directions, clbits, key.digest(), cost)
+
+
+def _component(
+    gates: Sequence[IdealGate],
+    ideal: IdealCircuit,
+    beginning: Beginning | None,
+    max_threads: int | None,
+) -> StateComponent:
+    qubits = _qubits(gates)
+    measured = qubits.intersection(ideal.measured)
+    body, ending = (gates, ()) if beginning is None else _parted(gates)
+    body_plan, body_digest = _plan(body, (), len(qubits), ideal.angles)
+    last, last_digest = body_plan, b""
+    if beginning is not None:
+        turned = [gate for gate in ending if gate[0][0] in measured]
+        last, last_digest = _plan(turned, body_plan.axes, len(qubits), ideal.angles)
+    order = tuple(qubit for qubit in last.axes if qubit in measured)
+    clbits = tuple(ideal.measured[qubit] for qubit in order)
+    key = hashlib.blake2b(body_digest + last_digest, digest_size=16)
+    key.update(repr((last.axes, order, clbits)).encode())
+    return StateComponent(
+        body=body_plan,
+        ending=None if beginning is None else last,
+        measured=order,
+        clbits=clbits,
+        max_threads=max_threads,
+        body_key=None if beginning is None else beginning.content + body_digest,
+        key=key.digest(),
+        shared_seconds=0.0 if beginning is None else state_seconds(body_plan),
+        cost=state_cost(body_plan, None if beginning is None else last),
+    )
+
+
+def _plan(
+    gates: Sequence[IdealGate], axes: Sequence[int], num_qubits: int, angles: Angles
+) -> tuple[StatePlan, bytes]:
+    """Return the steps for some gates, and a digest of all that they depend on but expressions.
+
+    Args:
+        gates: What happens.
+        axes: Qubits of the state before.
+        num_qubits: Of the state at its largest.
+        angles: Of the circuit.
+    """
+    ground, unitaries = ground_of(gates)
+    digest = hashlib.blake2b(repr((tuple(axes), unitaries)).encode(), digest_size=16)
+    for width, matrices in ground.constants.items():
+        digest.update(bytes([width]) + matrices.tobytes())
+    for width, (paulis, which) in ground.rotations.items():
+        digest.update(bytes([width]) + paulis.tobytes() + which.tobytes())
+        for row in (angles.offsets, angles.columns, angles.coefficients):
+            digest.update(row[which].tobytes())
+    stages: list[Stage] = []
+    for sort in (runs_of_one, dressed):
+        stage, unitaries = sort(unitaries)
+        stages.append(stage)
+    width = next(width for largest, width in BLOCK_WIDTHS if num_qubits <= largest)
+    if width > 2:
+        stage, unitaries = gathered(unitaries, width)
+        stages.append(stage)
+    tower = Tower(ground, tuple(stages))
+    steps, axes = plan_steps(unitaries, axes)
+    return StatePlan(
+        tower.evaluated() if tower.is_constant else tower, steps, axes
+    ), digest.digest()
+
+
+def _parted(
+    gates: Sequence[IdealGate],
+) -> tuple[Sequence[IdealGate], Sequence[IdealGate]]:
+    """Separate the single-qubit gates that nothing but a measurement comes after."""
+    body: list[IdealGate] = []
+    ending: list[IdealGate] = []
+    joined: set[int] = set()
+    for gate in reversed(gates):
+        if len(gate[0]) > 1:
+            joined.update(gate[0])
+        (ending if joined.isdisjoint(gate[0]) else body).append(gate)
+    return body[::-1], ending[::-1]

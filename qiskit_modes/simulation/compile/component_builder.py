@@ -1,0 +1,306 @@
+"""From the operations of a component to the component as it will be run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from qiskit import QuantumCircuit
+
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
+from qiskit_modes.simulation.aer.component import AerComponent
+from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
+from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
+from qiskit_modes.simulation.compile.merge import Group, merge
+from qiskit_modes.simulation.compile.methods import (
+    SimulatorChoice,
+    available_bytes,
+    check_memory,
+    check_stabilizer,
+    density_fits,
+    is_clifford,
+    is_ideal,
+)
+from qiskit_modes.simulation.noise.source import NoiseSource
+from qiskit_modes.simulation.operations import (
+    Block,
+    Branch,
+    Channel,
+    Loop,
+    Measure,
+    Operation,
+    Rotation,
+    Store,
+    is_static,
+    touched,
+)
+from qiskit_modes.simulation.read.read_circuit import Extent
+from qiskit_modes.simulation.run.component_kinds import (
+    Component,
+    EitherComponent,
+    FeedForwardComponent,
+    StaticComponent,
+)
+from qiskit_modes.simulation.run.costs import (
+    aer_cost,
+    crossover,
+    feed_forward_costs,
+    static_cost,
+)
+from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
+from qiskit_modes.simulation.run.pauli_vector.plan import Plan, build_plan
+from qiskit_modes.simulation.run.pauli_vector.products import ProductPool
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["TYPICAL_SHOTS", "ComponentBuilder"]
+
+TYPICAL_SHOTS = 1000
+"""Two ways of drawing shots one by one are compared at this number."""
+
+
+class ComponentBuilder:
+    """Chooses for each component of a circuit how to simulate it, and prepares that.
+
+    Args:
+        circuit: The whole circuit.
+        extents: What each of its instructions touches.
+        noise: Its noise.
+        choice: What the user chose.
+        pool: Collects the products that depend on angles.
+        settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
+    """
+
+    def __init__(
+        self,
+        circuit: QuantumCircuit,
+        extents: Sequence[Extent],
+        noise: NoiseSource,
+        choice: SimulatorChoice,
+        pool: ProductPool,
+        settings: Settings,
+        wanted: frozenset[int],
+    ) -> None:
+        self._circuit = circuit
+        self._extents = extents
+        self._noise = noise
+        self._choice = choice
+        self._pool = pool
+        self._settings = settings
+        self._wanted = wanted
+        self._available = available_bytes(choice, settings)
+
+    def build(self, block: Block) -> Component:
+        """Return a component ready to run.
+
+        Raises:
+            SimulationTooLargeError: If no method that fits the component has enough memory.
+        """
+        before, finals = _final_measurements(block)
+        if block.qubits and (self._choice.method or self._settings.only == "trajectories"):
+            return self._aer(block, before)
+        if is_static(block):
+            exact: StaticComponent | FeedForwardComponent | None
+            exact, divided = self._static(before, finals), None
+        else:
+            exact, divided = self._feed_forward(block, before, finals)
+        if self._settings.only == "division" and divided:
+            return divided
+        if self._choice.density:
+            return exact or divided or self._refused(block)
+        singly = self._cheapest(block, before, exact, divided)
+        if exact is None or singly is None:
+            component = exact or singly
+            assert component is not None, "without an exact way, Aer's is there or has raised"
+            return component
+        from_shots = crossover(exact.cost, singly.cost)
+        if from_shots <= 1 or self._settings.only == "exact":
+            return exact
+        return EitherComponent(exact, singly, math.ceil(min(from_shots, 1e12)))
+
+    def _refused(self, block: Block) -> Component:
+        """Say that there is no memory for the density matrix that the user named."""
+        check_memory("density_matrix", block.qubits, self._available)
+        raise SimulationTooLargeError(
+            f"The circuit joins {len(block.qubits)} qubits, whose density matrix is too large to "
+            "be worked with. Use fewer, or an AerSimulator with method='automatic'.",
+            num_qubits=len(block.qubits),
+            needed_bytes=16 << 2 * len(block.qubits),
+            available_bytes=self._available,
+        )
+
+    def _cheapest(
+        self,
+        block: Block,
+        before: Sequence[Operation],
+        exact: Component | None,
+        divided: FeedForwardComponent | None,
+    ) -> FeedForwardComponent | AerComponent | None:
+        """Return the best way to draw shots one by one, if one may be better than the exact way."""
+        if isinstance(exact, StaticComponent | FeedForwardComponent):
+            if exact.cost.once < self._settings.trajectories_from_seconds:
+                return divided
+            try:
+                aer = self._aer(block, before)
+            except (SimulationTooLargeError, UnsupportedCircuitError):
+                return divided
+        else:
+            try:
+                aer = self._aer(block, before)
+            except UnsupportedCircuitError:
+                if divided is None:
+                    raise
+                return divided
+        if divided and divided.cost.seconds(TYPICAL_SHOTS) < aer.cost.seconds(TYPICAL_SHOTS):
+            return divided
+        return aer
+
+    def _static(
+        self, before: Sequence[Operation], finals: Sequence[Measure]
+    ) -> StaticComponent | None:
+        """Return a density matrix that follows a plan; None if there is no memory for it."""
+        used = self._pool.mark()
+        num_qubits = len(Block((*before, *finals)).qubits)
+        groups = self._groups(before, num_qubits)
+        plan = build_plan(groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits)
+        if not density_fits(plan.peak, self._available, self._settings):
+            self._pool.forget_since(used)
+            return None
+        return StaticComponent(plan, tuple(number for _, number in plan.axes), static_cost(plan))
+
+    def _feed_forward(
+        self, block: Block, operations: Sequence[Operation], finals: Sequence[Measure]
+    ) -> tuple[FeedForwardComponent | None, FeedForwardComponent | None]:
+        """Return a density matrix for every branch, and one for the branches that shots take."""
+        settings, size = self._settings, 4 ** len(block.qubits)
+        if not density_fits(size, self._available, settings):
+            return None, None
+        written = frozenset[int]().union(*map(_written, operations))
+        # Every written bit may double the branches.
+        peak = size << min(len(written), 48)
+        qubits = tuple(sorted(block.qubits))
+        count = next(i for i, op in enumerate(operations) if not _is_quantum(op))
+        groups = self._groups(operations[:count], len(qubits))
+        begin = build_plan(groups, self._pool, staying=qubits)
+        overwritten = {measure.clbit for measure in finals}
+        nodes = (begin, *self._nodes(operations[count:], qubits))
+        final = build_plan([], self._pool, present=qubits, finals=finals)
+        all_branches, by_shots = feed_forward_costs(nodes, final, size)
+        divided = FeedForwardComponent(
+            qubits=qubits,
+            nodes=nodes,
+            final=final,
+            remembered=tuple(sorted((written - overwritten) & self._wanted)),
+            max_loop_rounds=settings.max_loop_rounds,
+            peak=peak,
+            cost=by_shots,
+            block_shots=min(by_shots.block_shots or 1, max(1, settings.divided_elements // size)),
+        )
+        exact = None
+        if len(written) <= settings.max_branch_bits and density_fits(
+            peak, self._available, settings
+        ):
+            exact = replace(divided, cost=all_branches, block_shots=None)
+        return exact, divided
+
+    def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
+        """Return a component that Aer simulates."""
+        known = executed_by_method(self._choice.method or "statevector")
+        cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise, known)
+        clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
+        method = self._choice.method or ("stabilizer" if clifford else "statevector")
+        readers = cut.num_qubits - len(block.qubits)
+        check_memory(method, block.qubits, self._available, readers=readers)
+        if self._choice.method == "stabilizer":
+            check_stabilizer(cut)
+        columns = {parameter: k for k, parameter in enumerate(self._circuit.parameters)}
+        computed_once = is_static(block) and is_ideal(Block(tuple(before)))
+        return AerComponent(
+            circuit=cut,
+            columns=tuple(columns[parameter] for parameter in cut.parameters),
+            clbits=tuple(sorted(block.clbits & self._wanted)),
+            readout=readout,
+            options={
+                **self._choice.aer_options(self._settings, method),
+                # Aer would cut off what follows the last measurement, and with it the end of a
+                # loop that the measurement is in. Here nothing needs to be cut off any more.
+                "enable_truncation": False,
+            },
+            cost=aer_cost(cut, method, computed_once=computed_once),
+        )
+
+    def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:
+        """Return the linear maps of a stretch without feed-forward."""
+        return merge(
+            operations,
+            enabled=self._settings.merge,
+            fold_rotations=num_qubits >= self._settings.fold_from_qubits,
+        )
+
+    def _nodes(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Iterator[Node]:
+        for quantum, run in groupby(operations, key=_is_quantum):
+            if quantum:
+                yield self._stretch(list(run), qubits)
+            else:
+                for operation in run:
+                    yield self._node(operation, qubits)
+
+    def _stretch(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Plan:
+        groups = self._groups(operations, len(qubits))
+        return build_plan(groups, self._pool, present=qubits, staying=qubits)
+
+    def _node(self, operation: Operation, qubits: Sequence[int]) -> Node:
+        match operation:
+            case Branch(arms):
+                return BranchNode(
+                    tuple(
+                        (condition, tuple(self._nodes(block.operations, qubits)))
+                        for condition, block in arms
+                    )
+                )
+            case Loop(condition, body):
+                return LoopNode(condition, tuple(self._nodes(body.operations, qubits)))
+            case Channel() | Rotation():
+                raise AssertionError(f"{operation} belongs into a stretch")
+        return operation
+
+
+def _final_measurements(block: Block) -> tuple[list[Operation], list[Measure]]:
+    """Separate the measurements after which nothing happens to their qubits and bits."""
+    kept: list[Operation] = []
+    finals: list[Measure] = []
+    qubits: set[int] = set()
+    clbits: set[int] = set()
+    for operation in reversed(block.operations):
+        on, recorded = touched(operation)
+        if isinstance(operation, Measure) and qubits.isdisjoint(on) and clbits.isdisjoint(recorded):
+            finals.append(operation)
+        else:
+            kept.append(operation)
+        qubits |= on
+        clbits |= recorded
+    return kept[::-1], finals[::-1]
+
+
+def _is_quantum(operation: Operation) -> bool:
+    return isinstance(operation, Channel | Rotation)
+
+
+def _written(operation: Operation) -> frozenset[int]:
+    """Return the classical bits that an operation may write."""
+    match operation:
+        case Measure(_, clbit):
+            return frozenset([clbit])
+        case Store(clbits):
+            return frozenset(clbits)
+        case Branch(arms):
+            return frozenset().union(*(_written_in(block) for _, block in arms))
+        case Loop(_, body):
+            return _written_in(body)
+    return frozenset()
+
+
+def _written_in(block: Block) -> frozenset[int]:
+    return frozenset().union(*map(_written, block.operations))

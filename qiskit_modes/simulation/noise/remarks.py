@@ -1,0 +1,77 @@
+"""What is to be said of the noise that a circuit was given: what is broken, and what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
+
+from qiskit_modes.simulation.noise.source import is_aer_simulator
+
+__all__ = ["broken", "remarks", "reported_by", "written"]
+
+Place = tuple[str, tuple[int, ...]]
+"""An instruction by its name, and its qubits."""
+
+BROKEN = 1.0
+"""An error with which backends report what does not work."""
+
+
+def reported_by(backend: BackendV2) -> Target | None:
+    """Return where a backend reports its errors; None for a simulator that is made of no device."""
+    if is_aer_simulator(backend):
+        target: Target | None = backend._target  # noqa: SLF001 - Aer makes another where it is None
+        return target
+    return backend.target
+
+
+def broken(target: Target | None, places: Iterable[Place]) -> list[Place]:
+    """Return the places where an instruction is reported not to work, in order."""
+    found = []
+    tables: dict[str, Any] = {}
+    for name, qubits in places:
+        if target is None or name not in target:
+            continue
+        if name not in tables:
+            tables[name] = target[name] or {}  # made anew for each access
+        properties = tables[name].get(qubits)
+        if properties is not None and properties.error is not None and properties.error >= BROKEN:
+            found.append((name, qubits))
+    return sorted(set(found))
+
+
+def written(place: Place) -> str:
+    """Return the name of a place for people.
+
+    Example:
+        >>> written(("cz", (15, 19))), written(("x", (19,)))
+        ('cz on qubits 15, 19', 'x on qubit 19')
+    """
+    name, qubits = place
+    return f"{name} on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
+
+
+def remarks(backend: BackendV2, read: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return what the metadata of a result is to say beside what noise acted.
+
+    Args:
+        backend: Whose noise it is.
+        read: The keys of the facts that went into the circuit's noise.
+
+    Returns:
+        ``broken``, the instructions that are reported not to work; ``assumed``, by the name of an
+        instruction of which nothing is reported, whose errors and durations it was given. Either
+        is left out where there is nothing to say.
+    """
+    places = [(key[1], key[2]) for key in read if key[0] == "gate"]
+    said: dict[str, Any] = {}
+    if names := broken(reported_by(backend) if places else None, places):
+        said["broken"] = [written(place) for place in names]
+    if hasattr(type(backend), "assumed_errors"):  # see `qiskit_modes.primitives.fractional`
+        assumed = backend.assumed_errors
+        used = sorted({name for name, _ in places if name in assumed})
+        if used:
+            said["assumed"] = {name: f"errors and durations of {assumed[name]}" for name in used}
+    return said

@@ -1,0 +1,1 @@
+"""From Qiskit's circuits, and the noise of their instructions, to plain operations."""

@@ -1,0 +1,203 @@
+"""Reading a circuit that is unitary up to its final measurements, as matrices of its gates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import (
+    CircuitError,
+    CircuitInstruction,
+    Gate,
+    ParameterExpression,
+    QuantumCircuit,
+)
+
+from qiskit_modes.simulation.angles import Angles, AngleTable, number
+from qiskit_modes.simulation.circuits.gates import as_rotations
+from qiskit_modes.simulation.compile.blocks import Unitary
+from qiskit_modes.simulation.pauli_basis import ComplexArray
+from qiskit_modes.simulation.run.ideal.towers import Ground, pauli_matrix
+
+__all__ = ["IdealCircuit", "IdealGate", "Turn", "ground_of", "read_ideal_circuit"]
+
+LARGEST_MATRIX_QUBITS = 5
+"""A gate on more qubits is taken apart by its definition, unless it is a unitary, which is its
+matrix."""
+
+NOTHING = frozenset({"barrier", "delay"})
+"""What changes no state where there is no noise."""
+
+
+class NotIdealError(Exception):
+    """The circuit does more than gates and final measurements."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A rotation by an angle that depends on the circuit's parameters."""
+
+    paulis: str
+    angle: int
+    """Index into the circuit's `Angles`."""
+
+
+IdealGate = tuple[tuple[int, ...], ComplexArray | Turn]
+"""Qubits, of which the first is the most significant digit of the matrix, and the matrix."""
+
+
+@dataclass(frozen=True)
+class IdealCircuit:
+    """A circuit without noise whose qubits are measured at the end, if at all."""
+
+    gates: Sequence[IdealGate]
+    measured: Mapping[int, int]
+    """By qubit the classical bit."""
+    angles: Angles
+
+
+def read_ideal_circuit(circuit: QuantumCircuit, wanted: frozenset[int]) -> IdealCircuit | None:
+    """Return what an ideal circuit does; None if it is not unitary up to final measurements.
+
+    Args:
+        circuit: The circuit. What is wrong with it is left to others to say: then this is None.
+        wanted: The classical bits that will be read.
+    """
+    reader = _Reader(circuit)
+    try:
+        reader.read(circuit.data, {qubit: index for index, qubit in enumerate(circuit.qubits)})
+        return reader.finish(wanted)
+    except NotIdealError:
+        return None
+
+
+@dataclass
+class _Reader:
+    circuit: QuantumCircuit
+    gates: list[IdealGate] = field(default_factory=list)
+    recorded: dict[int, int] = field(default_factory=dict)
+    """By classical bit the qubit that was measured into it last."""
+
+    def __post_init__(self) -> None:
+        self._angles = AngleTable(list(self.circuit.parameters))
+        self._clbits = {clbit: index for index, clbit in enumerate(self.circuit.clbits)}
+        self._finished: set[int] = set()
+        """Qubits that have been measured."""
+        self._touched: set[int] = set()
+
+    def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
+        """Append instructions on some qubits."""
+        gates, finished = self.gates, self._finished
+        for step in steps:
+            name = step.name
+            if name in NOTHING:
+                continue
+            qubits = tuple([numbers[qubit] for qubit in step.qubits][::-1])
+            if name == "measure":
+                self.recorded[self._clbits[step.clbits[0]]] = qubits[0]
+                finished.add(qubits[0])
+                continue
+            if not finished.isdisjoint(qubits) or step.clbits:
+                raise NotIdealError
+            matrix = None
+            if len(qubits) <= LARGEST_MATRIX_QUBITS or name == "unitary":
+                matrix = step.matrix
+            if matrix is None:
+                self._special(step, qubits)
+            elif len(matrix) == 1 << len(qubits):
+                if qubits:
+                    gates.append((qubits, matrix))
+            else:
+                raise NotIdealError
+            self._touched.update(qubits)
+
+    def _special(self, step: CircuitInstruction, qubits: tuple[int, ...]) -> None:
+        """Append what has no matrix as it is."""
+        if step.name == "reset" and self._touched.isdisjoint(qubits):
+            return  # they are |0⟩
+        operation: Any = step.operation
+        if step.name == "initialize" and self._touched.isdisjoint(qubits):
+            self._initialize(operation, qubits)
+            return
+        # Control flow, stores and whatever is no gate has no place here.
+        if step.is_control_flow() or not isinstance(operation, Gate):
+            raise NotIdealError
+        if step.is_standard_gate():
+            where = f"Gate {step.name!r}"
+            parameters = [number(value, where, {}) for value in step.params]
+            rotations = as_rotations(step.name, parameters)
+            if rotations is not None:
+                for paulis, positions, angle in rotations:
+                    on = tuple(qubits[-1 - position] for position in positions)
+                    self._rotation(on, paulis, angle)
+                return
+        is_open = any(isinstance(each, ParameterExpression) for each in step.params)
+        if len(qubits) <= LARGEST_MATRIX_QUBITS and not is_open:
+            with suppress(CircuitError):  # it has no matrix; perhaps it has a definition
+                self.gates.append((qubits, np.asarray(operation.to_matrix())))
+                return
+        if operation.definition is None:
+            raise NotIdealError
+        inner = operation.definition
+        if inner.num_clbits:
+            raise NotIdealError
+        self.read(inner.data, dict(zip(inner.qubits, reversed(qubits), strict=True)))
+
+    def _rotation(self, on: tuple[int, ...], paulis: str, angle: Any) -> None:
+        if isinstance(angle, ParameterExpression):
+            self.gates.append((on, Turn(paulis, self._angles.add(angle))))
+            return
+        half, matrix = angle / 2, pauli_matrix(paulis)
+        turned = math.cos(half) * np.eye(len(matrix)) - 1j * math.sin(half) * matrix
+        self.gates.append((on, turned))
+
+    def _initialize(self, operation: Any, qubits: tuple[int, ...]) -> None:
+        amplitudes = operation.params
+        if not (isinstance(amplitudes[0], complex) and len(amplitudes) == 1 << len(qubits)):
+            raise NotIdealError  # a label or a number: its definition has resets
+        matrix = np.zeros((len(amplitudes), len(amplitudes)), dtype=complex)
+        matrix[:, 0] = amplitudes  # of qubits that are |0⟩, the other columns meet nothing
+        self.gates.append((qubits, matrix))
+
+    def finish(self, wanted: frozenset[int]) -> IdealCircuit:
+        """Return the circuit, without what no wanted bit depends on."""
+        measured = {qubit: clbit for clbit, qubit in self.recorded.items() if clbit in wanted}
+        if len(measured) < len(wanted.intersection(self.recorded)):
+            raise NotIdealError  # a qubit that was measured into several bits
+        matrices = [gate[1].reshape(-1) for gate in self.gates if not isinstance(gate[1], Turn)]
+        if matrices and not np.isfinite(np.concatenate(matrices)).all():
+            raise NotIdealError  # by angles that are no numbers
+        return IdealCircuit(self.gates, measured, self._angles.finish())
+
+
+def ground_of(gates: Sequence[IdealGate]) -> tuple[Ground, list[Unitary]]:
+    """Return the matrices of gates, stacked by width, and which gate has which."""
+    constants: dict[int, list[ComplexArray]] = {}
+    turns: dict[int, list[Turn]] = {}
+    places: list[tuple[tuple[int, ...], int, bool]] = []
+    for qubits, matrix in gates:
+        if isinstance(matrix, Turn):
+            members: list[Any] = turns.setdefault(len(qubits), [])
+        else:
+            members = constants.setdefault(len(qubits), [])
+        places.append((qubits, len(members), isinstance(matrix, Turn)))
+        members.append(matrix)
+    rotations = {
+        width: (
+            np.stack([pauli_matrix(turn.paulis) for turn in members]),
+            np.array([turn.angle for turn in members], dtype=np.intp),
+        )
+        for width, members in turns.items()
+    }
+    # Where a width has both, rotations stand behind the constant matrices.
+    behind = {width: len(constants.get(width, ())) for width in turns}
+    unitaries = [
+        (qubits, index + behind[len(qubits)] if is_turn else index)
+        for qubits, index, is_turn in places
+    ]
+    stacked = {width: np.stack(matrices) for width, matrices in constants.items()}
+    return Ground(stacked, rotations), unitaries

@@ -1,0 +1,1 @@
+"""Running compiled circuits: all that a worker imports for a program. No Qiskit."""

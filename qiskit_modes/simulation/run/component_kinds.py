@@ -1,0 +1,199 @@
+"""The kinds of components of a compiled circuit, by how they are simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from qiskit_modes.simulation.aer.component import AerComponent
+from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.run.costs import Cost, density_bytes
+from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
+from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.outcomes import Outcomes
+from qiskit_modes.simulation.run.pauli_vector.branches import Branches
+from qiskit_modes.simulation.run.pauli_vector.density import apply_plan
+from qiskit_modes.simulation.run.pauli_vector.feed_forward import Node, Walk
+from qiskit_modes.simulation.run.pauli_vector.plan import Plan
+from qiskit_modes.simulation.run.sampling import draw_rows
+
+__all__ = [
+    "Component",
+    "EitherComponent",
+    "FeedForwardComponent",
+    "SingleComponent",
+    "StaticComponent",
+]
+
+Bits = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class StaticComponent:
+    """Joined qubits whose operations do not depend on measured values."""
+
+    plan: Plan
+    clbits: tuple[int, ...]
+    """Bits of an outcome, most significant first."""
+    cost: Cost
+    method: ClassVar[str] = "density matrix"
+    device: ClassVar[str] = "CPU"
+    block_shots: ClassVar[None] = None
+
+    def chosen(self, shots: int) -> StaticComponent:
+        """There is but one way."""
+        del shots
+        return self
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        return self.plan.peak
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+        return density_bytes(self.peak * num_sets)
+
+    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+        """Return the exact distribution for every parameter set."""
+        begin = np.ones((num_sets, 1, 1))
+        weights = apply_plan(self.plan, begin, products).reshape(num_sets, -1)
+        return Outcomes(weights, self.clbits)
+
+
+@dataclass(frozen=True, eq=False)
+class FeedForwardComponent:
+    """Joined qubits with operations that depend on measured values."""
+
+    qubits: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    final: Plan
+    """What happens after the last operation that depends on a measured value."""
+    remembered: tuple[int, ...]
+    """Bits that are recorded in the classical memory on the way."""
+    max_loop_rounds: int
+    peak: int
+    """Estimate of the float64 numbers held for one parameter set if every branch is followed."""
+    cost: Cost
+    block_shots: int | None = None
+    """With a number, shots are divided among branches, so many at a time; otherwise every branch
+    is followed."""
+
+    def chosen(self, shots: int) -> FeedForwardComponent:
+        """There is but one way."""
+        del shots
+        return self
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once; shots are drawn for one each."""
+        if self.block_shots is not None:
+            return density_bytes(min(self.peak, self.block_shots * 4 ** len(self.qubits)))
+        return density_bytes(self.peak * num_sets)
+
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated."""
+        return "CPU"
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+        return "density matrix, " + ("all branches" if self.block_shots is None else "by shots")
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Return the bits of an outcome: those on the way, then those measured at the end."""
+        return (*self.remembered, *(number for _, number in self.final.axes))
+
+    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+        """Return the exact distribution for every parameter set, following every branch."""
+        branches = self._walk(products, Branches((0,), np.ones((num_sets, 1, 1))))
+        weights = apply_plan(self.final, branches.state, products)
+        patterns = self._patterns(
+            branches, *np.divmod(np.arange(weights[0].size), weights.shape[2])
+        )
+        return Outcomes(weights.reshape(num_sets, -1), self.clbits, patterns)
+
+    def sample(
+        self, products: Sequence[RealArray], shots: int, generator: np.random.Generator
+    ) -> Bits:
+        """Draw shots for one parameter set, dividing them among the branches.
+
+        Returns:
+            Shape (shots, bits), in random order.
+        """
+        begin = Branches((0,), np.ones((1, 1, 1)), np.array([shots]), generator)
+        branches = self._walk(products, begin)
+        assert branches.shots is not None
+        weights = apply_plan(self.final, branches.state, products)[0]
+        rows = np.repeat(np.arange(len(branches)), branches.shots)
+        drawn = self._patterns(branches, rows, draw_rows(weights, rows, generator))
+        return generator.permutation(drawn)
+
+    def _walk(self, products: Sequence[RealArray], branches: Branches) -> Branches:
+        walk = Walk(self.qubits, products, self.max_loop_rounds)
+        branches, leaving = walk.run(self.nodes, branches)
+        assert not leaving, "a jump without a loop around it"
+        return branches
+
+    def _patterns(
+        self, branches: Branches, rows: npt.NDArray[np.intp], finals: npt.NDArray[np.intp]
+    ) -> Bits:
+        """Return the recorded bits for branches and outcomes of the final measurements."""
+        on_the_way = np.array(
+            [[memory >> bit & 1 for bit in self.remembered] for memory in branches.memories],
+            dtype=np.bool_,
+        ).reshape(len(branches), len(self.remembered))
+        digits = np.arange(len(self.final.axes))[::-1]
+        return np.hstack([on_the_way[rows], (finals[:, None] >> digits & 1).astype(np.bool_)])
+
+
+SingleComponent = (
+    StaticComponent | StateComponent | StabilizerComponent | FeedForwardComponent | AerComponent
+)
+
+
+@dataclass(frozen=True, eq=False)
+class EitherComponent:
+    """Joined qubits for which the number of shots decides how they are simulated."""
+
+    exact: StaticComponent | FeedForwardComponent
+    """Costs the same however many shots are drawn."""
+    singly: FeedForwardComponent | AerComponent
+    """Costs so much for every shot."""
+    from_shots: int
+    """From so many shots on, the first is the cheaper one."""
+
+    def chosen(self, shots: int) -> SingleComponent:
+        """Return the component for so many shots of each parameter set."""
+        return self.exact if shots >= self.from_shots else self.singly
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Return the recorded bits."""
+        return self.singly.clbits
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        return self.exact.peak
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+        return f"{self.exact.method}; below {self.from_shots:,} shots {self.singly.method}"
+
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated."""
+        exact, singly = self.exact.device, self.singly.device
+        if exact == singly:
+            return exact
+        return f"{exact}; below {self.from_shots:,} shots {singly}"
+
+
+Component = SingleComponent | EitherComponent

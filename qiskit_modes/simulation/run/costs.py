@@ -1,0 +1,268 @@
+"""What it costs to simulate a component, estimated when it is compiled.
+
+Estimates decide which of several exact methods is used and where a job is divided; they depend on
+the circuit alone, so that both are the same on every machine. The constants are seconds on one
+core of an AMD EPYC (2026, numpy 2 with one BLAS thread, qiskit-aer 0.18.2), measured on lines of 2
+to 13 qubits of fake_torino with 2 to 6 layers of gates; they hold within a factor of two there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qiskit_modes.simulation.operations import Measure, Store
+from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
+from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
+from qiskit_modes.simulation.run.pauli_vector.plan import Plan
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+__all__ = [
+    "Cost",
+    "aer_bytes",
+    "aer_cost",
+    "crossover",
+    "density_bytes",
+    "feed_forward_costs",
+    "stabilizer_cost",
+    "state_cost",
+    "state_seconds",
+    "static_cost",
+]
+
+SECONDS_PER_STEP = 5e-6
+"""The call of numpy's functions."""
+SECONDS_PER_ELEMENT = 3e-9
+"""One number of a state, moved and multiplied by its row, while states fit into a cache."""
+SECONDS_PER_FAR_ELEMENT = 9e-9
+"""The same in states of more than `NEAR_ELEMENTS` numbers."""
+NEAR_ELEMENTS = 1 << 23
+
+SECONDS_PER_STATE_STEP = 12e-6
+"""The calls for one step of a state vector."""
+SECONDS_PER_AMPLITUDE = 3.2e-9
+"""One amplitude in one such step, whatever the width of its block: 3.1 ns at 14 qubits, 3.3 at 20
+and 3.9 at 22, by one thread."""
+SECONDS_PER_ROUND = 20e-6
+SECONDS_PER_MATRIX = 2e-6
+"""Making the matrices of blocks whose angles are open: the calls, and each factor."""
+
+SECONDS_PER_DRAW = 5e-8
+"""One shot drawn from a known distribution."""
+
+SECONDS_PER_BIT = 2e-10
+"""One bit of one direction in which outcomes differ, for each shot."""
+
+AER_SECONDS = 8e-3
+"""One call of Aer, whatever the circuit."""
+AER_SECONDS_PER_TERM = 150e-6
+"""Converting one term of one of a circuit's different errors, in every run."""
+AER_SECONDS_PER_OPERATION = 0.6e-6
+"""One instruction in one shot, beside its work on the state."""
+AER_SECONDS_PER_AMPLITUDE = 7e-9
+AER_SECONDS_PER_TABLEAU = 3e-6
+"""One instruction in one shot by the stabilizer method, up to 120 qubits."""
+AER_SECONDS_PER_TENSOR = 4e-6
+"""One instruction in one shot by the matrix product state, times the number of qubits."""
+AER_SECONDS_PER_SAMPLE = 8e-6
+"""One shot drawn from a state that was computed once."""
+UNKNOWN_SECONDS_PER_SHOT = 1e-3
+
+SECONDS_PER_BRANCH = 1e-6
+"""One branch at one place where branches part or meet."""
+
+BLOCK_SECONDS = 1.0
+"""A block of shots takes at least so long, ..."""
+BLOCK_CALLS = 10
+"""... and so many times what a call of Aer costs before the first shot."""
+
+_COPIES = 3
+"""A step holds the state before, its rearranged copy and the result."""
+
+ROUNDS = 2
+"""How often a loop is expected to run that ends by what was measured."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Estimated seconds for one parameter set on one core."""
+
+    once: float
+    """Before the first shot, or for each block of shots."""
+    per_shot: float = 0.0
+    drawn_singly: bool = False
+    """Whether every shot is simulated on its own, so that shots may be divided into blocks."""
+
+    @property
+    def block_shots(self) -> int | None:
+        """Return how many shots are one block; None if they cannot be divided."""
+        if not self.drawn_singly:
+            return None
+        return max(1, round(max(BLOCK_SECONDS, BLOCK_CALLS * self.once) / self.per_shot))
+
+    def seconds(self, shots: int) -> float:
+        """Return the estimate for so many shots."""
+        blocks = 1 if self.block_shots is None else -(-shots // self.block_shots)
+        return self.once * blocks + self.per_shot * shots
+
+
+def plan_seconds(plan: Plan, branches: float = 1.0) -> float:
+    """Return the seconds for taking so many branches of one parameter set through a plan."""
+    far = plan.peak * branches > NEAR_ELEMENTS
+    per_element = SECONDS_PER_FAR_ELEMENT if far else SECONDS_PER_ELEMENT
+    return len(plan.steps) * SECONDS_PER_STEP + plan.moved * branches * per_element
+
+
+def static_cost(plan: Plan) -> Cost:
+    """Return the cost of a component whose operations do not depend on measured values."""
+    return Cost(plan_seconds(plan), SECONDS_PER_DRAW)
+
+
+def state_seconds(plan: StatePlan) -> float:
+    """Return the seconds for taking one parameter set through the steps of a state vector."""
+    stages = [] if plan.tower.is_constant else plan.tower.stages
+    rounds = [each for stage in stages for rounds in stage.rounds.values() for each in rounds]
+    return (
+        len(plan.steps) * SECONDS_PER_STATE_STEP
+        + plan.moved * SECONDS_PER_AMPLITUDE
+        + len(rounds) * SECONDS_PER_ROUND
+        + sum(len(each.sources) for each in rounds) * SECONDS_PER_MATRIX
+    )
+
+
+def state_cost(body: StatePlan, ending: StatePlan | None) -> Cost:
+    """Return the cost of a component that is a state vector."""
+    last = body if ending is None else ending
+    once = state_seconds(body) + (0.0 if ending is None else state_seconds(ending))
+    return Cost(once + SECONDS_PER_AMPLITUDE * 2.0 ** len(last.axes), SECONDS_PER_DRAW)
+
+
+def stabilizer_cost(elements: int) -> Cost:
+    """Return the cost of a component of Clifford gates, whose directions have so many bits."""
+    return Cost(SECONDS_PER_STEP, SECONDS_PER_DRAW + SECONDS_PER_BIT * elements)
+
+
+def feed_forward_costs(nodes: Sequence[Node], final: Plan, size: int) -> tuple[Cost, Cost]:
+    """Return the cost of following all branches, and that of dividing the shots among them.
+
+    Args:
+        nodes: What the component does.
+        final: Its last stretch.
+        size: Numbers of the state of one branch.
+    """
+    walk = _Walk(size)
+    walk.add([*nodes, final], 1.0)
+    return (
+        Cost(walk.all_branches, SECONDS_PER_DRAW),
+        # A component without qubits takes no time, and a shot is drawn all the same.
+        Cost(walk.calls, max(walk.one_branch, SECONDS_PER_DRAW), drawn_singly=True),
+    )
+
+
+class _Walk:
+    """Adds up what is met on the way through a component; every written bit doubles them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._bits: set[int] = set()
+        self.all_branches = 0.0
+        self.one_branch = 0.0
+        self.calls = 0.0
+        """What it costs to follow no branch."""
+
+    def add(self, nodes: Sequence[Node], share: float) -> None:
+        """Add nodes to which a share of the branches comes."""
+        for node in nodes:
+            match node:
+                case Plan():
+                    branches = share * 2.0 ** len(self._bits)
+                    self.all_branches += plan_seconds(node, branches)
+                    self.one_branch += share * (plan_seconds(node) - plan_seconds(node, 0.0))
+                    self.calls += plan_seconds(node, 0.0)
+                case Measure(clbit=clbit):
+                    self._move(share)
+                    self._bits.add(clbit)
+                case Store(clbits):
+                    self._bits.update(clbits)
+                case BranchNode(arms):
+                    for _, body in arms:
+                        self.add(body, share / 2)
+                    self._move(share)
+                case LoopNode(condition, body):
+                    rounds = 1 if condition is None else ROUNDS
+                    for _ in range(rounds):
+                        self.add(body, share)
+                        self._move(share)
+
+    def _move(self, share: float) -> None:
+        """Add what it costs to divide the branches or to put them together."""
+        branches = share * 2.0 ** len(self._bits)
+        far = self._size * branches > NEAR_ELEMENTS
+        per_element = SECONDS_PER_FAR_ELEMENT if far else SECONDS_PER_ELEMENT
+        self.all_branches += SECONDS_PER_STEP + branches * (
+            SECONDS_PER_BRANCH + self._size * per_element
+        )
+        self.one_branch += share * (SECONDS_PER_BRANCH + self._size * SECONDS_PER_ELEMENT)
+
+
+def density_bytes(elements: int) -> int:
+    """Return the memory that a state of so many float64 numbers takes while it is worked with."""
+    return _COPIES * 8 * elements
+
+
+def aer_bytes(method: str, num_qubits: int) -> int:
+    """Return the memory of Aer's state; 0 where it grows with what the circuit does instead."""
+    match method:
+        case "statevector":
+            return 16 << num_qubits
+        case "density_matrix":
+            return 16 << 2 * num_qubits
+    return 0
+
+
+def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Cost:
+    """Return what Aer's simulation of a circuit costs.
+
+    Args:
+        circuit: With its errors in it.
+        method: Aer's name of it.
+        computed_once: Whether shots are drawn from one state at the end, as without noise.
+    """
+    operations, terms = _count(circuit, {})
+    once = AER_SECONDS + sum(terms.values()) * AER_SECONDS_PER_TERM
+    match method:
+        case "statevector":
+            each = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * 2.0**circuit.num_qubits
+        case "stabilizer":
+            each = AER_SECONDS_PER_TABLEAU
+        case "matrix_product_state":
+            each = AER_SECONDS_PER_TENSOR * circuit.num_qubits
+        case _:
+            each = UNKNOWN_SECONDS_PER_SHOT / max(1, operations)
+    if computed_once:
+        return Cost(once + operations * each, AER_SECONDS_PER_SAMPLE)
+    return Cost(once, max(1, operations) * each, drawn_singly=True)
+
+
+def _count(circuit: QuantumCircuit, terms: dict[int, int]) -> tuple[int, dict[int, int]]:
+    """Return the number of instructions, bodies included, and the terms of each error."""
+    operations = len(circuit.data)
+    for step in circuit.data:
+        error: Any = getattr(step.operation, "_quantum_error", None)
+        if error is not None:
+            terms[id(error)] = len(error.circuits)
+        for block in getattr(step.operation, "blocks", ()):
+            operations += _count(block, terms)[0]
+    return operations, terms
+
+
+def crossover(all_at_once: Cost, singly: Cost) -> float:
+    """Return from how many shots on the first of two ways is the cheaper one."""
+    more = singly.per_shot - all_at_once.per_shot
+    if more <= 0:
+        return 0.0 if all_at_once.once <= singly.once else math.inf
+    return max(0.0, (all_at_once.once - singly.once) / more)

@@ -1,0 +1,193 @@
+"""Dividing a job among several workers, by rules that depend on the job alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from qiskit_modes.simulation.aer.component import AerComponent
+from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
+from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+from qiskit_modes.simulation.run.component_kinds import SingleComponent, StaticComponent
+from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.sharing import sharing_runs
+
+__all__ = ["join", "peak_bytes", "seconds_here", "split"]
+
+PIECE_SECONDS = 0.05
+"""A piece that takes less is not worth the way to another process."""
+
+SECONDS_PER_SET = 60e-6
+"""What a parameter set costs beside its components: angles, streams, packing."""
+
+
+def split(program: Program) -> list[Program]:
+    """Divide a program into pieces that may run anywhere, in any order.
+
+    Parameter sets are divided first; if they are too few, each is divided by its components, and
+    components whose shots are simulated one by one by blocks of shots. The samples of all pieces,
+    joined, are those of the whole program, because all of these have streams of their own. Most
+    programs are one piece.
+    """
+    pieces: list[Program] = []
+    runs: list[Run] = []
+    cost = 0.0
+    for part, part_seconds in _parts(program):
+        runs += part
+        cost += part_seconds
+        if cost >= PIECE_SECONDS:
+            pieces.append(_piece(program, runs))
+            runs, cost = [], 0.0
+    if runs or not pieces:
+        pieces.append(_piece(program, runs))
+    return pieces
+
+
+def join(pieces: Sequence[Samples]) -> Samples:
+    """Put the samples of the pieces of one program together, in whatever order they come."""
+    by_run: dict[int, list[RunSamples]] = {}
+    for samples in pieces:
+        for run in samples.runs:
+            by_run.setdefault(run.number, []).append(run)
+    return Samples(tuple(_joined(by_run[number]) for number in sorted(by_run)))
+
+
+def seconds(compiled: CompiledCircuit, run: Run) -> float:
+    """Return roughly how long a run takes on one core."""
+    return (SECONDS_PER_SET + compiled.seconds(run.shots)) * len(run.parameter_values)
+
+
+def seconds_here(program: Program) -> float | None:
+    """Return roughly how long a program takes in a process that does other things besides.
+
+    None if a part of it is Aer's, which lets nothing else happen while it computes, or a large
+    state.
+    """
+    total = 0.0
+    for positions in sharing_runs(program.circuits, program.runs):
+        for position in positions:
+            run = program.runs[position]
+            compiled = program.circuits[run.circuit]
+            for component in _chosen(compiled, run):
+                if isinstance(component, AerComponent):
+                    return None
+                if isinstance(component, StateComponent) and component.is_large:
+                    return None
+            total += seconds(compiled, run)
+            if position != positions[0]:
+                total -= compiled.shared_seconds * len(run.parameter_values)
+    return total
+
+
+def peak_bytes(program: Program) -> int:
+    """Return roughly how much memory the states of a program take at a time."""
+    return max((_run_bytes(program.circuits[run.circuit], run) for run in program.runs), default=0)
+
+
+def _run_bytes(compiled: CompiledCircuit, run: Run) -> int:
+    sets = min(compiled.sets_at_once, len(run.parameter_values))
+    chosen = _chosen(compiled, run)
+    mine = chosen if run.components is None else [chosen[index] for index in run.components]
+    return max((component.peak_bytes(sets) for component in mine), default=0)
+
+
+def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
+    return [component.chosen(run.shots) for component in compiled.components]
+
+
+def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
+    """Number the runs and divide the long ones; with each part, what it costs.
+
+    Runs that share their states stay together.
+    """
+    numbered = [
+        run if run.number is not None else replace(run, number=position)
+        for position, run in enumerate(program.runs)
+    ]
+    for positions in sharing_runs(program.circuits, numbered):
+        runs = [numbered[position] for position in positions]
+        compiled = program.circuits[runs[0].circuit]
+        whole = sum(seconds(program.circuits[run.circuit], run) for run in runs)
+        for run in runs[1:]:
+            whole -= program.circuits[run.circuit].shared_seconds * len(run.parameter_values)
+        num_sets = len(runs[0].parameter_values)
+        wanted = int(whole / PIECE_SECONDS)
+        if wanted < 2:
+            yield runs, whole
+            continue
+        by_components = wanted > num_sets and len(runs) == 1 and runs[0].components is None
+        size = -(-num_sets // min(wanted, num_sets))
+        for start in range(0, num_sets, size):
+            parts = [
+                replace(
+                    run,
+                    parameter_values=run.parameter_values[start : start + size],
+                    first_set=run.first_set + start,
+                )
+                for run in runs
+            ]
+            if by_components:
+                yield from (([run], cost) for run, cost in _by_components(compiled, parts[0]))
+            else:
+                yield parts, whole * len(parts[0].parameter_values) / num_sets
+
+
+def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, float]]:
+    """Divide one parameter set by components, and these by blocks of shots."""
+    together: list[int] = []
+    cost = SECONDS_PER_SET
+    chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not _is_lone(item[1]))
+    for index, component in chosen:  # lone bits first: they are drawn from one stream
+        own = component.cost.seconds(run.shots)
+        if component.block_shots is not None and own >= PIECE_SECONDS:
+            yield from _by_blocks(run, index, component, component.block_shots)
+            continue
+        together.append(index)
+        cost += own
+        if cost >= PIECE_SECONDS and not _is_lone(component):
+            yield replace(run, components=tuple(together)), cost
+            together, cost = [], SECONDS_PER_SET
+    if together:
+        yield replace(run, components=tuple(together)), cost
+
+
+def _by_blocks(
+    run: Run, index: int, component: SingleComponent, block_shots: int
+) -> Iterator[tuple[Run, float]]:
+    per_block = component.cost.seconds(block_shots)
+    size = block_shots * max(1, math.ceil(PIECE_SECONDS / per_block))
+    for start in range(0, run.shots, size):
+        shots = (start, min(start + size, run.shots))
+        part = replace(run, components=(index,), shot_range=shots)
+        yield part, per_block * (shots[1] - start) / block_shots
+
+
+def _is_lone(component: SingleComponent) -> bool:
+    """Tell whether a component is one bit, to be drawn together with others of its kind."""
+    return isinstance(component, StaticComponent | StateComponent) and len(component.clbits) == 1
+
+
+def _piece(program: Program, runs: Sequence[Run]) -> Program:
+    circuits = {run.circuit: program.circuits[run.circuit] for run in runs}
+    return replace(program, circuits=circuits, runs=tuple(runs))
+
+
+def _joined(parts: Sequence[RunSamples]) -> RunSamples:
+    """Put the parts of one run together: what is not drawn in a part is 0 in it."""
+    if len(parts) == 1:
+        return parts[0]
+    registers = {}
+    for name in parts[0].registers:
+        arrays = [part.registers[name] for part in parts]
+        num_sets = max(p.first_set + a.shape[0] for p, a in zip(parts, arrays, strict=True))
+        shots = max(p.first_shot + a.shape[1] for p, a in zip(parts, arrays, strict=True))
+        whole = np.zeros((num_sets, shots, arrays[0].shape[2]), dtype=np.uint8)
+        for part, array in zip(parts, arrays, strict=True):
+            sets = slice(part.first_set, part.first_set + array.shape[0])
+            drawn = slice(part.first_shot, part.first_shot + array.shape[1])
+            whole[sets, drawn] |= array
+        registers[name] = whole
+    return RunSamples(registers, parts[0].number)

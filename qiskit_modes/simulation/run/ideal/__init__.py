@@ -1,0 +1,1 @@
+"""Joined qubits without noise: state vectors, and what Clifford gates do."""

@@ -1,0 +1,104 @@
+"""Ideal joined qubits as a component of a compiled circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
+from qiskit_modes.simulation.run.costs import Cost, density_bytes
+from qiskit_modes.simulation.run.ideal.state_vector import (
+    LARGE_ELEMENTS,
+    Share,
+    StatePlan,
+    marginal,
+)
+from qiskit_modes.simulation.run.outcomes import Outcomes
+
+__all__ = ["StateComponent"]
+
+
+@dataclass(frozen=True, eq=False)
+class StateComponent:
+    """Joined qubits without noise that are measured at the end."""
+
+    body: StatePlan
+    """From nothing to the state."""
+    ending: StatePlan | None
+    """The basis changes after it, where other circuits share the state."""
+    measured: tuple[int, ...]
+    """Which qubits are measured, in the order of the last state's axes."""
+    clbits: tuple[int, ...]
+    """Where each of them is recorded: bits of an outcome, most significant first."""
+    body_key: bytes | None
+    """Equal where the states before the endings are; None where it is not shared."""
+    key: bytes
+    """Digest of all that is done."""
+    shared_seconds: float
+    """What of ``cost`` it takes to get the shared state."""
+    cost: Cost
+    max_threads: int | None
+    """Most threads that work on it; None for as many as there are."""
+    method: ClassVar[str] = "state vector"
+    device: ClassVar[str] = "CPU"
+    block_shots: ClassVar[None] = None
+
+    def chosen(self, shots: int) -> StateComponent:
+        """There is but one way."""
+        del shots
+        return self
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        last = self.body if self.ending is None else self.ending
+        matrices = 0 if self.body.tower.is_constant else self.body.tower.elements
+        return 2 * ((1 << len(last.axes)) + matrices)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is worked on in parts, as is best done in a process of its own."""
+        last = self.body if self.ending is None else self.ending
+        return 1 << len(last.axes) >= LARGE_ELEMENTS
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+        return density_bytes(self.peak * num_sets)
+
+    def outcomes(
+        self, angles: RealArray, share: Share, states: MutableMapping[bytes, ComplexArray]
+    ) -> Outcomes:
+        """Return the exact distribution for every parameter set.
+
+        Args:
+            angles: Shape (num_sets, num_angles).
+            share: Divides the work on large states.
+            states: States of the same parameter sets that are known already, by `body_key`.
+        """
+        if self.max_threads is not None:
+            share = _by_at_most(self.max_threads, share)
+        state = None if self.body_key is None else states.get(self.body_key)
+        if state is None:
+            begin = np.ones((len(angles), 1), dtype=complex)
+            state = self.body.apply(begin, angles, share)
+            if self.body_key is not None:
+                states[self.body_key] = state
+        axes = self.body.axes
+        if self.ending is not None:
+            state = self.ending.apply(state, angles, share)
+            axes = self.ending.axes
+        return Outcomes(marginal(state, axes, self.measured, share), self.clbits)
+
+
+def _by_at_most(threads: int, share: Share) -> Share:
+    def limited(work: Callable[[int], object], count: int) -> None:
+        def portion(which: int) -> None:
+            for number in range(which, count, threads):
+                work(number)
+
+        share(portion, min(threads, count))
+
+    return limited
