@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from qiskit_modes.exceptions import ModeWarning, QiskitModesError, QiskitModesWarning
     from qiskit_modes.modes.batch import Batch
     from qiskit_modes.modes.session import Session
-    from qiskit_modes.planning.compare import compare_modes
-    from qiskit_modes.planning.estimate import estimate_usage
-    from qiskit_modes.planning.recorder import record
+    from qiskit_modes.planning.compare.compare import compare_modes
+    from qiskit_modes.planning.estimate.estimate import estimate_usage
+    from qiskit_modes.planning.recording.recorder import record
     from qiskit_modes.primitives.estimator import EstimatorV2
     from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
     from qiskit_modes.primitives.executor import Executor
@@ -128,9 +128,9 @@ _HOMES = {
     "SamplerOptions": "qiskit_ibm_runtime.options_models",
     "SamplerV2": "qiskit_modes.primitives.sampler",
     "Session": "qiskit_modes.modes.session",
-    "compare_modes": "qiskit_modes.planning.compare",
-    "estimate_usage": "qiskit_modes.planning.estimate",
-    "record": "qiskit_modes.planning.recorder",
+    "compare_modes": "qiskit_modes.planning.compare.compare",
+    "estimate_usage": "qiskit_modes.planning.estimate.estimate",
+    "record": "qiskit_modes.planning.recording.recorder",
     "show_progress": "qiskit_modes.runtime.progress",
 }
 

@@ -70,7 +70,7 @@ def add(commands: Commands) -> None:
 
 
 def _compare(parsed: argparse.Namespace) -> int:
-    from qiskit_modes.planning.compare import compare_modes
+    from qiskit_modes.planning.compare.compare import compare_modes
 
     comparison = compare_modes(
         parsed.file,

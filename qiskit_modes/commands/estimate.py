@@ -81,7 +81,7 @@ def add(commands: Commands) -> None:
 
 
 def _estimate(parsed: argparse.Namespace) -> int:
-    from qiskit_modes.planning.estimate import estimate_usage
+    from qiskit_modes.planning.estimate.estimate import estimate_usage
     from qiskit_modes.service import LocalService
 
     backend = LocalService().backend(parsed.backend)

@@ -16,8 +16,8 @@ from qiskit_modes.commands.common import Commands, tell
 from qiskit_modes.commands.terminating import REQUESTS, handling
 
 if TYPE_CHECKING:
-    from qiskit_modes.planning.recorder import Recorder
-    from qiskit_modes.server.tally import Row
+    from qiskit_modes.planning.recording.recorder import Recorder
+    from qiskit_modes.server.usage_report import Row
 
 __all__ = ["add"]
 
@@ -64,10 +64,10 @@ def _run(parsed: argparse.Namespace) -> int:
         )
         return _NOT_FOUND
 
-    from qiskit_modes.planning.recorder import record_and_tell
-    from qiskit_modes.server.isolation import check_command, isolated
+    from qiskit_modes.planning.recording.recorder import record_and_tell
+    from qiskit_modes.server.isolation.isolation import check_command, isolated
     from qiskit_modes.server.serving import serve
-    from qiskit_modes.server.tally import Tally
+    from qiskit_modes.server.usage_report import Tally
 
     check_command(command)
     tally = Tally()
@@ -97,7 +97,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 def _charges(recorder: Recorder) -> str:
     """Return what hardware would have charged in each mode."""
-    from qiskit_modes.planning.compare import compare_modes
+    from qiskit_modes.planning.compare.compare import compare_modes
 
     outcomes = compare_modes(recorder.recording(), seeds=1).outcomes
     charges = [

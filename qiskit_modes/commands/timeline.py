@@ -36,9 +36,9 @@ def add(commands: Commands) -> None:
 
 def _timeline(parsed: argparse.Namespace) -> int:
     from qiskit_modes.exceptions import InvalidInputError
-    from qiskit_modes.planning.drawing import check_can_be_saved, draw_timeline
-    from qiskit_modes.planning.recording import Recording
-    from qiskit_modes.planning.trace_format import save_chrome_trace
+    from qiskit_modes.planning.draw.drawing import check_can_be_saved, draw_timeline
+    from qiskit_modes.planning.draw.trace_format import save_chrome_trace
+    from qiskit_modes.planning.recording.recording import Recording
 
     recording = Recording.load(parsed.file)
     target = Path(parsed.save or Path(parsed.file).with_suffix(".html"))

@@ -13,7 +13,7 @@ from qiskit_modes.demo.plain import PlainView
 from qiskit_modes.demo.report import print_introduction, print_report
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.demo.settings import Settings
-from qiskit_modes.planning.recorder import record_and_tell
+from qiskit_modes.planning.recording.recorder import record_and_tell
 from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
 
 __all__ = ["run_demo"]

@@ -324,7 +324,7 @@ class Session(Handle):
             InvalidInputError: If no job of it is remembered, or the file's ending is not known.
             QiskitModesError: If plotly is not installed, or the browser that PNG files need.
         """
-        from qiskit_modes.planning.live_drawing import draw_workload
+        from qiskit_modes.planning.draw.live_drawing import draw_workload
 
         return draw_workload(self._record, self._runtime, title, save)
 

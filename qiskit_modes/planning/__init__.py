@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
-    from qiskit_modes.planning.compare import Comparison, compare_modes
-    from qiskit_modes.planning.drawing import draw_timeline
-    from qiskit_modes.planning.estimate import UsageEstimate, estimate_usage
-    from qiskit_modes.planning.recorder import Recorder, record
-    from qiskit_modes.planning.recording import Recording
-    from qiskit_modes.planning.trace_format import chrome_trace, save_chrome_trace
-    from qiskit_modes.planning.traffic import Traffic
+    from qiskit_modes.planning.compare.compare import Comparison, compare_modes
+    from qiskit_modes.planning.compare.traffic import Traffic
+    from qiskit_modes.planning.draw.drawing import draw_timeline
+    from qiskit_modes.planning.draw.trace_format import chrome_trace, save_chrome_trace
+    from qiskit_modes.planning.estimate.estimate import UsageEstimate, estimate_usage
+    from qiskit_modes.planning.recording.recorder import Recorder, record
+    from qiskit_modes.planning.recording.recording import Recording
 
 __all__ = [
     "Comparison",
@@ -35,16 +35,16 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "Comparison": "qiskit_modes.planning.compare",
-        "Recorder": "qiskit_modes.planning.recorder",
-        "Recording": "qiskit_modes.planning.recording",
-        "Traffic": "qiskit_modes.planning.traffic",
-        "UsageEstimate": "qiskit_modes.planning.estimate",
-        "chrome_trace": "qiskit_modes.planning.trace_format",
-        "draw_timeline": "qiskit_modes.planning.drawing",
-        "save_chrome_trace": "qiskit_modes.planning.trace_format",
-        "compare_modes": "qiskit_modes.planning.compare",
-        "estimate_usage": "qiskit_modes.planning.estimate",
-        "record": "qiskit_modes.planning.recorder",
+        "Comparison": "qiskit_modes.planning.compare.compare",
+        "Recorder": "qiskit_modes.planning.recording.recorder",
+        "Recording": "qiskit_modes.planning.recording.recording",
+        "Traffic": "qiskit_modes.planning.compare.traffic",
+        "UsageEstimate": "qiskit_modes.planning.estimate.estimate",
+        "chrome_trace": "qiskit_modes.planning.draw.trace_format",
+        "draw_timeline": "qiskit_modes.planning.draw.drawing",
+        "save_chrome_trace": "qiskit_modes.planning.draw.trace_format",
+        "compare_modes": "qiskit_modes.planning.compare.compare",
+        "estimate_usage": "qiskit_modes.planning.estimate.estimate",
+        "record": "qiskit_modes.planning.recording.recorder",
     },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qiskit_modes.scheduling.instructions import Wait
-from qiskit_modes.scheduling.waiting import CALIBRATION, MAINTENANCE
+from qiskit_modes.scheduling.rules.waiting import CALIBRATION, MAINTENANCE
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qiskit_modes.scheduling.job import Executing
-from qiskit_modes.scheduling.waiting import CALIBRATION
+from qiskit_modes.scheduling.rules.waiting import CALIBRATION
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord

@@ -53,7 +53,7 @@ from qiskit_modes.scheduling.events import (
 )
 from qiskit_modes.scheduling.instructions import Finish, Instruction, LookAgain, Refusal, Refuse
 from qiskit_modes.scheduling.plan import Instance
-from qiskit_modes.scheduling.refusals import refuse_job
+from qiskit_modes.scheduling.rules.refusals import refuse_job
 from qiskit_modes.scheduling.workload import Workload, WorkloadState
 
 __all__ = ["SessionExecutor"]

@@ -26,7 +26,6 @@ from collections import deque
 from dataclasses import replace
 from typing import assert_never
 
-from qiskit_modes.scheduling.changes import Changes
 from qiskit_modes.scheduling.errors import IllegalTransition, InvariantViolation
 from qiskit_modes.scheduling.events import (
     CalibrationDue,
@@ -67,9 +66,10 @@ from qiskit_modes.scheduling.job import (
     Ready,
 )
 from qiskit_modes.scheduling.plan import Instance
-from qiskit_modes.scheduling.refusals import refuse_job, refuse_workload
-from qiskit_modes.scheduling.validation import validate
-from qiskit_modes.scheduling.waiting import explain_wait
+from qiskit_modes.scheduling.rules.changes import Changes
+from qiskit_modes.scheduling.rules.refusals import refuse_job, refuse_workload
+from qiskit_modes.scheduling.rules.validation import validate
+from qiskit_modes.scheduling.rules.waiting import explain_wait
 from qiskit_modes.scheduling.workload import Mode, Timer, Workload
 
 __all__ = ["Scheduler"]

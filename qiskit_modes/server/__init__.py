@@ -5,18 +5,16 @@
     with serve(backends=["ibm_torino"], plan="premium") as server:
         server.url, server.environment    # what programs need to find it
 
-===============  ==================================================================================
-``serving``      starts and stops it
-``application``  puts the parts together
-``jobs``         what it answers about them; so do ``sessions`` and ``backends``
-``cloud``        stands in for sign-in, search and catalog of IBM Cloud
-``bodies``       what requests carry, and their limits
-``site``         what all requests are answered from: the platform, the tokens, who asks
-``guard``        looks at requests before anything else does
-``patience``     lets who asks about a new job wait for it
-``inspection``   tries strangers' circuits out in another process
-``isolation``    runs a program so that all of its traffic ends here
-===============  ==================================================================================
+================  ================================================================================
+``serving``       starts and stops it
+``application``   puts the parts together
+``app_state``     what all requests are answered from: the platform, the tokens, who asks
+``guard/``        what requests pass before they are answered, strangers' circuits above all
+``endpoints/``    what it answers about jobs, sessions and backends; sign-in, search and catalog
+``long_poll``     lets who asks about a new job wait for it
+``usage_report``  what its workloads did
+``isolation/``    runs a program so that all of its traffic ends here
+================  ================================================================================
 
 What holds for all requests: the event loop only moves bytes, the work is done in threads; errors
 are 4xx, also errors of this package, because the client repeats what failed with a 5xx; a body is

@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 import qiskit_modes
-from qiskit_modes.server import backends, cloud, jobs, sessions
-from qiskit_modes.server.bodies import MOST_BYTES, ErrorBody
-from qiskit_modes.server.guard import Guard
-from qiskit_modes.server.site import Site, error_body
+from qiskit_modes.server.app_state import Site, error_body
+from qiskit_modes.server.endpoints import backends, iam_stub, jobs, sessions
+from qiskit_modes.server.endpoints.request_models import MOST_BYTES, ErrorBody
+from qiskit_modes.server.guard.guard import Guard
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
@@ -54,9 +54,9 @@ def make_application(
     for part in (jobs.router, sessions.router, backends.router):
         app.include_router(part, prefix=PREFIX)
         app.include_router(part, prefix=_SERVICE_PREFIX, include_in_schema=False)
-    app.include_router(cloud.router)
-    app.include_router(cloud.catalog)
-    app.include_router(cloud.catalog, prefix=_SERVICE_PREFIX, include_in_schema=False)
+    app.include_router(iam_stub.router)
+    app.include_router(iam_stub.catalog)
+    app.include_router(iam_stub.catalog, prefix=_SERVICE_PREFIX, include_in_schema=False)
     app.add_exception_handler(ApiError, _say)
     app.add_exception_handler(RequestValidationError, _say_what_is_invalid)
     app.add_exception_handler(HTTPException, _say_what_there_is_not)

@@ -15,11 +15,11 @@ from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance, Plan
+from qiskit_modes.server.app_state import Site
 from qiskit_modes.server.application import PREFIX, make_application
-from qiskit_modes.server.bodies import MOST_BYTES
+from qiskit_modes.server.endpoints.request_models import MOST_BYTES
+from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.listener import listening
-from qiskit_modes.server.site import Site
-from qiskit_modes.server.tokens import Tokens
 from qiskit_modes.wire import InstanceApi, Platform
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform

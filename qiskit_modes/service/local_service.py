@@ -395,7 +395,7 @@ class LocalService:
             InvalidInputError: If there are no jobs, or the file's ending is not known.
             QiskitModesError: If plotly is not installed, or the browser that PNG files need.
         """
-        from qiskit_modes.planning.live_drawing import draw_qpu
+        from qiskit_modes.planning.draw.live_drawing import draw_qpu
 
         if isinstance(backend, str):
             backend = self.backend(backend)

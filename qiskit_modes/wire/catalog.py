@@ -13,7 +13,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.service import LocalService
-from qiskit_modes.wire.device_json import configuration_text, is_snapshot, properties_text
+from qiskit_modes.wire.answers.device_json import configuration_text, is_snapshot, properties_text
 
 __all__ = ["Backends", "Catalog", "Device"]
 

@@ -15,9 +15,9 @@ from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.service import LocalService
 from qiskit_modes.service.choosing import with_gates
+from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.catalog import Device
-from qiskit_modes.wire.session_json import session_json
 
 if TYPE_CHECKING:
     from qiskit_modes.wire.platform import Platform

@@ -17,8 +17,8 @@ import pytest
 
 from qiskit_modes.cli import main
 from qiskit_modes.commands.run import _execute, _report
-from qiskit_modes.planning.recording import Recording
-from qiskit_modes.server.tally import _MOST_ROWS, Row, _shortened
+from qiskit_modes.planning.recording.recording import Recording
+from qiskit_modes.server.usage_report import _MOST_ROWS, Row, _shortened
 
 WORKFLOW = Path(__file__).parent.parent / "client" / "scripts" / "workflow.py"
 not_on_windows = pytest.mark.skipif(
@@ -221,7 +221,7 @@ def test_what_cannot_be_run(capsys, arguments, code, text):
 def test_what_is_missing_is_told_with_what_to_do(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "qiskit_modes.server.serving", raising=False)
-    monkeypatch.delitem(sys.modules, "qiskit_modes.server.isolation", raising=False)
+    monkeypatch.delitem(sys.modules, "qiskit_modes.server.isolation.isolation", raising=False)
     assert main(["run", sys.executable]) == 2
     assert "pip install 'qiskit_modes[server]'" in capsys.readouterr().err
 

@@ -25,7 +25,8 @@ from qiskit_modes.client import local_runtime
 from qiskit_modes.client.api_client import LocalClient
 from qiskit_modes.client.upstream import RequestsApiError
 from qiskit_modes.testing import Scenario
-from qiskit_modes.wire import ApiError, programs
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.programs import translation
 
 
 class ClientWorld:
@@ -144,7 +145,7 @@ def test_r04_no_error_of_the_server(world, monkeypatch, error):
     def fail(_: Any) -> None:
         raise error
 
-    monkeypatch.setitem(programs.PROGRAMS, "sampler", fail)
+    monkeypatch.setitem(translation.PROGRAMS, "sampler", fail)
     with pytest.raises(IBMRuntimeError) as caught:
         world.run()
     refused = caught.value.__context__

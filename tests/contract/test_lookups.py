@@ -12,7 +12,7 @@ from qiskit_ibm_runtime.exceptions import IBMError, RuntimeInvalidStateError
 from qiskit_modes import Instance, Plan
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.service.local_service import LocalService
-from qiskit_modes.wire.device_json import configuration_text
+from qiskit_modes.wire.answers.device_json import configuration_text
 
 
 @pytest.fixture

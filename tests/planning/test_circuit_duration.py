@@ -12,7 +12,7 @@ from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeTorino
 
-from qiskit_modes.planning.circuit_duration import circuit_duration
+from qiskit_modes.planning.estimate.circuit_duration import circuit_duration
 
 MANILA = FakeManilaV2().target
 

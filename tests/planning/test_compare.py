@@ -13,8 +13,8 @@ from qiskit_modes.demo.run import run_demo
 from qiskit_modes.demo.settings import Settings
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning import Recording, Traffic
-from qiskit_modes.planning.outcomes import Figures, ModeOutcome, Spread
-from qiskit_modes.planning.recommendation import Pattern, recommend
+from qiskit_modes.planning.compare.outcomes import Figures, ModeOutcome, Spread
+from qiskit_modes.planning.compare.recommendation import Pattern, recommend
 from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.testing import Scenario
 

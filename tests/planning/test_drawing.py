@@ -13,8 +13,8 @@ from qiskit_aer import AerSimulator
 from qiskit_modes import Batch, LocalService, SamplerV2, Session, record
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.planning import chrome_trace, draw_timeline, save_chrome_trace
-from qiskit_modes.planning.palette import owner_colours, tint
-from qiskit_modes.planning.timeline import make_timeline
+from qiskit_modes.planning.draw.palette import owner_colours, tint
+from qiskit_modes.planning.draw.timeline import make_timeline
 from qiskit_modes.testing import Scenario
 
 

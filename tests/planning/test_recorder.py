@@ -228,7 +228,7 @@ def test_what_cannot_be_estimated_is_recorded_all_the_same(scenario, backend, ci
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("qiskit_modes.planning.estimate.estimate_steps", fail)
+    monkeypatch.setattr("qiskit_modes.planning.estimate.estimate.estimate_steps", fail)
     with record() as recorder:
         SamplerV2(backend).run([circuit]).result()
     (job,) = recorder.recording().jobs

@@ -10,9 +10,9 @@ from qiskit_aer import AerSimulator
 
 from qiskit_modes import Batch, SamplerV2, Session, record
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.planning.replay import Replay, compared_jobs
-from qiskit_modes.planning.step_times import as_estimated, as_recorded
-from qiskit_modes.planning.traffic import HEAVY, NONE, Traffic, traffic_of
+from qiskit_modes.planning.compare.replay import Replay, compared_jobs
+from qiskit_modes.planning.compare.step_times import as_estimated, as_recorded
+from qiskit_modes.planning.compare.traffic import HEAVY, NONE, Traffic, traffic_of
 from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.testing import Scenario
 

@@ -13,7 +13,7 @@ from qiskit_aer import AerSimulator
 
 from qiskit_modes import SamplerV2, record
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.planning.whole_file import check_can_be_written, whole_file
+from qiskit_modes.planning.recording.whole_file import check_can_be_written, whole_file
 from qiskit_modes.testing import Scenario
 
 
@@ -89,7 +89,7 @@ def test_a_link_goes_on_leading_where_it_leads(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no such thing here")
 def test_what_is_no_file_is_written_to():
     code = (
-        "from qiskit_modes.planning.whole_file import whole_file\n"
+        "from qiskit_modes.planning.recording.whole_file import whole_file\n"
         "with whole_file('/dev/stdout') as file: file.write_text('all of it')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

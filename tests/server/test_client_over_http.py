@@ -19,7 +19,8 @@ from qiskit_ibm_runtime.executor_sampler import Sampler
 
 from qiskit_modes import Instance, Plan
 from qiskit_modes.testing import Scenario
-from qiskit_modes.wire import Platform, params
+from qiskit_modes.wire import Platform
+from qiskit_modes.wire.programs import params
 
 
 @dataclass

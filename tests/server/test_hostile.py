@@ -19,8 +19,9 @@ from hypothesis.errors import Unsatisfiable
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
 
-from qiskit_modes.server import application, inspection
+from qiskit_modes.server import application
 from qiskit_modes.server.application import make_application
+from qiskit_modes.server.guard import inspection
 from tests.examples import examples
 
 # -- the described interface -----------------------------------------------------------------------

@@ -36,9 +36,10 @@ from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from samplomatic import InjectNoise, Twirl, build
 
-from qiskit_modes.server import inspection
+from qiskit_modes.server.guard import inspection
 from qiskit_modes.testing import Scenario
-from qiskit_modes.wire import Platform, params
+from qiskit_modes.wire import Platform
+from qiskit_modes.wire.programs import params
 from tests.examples import examples
 from tests.server.test_hostile import most_memory
 

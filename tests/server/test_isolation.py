@@ -18,8 +18,8 @@ import requests
 from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.server.certificates import Authority
-from qiskit_modes.server.isolation import check_command, isolated
+from qiskit_modes.server.isolation.certificates import Authority
+from qiskit_modes.server.isolation.isolation import check_command, isolated
 
 ROOT = Path(__file__).parent.parent.parent
 ACCOUNTS = Path(__file__).parent / "scripts" / "accounts.py"

@@ -11,9 +11,9 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.server import serve
+from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.listener import listening
 from qiskit_modes.server.serving import is_loopback
-from qiskit_modes.server.tokens import Tokens
 from qiskit_modes.wire import ApiError
 
 

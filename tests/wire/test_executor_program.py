@@ -18,7 +18,7 @@ from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.wire import ApiError, Platform
-from qiskit_modes.wire.executor_program import SCHEMA_VERSIONS, read_executor_params
+from qiskit_modes.wire.programs.executor_program import SCHEMA_VERSIONS, read_executor_params
 
 
 def decode(text):
@@ -62,8 +62,8 @@ def test_what_reads_annotations_is_where_it_was():
     from ibm_quantum_schemas.common import qpy as schemas
 
     assert "samplomatic" in getattr(schemas, "ANNOTATION_FACTORIES", {}), (
-        "ibm-quantum-schemas has moved what server/circuit_reader.py reads annotations with: no "
-        "circuit could be tried out before it is read"
+        "ibm-quantum-schemas has moved what server/guard/circuit_reader.py reads annotations with: "
+        "no circuit could be tried out before it is read"
     )
 
 
@@ -183,7 +183,7 @@ def test_an_option_of_a_newer_client_that_is_off_is_accepted(api, program, value
 
 
 def test_a_bomb_is_not_inflated(program, monkeypatch):
-    monkeypatch.setattr("qiskit_modes.wire.params.MOST_INFLATED_BYTES", 2**20)
+    monkeypatch.setattr("qiskit_modes.wire.programs.params.MOST_INFLATED_BYTES", 2**20)
     sent = params_of(program)
     bomb = base64.b64encode(zlib.compress(b"\0" * 3 * 2**20)).decode()
     sent["quantum_program"]["circuits"]["b64_data"] = bomb

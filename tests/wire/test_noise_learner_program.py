@@ -20,7 +20,7 @@ from samplomatic import Twirl
 
 import qiskit_modes
 from qiskit_modes.wire import ApiError
-from qiskit_modes.wire.noise_learner_program import LEARNER_VERSIONS
+from qiskit_modes.wire.programs.noise_learner_program import LEARNER_VERSIONS
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from qiskit_ibm_runtime import RuntimeDecoder
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.testing import Faults
-from qiskit_modes.wire import ApiError, Platform, openqasm
-from qiskit_modes.wire.openqasm import read_openqasm
+from qiskit_modes.wire import ApiError, Platform
+from qiskit_modes.wire.programs import openqasm
+from qiskit_modes.wire.programs.openqasm import read_openqasm
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 

@@ -16,8 +16,9 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
 from qiskit_ibm_runtime import RuntimeEncoder
 
-from qiskit_modes.wire import ApiError, params
-from qiskit_modes.wire.params import decode_params
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.programs import params
+from qiskit_modes.wire.programs.params import decode_params
 from tests.wire.encoding import sampler_params
 
 LEARNED = "qiskit_ibm_runtime.results.noise_learner"

@@ -1,0 +1,1 @@
+"""Comparisons: a recording replayed in every mode, under the rules of the service."""

@@ -1,0 +1,1 @@
+"""Timelines: what happened on a QPU, as pictures."""

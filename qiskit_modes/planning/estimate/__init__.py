@@ -1,0 +1,1 @@
+"""Estimates: what hardware would charge for a job, before anything is run."""

@@ -1,0 +1,1 @@
+"""Recordings: what a program ran and when, written down as it happens."""

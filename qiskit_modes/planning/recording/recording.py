@@ -1,0 +1,375 @@
+"""A recording: what was run, when each step of it happened, and what its user waited for.
+
+It is a JSON document in a documented format, version 1. All times are seconds since the beginning
+of the recording, with nine decimals; all numbers of jobs and workloads count from 1::
+
+    {
+      "format": "qiskit_modes recording", "version": 1,
+      "created": "2026-11-22T10:00:00Z", "seconds": 12.3,
+      "qpus": {"fake_torino": {"lanes": 5}},
+      "instances": {"local": {"plan": {"name": "local"}}},
+      "workloads": [{"number": 1, "mode": "session", "qpu": "fake_torino", ...}],
+      "jobs": [{"number": 1, "times": {"queued": 0.1, "compiling": 0.1, "ready": ...}, ...}]
+    }
+
+What is None, empty or a plan's default is left out. The fields of a workload and of a job are those
+of `RecordedWorkload` and `RecordedJob`; a job's ``times`` say when it entered each state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.planning.recording.whole_file import whole_file
+from qiskit_modes.scheduling import Instance, Mode, Plan
+
+__all__ = ["DECIMALS", "FORMAT", "VERSION", "RecordedJob", "RecordedWorkload", "Recording"]
+
+FORMAT = "qiskit_modes recording"
+"""What stands in the file, so that it is not mistaken for another one."""
+
+VERSION = 1
+"""Raised when an older version of this package could not read a new recording."""
+
+DECIMALS = 9
+"""Nanoseconds: finer than any clock, and short in a file."""
+
+
+@dataclass(frozen=True)
+class RecordedJob:
+    """One job."""
+
+    number: int
+    """Counted from 1, in the order of submission."""
+    id: str
+    primitive: str
+    """``"sampler"`` or ``"estimator"``."""
+    qpu: str
+    """The name of its QPU in `Recording.qpus`."""
+    instance: str
+    """To whom it is charged; a name in `Recording.instances`."""
+    mode: Mode
+    times: dict[str, float]
+    """When it entered each state: ``queued``, ``compiling``, ``ready``, ``executing``,
+    ``post_processing``, ``abandoning`` and ``finished``; without those that it never was in."""
+    outcome: str = "unfinished"
+    """``"completed"``, ``"failed"``, ``"cancelled"``, or ``"unfinished"``."""
+    fault: str = ""
+    """Of a failed one: ``"user"`` or ``"system"``; the system's are not charged."""
+    reason: str = ""
+    """Of one that did not complete."""
+    code: int | None = None
+    """The service's code for that."""
+    by_user: bool = False
+    """Whether it was cancelled by its user, and not by a limit."""
+    workload: int | None = None
+    """The number of its session or batch."""
+    tags: tuple[str, ...] = ()
+    max_execution_seconds: float | None = None
+    """How long it may hold the QPU; None if only its plan limits it."""
+    executions: int = 0
+    """How often it executes a circuit."""
+    quick_seconds: float | None = None
+    """What hardware would charge by the service's quick formula."""
+    estimated_seconds: float | None = None
+    """What it would charge by the published formula; None where that is not known."""
+    after_submission: int | None = None
+    """The job that the same thread submitted before it."""
+    after_ends: tuple[int, ...] = ()
+    """The jobs whose ends its thread has seen since then: it may depend on their results."""
+    thinking_seconds: float = 0.0
+    """From the latest of these to its submission; from the start if there is none."""
+
+    @property
+    def submitted_at(self) -> float:
+        """When it was submitted."""
+        return self.times["queued"]
+
+    @property
+    def running_at(self) -> float | None:
+        """When it got its lane."""
+        return self.times.get("compiling")
+
+    @property
+    def executing_at(self) -> float | None:
+        """When it got the QPU lock."""
+        return self.times.get("executing")
+
+    @property
+    def released_at(self) -> float | None:
+        """When it gave the QPU lock back; one that was stopped there, when the QPU was free."""
+        if self.executing_at is None:
+            return None
+        return self.finished_at if self.was_stopped_on_qpu else self._end_of("executing")
+
+    @property
+    def was_stopped_on_qpu(self) -> bool:
+        """Whether its execution was stopped, so that it had the QPU until that was free."""
+        stopped = "executing" in self.times and "abandoning" in self.times
+        return stopped and "post_processing" not in self.times
+
+    @property
+    def finished_at(self) -> float | None:
+        """When its lane was free again; None if it is unfinished."""
+        return self.times.get("finished")
+
+    @property
+    def settled_at(self) -> float | None:
+        """When its outcome was decided: for its user it has been over since then."""
+        return self.times.get("abandoning", self.finished_at)
+
+    def seconds(self, state: str) -> float | None:
+        """Return how long it was in a state; None if never, or if it still is.
+
+        Args:
+            state: One of the keys of ``times``.
+        """
+        start, end = self.times.get(state), self._end_of(state)
+        if start is None or end is None:
+            return None
+        return end - start
+
+    def charged_seconds(self) -> float:
+        """Return what it is charged alone, as a job of job mode or of a batch."""
+        return 0.0 if self.fault == "system" else self.held_seconds()
+
+    def held_seconds(self) -> float:
+        """Return for how long it held the QPU lock, by the time when the recording ended."""
+        if self.executing_at is None or self.released_at is None:
+            return 0.0
+        return self.released_at - self.executing_at
+
+    def _end_of(self, state: str) -> float | None:
+        later = [at for name, at in self.times.items() if _ORDER[name] > _ORDER[state]]
+        return min(later, default=None)
+
+
+_ORDER = {
+    name: position
+    for position, name in enumerate(
+        (
+            "queued",
+            "compiling",
+            "ready",
+            "executing",
+            "post_processing",
+            "abandoning",
+            "finished",
+        )
+    )
+}
+
+
+@dataclass(frozen=True)
+class RecordedWorkload:
+    """One session or batch."""
+
+    number: int
+    """Counted from 1, in the order of their first jobs."""
+    id: str
+    mode: Mode
+    qpu: str
+    instance: str
+    opened_at: float
+    max_ttl_seconds: float
+    interactive_ttl_seconds: float
+    windows: tuple[tuple[float, float | None], ...] = ()
+    """The intervals in which it was active; None for an end that is yet to come."""
+    closing_at: float | None = None
+    """When its user closed or cancelled it; None if nobody did."""
+    cancelled: bool = False
+    """Whether it was cancelled, so that what waited did not run."""
+    closed_at: float | None = None
+    """When it was closed for good."""
+    usage_seconds: float = 0.0
+    """What it was charged by the end of the recording."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Jobs, sessions and batches, with the times of everything that happened to them.
+
+    Made by `qiskit_modes.record`, or with `load` from a file.
+    """
+
+    created: str
+    """When it began, as an ISO time in UTC."""
+    seconds: float
+    """How long it is."""
+    qpus: dict[str, int]
+    """Each QPU with its number of lanes."""
+    instances: dict[str, Instance]
+    workloads: tuple[RecordedWorkload, ...] = ()
+    jobs: tuple[RecordedJob, ...] = ()
+    calibrations: tuple[tuple[str, float, float], ...] = field(default=())
+    """Calibrations: the QPU, and when it began and ended."""
+    user: str = ""
+    """The instance whose recording it is; empty for the one with most of the jobs."""
+
+    # -- asking it -------------------------------------------------------------------------------
+
+    def job(self, number: int) -> RecordedJob:
+        """Return a job by its number."""
+        return self.jobs[number - 1]
+
+    def workload(self, number: int) -> RecordedWorkload:
+        """Return a session or batch by its number."""
+        return self.workloads[number - 1]
+
+    def jobs_of(self, workload: RecordedWorkload) -> list[RecordedJob]:
+        """Return the jobs of a session or batch, in the order of submission."""
+        return [job for job in self.jobs if job.workload == workload.number]
+
+    def main_instance(self) -> str:
+        """Return the instance whose recording it is: the one with most jobs, unless it is said."""
+        if self.user:
+            return self.user
+        counts: dict[str, int] = {}
+        for job in self.jobs:
+            counts[job.instance] = counts.get(job.instance, 0) + 1
+        return max(counts, key=lambda name: counts[name], default=next(iter(self.instances), ""))
+
+    # -- reading and writing ---------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the documented format has it, ready for JSON."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "created": self.created,
+            "seconds": round(self.seconds, DECIMALS),
+            "qpus": {name: {"lanes": lanes} for name, lanes in self.qpus.items()},
+            "instances": {name: _instance_as_dict(each) for name, each in self.instances.items()},
+            "workloads": [_without_defaults(each) for each in self.workloads],
+            "jobs": [_without_defaults(each) for each in self.jobs],
+            "calibrations": [list(each) for each in self.calibrations],
+            **({"user": self.user} if self.user else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the recording that `to_dict` has written.
+
+        Raises:
+            InvalidInputError: If it is not a recording, or one of a newer version.
+        """
+        _check_format(data)
+        try:
+            return cls(
+                created=str(data["created"]),
+                seconds=float(data["seconds"]),
+                qpus={name: int(each["lanes"]) for name, each in data["qpus"].items()},
+                instances={n: _instance_of(n, each) for n, each in data["instances"].items()},
+                workloads=tuple(_workload_of(each) for each in data["workloads"]),
+                jobs=tuple(_job_of(each) for each in data["jobs"]),
+                calibrations=tuple((q, a, b) for q, a, b in data.get("calibrations", ())),
+                user=data.get("user", ""),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidInputError(
+                f"the recording cannot be read: {type(error).__name__}: {error}; was it edited?"
+            ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file, one line for each job.
+
+        A file that is there is replaced by the whole of it or, if it cannot be written, not at all.
+
+        Raises:
+            OSError: If it cannot be written; the message names the file.
+        """
+        data = self.to_dict()
+        jobs, workloads = data.pop("jobs"), data.pop("workloads")
+        head = json.dumps(data, ensure_ascii=False)[:-1]
+        lists = {"workloads": workloads, "jobs": jobs}
+        parts = [
+            f'"{name}": [\n' + ",\n".join(json.dumps(e, ensure_ascii=False) for e in each) + "\n]"
+            for name, each in lists.items()
+        ]
+        with whole_file(path) as file:
+            file.write_text(head + ",\n" + ",\n".join(parts) + "}\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read it from a file.
+
+        Raises:
+            InvalidInputError: If there is no such file, or it is no recording.
+        """
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InvalidInputError(f"cannot read {path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InvalidInputError(f"{path} is not a recording: it is not JSON") from error
+        return cls.from_dict(data)
+
+
+def _check_format(data: Any) -> None:
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        raise InvalidInputError(
+            'this is not a recording; one is made by `with qiskit_modes.record("run.json"):`'
+        )
+    if data.get("version") != VERSION:
+        raise InvalidInputError(
+            f"the recording has version {data.get('version')!r}, and this version of qiskit_modes "
+            f"reads version {VERSION}; record it again, or update qiskit_modes"
+        )
+
+
+def _without_defaults(thing: RecordedJob | RecordedWorkload) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for each in fields(thing):
+        value = getattr(thing, each.name)
+        if each.default is MISSING or value != each.default:
+            kept[each.name] = _rounded(value)
+    return kept
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_rounded(each) for each in value]
+    return value
+
+
+def _job_of(data: Mapping[str, Any]) -> RecordedJob:
+    times = {name: float(at) for name, at in data["times"].items()}
+    if "queued" not in times or not set(times) <= set(_ORDER):
+        raise ValueError(f"job {data.get('number')} has times for {sorted(times)}")
+    values = {**data, "mode": Mode(data["mode"]), "times": times}
+    for name in ("tags", "after_ends"):
+        values[name] = tuple(data.get(name, ()))
+    return RecordedJob(**values)
+
+
+def _workload_of(data: Mapping[str, Any]) -> RecordedWorkload:
+    windows = tuple((start, end) for start, end in data.get("windows", ()))
+    return RecordedWorkload(**{**data, "mode": Mode(data["mode"]), "windows": windows})
+
+
+def _instance_as_dict(instance: Instance) -> dict[str, Any]:
+    usual = asdict(Plan())
+    plan = {
+        name: value
+        for name, value in asdict(instance.plan).items()
+        if name == "name" or value != usual[name]
+    }
+    own = {
+        "allocation_seconds": instance.allocation_seconds,
+        "limit_seconds": instance.limit_seconds,
+    }
+    return {"plan": plan, **{name: value for name, value in own.items() if value is not None}}
+
+
+def _instance_of(name: str, data: Mapping[str, Any]) -> Instance:
+    own = {key: value for key, value in data.items() if key != "plan"}
+    return Instance(name, Plan(**data["plan"]), **own)

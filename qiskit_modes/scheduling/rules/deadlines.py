@@ -1,0 +1,109 @@
+"""What happens by itself as time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import assert_never
+
+from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Executing, Failed, Fault
+from qiskit_modes.scheduling.ledger import ROUNDING_SECONDS
+from qiskit_modes.scheduling.rules.dispatch import Dispatch
+from qiskit_modes.scheduling.rules.waiting import CALIBRATION
+from qiskit_modes.scheduling.state import NOTICE_SECONDS, Line
+from qiskit_modes.scheduling.workload import Timer, Workload, WorkloadState
+
+__all__ = ["Deadlines"]
+
+_SESSION_ENDED = "its session or batch ended before the job could start"
+
+Deadline = tuple[float, Callable[[float], None]]
+"""When something is due, and what to call then with that time."""
+
+
+def _do_nothing(_: float) -> None:
+    """Pass a deadline at which something may start: that is looked at after every deadline."""
+
+
+class Deadlines(Dispatch):
+    """The part of a scheduler that knows what is due, and acts on it."""
+
+    def _next_due(self) -> Deadline | None:
+        """Return what is due next; at one moment the QPU comes first, then the older workload."""
+        return min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
+
+    def _overdue(self, now: float, *, time_passed: bool) -> Deadline | None:
+        """Return what is due first of what must be acted on by ``now``.
+
+        What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
+        stopped, unless time has passed and nothing has ended.
+        """
+        slack = 0.0 if time_passed else ROUNDING_SECONDS
+        due = [d for d in self._stops() if d[0] + slack <= now]
+        due += [d for d in self._others() if d[0] <= now]
+        return min(due, key=lambda deadline: deadline[0], default=None)
+
+    def _deadlines(self) -> Iterator[Deadline]:
+        """Yield of each kind of thing that happens by itself what comes first."""
+        yield from self._stops()
+        yield from self._others()
+
+    def _stops(self) -> Iterator[Deadline]:
+        if self._executing is not None and isinstance(self._executing.state, Executing):
+            yield self._executing.state.deadline, self._stop_executing
+        if (first := self._limits.first()) is not None:
+            at, instance = first
+            yield max(at, self.now), partial(self._exhaust, instance)
+
+    def _others(self) -> Iterator[Deadline]:
+        if self.maintained_until > self.now:
+            yield self.maintained_until, _do_nothing
+        if self.calibration_ends_at is not None:
+            yield self.calibration_ends_at, self._end_calibration
+        if (timer := self._workload_timers.first()) is not None:
+            (at, _), workload_id = timer
+            yield at, partial(self._run_out, self.workloads[workload_id])
+        relief = self.queue.next_relief(self.now)
+        if relief is not None:
+            yield relief, _do_nothing
+        if (notice := self._notices.first()) is not None:
+            at, line = notice
+            yield max(at, self.now), partial(self._have_waited, line)
+
+    def _stop_executing(self, at: float) -> None:
+        assert self._executing is not None
+        self._settle_early(self._executing, RAN_TOO_LONG, at)
+
+    def _end_calibration(self, at: float) -> None:
+        self.locks.qpu.release(CALIBRATION, at)
+        self.calibration_ends_at = None
+
+    def _run_out(self, workload: Workload, at: float) -> None:
+        due = workload.next_timer()
+        assert due is not None, "a timer that has run out runs"
+        _, timer = due
+        match timer:
+            case Timer.INTERACTIVE:
+                self._leave_active(workload, WorkloadState.INACTIVE, at)
+            case Timer.ACTIVE_TTL:
+                workload.yielding = True
+                self._rest(workload, at)
+            case Timer.UNUSED | Timer.MAX_TTL:
+                self._end_of_ttl(workload, timer, at)
+            case _:
+                assert_never(timer)
+
+    def _end_of_ttl(self, workload: Workload, timer: Timer, at: float) -> None:
+        reason = f"{_SESSION_ENDED}: {timer.value}"
+        fails = workload.instance.plan.queued_fail_at_ttl
+        outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
+        self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
+
+    def _have_waited(self, line: Line, at: float) -> None:
+        """Let a line say whom it waits for, if its oldest job has waited long enough."""
+        says_at = self._oldest(line).submitted_at + NOTICE_SECONDS
+        if says_at > at:
+            self._notices.set(line, says_at)
+        else:
+            self._notices.discard(line)
+            self._due_notices[line] = None

@@ -1,0 +1,172 @@
+"""What all requests are answered from: the platform, the tokens, and the threads for the work."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends, Request, Response
+
+from qiskit_modes.server.guard.inspection import Inspector
+from qiskit_modes.server.guard.tokens import Tokens
+from qiskit_modes.server.long_poll import Patience
+from qiskit_modes.wire import ApiError, InstanceApi, Platform
+from qiskit_modes.wire.api_error import Code
+
+__all__ = ["Asker", "Caller", "Site", "error_body", "json_response", "text_response"]
+
+logger = logging.getLogger(__name__)
+
+NEWEST_VERSION = date(2026, 4, 15)
+"""Of the interface; what a request without the header ``IBM-API-Version`` gets."""
+
+
+class Site:
+    """What one server offers. May be used from any thread.
+
+    Args:
+        platform: Whose jobs, sessions and backends.
+        tokens: Who may use them.
+        on_job: Called with the id of every job that was submitted, and its instance's interface.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        tokens: Tokens,
+        on_job: Callable[[InstanceApi, str], None] = lambda *_: None,
+    ) -> None:
+        self._mutex = threading.Lock()
+        """Guards ``platform``, which a test suite changes between two tests."""
+        self._platform = platform
+        self.tokens = tokens
+        self.on_job = on_job
+        self.patience = Patience()
+        self.inspector = Inspector()
+
+    @property
+    def platform(self) -> Platform:
+        """Whose jobs, sessions and backends."""
+        with self._mutex:
+            return self._platform
+
+    @contextmanager
+    def using(self, platform: Platform) -> Iterator[None]:
+        """Answer from another platform for a while."""
+        with self._mutex:
+            before, self._platform = self._platform, platform
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._platform = before
+
+
+class Caller:
+    """Who sends a request, and how it is answered.
+
+    Args:
+        request: Which one.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.site: Site = request.app.state.site
+        self._instance = request.headers.get("service-crn")
+        self._authorization = request.headers.get("authorization")
+        self._version = request.headers.get("ibm-api-version")
+        self._looks_at_a_job = False
+
+    async def ask(
+        self,
+        call: Callable[[InstanceApi], Any],
+        respond: Callable[[Any], Response] | None = None,
+    ) -> Response:
+        """Call the interface of the caller's instance in a thread, and say what it returns.
+
+        Args:
+            call: What to do; it may block.
+            respond: Makes the response, in the thread too; None for JSON.
+        """
+        return await to_thread.run_sync(self._answer, call, respond or json_response)
+
+    async def wait_for(self, job_id: str) -> None:
+        """Let the caller wait a moment for a job, if it is a new one."""
+        self._looks_at_a_job = True
+        await self.site.patience.wait(self.api, job_id)
+
+    def api(self) -> InstanceApi:
+        """Return the interface as the caller's instance sees it.
+
+        Raises:
+            ApiError: 401 without a valid token, 404 if there is no such instance.
+        """
+        self.site.tokens.check(self._authorization)
+        return self.site.platform.api(self._instance)
+
+    def api_version(self) -> date:
+        """Return the version of the interface that the caller speaks.
+
+        Raises:
+            ApiError: 400 if it is no date.
+        """
+        try:
+            return NEWEST_VERSION if self._version is None else date.fromisoformat(self._version)
+        except ValueError:
+            raise ApiError(
+                400,
+                Code.INVALID,
+                f"IBM-API-Version must be a date such as {NEWEST_VERSION}, not {self._version!r}",
+            ) from None
+
+    def _answer(
+        self, call: Callable[[InstanceApi], Any], respond: Callable[[Any], Response]
+    ) -> Response:
+        if not self._looks_at_a_job:
+            self.site.patience.other_request()
+        try:
+            return respond(call(self.api()))
+        except ApiError:
+            raise
+        except Exception as error:
+            # Whatever it is: after a 5xx the client would send the request again, and once more.
+            logger.exception("A request could not be answered")
+            raise ApiError(400, Code.INVALID, f"{type(error).__name__}: {error}") from error
+
+
+async def _caller(request: Request) -> Caller:
+    # A function: FastAPI calls classes in threads, and older releases do not see what they take.
+    return Caller(request)
+
+
+Asker = Annotated[Caller, Depends(_caller)]
+"""The parameter of an endpoint that is answered to one instance."""
+
+
+def json_response(content: Any) -> Response:
+    """Return a response with JSON; without content if it is None."""
+    if content is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(json.dumps(content), media_type="application/json")
+
+
+def text_response(content: str) -> Response:
+    """Return a response with text; its encoding is named, else clients guess it byte by byte.
+
+    Empty text is no content, in the words of HTTP.
+    """
+    if not content:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(content, media_type="text/plain; charset=utf-8")
+
+
+def error_body(error: ApiError) -> bytes:
+    """Return what a response says of an error."""
+    described = {"code": int(error.code), "message": error.message}
+    return json.dumps({"errors": [described]}).encode()

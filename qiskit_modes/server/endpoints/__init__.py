@@ -1,0 +1,1 @@
+"""What the server answers: an address and a function each."""

@@ -1,0 +1,167 @@
+"""Trying strangers' circuits out in another process, before they are read in this one.
+
+Qiskit trusts the circuits that it reads: some bytes make it take all the memory that there is, or
+end its process. That process is one that nobody misses.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from qiskit_modes.caches import BoundedCache
+from qiskit_modes.server.guard.circuit_reader import CIRCUITS, SAMPLEX
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
+from qiskit_modes.wire.programs.params import MOST_INFLATED_BYTES, check_qpy_version
+from qiskit_modes.wire.programs.schemas import CIRCUIT_KEYS, dictionaries
+
+__all__ = ["Inspector"]
+
+_START_SECONDS = 60.0
+"""Longest time that the process may need to import Qiskit; usually one or two."""
+
+_SECONDS = 10.0
+_SECONDS_PER_MIB = 1.0
+"""Longest time that reading may take. A circuit of 6,500 gates has 0.4 MiB and takes 10 ms."""
+
+_MOST_KNOWN = 10_000
+"""Circuits that are known to be readable, by their digests of 32 bytes."""
+
+_PACKED = ("QuantumCircuit", "Instruction")
+"""Types of values, in the encoding of the primitives' parameters, that hold circuits."""
+
+_SAMPLEX_KEY = "samplex_json"
+"""In the client's schemas."""
+
+
+class Inspector:
+    """Knows which circuits can be read. May be used from any thread; one waits for another."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        """Guards what follows; held while a circuit is tried out."""
+        self._known: BoundedCache[bytes, bool] = BoundedCache(_MOST_KNOWN)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
+        """Whether the process has said that it has begun."""
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Check that the circuits and samplexes in the parameters of a program can be read.
+
+        Args:
+            params: As a plain JSON decoder made them.
+
+        Raises:
+            ApiError: 400 if one cannot, or takes too much time or memory.
+        """
+        for kind, data in _texts(params):
+            digest = hashlib.sha256(kind + data).digest()
+            with self._mutex:
+                if not self._known.get(digest):
+                    self._try(kind, data)
+                    self._known.put(digest, True)
+
+    def warm_up(self) -> None:
+        """Start the process, without waiting for it."""
+        with self._mutex:
+            self._started()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._mutex:
+            self._end()
+
+    def _try(self, kind: bytes, data: bytes) -> None:
+        try:
+            if kind == CIRCUITS:
+                check_qpy_version(data)
+        except struct.error as error:
+            raise _unreadable(str(error)) from error
+        process = self._started()
+        if not self._is_ready:
+            self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
+        seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
+        answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
+        if answer == b"":
+            self._end()
+            raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
+        if answer == b"\0":
+            raise _unreadable("Qiskit cannot read them")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._is_ready = False
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "qiskit_modes.server.guard.circuit_reader"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _exchange(process: subprocess.Popen[bytes], sent: bytes, seconds: float) -> bytes:
+    """Send something to a process and return its answer, one byte; none if it ends, or is too slow.
+
+    Who is too slow is killed.
+    """
+    assert process.stdin is not None, "it was started with pipes"
+    assert process.stdout is not None, "it was started with pipes"
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        process.stdin.write(sent)
+        process.stdin.flush()
+        return process.stdout.read(1)
+    except OSError:  # it has ended before it had read everything
+        return b""
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _texts(tree: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Yield all circuits and samplexes."""
+    for each in dictionaries(tree):
+        older = ("__value__",) if each.get("__type__") in _PACKED else ()
+        for key in (*older, *CIRCUIT_KEYS):
+            if isinstance(each.get(key), str):
+                yield CIRCUITS, _unpacked(each[key])
+        if isinstance(each.get(_SAMPLEX_KEY), str):
+            yield SAMPLEX, each[_SAMPLEX_KEY].encode()
+
+
+def _unpacked(packed: str) -> bytes:
+    """Return circuits as Qiskit reads them; older requests do not compress them."""
+    try:
+        # Strictly: of letters that do not belong there other decoders think differently.
+        data = base64.b64decode(packed, validate=True)
+    except ValueError as error:
+        raise _unreadable(f"they are not base64: {error}") from error
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(data, MOST_INFLATED_BYTES + 1)
+    except zlib.error:
+        return data
+    if len(inflated) > MOST_INFLATED_BYTES:
+        raise _unreadable(f"inflated, they are more than {MOST_INFLATED_BYTES // 2**20} MiB")
+    return inflated
+
+
+def _unreadable(why: str) -> ApiError:
+    return ApiError(400, Code.INVALID, f"The circuits cannot be read: {why}")

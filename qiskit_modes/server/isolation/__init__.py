@@ -1,0 +1,1 @@
+"""Programs run unchanged on a private service, of which nothing leaves this machine."""

@@ -1,0 +1,1 @@
+"""What the service answers, in its words: jobs, sessions and backends as JSON."""

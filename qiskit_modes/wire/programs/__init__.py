@@ -1,0 +1,1 @@
+"""The service's programs: their parameters as JSON, made into this package's jobs."""
