@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ __all__ = [
     "UNSUPPORTED_OPTIONS",
     "answering_a_request",
     "is_answering_a_request",
+    "remarks_so_far",
     "unsupported_options",
     "warn",
     "without_effect",
@@ -54,6 +56,21 @@ def is_answering_a_request() -> bool:
     return _answers.get()
 
 
+class _Remarks(threading.local):
+    count = 0
+
+
+_remarks = _Remarks()
+
+
+def remarks_so_far() -> int:
+    """Return how often this thread had something to say, also where nobody was told.
+
+    What was found without any change of it will be found without any again.
+    """
+    return _remarks.count
+
+
 def without_effect(sentences: Collection[str], *, stacklevel: int) -> None:
     """Warn of options that have no effect as they stand, unless a request set them.
 
@@ -64,6 +81,7 @@ def without_effect(sentences: Collection[str], *, stacklevel: int) -> None:
     Warns:
         OptionWithoutEffectWarning: For each of them.
     """
+    _remarks.count += len(sentences)
     if not is_answering_a_request():
         for sentence in sentences:
             warn(sentence, OptionWithoutEffectWarning, stacklevel=stacklevel + 1)
@@ -101,6 +119,7 @@ def warn(message: str, category: type[QiskitModesWarning], *, stacklevel: int) -
         category: Which of this package's warnings.
         stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
     """
+    _remarks.count += 1
     if os.environ.get(STRICT, "0") not in ("", "0"):
         raise category(message)
     warnings.warn(message, category, stacklevel=stacklevel + 1)

@@ -7,9 +7,10 @@ the values taken from them are a copy. What each does, and why some are refused,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import marshal
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from qiskit_ibm_runtime.options_models import (
@@ -18,6 +19,7 @@ from qiskit_ibm_runtime.options_models import (
     SamplerOptions,
 )
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.primitives.finalized import finalize_estimator_options, finalize_sampler_options
 from qiskit_modes.primitives.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
@@ -28,8 +30,10 @@ from qiskit_modes.primitives.option_rules import (
     set_options,
     warn_of_idle_options,
 )
+from qiskit_modes.primitives.option_state import state_of
 from qiskit_modes.primitives.shots import validate_precision, validate_shots
 from qiskit_modes.primitives.twirling import Twirling
+from qiskit_modes.warn import remarks_so_far
 
 __all__ = [
     "ResolvedEstimatorOptions",
@@ -152,7 +156,10 @@ def resolve_sampler_options(
         >>> resolve_sampler_options({"simulator": {"seed_simulator": 0}}).seed
         0
     """
-    model = coerce_sampler_options(options)
+    return _resolved(coerce_sampler_options(options), _resolve_sampler_options, stacklevel + 1)
+
+
+def _resolve_sampler_options(model: SamplerOptions, stacklevel: int) -> ResolvedSamplerOptions:
     chosen = set_options(model)
     refuse_options("sampler", chosen, stacklevel=stacklevel + 1)
     final = finalize_sampler_options(model)
@@ -185,7 +192,12 @@ def resolve_estimator_options(
         >>> resolve_estimator_options({"default_shots": 100}).default_shots
         100
     """
-    model = coerce_estimator_options(options)
+    return _resolved(coerce_estimator_options(options), _resolve_estimator_options, stacklevel + 1)
+
+
+def _resolve_estimator_options(
+    model: EstimatorOptions, stacklevel: int
+) -> ResolvedEstimatorOptions:
     chosen = set_options(model)
     refuse_options("estimator", chosen, stacklevel=stacklevel + 1)
     final = finalize_estimator_options(model, stacklevel=stacklevel + 1)
@@ -201,6 +213,36 @@ def resolve_estimator_options(
         resilience_level=final.resilience_level,
         report=_report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
     )
+
+
+Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
+Resolved = TypeVar("Resolved", ResolvedSamplerOptions, ResolvedEstimatorOptions)
+
+_kept: BoundedCache[bytes, tuple[Any, bytes]] = BoundedCache(64)
+"""Resolved options about which there was nothing to say, and what they report as bytes."""
+
+
+def _resolved(model: Model, resolve: Callable[[Model, int], Resolved], stacklevel: int) -> Resolved:
+    """Return options resolved; those that are what others were are not judged again.
+
+    Args:
+        model: The options.
+        resolve: Resolves them, given whose line a warning is about.
+        stacklevel: Whose line that is, counted from the caller.
+    """
+    state = state_of(model)
+    known = None if state is None else _kept.get(state)
+    if known is not None:
+        found: Resolved = known[0]
+        # The report goes into results, which are the users' own.
+        return replace(found, report=marshal.loads(known[1]))  # noqa: S302 - written below
+    before = remarks_so_far()
+    resolved = resolve(model, stacklevel + 1)
+    if state is not None and remarks_so_far() == before:
+        written = marshal.dumps(dict(resolved.report))
+        _kept.put(state, (resolved, written))
+        return replace(resolved, report=marshal.loads(written))  # noqa: S302
+    return resolved
 
 
 def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:

@@ -238,7 +238,8 @@ class LocalRuntime:
 
     def current(self, instance: Instance) -> Instance:
         """Return an instance with the limits that it has now; see `change_instance`."""
-        return self._whole(partial(self.ledger.current, instance))
+        self.check_process()
+        return self.ledger.current(instance)  # takes nothing, so no thread has to stand in
 
     def change_instance(self, instance: Instance) -> None:
         """Let an instance have other limits, or another plan, from now on.
@@ -367,6 +368,8 @@ class LocalRuntime:
 
     def is_limited(self, instance: Instance) -> bool:
         """Return whether an instance has reached its limit of usage."""
+        if self.current(instance).limit is None:
+            return False
         return self._whole(partial(self.ledger.is_limited, instance, self.clock.now()))
 
     # -- jobs ----------------------------------------------------------------------------------

@@ -1,0 +1,162 @@
+"""Options that are what they were are not judged again, and any change of them is seen."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from qiskit_aer.noise import NoiseModel
+from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
+
+from qiskit_modes.exceptions import OptionWithoutEffectWarning
+from qiskit_modes.primitives import options as kept
+from qiskit_modes.primitives.option_models import LocalEstimatorOptions, LocalSamplerOptions
+from qiskit_modes.primitives.option_state import state_of
+from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
+from qiskit_modes.warn import answering_a_request
+from tests.option_values import ALL_VALUES
+
+MODELS = (LocalSamplerOptions, LocalEstimatorOptions, SamplerOptions, EstimatorOptions)
+
+
+def leaves(model: BaseModel, prefix: str = "") -> Iterator[str]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def holder(model: BaseModel, path: str) -> tuple[BaseModel, str]:
+    *groups, name = path.split(".")
+    for group in groups:
+        model = getattr(model, group)
+    return model, name
+
+
+CASES = [(model, path) for model in MODELS for path in leaves(model())]
+IDS = [f"{model.__name__}-{path}" for model, path in CASES]
+UNLIKE = (True, 1, 1.0, "1", [1], (1,), {"a": 1}, {1: "a"}, [[1]], None, [], {}, (), "", 0, -0.0)
+"""Values that are told apart, though some of them are equal."""
+
+
+@pytest.mark.parametrize(("model", "path"), CASES, ids=IDS)
+def test_any_value_of_any_option_is_seen_however_it_was_set(model: type[BaseModel], path: str):
+    options = model()
+    group, name = holder(options, path)
+    seen = {state_of(options)}
+    for value in UNLIKE:
+        group.__dict__[name] = value  # past all validation
+        seen.add(state_of(options))
+    default = getattr(*holder(model(), path))
+    is_tried = any(type(each) is type(default) and each == default for each in UNLIKE)
+    assert len(seen) == len(UNLIKE) + (not is_tried)
+    assert None not in seen
+    for value in ([1], {"a": [1]}):
+        group.__dict__[name] = value
+        before = state_of(options)
+        inner = value if isinstance(value, list) else value["a"]
+        inner.append(2)  # in place
+        assert state_of(options) != before
+        inner.pop()
+        assert state_of(options) == before
+    group.__dict__[name] = NoiseModel()
+    assert state_of(options) is None
+
+
+@pytest.mark.parametrize(("model", "path"), CASES, ids=IDS)
+def test_that_an_option_was_set_is_seen_where_its_value_stays(model: type[BaseModel], path: str):
+    options = model()
+    before = state_of(options)
+    group, name = holder(options, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # upstream's, of the assignment
+        setattr(group, name, getattr(group, name))
+    assert state_of(options) != before
+
+
+def test_groups_that_are_replaced_are_seen():
+    for model in MODELS:
+        for name in model.model_fields:
+            options = model()
+            before = state_of(options)
+            value = getattr(options, name)
+            if isinstance(value, BaseModel):
+                setattr(options, name, copy.deepcopy(value))
+                assert state_of(options) != before  # set, though to what it was
+
+
+def test_classes_of_a_users_own_are_judged_each_time():
+    class Mine(SamplerOptions):
+        pass
+
+    assert state_of(SamplerOptions()) is not None
+    assert state_of(Mine()) is None
+    assert state_of(LocalSamplerOptions()) != state_of(SamplerOptions())
+
+
+def outcome(options: BaseModel) -> tuple[Any, ...]:
+    """What comes of options: the resolved ones or the error, and all warnings."""
+    resolve: Any = (
+        resolve_sampler_options
+        if isinstance(options, SamplerOptions)
+        else resolve_estimator_options
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            resolved = resolve(options)
+        except Exception as error:
+            result: Any = (type(error), str(error))
+        else:
+            result = (repr(resolved), resolved.report)
+    return (result, [(each.category, str(each.message), each.filename) for each in said])
+
+
+@pytest.mark.parametrize("model", MODELS[:2])
+def test_every_change_of_every_option_acts_at_once_and_says_the_same(model, monkeypatch):
+    """One object, each option set and taken back again: as options that are judged each time."""
+    options = model()
+    outcome(options)
+    for path in leaves(model()):
+        if path not in ALL_VALUES:
+            continue
+        group, name = holder(options, path)
+        before, marks = group.__dict__[name], set(group.__pydantic_fields_set__)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # upstream's, of the assignment
+            setattr(group, name, ALL_VALUES[path])
+        given = [outcome(options), outcome(options), outcome(options)]
+        with monkeypatch.context() as patch:
+            patch.setattr(kept, "state_of", lambda _: None)
+            anew = outcome(options)
+        assert given == [anew, anew, anew], path
+        group.__dict__[name] = before
+        group.__pydantic_fields_set__.clear()
+        group.__pydantic_fields_set__.update(marks)
+    assert outcome(options) == outcome(model())
+
+
+def test_a_warning_that_nobody_was_told_comes_where_it_belongs():
+    options = LocalSamplerOptions()
+    options.dynamical_decoupling.sequence_type = "XY4"  # tunes what is off
+    with answering_a_request():
+        assert outcome(options)[1] == []
+    for _ in range(2):
+        assert [category for category, *_ in outcome(options)[1]] == [OptionWithoutEffectWarning]
+
+
+def test_what_is_kept_is_nobodys_to_change():
+    options = LocalEstimatorOptions()
+    first = resolve_estimator_options(options)
+    expected = copy.deepcopy(dict(first.report))
+    for _ in range(2):
+        report: Any = resolve_estimator_options(options).report
+        assert report == expected
+        report["resilience"]["pec"]["max_overhead"] = "changed"
+        report["experimental"]["new"] = 1
