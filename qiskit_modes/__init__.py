@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     from qiskit_modes.planning.compare.compare import compare_modes
     from qiskit_modes.planning.estimate.estimate import estimate_usage
     from qiskit_modes.planning.recording.recorder import record
-    from qiskit_modes.primitives.estimator import EstimatorV2
-    from qiskit_modes.primitives.estimator import EstimatorV2 as Estimator
-    from qiskit_modes.primitives.executor import Executor
+    from qiskit_modes.primitives.estimator.estimator import EstimatorV2
+    from qiskit_modes.primitives.estimator.estimator import EstimatorV2 as Estimator
+    from qiskit_modes.primitives.executor.executor import Executor
     from qiskit_modes.primitives.job import RuntimeJobV2
-    from qiskit_modes.primitives.noise_learner import NoiseLearnerV3
-    from qiskit_modes.primitives.older_noise_learner import NoiseLearner
-    from qiskit_modes.primitives.sampler import SamplerV2
-    from qiskit_modes.primitives.sampler import SamplerV2 as Sampler
+    from qiskit_modes.primitives.noise_learner.noise_learner import NoiseLearnerV3
+    from qiskit_modes.primitives.noise_learner.older_noise_learner import NoiseLearner
+    from qiskit_modes.primitives.sampler.sampler import SamplerV2
+    from qiskit_modes.primitives.sampler.sampler import SamplerV2 as Sampler
     from qiskit_modes.runtime.progress import show_progress
     from qiskit_modes.scheduling.plan import Instance, Plan
     from qiskit_modes.service import LocalService, QiskitRuntimeService
@@ -99,10 +99,10 @@ __all__ = [
 
 _HOMES = {
     "Batch": "qiskit_modes.modes.batch",
-    "Estimator": "qiskit_modes.primitives.estimator:EstimatorV2",
+    "Estimator": "qiskit_modes.primitives.estimator.estimator:EstimatorV2",
     "EstimatorOptions": "qiskit_ibm_runtime.options_models",
-    "EstimatorV2": "qiskit_modes.primitives.estimator",
-    "Executor": "qiskit_modes.primitives.executor",
+    "EstimatorV2": "qiskit_modes.primitives.estimator.estimator",
+    "Executor": "qiskit_modes.primitives.executor.executor",
     "ExecutorOptions": "qiskit_ibm_runtime.options_models",
     "IBMInputValueError": "qiskit_ibm_runtime.exceptions",
     "IBMQuantumComputeService": "qiskit_modes.service:QiskitRuntimeService",
@@ -110,8 +110,8 @@ _HOMES = {
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",
-    "NoiseLearner": "qiskit_modes.primitives.older_noise_learner",
-    "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner",
+    "NoiseLearner": "qiskit_modes.primitives.noise_learner.older_noise_learner",
+    "NoiseLearnerV3": "qiskit_modes.primitives.noise_learner.noise_learner",
     "NoiseLearnerV3Options": "qiskit_ibm_runtime.options_models",
     "Plan": "qiskit_modes.scheduling.plan",
     "QiskitModesError": "qiskit_modes.exceptions",
@@ -124,9 +124,9 @@ _HOMES = {
     "RuntimeJobNotFound": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobTimeoutError": "qiskit_ibm_runtime.exceptions",
     "RuntimeJobV2": "qiskit_modes.primitives.job",
-    "Sampler": "qiskit_modes.primitives.sampler:SamplerV2",
+    "Sampler": "qiskit_modes.primitives.sampler.sampler:SamplerV2",
     "SamplerOptions": "qiskit_ibm_runtime.options_models",
-    "SamplerV2": "qiskit_modes.primitives.sampler",
+    "SamplerV2": "qiskit_modes.primitives.sampler.sampler",
     "Session": "qiskit_modes.modes.session",
     "compare_modes": "qiskit_modes.planning.compare.compare",
     "estimate_usage": "qiskit_modes.planning.estimate.estimate",

@@ -11,7 +11,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError
 
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.sampler import SamplerV2
+from qiskit_modes.primitives.sampler.sampler import SamplerV2
 
 __all__ = ["Outsider", "bell_circuit"]
 

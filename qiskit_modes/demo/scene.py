@@ -21,7 +21,7 @@ from qiskit_modes.demo.search import OPTIMIZERS, Search
 from qiskit_modes.demo.settings import Settings
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes import Session
-from qiskit_modes.primitives.estimator import EstimatorV2
+from qiskit_modes.primitives.estimator.estimator import EstimatorV2
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime.snapshot import Snapshot
 from qiskit_modes.service import LocalService

@@ -14,7 +14,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError
 from scipy.optimize import minimize
 
-from qiskit_modes.primitives.estimator import EstimatorV2
+from qiskit_modes.primitives.estimator.estimator import EstimatorV2
 from qiskit_modes.primitives.job import RuntimeJobV2
 
 __all__ = ["OPTIMIZERS", "Optimizer", "Search"]

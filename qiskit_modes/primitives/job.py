@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.exceptions import (
 )
 
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
-from qiskit_modes.primitives.job_settings import check_tags
+from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.handles import Handle
 from qiskit_modes.runtime.local_runtime import living_runtimes

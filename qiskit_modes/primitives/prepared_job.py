@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from qiskit_modes.primitives.job_settings import JobSettings
+from qiskit_modes.primitives.options.job_settings import JobSettings
 from qiskit_modes.runtime.steps import Steps
 
 __all__ = ["PreparedJob"]

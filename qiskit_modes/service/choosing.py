@@ -8,7 +8,7 @@ from __future__ import annotations
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
-from qiskit_modes.primitives.fractional import has_fractional_gates, with_fractional_gates
+from qiskit_modes.primitives.backends.fractional import has_fractional_gates, with_fractional_gates
 from qiskit_modes.runtime.qpu import is_fake
 from qiskit_modes.service.fakes import fakes
 

@@ -13,9 +13,9 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNo
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
-from qiskit_modes.primitives.fractional import has_fractional_gates
+from qiskit_modes.primitives.backends.fractional import has_fractional_gates
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.job_settings import check_tags
+from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
 from qiskit_modes.runtime.records import JobRecord

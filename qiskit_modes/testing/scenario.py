@@ -9,7 +9,7 @@ from typing import Any, Self
 from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
-from qiskit_modes.primitives.option_table import PROGRAMS
+from qiskit_modes.primitives.options.table import PROGRAMS
 from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.job_settings import check_tags
+from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.service.filters import check_text, page
 from qiskit_modes.wire.answers.job_json import job_json, result_text

@@ -21,9 +21,9 @@ from qiskit_ibm_runtime.fake_provider import (
 )
 
 from qiskit_modes import SamplerV2, Session
-from qiskit_modes.primitives.estimation import estimator_steps
-from qiskit_modes.primitives.options import resolve_estimator_options
-from qiskit_modes.primitives.pubs import coerce_estimator_pubs
+from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs
+from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
 from tests.benchmarks.against_aer import against_aer, noisy_lines
@@ -86,7 +86,7 @@ def against_the_simulation_itself():
 
 def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
-    from qiskit_modes.primitives import estimation
+    from qiskit_modes.primitives.estimator import plain_job
 
     options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
     (pub,) = coerce_estimator_pubs(
@@ -96,12 +96,12 @@ def _plain_program_seconds(vqe):
         default_precision=options.default_precision,
         default_shots=options.default_shots,
     )
-    instructions = estimation.instruction_set_of(vqe.backend)
+    instructions = plain_job.instruction_set_of(vqe.backend)
     model = NoiseModel.from_backend(vqe.backend)
     errors = model._local_quantum_errors
     programs = []
-    for basis in estimation._plan_of(pub).bases:
-        measured, _ = estimation._measured_circuit(pub, basis, instructions)
+    for basis in plain_job._plan_of(pub).bases:
+        measured, _ = plain_job._measured_circuit(pub, basis, instructions)
         bound = measured.assign_parameters(pub.parameter_values[0])
         active = sorted({bound.find_bit(q).index for i in bound.data for q in i.qubits})
         where = {qubit: position for position, qubit in enumerate(active)}

@@ -21,7 +21,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2, NoiseLearnerV3
-from qiskit_modes.primitives.extrapolation import NEEDED
+from qiskit_modes.primitives.mitigation.extrapolation import NEEDED
 from tests.primitives.test_mitigation_helps import CIRCUITS
 
 LOWEST, HIGHEST = 0.85, 1.15

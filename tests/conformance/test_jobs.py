@@ -21,7 +21,7 @@ from qiskit_modes.exceptions import (
     OptionWithoutEffectWarning,
     UnsupportedOptionError,
 )
-from qiskit_modes.primitives.gate_limits import check_gates
+from qiskit_modes.primitives.inputs.gate_limits import check_gates
 from qiskit_modes.scheduling import Instance, Plan
 from tests.conformance.conftest import HOUR, on_qpu, states, times
 

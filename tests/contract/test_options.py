@@ -14,7 +14,7 @@ from qiskit_ibm_runtime.exceptions import IBMError
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import OptionWithoutEffectWarning
-from qiskit_modes.primitives.option_table import Refused, Tunes, rows_of
+from qiskit_modes.primitives.options.table import Refused, Tunes, rows_of
 from tests.option_values import ALL_VALUES, OTHER_VALUES, nested
 
 # What the client itself says, of its older options and of Qiskit's newest circuits.

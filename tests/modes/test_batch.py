@@ -93,16 +93,16 @@ def test_its_jobs_come_before_others_that_wait(manila, one_lane, stage):
 
 
 def test_one_failure_does_not_touch_the_others(manila, timed, monkeypatch):
-    from qiskit_modes.primitives import sampling
+    from qiskit_modes.primitives.sampler import plain_job
 
-    compile_circuit = sampling.compile_circuit
+    compile_circuit = plain_job.compile_circuit
 
     def fail_for_two_qubits(circuit, backend, **more):
         if circuit.num_qubits == 2:
             raise ArithmeticError("two are too many")
         return compile_circuit(circuit, backend, **more)
 
-    monkeypatch.setattr(sampling, "compile_circuit", fail_for_two_qubits)
+    monkeypatch.setattr(plain_job, "compile_circuit", fail_for_two_qubits)
     with Batch(manila) as batch:
         sampler = SamplerV2()
         jobs = [sampler.run([flipped(qubits=n)]) for n in (1, 2, 3)]
@@ -114,11 +114,11 @@ def test_one_failure_does_not_touch_the_others(manila, timed, monkeypatch):
 
 
 def test_programs_are_prepared_side_by_side(manila, timed, stage, monkeypatch):
-    from qiskit_modes.primitives import sampling
+    from qiskit_modes.primitives.sampler import plain_job
 
     gate = Gate()
     gate.shut()
-    monkeypatch.setattr(sampling, "compile_circuit", gate.before(sampling.compile_circuit))
+    monkeypatch.setattr(plain_job, "compile_circuit", gate.before(plain_job.compile_circuit))
     with Batch(manila):
         jobs = [SamplerV2().run([flipped()]) for _ in range(3)]
     for _ in jobs:

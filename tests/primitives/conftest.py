@@ -12,14 +12,14 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
-from qiskit_modes.primitives.estimation import prepare_estimator_job
-from qiskit_modes.primitives.pubs import (
+from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.inputs.pubs import (
     EstimatorInput,
     SamplerInput,
     coerce_estimator_pubs,
     coerce_sampler_pubs,
 )
-from qiskit_modes.primitives.sampling import prepare_sampler_job
+from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, execute
 

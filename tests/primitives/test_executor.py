@@ -31,7 +31,7 @@ from qiskit_modes.exceptions import (
     QiskitModesWarning,
     UnsupportedOptionError,
 )
-from qiskit_modes.primitives.semantic_role import decoder_of, semantic_role
+from qiskit_modes.primitives.executor.semantic_role import decoder_of, semantic_role
 from tests.modes.staging import stage, timed  # noqa: F401
 from tests.primitives import program_cases as cases
 

@@ -14,7 +14,7 @@ from qiskit.circuit.classical import expr, types
 from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimator
 
 from qiskit_modes import EstimatorV2
-from qiskit_modes.primitives.final_measurements import (
+from qiskit_modes.primitives.inputs.final_measurements import (
     held_measurements,
     without_final_measurements,
 )

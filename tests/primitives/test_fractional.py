@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.fake_provider import FakeMarrakesh, FakeTorino
 
 from qiskit_modes import EstimatorV2, LocalService, SamplerV2
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.fractional import has_fractional_gates, with_fractional_gates
+from qiskit_modes.primitives.backends.fractional import has_fractional_gates, with_fractional_gates
 from qiskit_modes.runtime.qpu import QPURegistry
 from qiskit_modes.scheduling import Ledger
 from qiskit_modes.service.fakes import fakes

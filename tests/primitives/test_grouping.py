@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import PauliList
 
-from qiskit_modes.primitives.grouping import MeasurementPlan, make_plan, qubit_wise_groups
-from qiskit_modes.primitives.observables import PauliSums, PauliTerm, flatten
+from qiskit_modes.primitives.inputs.observables import PauliSums, PauliTerm, flatten
+from qiskit_modes.primitives.measurement.bases import MeasurementPlan, make_plan, qubit_wise_groups
 
 
 def term(label: str) -> PauliTerm:

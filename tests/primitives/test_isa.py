@@ -18,8 +18,8 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives import isa
-from qiskit_modes.primitives.isa import check_isa, instruction_set_of
+from qiskit_modes.primitives.inputs import isa
+from qiskit_modes.primitives.inputs.isa import check_isa, instruction_set_of
 from qiskit_modes.simulation import fingerprint
 
 

@@ -19,7 +19,7 @@ from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 
 from qiskit_modes import Batch, EstimatorV2, RuntimeJobV2, SamplerV2, Session
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives import sampling
+from qiskit_modes.primitives.sampler import plain_job
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from tests.modes.staging import (  # noqa: F401
     Gate,
@@ -152,8 +152,8 @@ def test_what_are_no_tags(submit, timed, tags):
 
 def test_statuses_are_strings_and_come_in_order(manila, timed, stage, monkeypatch):
     compiling, finishing = Gate(), Gate()
-    monkeypatch.setattr(sampling, "compile_circuit", compiling.before(sampling.compile_circuit))
-    monkeypatch.setattr(sampling, "_pub_result", finishing.before(sampling._pub_result))
+    monkeypatch.setattr(plain_job, "compile_circuit", compiling.before(plain_job.compile_circuit))
+    monkeypatch.setattr(plain_job, "_pub_result", finishing.before(plain_job._pub_result))
     for gate in (compiling, stage, finishing):
         gate.shut()
     session = Session(manila)
@@ -333,8 +333,8 @@ def test_cancel_a_queued_job(manila, timed, stage):
 def test_cancel_a_job_that_is_compiled(submit, timed, stage, monkeypatch):
     compiling = Gate()
     compiling.shut()
-    original = sampling.compile_circuit
-    monkeypatch.setattr(sampling, "compile_circuit", compiling.before(original))
+    original = plain_job.compile_circuit
+    monkeypatch.setattr(plain_job, "compile_circuit", compiling.before(original))
     job = submit()
     compiling.await_arrival()
     job.cancel()
@@ -402,7 +402,7 @@ def test_a_step_that_fails(submit, timed, monkeypatch, step):
         raise ArithmeticError("the bits fell over")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sampling, step, fail)
+        patched.setattr(plain_job, step, fail)
         job = submit()
         with pytest.raises(RuntimeJobFailureError) as error:
             job.result(timeout=20)

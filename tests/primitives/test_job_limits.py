@@ -10,7 +10,7 @@ from samplomatic.quantum_program import QuantumProgram
 
 from qiskit_modes import EstimatorV2, Executor, SamplerV2, estimate_usage
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives import job_limits
+from qiskit_modes.primitives.inputs import job_limits
 
 NOTHING = np.empty((2**40, 0))
 """So many sets of no parameters."""

@@ -15,9 +15,9 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import estimate_usage
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.estimation import prepare_estimator_job
-from qiskit_modes.primitives.pubs import coerce_sampler_pubs
-from qiskit_modes.primitives.sampling import prepare_sampler_job
+from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.inputs.pubs import coerce_sampler_pubs
+from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
 from qiskit_modes.simulation import compile_circuit, execute, fingerprint, outcome_probabilities
 
 DECOUPLED = {"dynamical_decoupling": {"enable": True}, "simulator": {"seed_simulator": 5}}

@@ -13,7 +13,7 @@ from qiskit_ibm_runtime.fake_provider.executor.insert_noise_pass import InsertNo
 from samplomatic import InjectNoise, Tag, Twirl, build
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.layer_noise import LayerNoise
+from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.simulation import compile_circuit, fingerprint, outcome_probabilities
 from tests.primitives import program_cases as cases
 

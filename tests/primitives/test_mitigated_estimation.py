@@ -17,16 +17,16 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.active_qubits import (
+from qiskit_modes.primitives.boxes.used_qubits import (
     measured_early,
     narrowed,
     used_qubits,
     widened,
 )
-from qiskit_modes.primitives.estimation import estimator_steps
-from qiskit_modes.primitives.isa import instruction_set_of
-from qiskit_modes.primitives.options import resolve_estimator_options
-from qiskit_modes.primitives.techniques import REGISTER, Calibration
+from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.mitigation.techniques import REGISTER, Calibration
+from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 
 
 def ansatz() -> QuantumCircuit:

@@ -22,8 +22,8 @@ from samplomatic.utils import find_unique_box_instructions
 
 from qiskit_modes import Batch, Executor, NoiseLearnerV3, Session
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.learnable_layers import read_layer
-from qiskit_modes.primitives.noise_learning import learn_layer
+from qiskit_modes.primitives.layers.learn import learn_layer
+from qiskit_modes.primitives.layers.learnable import read_layer
 from tests.modes.staging import stage, timed  # noqa: F401
 
 SHOTS = 64

@@ -24,9 +24,9 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, pauli_error
 from samplomatic import InjectNoise, Twirl
 
 from qiskit_modes.exceptions import InvalidInputError, NotISAError
-from qiskit_modes.primitives.learnable_layers import read_layer
-from qiskit_modes.primitives.noise_learning import learn_layer
-from qiskit_modes.primitives.pauli_rates import rates_from_fidelities
+from qiskit_modes.primitives.layers.learn import learn_layer
+from qiskit_modes.primitives.layers.learnable import read_layer
+from qiskit_modes.primitives.layers.pauli_rates import rates_from_fidelities
 
 BACKENDS = {
     "manila": lambda request: request.getfixturevalue("manila"),

@@ -13,10 +13,13 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 
 from qiskit_modes.exceptions import OptionWithoutEffectWarning
-from qiskit_modes.primitives import options as kept
-from qiskit_modes.primitives.option_models import LocalEstimatorOptions, LocalSamplerOptions
-from qiskit_modes.primitives.option_state import state_of
-from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
+from qiskit_modes.primitives.options import resolve as kept
+from qiskit_modes.primitives.options.models import LocalEstimatorOptions, LocalSamplerOptions
+from qiskit_modes.primitives.options.resolve import (
+    resolve_estimator_options,
+    resolve_sampler_options,
+)
+from qiskit_modes.primitives.options.state import state_of
 from qiskit_modes.warn import answering_a_request
 from tests.option_values import ALL_VALUES
 

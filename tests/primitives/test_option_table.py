@@ -24,11 +24,15 @@ from qiskit_modes.exceptions import (
     OptionWithoutEffectWarning,
     UnsupportedOptionError,
 )
-from qiskit_modes.primitives.executor_options import resolve_executor_options
-from qiskit_modes.primitives.noise_learner import resolve_learner_options
-from qiskit_modes.primitives.older_noise_learner import resolve_older_learner_options
-from qiskit_modes.primitives.option_models import LocalNoiseLearnerOptions
-from qiskit_modes.primitives.option_table import (
+from qiskit_modes.primitives.executor.options import resolve_executor_options
+from qiskit_modes.primitives.noise_learner.noise_learner import resolve_learner_options
+from qiskit_modes.primitives.noise_learner.older_noise_learner import resolve_older_learner_options
+from qiskit_modes.primitives.options.models import LocalNoiseLearnerOptions
+from qiskit_modes.primitives.options.resolve import (
+    resolve_estimator_options,
+    resolve_sampler_options,
+)
+from qiskit_modes.primitives.options.table import (
     PROGRAMS,
     ROWS,
     Acts,
@@ -37,7 +41,6 @@ from qiskit_modes.primitives.option_table import (
     Tunes,
     rows_of,
 )
-from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
 from qiskit_modes.warn import answering_a_request
 from tests.option_values import OTHER_VALUES, nested
 

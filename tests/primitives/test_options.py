@@ -26,11 +26,14 @@ from qiskit_modes.exceptions import (
     OptionWithoutEffectWarning,
     UnsupportedOptionError,
 )
-from qiskit_modes.primitives.option_input import coerce_estimator_options, coerce_sampler_options
-from qiskit_modes.primitives.option_rules import set_options
-from qiskit_modes.primitives.options import resolve_estimator_options, resolve_sampler_options
-from qiskit_modes.primitives.simulated_backend import simulated_backend
-from qiskit_modes.primitives.twirling import Twirling
+from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
+from qiskit_modes.primitives.options.read import coerce_estimator_options, coerce_sampler_options
+from qiskit_modes.primitives.options.resolve import (
+    resolve_estimator_options,
+    resolve_sampler_options,
+)
+from qiskit_modes.primitives.options.rules import set_options
+from qiskit_modes.primitives.options.twirling import Twirling
 
 RESOLVE = {SamplerOptions: resolve_sampler_options, EstimatorOptions: resolve_estimator_options}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from qiskit.primitives.containers import BitArray
 
-from qiskit_modes.primitives import parities
-from qiskit_modes.primitives.parities import expectation_values
+from qiskit_modes.primitives.measurement import expectation_values as of_terms
+from qiskit_modes.primitives.measurement.expectation_values import expectation_values
 
 
 @pytest.mark.parametrize("num_bits", [1, 4, 8, 9, 16, 33])
@@ -29,5 +29,5 @@ def test_many_sets_are_worked_through_in_parts(monkeypatch: pytest.MonkeyPatch):
     samples = np.random.default_rng(1).integers(0, 256, (10, 20, 2), dtype=np.uint8)
     supports = [(0,), (3, 12), (1, 2, 15)]
     whole = expectation_values(samples, supports)
-    monkeypatch.setattr(parities, "_MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(of_terms, "_MAX_UNPACKED_BYTES", 1000)
     np.testing.assert_array_equal(expectation_values(samples, supports), whole)

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimator
 
 from qiskit_modes import EstimatorV2
-from qiskit_modes.primitives.parities import expectation_values, mean_squares
+from qiskit_modes.primitives.measurement.expectation_values import expectation_values, mean_squares
 
 LETTERS = "IXYZ01+-rl"
 

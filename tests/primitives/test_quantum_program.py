@@ -14,8 +14,8 @@ from qiskit_ibm_runtime.results import QuantumProgramItemResult, QuantumProgramR
 from samplomatic.quantum_program import QuantumProgramItem
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.primitives.compiled_program import unpack_bits
-from qiskit_modes.primitives.quantum_program import compile_quantum_program
+from qiskit_modes.primitives.programs.compile import compile_quantum_program
+from qiskit_modes.primitives.programs.compiled import unpack_bits
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
 from tests.primitives import program_cases as cases

@@ -13,11 +13,11 @@ from qiskit_ibm_runtime.options_models import DynamicalDecouplingOptions
 
 from qiskit_modes import SamplerV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
-from qiskit_modes.primitives.decoupling import decoupled
-from qiskit_modes.primitives.options import resolve_sampler_options
-from qiskit_modes.primitives.randomised_sampling import _decoupled
-from qiskit_modes.primitives.sampling import sampler_steps
-from qiskit_modes.primitives.target_facts import TargetFacts
+from qiskit_modes.primitives.backends.target_facts import TargetFacts
+from qiskit_modes.primitives.boxes.decoupling import decoupled
+from qiskit_modes.primitives.options.resolve import resolve_sampler_options
+from qiskit_modes.primitives.sampler.plain_job import sampler_steps
+from qiskit_modes.primitives.sampler.randomised_job import _decoupled
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 

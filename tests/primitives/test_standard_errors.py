@@ -8,8 +8,8 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.options_models import ResilienceOptions
 
-from qiskit_modes.primitives.extrapolation import NEEDED, extrapolated, select
-from qiskit_modes.primitives.parities import mean_squares
+from qiskit_modes.primitives.measurement.expectation_values import mean_squares
+from qiskit_modes.primitives.mitigation.extrapolation import NEEDED, extrapolated, select
 from tests.benchmarks.standard_errors import HIGHEST, LOWEST, SETTINGS, Setting, ratios
 from tests.primitives.test_mitigation_helps import CIRCUITS
 

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime import QuantumProgram
 
 from qiskit_modes import EstimatorV2, Executor, NoiseLearnerV3, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
-from qiskit_modes.primitives.simulated_backend import noise_model_of, simulated_backend
+from qiskit_modes.primitives.backends.simulated_backend import noise_model_of, simulated_backend
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.aer.options import AER_OPTIONS, refusals_of_simulator
 from qiskit_modes.simulation.compile.methods import SimulatorChoice

@@ -10,7 +10,7 @@ from qiskit.quantum_info import Operator, SuperOp
 from qiskit_aer import AerSimulator
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.primitives.own_circuit import own_circuit
+from qiskit_modes.primitives.inputs.circuits import own_circuit
 from qiskit_modes.simulation import compile_circuit, fingerprint, outcome_probabilities
 from tests.simulation.instructions import Pair, error_pairs, pairs, quantum_info_pairs
 from tests.simulation.instructions import holding as alone

@@ -69,7 +69,7 @@ def remarks(backend: BackendV2, read: Collection[tuple[Any, ...]]) -> dict[str, 
     said: dict[str, Any] = {}
     if names := broken(reported_by(backend) if places else None, places):
         said["broken"] = [written(place) for place in names]
-    if hasattr(type(backend), "assumed_errors"):  # see `qiskit_modes.primitives.fractional`
+    if hasattr(type(backend), "assumed_errors"):  # see `primitives.backends.fractional`
         assumed = backend.assumed_errors
         used = sorted({name for name, _ in places if name in assumed})
         if used:

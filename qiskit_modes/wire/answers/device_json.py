@@ -9,7 +9,7 @@ from typing import Any
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.providers import BackendV2
 
-from qiskit_modes.primitives.fractional import (
+from qiskit_modes.primitives.backends.fractional import (
     FRACTIONAL_GATES,
     extend_configuration,
     extend_properties,

@@ -12,7 +12,7 @@ from samplomatic.quantum_program import SamplexItem
 from samplomatic.tensor_interface import PauliLindbladMapSpecification, TensorSpecification
 from samplomatic.virtual_registers import VirtualType
 
-from qiskit_modes.primitives.job_limits import check_memory_of_results
+from qiskit_modes.primitives.inputs.job_limits import check_memory_of_results
 from qiskit_modes.wire.programs.params import unreadable
 
 __all__ = ["check_declared_sizes", "check_drawing"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from qiskit_ibm_runtime.options_models import ExecutionOptions
 
-from qiskit_modes.primitives.option_table import Refused, rows_of
+from qiskit_modes.primitives.options.table import Refused, rows_of
 from qiskit_modes.warn import unsupported_options
 from qiskit_modes.wire.api_error import OFF, ApiError
 from qiskit_modes.wire.programs.params import Inflater, check_qpy_version, unreadable

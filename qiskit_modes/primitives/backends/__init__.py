@@ -1,0 +1,1 @@
+"""What a job reads of the backend that it is for."""

@@ -1,0 +1,1 @@
+"""Circuits boxed into layers and built with open angles, and what draws the angles."""

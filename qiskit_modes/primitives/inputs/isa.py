@@ -1,0 +1,415 @@
+"""The ISA check: does a backend have every instruction of a circuit, on the circuit's qubits?
+
+The rules are those of the service's client: every instruction, also inside control flow, must be in
+the backend's target for exactly those qubits (barriers and stores always are), and ``rzz`` angles
+must lie in [0, π/2]. A backend of Aer executes the instructions that it knows by name on any qubits
+and with any noise model, so there only the names are checked, but they are checked before the job
+and not in the middle of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import ControlFlowOp, Instruction, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.circuit.classical import expr
+from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
+from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
+from qiskit_aer.backends.aerbackend import AerBackend
+
+from qiskit_modes.caches import BoundedCache, FactCache, PerObject
+from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
+from qiskit_modes.primitives.backends.fractional import FRACTIONAL_GATES
+from qiskit_modes.runtime.qpu import bare_name
+from qiskit_modes.simulation.circuits.aer_instructions import executed_by, name_without_state
+from qiskit_modes.simulation.circuits.durations import Durations, check_duration
+from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
+from qiskit_modes.simulation.circuits.variables import check_values
+from qiskit_modes.simulation.noise.remarks import Place, broken, reported_by, written
+from qiskit_modes.simulation.noise.source import Same
+from qiskit_modes.warn import warn
+
+__all__ = [
+    "InstructionSet",
+    "check_isa",
+    "check_rzz_angles",
+    "instruction_set_of",
+    "warn_of_broken",
+]
+
+_ALWAYS_SUPPORTED = frozenset({"barrier", "store"})
+_MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
+
+_LATER = (ParameterExpression, expr.Expr)
+"""Durations that are known, or refused, later."""
+
+_CHECKED_CIRCUITS = 1024  # a few dozen bytes each
+_MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
+_TEMPLATES = 256  # some 100 kB each
+_DURATIONS = 1024  # a few dozen bytes each
+# One line, because Qiskit's errors print their message as a Python literal.
+_TRANSPILE_HINT = (
+    "Transpile it first, with qiskit.transpiler: isa_circuit = "
+    "generate_preset_pass_manager(backend=backend, optimization_level=1).run(circuit)"
+)
+_DECOMPOSE_HINT = (
+    "Write it in gates that Aer executes, for example with circuit.decompose(). Transpiling does "
+    "that too, but with a noise model into the gates that the model knows, so that other errors act"
+)
+
+
+class RzzAngle(NamedTuple):
+    """An ``rzz`` whose angle is only known once parameter values are given."""
+
+    qubits: tuple[int, ...]
+    """Indices on the circuit."""
+
+    angle: ParameterExpression
+    """The angle, in radians."""
+
+
+@dataclass(frozen=True)
+class CheckedCircuit:
+    """A circuit that passed, and what remains to be checked against parameter values."""
+
+    rzz_angles: tuple[RzzAngle, ...]
+    """The parametric ``rzz`` angles; empty where the backend takes any angle."""
+    places: tuple[Place, ...]
+    """What it uses of the backend, each once."""
+
+    durations: Durations | None
+    """The parametric durations of delays; None if there are none."""
+
+
+class InstructionSet:
+    """What one backend can execute, and what was already worked out for circuits made of it.
+
+    It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
+    estimation makes of a circuit (by its content key) and a basis in the gates of this backend, and
+    the content key of that; ``templates`` what randomisation and mitigation make of circuits, and
+    ``durations`` how long circuits take, both while the durations that they were made from last.
+
+    Args:
+        name: The backend's name, for messages.
+        target: The backend's target: what circuits are transpiled to.
+        num_qubits: The width of the device, or None for a simulator without one.
+        executed: For a backend of Aer what it executes, on whatever qubits; None for others, which
+            execute what is in their target.
+        reported: Where errors are reported; None where they are not.
+        plain_target: For a backend that has fractional gates because they were asked for, its
+            target without them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        num_qubits: int | None,
+        *,
+        executed: frozenset[str] | None = None,
+        reported: Target | None = None,
+        plain_target: Target | None = None,
+    ) -> None:
+        self.name = name
+        self.target = target
+        self.num_qubits = num_qubits
+        self.written_in = plain_target or target
+        """What is not in users' circuits is written in these gates, such as a change of basis."""
+        self.names_only = executed is not None
+        self._reported = reported
+        self._fractional = plain_target is not None
+        known = frozenset(target.operation_names) if executed is None else executed
+        self._names = known | _ALWAYS_SUPPORTED
+        self.measured_circuits: BoundedCache[
+            tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
+        ] = BoundedCache(_MEASURED_CIRCUITS)
+        self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
+        self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
+        self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
+        self._told: BoundedCache[Hashable, bool] = BoundedCache(_CHECKED_CIRCUITS)
+
+    def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
+        """Return whether the instruction ``name`` can be executed on these qubits."""
+        if self.names_only or name in _ALWAYS_SUPPORTED:
+            return name_without_state(name) in self._names
+        return bool(self.target.instruction_supported(name, qubits))
+
+    def is_native(self, name: str, qubits: tuple[int, ...]) -> bool:
+        """Return whether the transpiler may write the instruction ``name`` on these qubits.
+
+        A simulator executes more than that, but what is measured in a basis, say, is measured by
+        gates that have the errors of the noise model.
+        """
+        where = None if self.names_only else qubits
+        return bool(self.written_in.instruction_supported(name, where))
+
+    def check(self, circuit: QuantumCircuit, fingerprint: bytes) -> CheckedCircuit:
+        """Raise unless the circuit can be executed as it is; fast for one already checked.
+
+        Args:
+            circuit: The circuit, not modified.
+            fingerprint: Its content key.
+
+        Raises:
+            NotISAError: If an instruction is not supported, or the circuit is too wide.
+            InvalidInputError: If a variable is read that may have no value, or a delay has no
+                duration.
+        """
+        checked = self._checked.get(fingerprint)
+        if checked is None:
+            checked = self._check(circuit)
+            self._checked.put(fingerprint, checked)
+        return checked
+
+    def _check(self, circuit: QuantumCircuit) -> CheckedCircuit:
+        if self.num_qubits is not None and circuit.num_qubits > self.num_qubits:
+            raise NotISAError(
+                f"The circuit has {circuit.num_qubits} qubits, but {self.name} has only "
+                f"{self.num_qubits}. Transpiling cannot change that: use fewer qubits, or a larger "
+                "backend."
+            )
+        check_values(circuit)
+        qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
+        rzz_angles: list[RzzAngle] = []
+        places: dict[Place, None] = {}
+        self._check_block(circuit, qubits, rzz_angles, places)
+        if self._fractional:
+            _check_fractional(places)
+        durations = Durations(circuit)
+        return CheckedCircuit(
+            tuple(rzz_angles), tuple(places), durations if durations.delays else None
+        )
+
+    def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
+        """Return what a checked circuit uses that does not work, once for each circuit."""
+        checked = self._checked.get(fingerprint)
+        # As it is reported now: that may change in place.
+        found = () if checked is None else tuple(broken(self._reported, checked.places))
+        if not found or self._told.get((fingerprint, found)):
+            return ()
+        self._told.put((fingerprint, found), True)
+        return found
+
+    def _check_block(
+        self,
+        block: QuantumCircuit,
+        indices: Mapping[Qubit, int],
+        rzz_angles: list[RzzAngle],
+        places: dict[Place, None],
+    ) -> None:
+        for instruction in block.data:
+            name = instruction.name
+            qubits = tuple(indices[qubit] for qubit in instruction.qubits)
+            if not self.supports(name, qubits):
+                raise NotISAError(self._unsupported(name, qubits))
+            places[name, qubits] = None
+            if name == "rzz" and not self.names_only:
+                angle = instruction.params[0]
+                if isinstance(angle, ParameterExpression):
+                    rzz_angles.append(RzzAngle(qubits, angle))
+                elif not 0.0 <= angle <= _MAX_RZZ_ANGLE:
+                    raise NotISAError(_rzz_message(qubits, angle))
+            if name == "delay" and not isinstance(instruction.params[0], _LATER):
+                check_duration(instruction.params[0], instruction.operation.unit)
+            operation = instruction.operation if instruction.is_control_flow() else None
+            if isinstance(operation, ControlFlowOp):
+                for inner in operation.blocks:
+                    outer = {
+                        q: indices[o] for q, o in zip(inner.qubits, instruction.qubits, strict=True)
+                    }
+                    self._check_block(inner, outer, rzz_angles, places)
+
+    def _unsupported(self, name: str, qubits: tuple[int, ...]) -> str:
+        if name == "box":
+            return (
+                f"The circuit has a box on qubits {', '.join(map(str, qubits))}, and primitives "
+                "take circuits without boxes: twirling makes boxes of its own. Remove the boxes, "
+                "or run the boxed circuit as an item of a QuantumProgram with the Executor."
+            )
+        where = f"on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
+        if name in self._names:
+            why = f"{self.name} has '{name}', but not on these qubits"
+        else:
+            known = sorted(self._names - _ALWAYS_SUPPORTED)
+            shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+            why = f"{self.name} knows {shown}"
+        hint = _DECOMPOSE_HINT if self.names_only and self.num_qubits is None else _TRANSPILE_HINT
+        return f"The instruction '{name}' {where} is not supported: {why}. {hint}"
+
+
+def check_isa(circuit: QuantumCircuit, backend: BackendV2, fingerprint: bytes) -> CheckedCircuit:
+    """Raise unless ``backend`` can execute ``circuit`` as it is.
+
+    Args:
+        circuit: The circuit, not modified.
+        backend: The backend it is meant for.
+        fingerprint: The circuit's content key; a circuit that passed once is not walked again.
+
+    Returns:
+        What remains to be checked once parameter values are known, see `check_rzz_angles`.
+
+    Raises:
+        NotISAError: Naming the first instruction that is not supported, its qubits, and the line
+            that transpiles.
+        InvalidInputError: Naming a variable that is read and may have no value.
+    """
+    return instruction_set_of(backend).check(circuit, fingerprint)
+
+
+def check_rzz_angles(
+    checked: CheckedCircuit, parameters: tuple[Any, ...], values: NDArray[np.float64]
+) -> None:
+    """Raise unless every parametric ``rzz`` angle lies in [0, π/2] for all parameter sets.
+
+    Args:
+        checked: What `check_isa` returned.
+        parameters: The circuit's parameters in the order of the columns of ``values``.
+        values: Shape (num_sets, num_parameters).
+
+    Raises:
+        NotISAError: Naming the qubits, the angle and the set of values.
+    """
+    # By name: the expressions may come from an equal circuit with parameters of its own.
+    columns = {parameter.name: column for column, parameter in enumerate(parameters)}
+    for qubits, expression in checked.rzz_angles:
+        used = list(expression.parameters)
+        relevant = values[:, [columns[parameter.name] for parameter in used]]
+        for index, row in enumerate(relevant):
+            angle = float(expression.bind(dict(zip(used, row, strict=True))))
+            if not 0.0 <= angle <= _MAX_RZZ_ANGLE:
+                raise NotISAError(
+                    f"{_rzz_message(qubits, angle)} It comes from the expression {expression} "
+                    f"with the parameter values of set {index}."
+                )
+
+
+def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2, *, stacklevel: int) -> None:
+    """Warn, once for each circuit, of what it uses that the backend reports not to work.
+
+    Args:
+        fingerprints: Content keys of circuits that were checked.
+        backend: The backend they are meant for.
+        stacklevel: Whose line is meant, counted from the caller.
+
+    Warns:
+        BrokenHardwareWarning: Naming the instructions and the way out.
+    """
+    instructions = instruction_set_of(backend)
+    places = sorted({place for each in fingerprints for place in instructions.untold(each)})
+    if places:
+        some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
+        warn(
+            f"{instructions.name} reports an error of 1 for what the circuit uses: {some}. That "
+            "does not work, and results of it are noise. Transpile the circuit without "
+            "initial_layout at optimization_level 2 or 3, which prefer what errs less, or name "
+            "qubits with a working connection: "
+            f"backend.target['{places[0][0]}'] has the errors of all.",
+            BrokenHardwareWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _check_fractional(places: Iterable[Place]) -> None:
+    """Refuse a circuit with fractional gates and control flow, as the service's compiler does."""
+    names = {name for name, _ in places}
+    gates, flow = names & FRACTIONAL_GATES, names & CONTROL_FLOW_OP_NAMES - {"box"}
+    if gates and flow:
+        raise NotISAError(
+            f"The circuit has fractional gates ({', '.join(sorted(gates))}) and control flow "
+            f"({', '.join(sorted(flow))}), which exclude each other. Transpile it for "
+            "service.backend(name), without use_fractional_gates."
+        )
+
+
+def _rzz_message(qubits: tuple[int, ...], angle: float) -> str:
+    return (
+        f"The instruction 'rzz' on qubits {', '.join(map(str, qubits))} has the angle {angle}, but "
+        "the hardware calibrates it for angles in [0, pi/2] only. Transpile the circuit with its "
+        "parameters bound, or write the rotation with another gate."
+    )
+
+
+@dataclass
+class _Known:
+    """What one backend can execute, and what it was like when that was found out."""
+
+    last: tuple[Hashable, InstructionSet] | None = None
+
+
+# Races are harmless: the loser's instruction set is used once.
+_known = PerObject(_Known)
+
+
+def instruction_set_of(backend: BackendV2) -> InstructionSet:
+    """Return what ``backend`` can execute; the same object as long as the backend is unchanged.
+
+    A backend that makes a new target for every access gets a new instruction set every time: right,
+    but nothing is remembered for it.
+    """
+    is_aer = isinstance(backend, AerBackend)
+    # Aer builds a target anew for each access and its gates depend on options that may be set at
+    # any time, but the configuration tells in microseconds whether they changed.
+    state = _aer_state(backend) if is_aer else _state_of(backend.target)
+    known = _known.of(backend)
+    last = known.last
+    if last is None or last[0] != state:
+        last = known.last = (state, _make_instruction_set(backend, is_aer=is_aer))
+    return last[1]
+
+
+def _state_of(target: Target | None) -> Hashable:
+    """Return what decides which instructions a target has: it may be given more, and loses none."""
+    return None if target is None else (Same(target), *target.operation_names, target.num_qubits)
+
+
+def _aer_state(backend: BackendV2) -> Hashable:
+    """Return what decides which instructions a backend of Aer's executes, and which it lists."""
+    return (
+        tuple(backend.configuration().basis_gates),
+        getattr(backend.options, "method", None),
+        _is_uncoupled(backend),
+        _state_of(backend._target),  # noqa: SLF001 - the one that it was given, if any
+    )
+
+
+def _is_uncoupled(backend: BackendV2) -> bool:
+    """Return whether a backend of Aer's has no coupling map.
+
+    To find out, Aer builds its target, which takes longer than many a job. It need not where
+    nothing says of any gate where it acts: no device, no coupling map, no configuration of it.
+    """
+    is_plain = (
+        not getattr(backend, "_from_backend", True)
+        and getattr(backend, "_coupling_map", backend) is None
+        and backend.properties() is None
+        and not backend.configuration().gates
+    )
+    return is_plain or backend.coupling_map is None
+
+
+def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
+    target = backend.target
+    if not is_aer:
+        plain = backend.plain_target if hasattr(type(backend), "plain_target") else None
+        return InstructionSet(
+            bare_name(backend), target, target.num_qubits, reported=target, plain_target=plain
+        )
+    # Without a coupling map, what fits depends on the qubits in use, not on the width.
+    num_qubits = None if _is_uncoupled(backend) else target.num_qubits
+    executed = executed_by(backend)
+    # The simulator of a device has the instructions by which the device measures.
+    executed |= {
+        operation.name
+        for operation in target.operations
+        if isinstance(operation, Instruction) and (is_measurement(operation) or is_reset(operation))
+    }
+    reported = reported_by(backend)
+    return InstructionSet(
+        bare_name(backend), target, num_qubits, executed=executed, reported=reported
+    )

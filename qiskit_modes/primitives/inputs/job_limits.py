@@ -1,0 +1,102 @@
+"""How large a job may be, by the plan of its instance and by the memory that there is: looked at
+before it is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.inputs.gate_limits import check_gates
+from qiskit_modes.simulation.compile.methods import SimulatorChoice, available_bytes
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from qiskit_modes.scheduling import Instance
+
+__all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
+
+MAX_RESULTS = 1_000_000_000
+"""Shots, or expectation values, of one job; a hundred times what the service takes."""
+
+
+def check_size(
+    primitive_id: str,
+    circuits: Iterable[tuple[str, QuantumCircuit]],
+    executions: int,
+    instance: Instance,
+    *,
+    folded: tuple[float, ...] = (1.0,),
+) -> None:
+    """Check that a job is not larger than the plan allows.
+
+    Counted is what the circuits say, with all that control flow holds: each branch, a loop's body
+    as often as the loop says, or once if it does not. What dynamical decoupling adds is not known
+    before a circuit is scheduled, and is not counted.
+
+    Args:
+        primitive_id: Which primitive the job is for; executions are limited for samplers only.
+        circuits: Of the job, each with the words by which its user knows it.
+        executions: How many executions of circuits it asks for, shots included.
+        instance: Whose plan counts.
+        folded: The noise factors for which gates on two qubits are folded; ``(1.0,)`` if none are.
+
+    Raises:
+        InvalidInputError: If it is; with the number, the limit, and what to do.
+    """
+    plan = instance.plan
+    most = plan.max_sampler_executions
+    if primitive_id == "sampler" and most is not None and executions > most:
+        raise InvalidInputError(
+            f"the job asks for {executions:,} executions of circuits, and the {plan.name} plan "
+            f"allows {most:,} in one job of a sampler; use fewer shots or divide the job"
+        )
+    check_gates(circuits, plan, folded)
+
+
+def check_memory_of_results(needed: int, where: str) -> None:
+    """Check that there is memory for what a job gives.
+
+    Args:
+        needed: Bytes that it takes.
+        where: Up to which part of the job; the start of the message.
+
+    Raises:
+        InvalidInputError: If there is not; with both numbers and what to do.
+    """
+    available = available_bytes(SimulatorChoice(), DEFAULT_SETTINGS)
+    if needed > available:
+        raise InvalidInputError(
+            f"{where}: the results up to here would take {needed / 2**30:,.1f} GiB, and "
+            f"{available / 2**30:,.1f} GiB may be used; use fewer shots or parameter sets, or "
+            "divide the job"
+        )
+
+
+def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
+    """Check that so many results can be drawn, and kept in memory.
+
+    A few bytes can ask for any number of them: arrays of parameter values for a circuit without
+    parameters are empty, whatever their shape.
+
+    Args:
+        results: For each part of the job how many there are, shots over all parameter sets or
+            expectation values, and how many bytes one of them takes.
+        what: The word for a part, which begins the message.
+
+    Raises:
+        InvalidInputError: If they are absurdly many, or there is not the memory for them.
+    """
+    number = needed = 0
+    for index, (more, num_bytes) in enumerate(results):
+        number += more
+        needed += more * num_bytes
+        if number > MAX_RESULTS:
+            raise InvalidInputError(
+                f"{what} {index}: up to here the job asks for {number:,} results, and at most "
+                f"{MAX_RESULTS:,} are given; use fewer shots or parameter sets, or divide the job"
+            )
+        check_memory_of_results(needed, f"{what} {index}")

@@ -1,0 +1,1 @@
+"""What an estimator measures, and what terms make of the bits."""

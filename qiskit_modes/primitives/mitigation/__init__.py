@@ -1,0 +1,1 @@
+"""What the techniques of error mitigation prepare, and make of the data."""

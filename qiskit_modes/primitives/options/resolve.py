@@ -1,0 +1,289 @@
+"""A user's options: checked, with nothing left open, and reduced to what a job needs.
+
+Options are read when ``run()`` is called, so that what was assigned to them in the meantime counts;
+the values taken from them are a copy. What each does, and why some are refused, stands in
+`option_table`.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from qiskit_ibm_runtime.options_models import (
+    DynamicalDecouplingOptions,
+    EstimatorOptions,
+    SamplerOptions,
+)
+
+from qiskit_modes.caches import BoundedCache
+from qiskit_modes.primitives.inputs.shots import validate_precision, validate_shots
+from qiskit_modes.primitives.options.finalize import (
+    finalize_estimator_options,
+    finalize_sampler_options,
+)
+from qiskit_modes.primitives.options.job_settings import JobSettings, check_seed, job_settings
+from qiskit_modes.primitives.options.models import OURS_ALONE, LocalResilienceOptions
+from qiskit_modes.primitives.options.read import coerce_estimator_options, coerce_sampler_options
+from qiskit_modes.primitives.options.rules import (
+    SetOption,
+    refuse_options,
+    set_options,
+    warn_of_idle_options,
+)
+from qiskit_modes.primitives.options.state import state_of
+from qiskit_modes.primitives.options.twirling import Twirling
+from qiskit_modes.warn import remarks_so_far
+
+__all__ = [
+    "ResolvedEstimatorOptions",
+    "ResolvedSamplerOptions",
+    "resolve_estimator_options",
+    "resolve_sampler_options",
+]
+
+DEFAULT_SHOTS = 4096
+"""What the service takes when a sampler's ``default_shots`` is None."""
+
+
+@dataclass(frozen=True)
+class _Common(JobSettings):
+    seed: int | None
+    """``simulator.seed_simulator``; 0 is a seed, None asks for a new one per job."""
+
+    twirling: Twirling
+    """``twirling``."""
+
+    dynamical_decoupling: DynamicalDecouplingOptions | None
+    """``dynamical_decoupling``; None if it is off."""
+
+    angle_decimals: int | None
+    """``simulator.angle_decimals`` where the user set it; None: angles are not rounded."""
+
+    layer_noise_model: tuple[tuple[Any, Any], ...] | None
+    """``simulator.layer_noise_model``: noise that acts on layers, beside that of the backend."""
+
+    warn_absent: bool
+    """``simulator.warn_absent``: warn about layers without an entry in the noise of layers."""
+
+    noise_model: Any
+    """``simulator.noise_model`` of the older options: it replaces the backend's; or None."""
+
+    report: Mapping[str, Any] = field(compare=False)
+    """All options with nothing left open, for the result's metadata."""
+
+    @property
+    def changes_circuits(self) -> bool:
+        """Whether a circuit is executed otherwise than as it is: randomised, or decoupled."""
+        return (
+            self.twirling.enabled
+            or self.dynamical_decoupling is not None
+            or self.layer_noise_model is not None
+        )
+
+    @property
+    def decoupling_key(self) -> Hashable:
+        """What tells how circuits are decoupled; None if they are not."""
+        decoupling = self.dynamical_decoupling
+        return None if decoupling is None else tuple(decoupling.model_dump().items())
+
+
+@dataclass(frozen=True)
+class ResolvedSamplerOptions(_Common):
+    """What a sampler's job needs to know; shares nothing with what a user may change."""
+
+    default_shots: int = DEFAULT_SHOTS
+    """Shots for what specifies none."""
+
+
+@dataclass(frozen=True)
+class ResolvedEstimatorOptions(_Common):
+    """What an estimator's job needs to know; shares nothing with what a user may change."""
+
+    resilience: LocalResilienceOptions
+    """``resilience``, with every technique on or off."""
+
+    resilience_level: int = 1
+    """``resilience_level``."""
+
+    default_precision: float = 0.015625
+    """Target precision for what specifies none."""
+
+    default_shots: int | None = None
+    """If not None, it replaces ``default_precision``."""
+
+    older: bool = False
+    """Whether values mean what they mean in the older family of primitives, not in upstream's
+    client-side one; see `EstimatorV2.older`."""
+
+    layer_errors: tuple[Any, ...] = ()
+    """The noise of layers that was not given in today's form, for the result's metadata."""
+
+    def divide(self, shots: int) -> tuple[int, int]:
+        """Return how many randomisations a PUB with so many shots has, and the shots of each."""
+        return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)
+
+    @property
+    def mitigates(self) -> bool:
+        """Whether a technique is on that takes more than measuring the observables."""
+        resilience = self.resilience
+        return bool(
+            self.changes_circuits
+            or self.angle_decimals is not None
+            or resilience.measure_mitigation
+            or resilience.zne_mitigation
+            or resilience.pec_mitigation
+        )
+
+
+def resolve_sampler_options(
+    options: SamplerOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
+) -> ResolvedSamplerOptions:
+    """Check all options as they are now, and return what a job needs.
+
+    Args:
+        options: See `coerce_sampler_options`.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If options were set that cannot be honoured; all are named.
+        InvalidInputError: If a value cannot be used.
+
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+
+    Example:
+        >>> resolve_sampler_options({"simulator": {"seed_simulator": 0}}).seed
+        0
+    """
+    return _resolved(coerce_sampler_options(options), _resolve_sampler_options, stacklevel + 1)
+
+
+def _resolve_sampler_options(model: SamplerOptions, stacklevel: int) -> ResolvedSamplerOptions:
+    chosen = set_options(model)
+    refuse_options("sampler", chosen, stacklevel=stacklevel + 1)
+    final = finalize_sampler_options(model)
+    warn_of_idle_options("sampler", chosen, final, stacklevel=stacklevel + 1)
+    shots = DEFAULT_SHOTS if model.default_shots is None else model.default_shots
+    return ResolvedSamplerOptions(
+        **_resolve_common(final),
+        default_shots=validate_shots(shots, "The option default_shots"),
+        report=_report(final, chosen),
+    )
+
+
+def resolve_estimator_options(
+    options: EstimatorOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
+) -> ResolvedEstimatorOptions:
+    """Check all options as they are now, and return what a job needs.
+
+    Args:
+        options: See `coerce_estimator_options`.
+        stacklevel: Whose line a warning is about, counted from the caller.
+
+    Raises:
+        UnsupportedOptionError: If options were set that cannot be honoured; all are named.
+        InvalidInputError: If a value cannot be used.
+
+    Warns:
+        OptionWithoutEffectWarning: If one tunes what is off.
+
+    Example:
+        >>> resolve_estimator_options({"default_shots": 100}).default_shots
+        100
+    """
+    return _resolved(coerce_estimator_options(options), _resolve_estimator_options, stacklevel + 1)
+
+
+def _resolve_estimator_options(
+    model: EstimatorOptions, stacklevel: int
+) -> ResolvedEstimatorOptions:
+    chosen = set_options(model)
+    refuse_options("estimator", chosen, stacklevel=stacklevel + 1)
+    final = finalize_estimator_options(model, stacklevel=stacklevel + 1)
+    warn_of_idle_options("estimator", chosen, final, stacklevel=stacklevel + 1)
+    shots = model.default_shots
+    return ResolvedEstimatorOptions(
+        **_resolve_common(final),
+        default_precision=validate_precision(
+            model.default_precision, "The option default_precision"
+        ),
+        default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
+        resilience=LocalResilienceOptions.of(final.resilience),
+        resilience_level=final.resilience_level,
+        report=_report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
+    )
+
+
+Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
+Resolved = TypeVar("Resolved", ResolvedSamplerOptions, ResolvedEstimatorOptions)
+
+_kept: BoundedCache[bytes, tuple[Any, bytes]] = BoundedCache(64)
+"""Resolved options about which there was nothing to say, and what they report as bytes."""
+
+
+def _resolved(model: Model, resolve: Callable[[Model, int], Resolved], stacklevel: int) -> Resolved:
+    """Return options resolved; those that are what others were are not judged again.
+
+    Args:
+        model: The options.
+        resolve: Resolves them, given whose line a warning is about.
+        stacklevel: Whose line that is, counted from the caller.
+    """
+    state = state_of(model)
+    known = None if state is None else _kept.get(state)
+    if known is not None:
+        found: Resolved = known[0]
+        # The report goes into results, which are the users' own.
+        return replace(found, report=marshal.loads(known[1]))  # noqa: S302 - written below
+    before = remarks_so_far()
+    resolved = resolve(model, stacklevel + 1)
+    if state is not None and remarks_so_far() == before:
+        written = marshal.dumps(dict(resolved.report))
+        _kept.put(state, (resolved, written))
+        return replace(resolved, report=marshal.loads(written))  # noqa: S302
+    return resolved
+
+
+def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:
+    """Return all options as upstream tells them; what only our models have, only if it was set."""
+    report = final.model_dump(exclude=exclude)
+    said = {option.path for option in chosen if not option.is_default}
+    for path in OURS_ALONE - said:
+        _drop(report, path.split("."))
+    return report
+
+
+def _drop(tree: dict[str, Any], path: Sequence[str]) -> None:
+    """Take something out of nested dictionaries, and with it what is empty then."""
+    name, *inner = path
+    if inner and tree.get(name):
+        _drop(tree[name], inner)
+    if not inner or not tree.get(name):
+        tree.pop(name, None)
+
+
+def _resolve_common(final: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
+    twirling, decoupling, simulator = final.twirling, final.dynamical_decoupling, final.simulator
+    layers = simulator.layer_noise_model
+    rounds = "angle_decimals" in simulator.model_fields_set
+    return {
+        **job_settings(final),
+        "seed": check_seed(simulator.seed_simulator),
+        "twirling": Twirling(
+            gates=bool(twirling.enable_gates),
+            measure=bool(twirling.enable_measure),
+            group=twirling.group,
+            num_randomizations=twirling.num_randomizations,
+            shots_per_randomization=twirling.shots_per_randomization,
+            strategy=twirling.strategy,
+        ),
+        "dynamical_decoupling": decoupling if decoupling.enable else None,
+        "angle_decimals": simulator.angle_decimals if rounds else None,
+        "layer_noise_model": None if layers is None else tuple(layers),
+        "warn_absent": simulator.warn_absent,
+        "noise_model": getattr(simulator, "noise_model", None),
+    }

@@ -1,0 +1,192 @@
+"""Quantum programs (samplomatic's) as programs of the simulation.
+
+An item of a quantum program becomes one run: its circuit compiled once, and a parameter set for
+each element of its shape, drawn from its samplex or taken from its arguments. What comes back is
+the matter of `compiled_program`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.providers import BackendV2
+from samplomatic.quantum_program import (
+    CircuitItem,
+    QuantumProgram,
+    QuantumProgramItem,
+    SamplexItem,
+)
+
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
+from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
+from qiskit_modes.primitives.boxes.swept_delays import SweptItem
+from qiskit_modes.primitives.estimator.metadata import summary
+from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.primitives.programs.compiled import CompiledItem, CompiledQuantumProgram
+from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
+from qiskit_modes.simulation.circuits.durations import FixedCircuit, with_durations
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
+from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
+
+__all__ = ["CompiledQuantumProgram", "compile_quantum_program"]
+
+RANDOMISATIONS = 0x72616E64
+"""Beside a job's seed, so that randomisations and shots draw from different streams."""
+
+
+def compile_quantum_program(
+    program: QuantumProgram,
+    backend: BackendV2,
+    *,
+    seed: int,
+    layer_noise: LayerNoise | None = None,
+    angle_decimals: int | None = None,
+    fingerprints: Sequence[bytes] | None = None,
+    elsewhere: Elsewhere = here,
+) -> CompiledQuantumProgram:
+    """Draw a program's randomisations and compile its circuits.
+
+    A pure function of its arguments: the same seed gives the same randomisations and, once
+    executed, the same shots. A circuit that was compiled for this backend before is not compiled
+    again. May be called from any thread.
+
+    Args:
+        program: The program, not modified.
+        backend: Whose noise acts.
+        seed: A seed from 0.
+        layer_noise: Noise that acts on tagged layers, beside that of the backend.
+        angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
+        fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
+        elsewhere: Compiles the circuits.
+
+    Raises:
+        UnsupportedCircuitError: If a circuit or an item cannot be simulated.
+        SimulationTooLargeError: If a circuit needs more memory than there is.
+    """
+    sequence = np.random.SeedSequence((seed, RANDOMISATIONS))
+    circuits: dict[str, CompiledCircuit] = {}
+    runs: list[Run] = []
+    items: list[CompiledItem] = []
+    for index, (item, own) in enumerate(
+        zip(program.items, sequence.spawn(len(program.items)), strict=True)
+    ):
+        values, outputs = _values(item, np.random.default_rng(own), index)
+        registers = {register.name: register.size for register in item.circuit.cregs}
+        if len(values) == 0:
+            items.append(CompiledItem(item.shape, outputs, registers, (), (), {}))
+            continue
+        circuit = item.circuit if layer_noise is None else layer_noise.insert(item.circuit)
+        content = None
+        if fingerprints is not None and circuit is item.circuit:
+            content = fingerprints[index]
+        compiling = partial(compile_circuit, backend=backend, elsewhere=elsewhere)
+        first, rows, simulations = len(runs), [], []
+        for fixed in with_durations(circuit, content, values):
+            compiled, angles = _compiled(
+                fixed,
+                compiling,
+                drawn=isinstance(item, SamplexItem | SweptItem),
+                decimals=angle_decimals,
+            )
+            circuits[compiled.key] = compiled
+            runs.append(Run(compiled.key, angles, program.shots))
+            rows.append(fixed.rows)
+            simulations.append(compiled.metadata)
+        numbers = tuple(range(first, len(runs)))
+        items.append(
+            CompiledItem(item.shape, outputs, registers, numbers, tuple(rows), summary(simulations))
+        )
+    return CompiledQuantumProgram(
+        program=Program(circuits, tuple(runs), seed),
+        items=tuple(items),
+        shots=program.shots,
+        passthrough_data=program.passthrough_data,
+        seed=seed,
+    )
+
+
+def _values(
+    item: QuantumProgramItem | SweptItem, generator: np.random.Generator, index: int
+) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
+    """Return the parameter sets of an item, (num_sets, num_parameters), and its other outputs."""
+    match item:
+        case CircuitItem():
+            angles, outputs = item.circuit_arguments, {}
+        case SamplexItem():
+            outputs = draw_randomisations(item, generator)
+            angles = outputs.pop(PARAMETER_VALUES)
+        case SweptItem():
+            angles, outputs = item.values(generator)
+        case _:
+            raise UnsupportedCircuitError(
+                f"Item {index} of the program is a {type(item).__name__}; expected a CircuitItem "
+                "or a SamplexItem of samplomatic.quantum_program."
+            )
+    num_sets = math.prod(item.shape)
+    values = np.asarray(angles, dtype=np.float64).reshape(num_sets, item.circuit.num_parameters)
+    return values, outputs
+
+
+def _compiled(
+    fixed: FixedCircuit,
+    compiling: Callable[..., CompiledCircuit],
+    *,
+    drawn: bool,
+    decimals: int | None,
+) -> tuple[CompiledCircuit, npt.NDArray[np.float64]]:
+    """Compile a circuit, and return it with its angles, rounded where that is asked for.
+
+    Args:
+        fixed: The circuit and its angles.
+        compiling: Compiles it.
+        drawn: Whether angles come from a samplex.
+        decimals: See ``angle_decimals``.
+    """
+    angles = fixed.values
+    if decimals is not None:
+        angles = np.round(angles / (np.pi / 2), decimals) * (np.pi / 2)
+    compiling = partial(compiling, fixed.circuit, content=fixed.content)
+    if not _are_clifford(angles, drawn=drawn):
+        return compiling(), angles
+    compiled = _compiled_for_quarters(compiling)
+    if any("stabilizer" in method for method in compiled.metadata["methods"]):
+        angles = _quarters(angles) * (np.pi / 2)
+    return compiled, angles
+
+
+def _compiled_for_quarters(compiling: Callable[..., CompiledCircuit]) -> CompiledCircuit:
+    """Compile a circuit, for the stabilizer method only if it were too large for us otherwise.
+
+    A template is compiled once, whether its angles happen to be multiples of π/2 or not, unless
+    that decides whether it can be simulated.
+    """
+    try:
+        compiled = compiling()
+        if not any("statevector" in method for method in compiled.metadata["methods"]):
+            return compiled
+    except SimulationTooLargeError:
+        pass
+    return compiling(settings=replace(DEFAULT_SETTINGS, clifford_angles=True))
+
+
+def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return angles in quarter turns, rounded."""
+    return np.round(values / (np.pi / 2))
+
+
+def _are_clifford(values: npt.NDArray[np.float64], *, drawn: bool) -> bool:
+    """Tell whether all angles are multiples of π/2, as exactly as they are known.
+
+    Args:
+        values: The angles.
+        drawn: Whether they come from a samplex, which gives them in single precision.
+    """
+    tolerance = 5e-7 if drawn else 1e-12
+    apart = abs(values - _quarters(values) * (np.pi / 2))
+    return values.size > 0 and bool((apart < tolerance).all())

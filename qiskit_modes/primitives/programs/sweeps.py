@@ -1,0 +1,90 @@
+"""One circuit with its parameter sets, as runs of circuits whose delays have durations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from qiskit.circuit import QuantumCircuit
+
+from qiskit_modes.primitives.estimator.metadata import summary
+from qiskit_modes.simulation import CompiledCircuit, Run, RunSamples
+from qiskit_modes.simulation.circuits.durations import with_durations
+from qiskit_modes.simulation.compile.compile_ideal import Beginning
+
+__all__ = ["Sweep", "compile_sweep", "gathered"]
+
+Rows = Sequence[npt.NDArray[np.intp] | None]
+"""Which of all parameter sets each run is for; None: all."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is executed for one circuit."""
+
+    circuits: Mapping[str, CompiledCircuit]
+    """By their keys."""
+    runs: tuple[Run, ...]
+    rows: Rows
+    simulation: dict[str, Any]
+    """How the circuits are simulated, for metadata."""
+
+    def recorded(self, runs: Iterator[RunSamples]) -> Mapping[str, npt.NDArray[np.uint8]]:
+        """Return what was recorded, by register, (num_sets, shots, bytes).
+
+        Args:
+            runs: What all runs of a job gave; those of this circuit come next.
+        """
+        return gathered([next(runs) for _ in self.runs], self.rows)
+
+
+def compile_sweep(
+    circuit: QuantumCircuit,
+    content: bytes,
+    values: npt.NDArray[np.float64],
+    shots: int,
+    compiling: Callable[..., CompiledCircuit],
+    beginning: Beginning | None = None,
+) -> Sweep:
+    """Compile a circuit for its parameter sets: once, if no duration of a delay depends on them.
+
+    Args:
+        circuit: The circuit.
+        content: Its content key.
+        values: Its parameter sets, (num_sets, num_parameters).
+        shots: For each of them.
+        compiling: Compiles a circuit whose content key is given.
+        beginning: What the circuit shares with others.
+    """
+    circuits, runs, rows = {}, [], []
+    for each in with_durations(circuit, content, values):
+        # Circuits that differ in durations begin differently.
+        shared = beginning if each.rows is None else None
+        compiled = compiling(each.circuit, content=each.content, beginning=shared)
+        circuits[compiled.key] = compiled
+        runs.append(Run(compiled.key, each.values, shots))
+        rows.append(each.rows)
+    simulation = summary([each.metadata for each in circuits.values()])
+    return Sweep(circuits, tuple(runs), rows, simulation)
+
+
+def gathered(runs: Sequence[RunSamples], rows: Rows) -> Mapping[str, npt.NDArray[np.uint8]]:
+    """Return what was recorded in the order of parameter sets.
+
+    Args:
+        runs: What runs for some of the parameter sets each have recorded.
+        rows: Which sets these are.
+    """
+    if len(runs) == 1:
+        return runs[0].registers
+    together = {}
+    for name, first in runs[0].registers.items():
+        number = sum(len(run.registers[name]) for run in runs)
+        packed = np.empty((number, *first.shape[1:]), dtype=np.uint8)
+        for run, places in zip(runs, rows, strict=True):
+            packed[places] = run.registers[name]
+        together[name] = packed
+    return together
