@@ -192,7 +192,12 @@ def test_run_is_whole_or_nothing_has_happened():
     """The user's own calls, down from the primitive."""
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
-    files = (*FILES[:2], "primitives/base", "primitives/sampler.py", "primitives/job.py")
+    files = (
+        *FILES[:2],
+        "primitives/primitive.py",
+        "primitives/sampler/sampler.py",
+        "primitives/job.py",
+    )
     with Scenario() as scenario:
         backend, service = AerSimulator(), LocalService(runtime=scenario.runtime)
 

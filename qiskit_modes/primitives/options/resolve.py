@@ -2,7 +2,7 @@
 
 Options are read when ``run()`` is called, so that what was assigned to them in the meantime counts;
 the values taken from them are a copy. What each does, and why some are refused, stands in
-`option_table`.
+`table`.
 """
 
 from __future__ import annotations

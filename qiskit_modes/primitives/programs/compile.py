@@ -2,7 +2,7 @@
 
 An item of a quantum program becomes one run: its circuit compiled once, and a parameter set for
 each element of its shape, drawn from its samplex or taken from its arguments. What comes back is
-the matter of `compiled_program`.
+the matter of `compiled`.
 """
 
 from __future__ import annotations
