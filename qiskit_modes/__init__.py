@@ -20,6 +20,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from qiskit_modes._lazy import lazy
+from qiskit_modes._moved import find_moved_modules
 
 if TYPE_CHECKING:
     from qiskit_ibm_runtime import QuantumProgram
@@ -135,3 +136,4 @@ _HOMES = {
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)
+find_moved_modules()

@@ -15,7 +15,7 @@ ROOT = Path(qiskit_modes.__file__).parent
 
 FLOORS = [
     {"_mutex"},
-    {"_lazy", "caches", "durations", "exceptions", "memory"},
+    {"_lazy", "_moved", "caches", "durations", "exceptions", "memory"},
     {"warn"},
     {"scheduling", "simulation"},
     {"runtime"},
@@ -159,7 +159,7 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
         assert part_of(imported) in {"simulation", *FLOORS[0], *FLOORS[1]}, f"{imported}"
 
 
-@pytest.mark.parametrize("module", ["", "_lazy", "cli", "commands.common"])
+@pytest.mark.parametrize("module", ["", "_lazy", "_moved", "cli", "commands.common"])
 def test_the_door_is_light(module):
     for imported, inside in imports(MODULES[module]):
         if not inside:
