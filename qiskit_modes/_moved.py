@@ -19,6 +19,10 @@ MOVED = {
     "planning.figure": "planning.draw.figure",
     "planning.outcomes": "planning.compare.outcomes",
     "planning.traffic": "planning.compare.traffic",
+    "primitives.compiled_program": "primitives.programs.compiled",
+    "primitives.fractional": "primitives.backends.fractional",
+    "primitives.older_noise_learner": "primitives.noise_learner.older_noise_learner",
+    "primitives.option_models": "primitives.options.models",
 }
 """From the old names of modules to the new ones, within this package."""
 
@@ -27,7 +31,7 @@ class _MovedModules(MetaPathFinder, Loader):
     """Makes a module of an old name, whose names are those of the module that it has become."""
 
     def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        package, _, module = name.partition(".")
+        package, _dot, module = name.partition(".")
         return ModuleSpec(name, self) if package == __package__ and module in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
