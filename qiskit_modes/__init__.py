@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.noise_learner.older_noise_learner import NoiseLearner
     from qiskit_modes.primitives.sampler.sampler import SamplerV2
     from qiskit_modes.primitives.sampler.sampler import SamplerV2 as Sampler
-    from qiskit_modes.runtime.progress import show_progress
+    from qiskit_modes.runtime.progress.progress import show_progress
     from qiskit_modes.scheduling.plan import Instance, Plan
     from qiskit_modes.service import LocalService, QiskitRuntimeService
     from qiskit_modes.service import QiskitRuntimeService as IBMQuantumComputeService
@@ -132,7 +132,7 @@ _HOMES = {
     "compare_modes": "qiskit_modes.planning.compare.compare",
     "estimate_usage": "qiskit_modes.planning.estimate.estimate",
     "record": "qiskit_modes.planning.recording.recorder",
-    "show_progress": "qiskit_modes.runtime.progress",
+    "show_progress": "qiskit_modes.runtime.progress.progress",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

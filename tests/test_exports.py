@@ -133,7 +133,7 @@ def test_a_star_import_gives_everything():
         ("import qiskit_modes.server", ("qiskit", "fastapi", "uvicorn", "starlette")),
         ("import qiskit_modes.cli", ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy")),
         ("import qiskit_modes.scheduling", ("qiskit", "numpy", "loky")),
-        ("import qiskit_modes.runtime.worker_process", ("qiskit", "qiskit_aer")),
+        ("import qiskit_modes.runtime.workers.worker_process", ("qiskit", "qiskit_aer")),
     ],
 )
 def test_importing_this_does_not_import_that(statement, unwanted):

@@ -2,8 +2,8 @@
 
 import pickle
 
-from qiskit_modes.runtime import worker_process
-from qiskit_modes.runtime.worker import loky_executor
+from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.worker import loky_executor
 
 __all__ = ["ToAWorker", "Way"]
 

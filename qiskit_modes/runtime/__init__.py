@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
     from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
     from qiskit_modes.runtime.steps import ExecutionSpan, Steps
-    from qiskit_modes.runtime.workers import WorkerPool
+    from qiskit_modes.runtime.workers.pool import WorkerPool
 
 __all__ = [
     "Clock",
@@ -38,7 +38,7 @@ __getattr__, __dir__ = lazy(
         "LocalRuntime": "qiskit_modes.runtime.local_runtime",
         "Steps": "qiskit_modes.runtime.steps",
         "SystemClock": "qiskit_modes.runtime.clock",
-        "WorkerPool": "qiskit_modes.runtime.workers",
+        "WorkerPool": "qiskit_modes.runtime.workers.pool",
         "WorkloadRecord": "qiskit_modes.runtime.records",
         "default_runtime": "qiskit_modes.runtime.local_runtime",
     },

@@ -25,15 +25,15 @@ from typing import Any, TypeVar
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.listener import Listener
-from qiskit_modes.runtime.progress import Progress, Surface, find_surface
+from qiskit_modes.runtime.observer import Listener
+from qiskit_modes.runtime.progress.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import SimulatedSteps
-from qiskit_modes.runtime.workers import WorkerPool
+from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 

@@ -21,8 +21,8 @@ from qiskit_modes.scheduling.job import (
 from qiskit_modes.scheduling.workload import Workload
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.errand import Errand
-    from qiskit_modes.runtime.gathering import Gathering
+    from qiskit_modes.runtime.workers.split_program import Gathering
+    from qiskit_modes.runtime.workers.work_items import Errand
     from qiskit_modes.simulation.program import Program, Samples
 
 __all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]

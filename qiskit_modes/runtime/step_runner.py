@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, assert_never
 
 from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.gathering import Gathering
-from qiskit_modes.runtime.heavy_steps import HeavySteps
 from qiskit_modes.runtime.job_table import JobTable
-from qiskit_modes.runtime.notices import describe_wait
+from qiskit_modes.runtime.progress.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
-from qiskit_modes.runtime.worker import worker_error
-from qiskit_modes.runtime.worker_process import Execution, run_whole
-from qiskit_modes.runtime.workers import Answer, ProgramAbandoned, WorkerPool
+from qiskit_modes.runtime.workers.offload import HeavySteps
+from qiskit_modes.runtime.workers.pool import Answer, ProgramAbandoned, WorkerPool
+from qiskit_modes.runtime.workers.split_program import Gathering
+from qiskit_modes.runtime.workers.worker import worker_error
+from qiskit_modes.runtime.workers.worker_process import Execution, run_whole
 from qiskit_modes.scheduling.events import (
     Event,
     JobCompiled,

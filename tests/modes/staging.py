@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from qiskit import QuantumCircuit
 
-from qiskit_modes.runtime import LocalRuntime, WorkerPool, local_runtime, worker_process
+from qiskit_modes.runtime import LocalRuntime, WorkerPool, local_runtime
 from qiskit_modes.runtime.clock import SystemClock
 from qiskit_modes.runtime.qpu import QPU
+from qiskit_modes.runtime.workers import worker_process
 
 DEADLINE_SECONDS = 20.0
 """Nothing takes this long; whoever waits longer has found a hang."""

@@ -16,7 +16,7 @@ from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
 from qiskit_modes.primitives.executor.program_input import coerce_quantum_program
 from qiskit_modes.primitives.programs.compile import compile_quantum_program
 from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
-from qiskit_modes.runtime import worker_process
+from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.simulation import Program
 from tests.simulation.devices import device
 

@@ -15,7 +15,7 @@ from qiskit_modes.runtime import (
     WorkerPool,
     session_executor,
 )
-from qiskit_modes.runtime.errand import Errand
+from qiskit_modes.runtime.workers.work_items import Errand
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.program import Program

@@ -7,14 +7,15 @@ from functools import partial
 from types import SimpleNamespace
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError
-from qiskit_modes.runtime import gathering, job_table, qpu
+from qiskit_modes.runtime import job_table, qpu
 from qiskit_modes.runtime.clock import SystemClock
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.steps import Steps
-from qiskit_modes.runtime.worker_process import Execution
-from qiskit_modes.runtime.workers import ProgramAbandoned
+from qiskit_modes.runtime.workers import split_program
+from qiskit_modes.runtime.workers.pool import ProgramAbandoned
+from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.scheduling import Instance, Ledger, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.scheduling.instructions import Refuse
@@ -192,7 +193,7 @@ class Machine:
     def __init__(self, run, patch, *, lanes=5, live=False, stubborn=False):
         self.run = run
         patch(qpu, leaves=False)
-        for module in (job_table, gathering):
+        for module in (job_table, split_program):
             patch(module, leaves=True)
         self.clock = StillClock()
         self.lanes = Lanes(run, live=live)

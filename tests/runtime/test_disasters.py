@@ -28,7 +28,8 @@ from qiskit_modes.exceptions import (
     WorkerDiedError,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime import Steps, timer, worker_process, workers
+from qiskit_modes.runtime import Steps, timer
+from qiskit_modes.runtime.workers import pool, worker_process
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.program import Program
 from tests.runtime import heavy_functions as heavy
@@ -283,7 +284,7 @@ def _no_stopper(staged):
     job = staged.submit(compile=lambda: in_a_worker(signal.pause))
     on_the_qpu(job)
     with staged.monkeypatch.context() as patch:
-        patch.setattr(workers, "threading", SimpleNamespace(Thread=no_thread))
+        patch.setattr(pool, "threading", SimpleNamespace(Thread=no_thread))
         staged.cancel(job)
     return job
 

@@ -14,8 +14,9 @@ from qiskit_modes.exceptions import (
     UnsupportedCircuitError,
     WorkerDiedError,
 )
-from qiskit_modes.runtime import LocalRuntime, WorkerPool, places
-from qiskit_modes.runtime.heavy_steps import HEAVY_SECONDS
+from qiskit_modes.runtime import LocalRuntime, WorkerPool
+from qiskit_modes.runtime.workers import placement
+from qiskit_modes.runtime.workers.offload import HEAVY_SECONDS
 from qiskit_modes.scheduling import Mode
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program, runtime_is_gone
@@ -82,7 +83,7 @@ class Room(Machine):
 def ready_room():
     before = set(threading.enumerate())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(places, "WORTH_A_WORKER_SECONDS", 0.0)
+        patch.setattr(placement, "WORTH_A_WORKER_SECONDS", 0.0)
         with LocalRuntime(workers=WorkerPool(2)) as runtime:
             room = Room(runtime)
             room.get_ready()

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime import workers
-from qiskit_modes.runtime.errand import Errand, Turn
-from qiskit_modes.runtime.worker_process import Execution, UnknownCircuits
-from qiskit_modes.runtime.workers import ProgramAbandoned, WorkerPool
+from qiskit_modes.runtime.workers import pool
+from qiskit_modes.runtime.workers.pool import ProgramAbandoned, WorkerPool
+from qiskit_modes.runtime.workers.work_items import Errand, Turn
+from qiskit_modes.runtime.workers.worker_process import Execution, UnknownCircuits
 from tests.runtime.controlled_machine import program
 
 
@@ -72,7 +72,7 @@ class Pool:
     """A pool of such executors, and what it has answered."""
 
     def __init__(self, run, patch, *, size=1, answers=()):
-        patch(workers, leaves=True)
+        patch(pool, leaves=True)
         self.run, self.answers, self.got = run, list(answers), {}
         self.made = []
         self.pool = WorkerPool(size, self._new_executor)

@@ -21,7 +21,7 @@ from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.context import current_session
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.local_runtime import use_runtime
-from qiskit_modes.runtime.uninterrupted import Uninterrupted
+from qiskit_modes.runtime.main_thread_guard import Uninterrupted
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.testing import Scenario
 from tests.runtime.conftest import DEADLINE, Gate, finished, program
@@ -127,7 +127,7 @@ def test_a_job_that_is_cancelled_goes_on_or_ends(threaded, step, monkeypatch):
         elif step == "execute":
             job = threaded.job()
             monkeypatch.setattr(
-                "qiskit_modes.runtime.worker_process.run", lambda *_: gates[0]() or 1 / 0
+                "qiskit_modes.runtime.workers.worker_process.run", lambda *_: gates[0]() or 1 / 0
             )
             threaded.submit(job)
             assert gates[0].entered.wait(DEADLINE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qiskit_modes.runtime.outlook import Limit, Outlook, take_outlook
+from qiskit_modes.runtime.progress.outlook import Limit, Outlook, take_outlook
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Ledger, Mode

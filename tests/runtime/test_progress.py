@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from qiskit_modes.runtime import LocalRuntime
-from qiskit_modes.runtime import progress as progress_module
-from qiskit_modes.runtime.notebook_bar import NotebookBar, notebook_bar
-from qiskit_modes.runtime.outlook import Limit, Outlook
-from qiskit_modes.runtime.progress import SETTING, show_progress
+from qiskit_modes.runtime.progress import progress as progress_module
+from qiskit_modes.runtime.progress.notebook_bar import NotebookBar, notebook_bar
+from qiskit_modes.runtime.progress.outlook import Limit, Outlook
+from qiskit_modes.runtime.progress.progress import SETTING, show_progress
 from qiskit_modes.runtime.steps import Durations, SimulatedSteps
 from qiskit_modes.testing.manual_clock import ManualClock
 from tests.runtime.conftest import DEADLINE, Machine, runtime_is_gone
@@ -268,7 +268,7 @@ def test_a_cell_of_a_notebook_gets_one_bar_of_html(monkeypatch):
         execution_count = 1
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr("qiskit_modes.runtime.notebook_bar._shell", lambda: Shell)
+    monkeypatch.setattr("qiskit_modes.runtime.progress.notebook_bar._shell", lambda: Shell)
     bar = NotebookBar()
     bar.erase()
     bar.draw(Outlook("batch <1f>", 3, 12, "free", Limit(61.0, "its limit")), 5.0)

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
-from qiskit_modes.runtime import LocalRuntime, Steps, WorkerPool, worker_process
+from qiskit_modes.runtime import LocalRuntime, Steps, WorkerPool
+from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.scheduling import Mode, WorkloadState
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program

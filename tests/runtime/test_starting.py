@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from qiskit_modes.runtime import WorkerPool, starting, worker, worker_process
+from qiskit_modes.runtime import WorkerPool
+from qiskit_modes.runtime.workers import starting, worker, worker_process
 from tests.runtime.test_workers import submit
 
 PROGRAM = """
@@ -117,7 +118,7 @@ class Refusing:
 
 @pytest.fixture
 def pool_without_processes(monkeypatch):
-    monkeypatch.setattr("qiskit_modes.runtime.workers.loky_executor", Refusing)
+    monkeypatch.setattr("qiskit_modes.runtime.workers.pool.loky_executor", Refusing)
     pool = WorkerPool(2, Refusing)
     yield pool
     pool.close()

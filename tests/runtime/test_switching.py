@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from qiskit_modes.runtime.switching import SWITCH_SECONDS, letting_others_in
+from qiskit_modes.runtime.workers.switching import SWITCH_SECONDS, letting_others_in
 
 USUAL = 0.005
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from qiskit_modes.runtime.outlook import Limit, Outlook, clock_face
-from qiskit_modes.runtime.terminal_line import TerminalLine
+from qiskit_modes.runtime.progress.outlook import Limit, Outlook, clock_face
+from qiskit_modes.runtime.progress.terminal_line import TerminalLine
 from tests.runtime.fake_terminal import FakeTerminal
 
 BATCH = Outlook("batch 1f on x", 3, 12, "this job, 2 s", Limit(61.0, "its limit"))

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qiskit_modes.runtime import WorkerPool, worker_process
-from qiskit_modes.runtime.turns import Turns
-from qiskit_modes.runtime.worker import loky_executor
+from qiskit_modes.runtime import WorkerPool
+from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.turns import Turns
+from qiskit_modes.runtime.workers.worker import loky_executor
 from qiskit_modes.simulation.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
 

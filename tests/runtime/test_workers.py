@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime import WorkerPool, worker_process
-from qiskit_modes.runtime.worker import Worker
-from qiskit_modes.runtime.workers import ProgramAbandoned
+from qiskit_modes.runtime import WorkerPool
+from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.pool import ProgramAbandoned
+from qiskit_modes.runtime.workers.worker import Worker
 from qiskit_modes.simulation.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
 
@@ -172,7 +173,7 @@ def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
 def test_the_first_worker_too_starts_with_control_c_held_back():
     code = (
         "import signal\n"
-        "from qiskit_modes.runtime.worker import Worker, loky_executor\n"
+        "from qiskit_modes.runtime.workers.worker import Worker, loky_executor\n"
         "worker = Worker(loky_executor())\n"
         "worker.start()\n"
         "print(worker.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result())\n"
@@ -187,7 +188,7 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
     """Whatever becomes of the process: nobody is left who could remove them."""
     code = (
         "import os\n"
-        "from qiskit_modes.runtime.worker import Worker, loky_executor\n"
+        "from qiskit_modes.runtime.workers.worker import Worker, loky_executor\n"
         "worker = Worker(loky_executor())\n"
         "worker.start()\n"
         "worker.executor.submit(os.getpid).result()\n"

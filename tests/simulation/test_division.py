@@ -14,9 +14,9 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
 
-from qiskit_modes.runtime.gathering import Gathering
-from qiskit_modes.runtime.worker_process import Execution
-from qiskit_modes.runtime.workers import WorkerPool
+from qiskit_modes.runtime.workers.pool import WorkerPool
+from qiskit_modes.runtime.workers.split_program import Gathering
+from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.run import costs, division
 from qiskit_modes.simulation.settings import Settings

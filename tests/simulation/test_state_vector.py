@@ -19,7 +19,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector, random_statevector, 
 from qiskit_aer import AerSimulator
 
 from qiskit_modes import EstimatorV2, SamplerV2
-from qiskit_modes.runtime.team import Team
+from qiskit_modes.runtime.workers.team import Team
 from qiskit_modes.simulation import (
     Program,
     Run,

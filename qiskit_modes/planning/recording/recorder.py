@@ -56,7 +56,7 @@ class Recorder:
     # -- what the runtime tells ------------------------------------------------------------------
 
     def job_submitted(self, job: JobRecord, steps: Steps | None) -> None:
-        """See `qiskit_modes.runtime.listener.Listener`."""
+        """See `qiskit_modes.runtime.observer.Listener`."""
         facts = JobFacts.of(job)
         me = self._user()
         with self._mutex:
@@ -72,7 +72,7 @@ class Recorder:
         facts.estimated_seconds = _estimate(job, steps)
 
     def job_seen(self, job: JobRecord) -> None:
-        """See `qiskit_modes.runtime.listener.Listener`."""
+        """See `qiskit_modes.runtime.observer.Listener`."""
         with self._mutex:
             number = self._numbers.get(job.id)
             if number is not None:  # otherwise it was submitted before the recording began

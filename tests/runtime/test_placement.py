@@ -2,10 +2,10 @@
 
 import pytest
 
-from qiskit_modes.runtime import places as places_module
-from qiskit_modes.runtime.errand import Errand
-from qiskit_modes.runtime.places import Places
-from qiskit_modes.runtime.worker import Worker
+from qiskit_modes.runtime.workers import placement
+from qiskit_modes.runtime.workers.placement import Places
+from qiskit_modes.runtime.workers.work_items import Errand
+from qiskit_modes.runtime.workers.worker import Worker
 
 MODULE = "some.module"
 BUSY = object()
@@ -58,7 +58,7 @@ def step(*, call=b"a call", seconds=0.1, of_batch=False):
 @pytest.fixture
 def at_once(monkeypatch):
     """A worker gets ready for the first step that waits."""
-    monkeypatch.setattr(places_module, "WORTH_A_WORKER_SECONDS", 0.0)
+    monkeypatch.setattr(placement, "WORTH_A_WORKER_SECONDS", 0.0)
 
 
 def with_a_ready_worker(**more):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qiskit_modes.runtime import worker_process
-from qiskit_modes.runtime.worker_process import Done, NotDone
+from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.worker_process import Done, NotDone
 
 __all__ = ["Errand", "ErrandAnswer", "Turn", "pack"]
 

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from qiskit_modes.runtime.outlook import Outlook, clock_face
+from qiskit_modes.runtime.progress.outlook import Outlook, clock_face
 
 __all__ = ["TerminalLine"]
 
@@ -64,7 +64,7 @@ class TerminalLine:
         return cls(stream, console)
 
     def draw(self, outlook: Outlook, seconds: float) -> None:
-        """See `qiskit_modes.runtime.progress.Surface`."""
+        """See `qiskit_modes.runtime.progress.progress.Surface`."""
         text = _sentence(outlook, seconds, ascii_only=self._console.options.ascii_only)
         text.truncate(max(self._console.width - 1, 1), overflow="ellipsis")
         with self._console.capture() as captured:
@@ -76,7 +76,7 @@ class TerminalLine:
             self._write(_BELOW + self._drawn + _BACK)
 
     def erase(self) -> None:
-        """See `qiskit_modes.runtime.progress.Surface`."""
+        """See `qiskit_modes.runtime.progress.progress.Surface`."""
         with self._mutex:
             if self._drawn:
                 self._drawn = ""

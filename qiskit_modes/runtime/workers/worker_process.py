@@ -16,8 +16,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qiskit_modes.runtime.lifeline import end_with
-from qiskit_modes.runtime.team import Team
+from qiskit_modes.runtime.workers.parent_watch import end_with
+from qiskit_modes.runtime.workers.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ def prepare(parent: Connection | None = None) -> None:
     """Get ready: import the simulation, and leave Ctrl-C to the process that the user talks to.
 
     Args:
-        parent: With whose end this process is to end, see `lifeline`; None for nobody's.
+        parent: With whose end this process is to end, see `parent_watch`; None for nobody's.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)

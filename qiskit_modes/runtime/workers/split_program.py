@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from qiskit_modes.runtime.worker_process import Execution
-from qiskit_modes.runtime.workers import Answer, Ticket, WorkerPool
+from qiskit_modes.runtime.workers.pool import Answer, Ticket, WorkerPool
+from qiskit_modes.runtime.workers.worker_process import Execution
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program

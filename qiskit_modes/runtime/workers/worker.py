@@ -14,10 +14,14 @@ from multiprocessing import util
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import WorkerDiedError
-from qiskit_modes.runtime import lifeline, worker_process
-from qiskit_modes.runtime.errand import Errand
-from qiskit_modes.runtime.starting import InThisProcess, descriptors_in_order, start_conditions
-from qiskit_modes.runtime.worker_process import Execution
+from qiskit_modes.runtime.workers import parent_watch, worker_process
+from qiskit_modes.runtime.workers.starting import (
+    InThisProcess,
+    descriptors_in_order,
+    start_conditions,
+)
+from qiskit_modes.runtime.workers.work_items import Errand
+from qiskit_modes.runtime.workers.worker_process import Execution
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program
@@ -88,7 +92,7 @@ def loky_executor() -> Executor:
         return loky.ProcessPoolExecutor(
             max_workers=1,
             initializer=worker_process.prepare,
-            initargs=(lifeline.own_end(),),
+            initargs=(parent_watch.own_end(),),
             env={k: v for k, v in _ENVIRONMENT.items() if not _is_the_users(k)},
         )
 

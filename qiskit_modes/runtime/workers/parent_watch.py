@@ -48,7 +48,7 @@ def end_with(parent: Connection | None) -> None:
     with contextlib.suppress(ImportError, AttributeError, OSError):
         _have_the_system_end_this(parent)
     threading.Thread(
-        target=_end_after, args=(parent,), name="qiskit_modes-lifeline", daemon=True
+        target=_end_after, args=(parent,), name="qiskit_modes-parent-watch", daemon=True
     ).start()
 
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from qiskit_modes.runtime.errand import Errand
-from qiskit_modes.runtime.worker import Worker
+from qiskit_modes.runtime.workers.work_items import Errand
+from qiskit_modes.runtime.workers.worker import Worker
 
 __all__ = ["Assigned", "Places"]
 

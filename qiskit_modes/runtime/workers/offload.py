@@ -7,15 +7,15 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qiskit_modes.runtime.errand import Errand, ErrandAnswer, Turn, pack
-from qiskit_modes.runtime.switching import letting_others_in
-from qiskit_modes.runtime.worker import worker_error
-from qiskit_modes.runtime.worker_process import Done, NotDone
+from qiskit_modes.runtime.workers.switching import letting_others_in
+from qiskit_modes.runtime.workers.work_items import Errand, ErrandAnswer, Turn, pack
+from qiskit_modes.runtime.workers.worker import worker_error
+from qiskit_modes.runtime.workers.worker_process import Done, NotDone
 from qiskit_modes.scheduling import Mode
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
-    from qiskit_modes.runtime.workers import WorkerPool
+    from qiskit_modes.runtime.workers.pool import WorkerPool
 
 __all__ = ["HEAVY_SECONDS", "HeavySteps"]
 

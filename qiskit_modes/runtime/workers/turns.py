@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from qiskit_modes.memory import free_bytes, machine_bytes
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.worker import Ticket
+    from qiskit_modes.runtime.workers.worker import Ticket
 
 __all__ = ["Turns"]
 

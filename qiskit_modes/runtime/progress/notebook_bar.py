@@ -6,7 +6,7 @@ import sys
 from html import escape
 from typing import Any
 
-from qiskit_modes.runtime.outlook import Outlook, clock_face
+from qiskit_modes.runtime.progress.outlook import Outlook, clock_face
 
 __all__ = ["NotebookBar", "notebook_bar"]
 
@@ -32,7 +32,7 @@ class NotebookBar:
         self._cell: Any = None
 
     def draw(self, outlook: Outlook, seconds: float) -> None:
-        """See `qiskit_modes.runtime.progress.Surface`."""
+        """See `qiskit_modes.runtime.progress.progress.Surface`."""
         from IPython.display import HTML, display
 
         html, cell = HTML(_html(outlook, seconds)), getattr(_shell(), "execution_count", None)
@@ -42,7 +42,7 @@ class NotebookBar:
             self._handle.update(html)
 
     def erase(self) -> None:
-        """See `qiskit_modes.runtime.progress.Surface`."""
+        """See `qiskit_modes.runtime.progress.progress.Surface`."""
         from IPython.display import HTML
 
         if self._handle is not None:

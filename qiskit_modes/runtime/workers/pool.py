@@ -24,11 +24,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime.errand import Errand, Turn
-from qiskit_modes.runtime.places import Assigned, Places
-from qiskit_modes.runtime.starting import InThisProcess, describe_failure, why_no_children
-from qiskit_modes.runtime.turns import Turns
-from qiskit_modes.runtime.worker import (
+from qiskit_modes.runtime.workers.placement import Assigned, Places
+from qiskit_modes.runtime.workers.starting import InThisProcess, describe_failure, why_no_children
+from qiskit_modes.runtime.workers.turns import Turns
+from qiskit_modes.runtime.workers.work_items import Errand, Turn
+from qiskit_modes.runtime.workers.worker import (
     Answer,
     ProgramAbandoned,
     Ticket,
@@ -36,7 +36,7 @@ from qiskit_modes.runtime.worker import (
     Worker,
     loky_executor,
 )
-from qiskit_modes.runtime.worker_process import Done, UnknownCircuits
+from qiskit_modes.runtime.workers.worker_process import Done, UnknownCircuits
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.program import Program

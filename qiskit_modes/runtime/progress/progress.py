@@ -19,7 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from qiskit_modes._mutex import new_mutex
-from qiskit_modes.runtime.outlook import Outlook, take_outlook
+from qiskit_modes.runtime.progress.outlook import Outlook, take_outlook
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.clock import Clock, Timer
@@ -89,8 +89,8 @@ class Surface(Protocol):
 
 def find_surface() -> Surface | None:
     """Return the terminal or notebook of this process, or None if its output goes elsewhere."""
-    from qiskit_modes.runtime.notebook_bar import notebook_bar
-    from qiskit_modes.runtime.terminal_line import TerminalLine
+    from qiskit_modes.runtime.progress.notebook_bar import notebook_bar
+    from qiskit_modes.runtime.progress.terminal_line import TerminalLine
 
     return notebook_bar() or TerminalLine.on(sys.stderr)
 
