@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,6 +158,43 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
             assert node.attr not in {"Thread", "Timer", "ThreadPoolExecutor"}, module
     for imported, _ in our_imports(module):
         assert part_of(imported) in {"simulation", *FLOORS[0], *FLOORS[1]}, f"{imported}"
+
+
+def is_within(module: str, folder: str) -> bool:
+    return f"{module}.".startswith(f"{folder}.")
+
+
+FOR_WORKERS = [name for name in MODULES if is_within(name, "simulation.run")]
+"""What a worker imports in order to run programs."""
+
+OF_QISKIT = {"qiskit", "qiskit_aer", "qiskit_ibm_runtime", "samplomatic", "qiskit_mitigation"}
+
+
+def closure(modules: list[str]) -> set[str]:
+    """Return the modules and all of ours that they import while they are imported."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in MODULES and module not in found:
+            found.add(module)
+            waiting += [name for name, inside in our_imports(module) if not inside]
+            waiting.append(module.rpartition(".")[0])  # importing a module imports its package
+    return found
+
+
+def test_running_programs_needs_no_qiskit():
+    for module in closure(FOR_WORKERS):
+        for imported, inside in imports(MODULES[module]):
+            if not inside or is_within(module, "simulation.run"):
+                assert part_of(imported) not in OF_QISKIT, f"{module} imports {imported}"
+
+
+def test_running_programs_loads_no_qiskit():
+    names = "".join(f"import qiskit_modes.{name};" for name in FOR_WORKERS)
+    code = f"{names} import sys; print({OF_QISKIT!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("module", ["", "_lazy", "_moved", "cli", "commands.common"])

@@ -172,3 +172,22 @@ def prepared(amplitudes: Sequence[complex]) -> RealArray:
     matrix = np.zeros((len(state), len(state)))
     matrix[:, 0] = state
     return matrix
+
+
+def embed(matrix: RealArray, qubits: Sequence[int], onto: Sequence[int]) -> RealArray:
+    """Return a matrix on some qubits as one on more qubits, or on the same in another order.
+
+    Args:
+        matrix: Shape (4^n, 4^n), or (3, 4^n, 4^n) for the terms of a rotation.
+        qubits: The n qubits of the matrix.
+        onto: The qubits of the result, among them all of ``qubits``.
+    """
+    if tuple(qubits) == tuple(onto):
+        return matrix
+    if matrix.ndim == 3:
+        return np.stack([embed(term, qubits, onto) for term in matrix])
+    others = [qubit for qubit in onto if qubit not in qubits]
+    wide = tensor(matrix, np.eye(4 ** len(others)))
+    order = [[*qubits, *others].index(qubit) for qubit in onto]
+    axes = [*order, *(place + len(onto) for place in order)]
+    return wide.reshape((4,) * (2 * len(onto))).transpose(axes).reshape(wide.shape)

@@ -18,7 +18,7 @@ from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import Gathering
 from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
-from qiskit_modes.simulation.run import costs, division
+from qiskit_modes.simulation.run import cost, division
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
 from tests.simulation.devices import device
@@ -31,7 +31,7 @@ DIVISION = Settings(only="division")
 def finely():
     """Divide wherever a job may be divided, and shots into blocks of a few."""
     return mock.patch.multiple(division, PIECE_SECONDS=1e-7), mock.patch.multiple(
-        costs, BLOCK_SECONDS=1e-3, BLOCK_CALLS=0
+        cost, BLOCK_SECONDS=1e-3, BLOCK_CALLS=0
     )
 
 
@@ -124,7 +124,7 @@ def bell_in_blocks(shots: int, block: int) -> Program:
     circuit.measure([0, 1], [0, 1])
     compiled = compile_circuit(circuit, device("manila"), TRAJECTORIES)
     (component,) = compiled.components
-    slow = costs.Cost(0.0, costs.BLOCK_SECONDS / block, drawn_singly=True)
+    slow = cost.Cost(0.0, cost.BLOCK_SECONDS / block, drawn_singly=True)
     compiled = replace(compiled, key="slow", components=(replace(component, cost=slow),))
     return Program({"slow": compiled}, (Run("slow", np.zeros((1, 0)), shots),), seed=3)
 

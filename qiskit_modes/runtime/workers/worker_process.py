@@ -85,7 +85,11 @@ def prepare(parent: Connection | None = None) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
-    import qiskit_modes.simulation.run.execution  # noqa: F401 - imported for later
+    # Imported for later. Programs need no Qiskit, but for what they leave to Aer; that its import
+    # is over before is not the QPU's time.
+    import qiskit_modes.simulation.aer.component
+    import qiskit_modes.simulation.run.component_kinds
+    import qiskit_modes.simulation.run.execution  # noqa: F401
 
 
 def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution | UnknownCircuits:

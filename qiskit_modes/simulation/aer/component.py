@@ -5,15 +5,18 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from qiskit_modes.exceptions import QiskitModesError, UnsupportedCircuitError
+from qiskit_modes.simulation.aer.costs import aer_bytes
 from qiskit_modes.simulation.aer.gates import with_whole_model
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.costs import Cost, aer_bytes
+from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -38,6 +41,14 @@ class AerComponent:
     cost: Cost
     model: bytes | None = None
     """A whole noise model, pickled, where the circuit does not hold its errors itself."""
+    draws_shots: ClassVar[bool] = True
+    records_one_bit: ClassVar[bool] = False
+    holds_up_others: ClassVar[bool] = True
+
+    @property
+    def exact(self) -> AerComponent:
+        """Return itself."""
+        return self
 
     @property
     def method(self) -> str:
@@ -50,7 +61,7 @@ class AerComponent:
         return str(self.options.get("device", "CPU"))
 
     def chosen(self, shots: int) -> AerComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
 
@@ -61,7 +72,7 @@ class AerComponent:
 
     @property
     def peak(self) -> int:
-        """Nothing of ours is held."""
+        """Return 1: nothing of ours is held."""
         return 1
 
     def peak_bytes(self, num_sets: int) -> int:
@@ -69,13 +80,23 @@ class AerComponent:
         del num_sets
         return aer_bytes(self.options["method"], self.circuit.num_qubits)
 
-    def sample(
-        self, values: RealArray, shots: int, generator: np.random.Generator
-    ) -> npt.NDArray[np.bool_]:
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
+        """Fail: Aer draws shots.
+
+        Raises:
+            UnsupportedCircuitError: Always.
+        """
+        del sets
+        raise UnsupportedCircuitError(
+            f"{self.circuit.num_qubits} joined qubits of the circuit are simulated by "
+            f"{self.method}, which draws shots and knows no exact probabilities."
+        )
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
         """Draw shots for one parameter set.
 
         Args:
-            values: Shape (num_parameters,), of the whole circuit.
+            sets: The parameter set.
             shots: How many.
             generator: Where Aer's seed comes from.
 
@@ -87,7 +108,7 @@ class AerComponent:
         """
         from qiskit_aer import AerSimulator
 
-        bound = self.circuit.assign_parameters(values[list(self.columns)])
+        bound = self.circuit.assign_parameters(sets.values[0, list(self.columns)])
         # 31 bits are what Aer takes on every platform.
         seed = int(generator.integers(1 << 31))
         model = self._noise_model()
@@ -99,8 +120,6 @@ class AerComponent:
         simulator.options.update_options(**self.options)
         result = simulator.run(bound, shots=shots, memory=True, seed_simulator=seed).result()
         if not result.success:
-            from qiskit_modes.exceptions import QiskitModesError
-
             raise QiskitModesError(
                 f"Aer failed on {self.circuit.num_qubits} joined qubits with the method "
                 f"{self.options['method']!r}: {result.status}"

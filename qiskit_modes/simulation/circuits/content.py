@@ -46,7 +46,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.read.control_flow import Scope, Variables, read_expression
+from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_expression
 
 __all__ = ["Content", "Held", "describe", "fingerprint", "read_content"]
 

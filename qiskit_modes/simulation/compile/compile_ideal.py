@@ -18,6 +18,7 @@ from qiskit import QuantumCircuit
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
+from qiskit_modes.simulation.compile.costs import stabilizer_cost, state_cost, state_seconds
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
     available_bytes,
@@ -32,7 +33,6 @@ from qiskit_modes.simulation.read.read_ideal import (
     read_ideal_circuit,
 )
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
-from qiskit_modes.simulation.run.costs import stabilizer_cost, state_cost, state_seconds
 from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.ideal.state_vector import StatePlan, plan_steps

@@ -14,8 +14,8 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
+from qiskit_modes.simulation.aer.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT
 from qiskit_modes.simulation.aer.gates import written_with_label
-from qiskit_modes.simulation.angles import AngleTable
 from qiskit_modes.simulation.circuits.aer_instructions import (
     executed_by,
     executed_by_method,
@@ -25,8 +25,9 @@ from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.noise.model import ModelNoise
 from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.read.angle_table import AngleTable
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
-from qiskit_modes.simulation.run.costs import AER_SECONDS, UNKNOWN_SECONDS_PER_SHOT, Cost
+from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.pauli_vector.products import Products
 from qiskit_modes.simulation.settings import Settings
 

@@ -20,6 +20,7 @@ from qiskit_modes.simulation.compile.compile_whole import compile_whole
 from qiskit_modes.simulation.compile.component_builder import TYPICAL_SHOTS, ComponentBuilder
 from qiskit_modes.simulation.compile.components import prune, split
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
+from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.simulation.noise.model import ModelNoise
 from qiskit_modes.simulation.noise.source import (
@@ -42,8 +43,8 @@ from qiskit_modes.simulation.operations import (
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read.read_circuit import read_circuit
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
-from qiskit_modes.simulation.run.component_kinds import Component, EitherComponent
-from qiskit_modes.simulation.run.pauli_vector.products import ProductPool
+from qiskit_modes.simulation.run.component import Component
+from qiskit_modes.simulation.run.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["compile_in_parts", "compile_with_noise", "noise_source"]

@@ -11,8 +11,10 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
+from qiskit_modes.simulation.aer.costs import aer_cost
 from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
+from qiskit_modes.simulation.compile.costs import crossover, feed_forward_costs, static_cost
 from qiskit_modes.simulation.compile.merge import Group, merge
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
@@ -23,6 +25,8 @@ from qiskit_modes.simulation.compile.methods import (
     is_clifford,
     is_ideal,
 )
+from qiskit_modes.simulation.compile.plan import build_plan
+from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.noise.source import NoiseSource
 from qiskit_modes.simulation.operations import (
     Block,
@@ -37,21 +41,14 @@ from qiskit_modes.simulation.operations import (
     touched,
 )
 from qiskit_modes.simulation.read.read_circuit import Extent
+from qiskit_modes.simulation.run.component import Component
 from qiskit_modes.simulation.run.component_kinds import (
-    Component,
     EitherComponent,
     FeedForwardComponent,
     StaticComponent,
 )
-from qiskit_modes.simulation.run.costs import (
-    aer_cost,
-    crossover,
-    feed_forward_costs,
-    static_cost,
-)
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan, build_plan
-from qiskit_modes.simulation.run.pauli_vector.products import ProductPool
+from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["TYPICAL_SHOTS", "ComponentBuilder"]

@@ -7,24 +7,14 @@ matrix; with parameters it is a product of factors, of which some depend on an a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from qiskit_modes.simulation.compile.product_pool import Factor
 from qiskit_modes.simulation.operations import Channel, Measure, Operation, Rotation
-from qiskit_modes.simulation.pauli_basis import RealArray, rotation, tensor
+from qiskit_modes.simulation.pauli_basis import embed, rotation
 
-__all__ = ["Factor", "Group", "merge"]
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A matrix, or with an angle a trigonometric polynomial of matrices."""
-
-    matrix: RealArray
-    """Shape (rows, columns); with an angle (3, rows, columns), to be weighted by 1, cos, sin."""
-    angle: int | None = None
+__all__ = ["Group", "merge"]
 
 
 @dataclass(eq=False)
@@ -139,22 +129,3 @@ def _fold_back(groups: list[Group]) -> list[Group]:
         kept.append(group)
         last.update(dict.fromkeys(group.qubits, group))
     return kept
-
-
-def embed(matrix: RealArray, qubits: Sequence[int], onto: Sequence[int]) -> RealArray:
-    """Return a matrix on some qubits as one on more qubits, or on the same in another order.
-
-    Args:
-        matrix: Shape (4^n, 4^n), or (3, 4^n, 4^n) for the terms of a rotation.
-        qubits: The n qubits of the matrix.
-        onto: The qubits of the result, among them all of ``qubits``.
-    """
-    if tuple(qubits) == tuple(onto):
-        return matrix
-    if matrix.ndim == 3:
-        return np.stack([embed(term, qubits, onto) for term in matrix])
-    others = [qubit for qubit in onto if qubit not in qubits]
-    wide = tensor(matrix, np.eye(4 ** len(others)))
-    order = [[*qubits, *others].index(qubit) for qubit in onto]
-    axes = [*order, *(place + len(onto) for place in order)]
-    return wide.reshape((4,) * (2 * len(onto))).transpose(axes).reshape(wide.shape)

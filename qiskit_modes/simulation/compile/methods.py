@@ -18,6 +18,7 @@ from qiskit_modes.exceptions import (
     UnsupportedOptionError,
 )
 from qiskit_modes.memory import machine_bytes
+from qiskit_modes.simulation.aer.costs import aer_bytes
 from qiskit_modes.simulation.aer.options import (
     MATRIX_METHODS,
     options_passed_on,
@@ -25,7 +26,7 @@ from qiskit_modes.simulation.aer.options import (
 )
 from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
-from qiskit_modes.simulation.run.costs import aer_bytes, density_bytes
+from qiskit_modes.simulation.run.cost import density_bytes
 from qiskit_modes.simulation.settings import Settings
 
 __all__ = [

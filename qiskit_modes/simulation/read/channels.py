@@ -8,10 +8,9 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.compile.merge import embed
 from qiskit_modes.simulation.noise.source import NoiseSource
 from qiskit_modes.simulation.operations import Channel
-from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.pauli_basis import RealArray, embed
 from qiskit_modes.simulation.read.read_circuit import read_circuit
 
 __all__ = ["channels_of"]

@@ -3,63 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import (
     CASE_DEFAULT,
     CircuitInstruction,
-    ClassicalRegister,
-    Clbit,
     Instruction,
-    Parameter,
     QuantumCircuit,
 )
-from qiskit.circuit.classical import expr, types
+from qiskit.circuit.classical import expr
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.classical import TRUE, Binary, Bits, Expression, Literal, Unary
+from qiskit_modes.simulation.circuits.expressions import (
+    Scope,
+    Variables,
+    bits_of,
+    read_expression,
+    width_of,
+)
+from qiskit_modes.simulation.classical import TRUE, Binary, Expression, Literal
 from qiskit_modes.simulation.operations import Block, Branch, Jump, Loop, Operation, Store
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.read.read_circuit import CircuitReader
 
-__all__ = ["JUMPS", "Scope", "Variables", "read", "read_expression", "read_store"]
+__all__ = ["JUMPS", "read"]
 
 JUMPS = frozenset({"break_loop", "continue_loop"})
 """Control flow that Qiskit does not count as such."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """How the bits of a circuit, or of a body within it, are numbered in the whole circuit."""
-
-    qubits: Mapping[Any, int]
-    clbits: Mapping[Any, int]
-    loop_values: Mapping[Parameter, float]
-    """What the loops around have given their parameters."""
-    noisy: bool = True
-    """Whether gates bring their noise: those inside another gate's definition do not."""
-
-
-class Variables:
-    """Gives each classical variable bits of its own in the classical memory.
-
-    Args:
-        first_bit: The first free bit, after the circuit's classical bits.
-    """
-
-    def __init__(self, first_bit: int) -> None:
-        self._next = first_bit
-        self._bits: dict[expr.Var, tuple[int, ...]] = {}
-
-    def bits(self, variable: expr.Var) -> tuple[int, ...]:
-        """Return the bits of a variable, least significant first."""
-        if variable not in self._bits:
-            width = _width(variable.type)
-            self._bits[variable] = tuple(range(self._next, self._next + width))
-            self._next += width
-        return self._bits[variable]
 
 
 def read(
@@ -124,7 +96,7 @@ def _rounds(operation: Any, body: Callable[..., Block], variables: Variables) ->
     values, parameter, circuit = operation.params
     for value in values:
         if isinstance(parameter, expr.Var):
-            width = _width(parameter.type)
+            width = width_of(parameter.type)
             begin = Store(variables.bits(parameter), Literal(int(value) & (1 << width) - 1))
             yield Block((begin, *body(circuit).operations))
         else:
@@ -144,89 +116,11 @@ def _unsupported(operation: Any) -> UnsupportedCircuitError:
     )
 
 
-def read_store(operation: Instruction, scope: Scope, variables: Variables) -> Store:
-    """Read an assignment to a variable, a register or a bit.
-
-    Args:
-        operation: The assignment.
-        scope: How bits are numbered.
-        variables: Where the bits of variables are.
-
-    Raises:
-        UnsupportedCircuitError: If it is to anything else.
-    """
-    target = read_expression(operation.lvalue, scope, variables)
-    if not isinstance(target, Bits):
-        raise UnsupportedCircuitError(
-            f"A store writes to {operation.lvalue!r}; expected a variable, a register or a bit."
-        )
-    return Store(target.indices, read_expression(operation.rvalue, scope, variables))
-
-
-def read_expression(node: expr.Expr, scope: Scope, variables: Variables) -> Expression:
-    """Turn one of Qiskit's classical expressions into one of ours.
-
-    Args:
-        node: The expression.
-        scope: How bits are numbered.
-        variables: Where the bits of variables are.
-
-    Raises:
-        UnsupportedCircuitError: If it computes with anything but bits and unsigned integers.
-    """
-    width = _width(node.type)
-    match node:
-        case expr.Value():
-            return Literal(int(node.value))
-        case expr.Var():
-            match node.var:
-                case Clbit():
-                    return Bits((scope.clbits[node.var],))
-                case ClassicalRegister():
-                    return Bits(tuple(scope.clbits[bit] for bit in node.var))
-            return Bits(variables.bits(node))
-        case expr.Cast():
-            name = "CAST_TO_BOOL" if isinstance(node.type, types.Bool) else "CAST"
-            return Unary(name, read_expression(node.operand, scope, variables), width)
-        case expr.Unary():
-            return Unary(node.op.name, read_expression(node.operand, scope, variables), width)
-        case expr.Binary():
-            left = read_expression(node.left, scope, variables)
-            return Binary(node.op.name, left, read_expression(node.right, scope, variables), width)
-        case expr.Index():
-            value = read_expression(node.target, scope, variables)
-            index = read_expression(node.index, scope, variables)
-            if isinstance(value, Bits) and isinstance(index, Literal):
-                return Bits((value.indices[index.number],))
-            return Binary("INDEX", value, index, width)
-    raise UnsupportedCircuitError(
-        f"The circuit computes {node!r}, which cannot be simulated; expected bits, unsigned "
-        "integers, and operations on them."
-    )
-
-
-def _width(kind: types.Type) -> int:
-    match kind:
-        case types.Bool():
-            return 1
-        case types.Uint():
-            return int(kind.width)
-    raise UnsupportedCircuitError(
-        f"The circuit computes with the classical type {kind!r}; only Bool and Uint can be "
-        "simulated."
-    )
-
-
 def _condition(condition: Any, scope: Scope, variables: Variables) -> Expression:
     if isinstance(condition, expr.Expr):
         return read_expression(condition, scope, variables)
     target, value = condition
-    return Binary("EQUAL", _bits(target, scope), Literal(int(value)), width=1)
-
-
-def _bits(target: Clbit | ClassicalRegister, scope: Scope) -> Bits:
-    bits = [target] if isinstance(target, Clbit) else target
-    return Bits(tuple(scope.clbits[bit] for bit in bits))
+    return Binary("EQUAL", bits_of(target, scope), Literal(int(value)), width=1)
 
 
 def _switch(
@@ -235,7 +129,7 @@ def _switch(
     if isinstance(operation.target, expr.Expr):
         target = read_expression(operation.target, scope, reader.variables)
     else:
-        target = _bits(operation.target, scope)
+        target = bits_of(operation.target, scope)
     arms: list[tuple[Expression, Block]] = []
     for (labels, _), block in zip(operation.cases_specifier(), blocks, strict=True):
         for label in labels:

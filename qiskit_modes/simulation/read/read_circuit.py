@@ -21,13 +21,14 @@ from qiskit.circuit import (
 
 from qiskit_modes.caches import read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.simulation.angles import Angles, AngleTable, number
+from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.aer_instructions import (
     closed_controls,
     gate_of_name,
     noise_label,
 )
 from qiskit_modes.simulation.circuits.durations import with_loop_values
+from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_store
 from qiskit_modes.simulation.circuits.gates import (
     as_rotations,
     constant_matrix,
@@ -58,7 +59,7 @@ from qiskit_modes.simulation.pauli_basis import (
     prepared,
 )
 from qiskit_modes.simulation.read import control_flow
-from qiskit_modes.simulation.read.control_flow import Scope
+from qiskit_modes.simulation.read.angle_table import AngleTable, number
 
 __all__ = ["CircuitReader", "Extent", "read_circuit"]
 
@@ -117,7 +118,7 @@ class CircuitReader:
     def __init__(self, circuit: QuantumCircuit, noise: NoiseSource) -> None:
         self.noise = noise
         self.angles = AngleTable(list(circuit.parameters))
-        self.variables = control_flow.Variables(first_bit=circuit.num_clbits)
+        self.variables = Variables(first_bit=circuit.num_clbits)
         self._passes = passes_for(circuit, noise)
 
     def block(self, instructions: Sequence[CircuitInstruction], scope: Scope) -> Block:
@@ -158,7 +159,7 @@ class CircuitReader:
             case "delay":
                 yield from self._delay(operation, qubits, scope)
             case "store":
-                yield control_flow.read_store(operation, scope, self.variables)
+                yield read_store(operation, scope, self.variables)
             case "initialize":
                 yield from self._initialize(operation, qubits, scope)
             case "kraus":

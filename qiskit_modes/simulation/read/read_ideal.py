@@ -17,10 +17,11 @@ from qiskit.circuit import (
     QuantumCircuit,
 )
 
-from qiskit_modes.simulation.angles import Angles, AngleTable, number
+from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.gates import as_rotations
 from qiskit_modes.simulation.compile.blocks import Unitary
 from qiskit_modes.simulation.pauli_basis import ComplexArray
+from qiskit_modes.simulation.read.angle_table import AngleTable, number
 from qiskit_modes.simulation.run.ideal.towers import Ground, pauli_matrix
 
 __all__ = ["IdealCircuit", "IdealGate", "Turn", "ground_of", "read_ideal_circuit"]

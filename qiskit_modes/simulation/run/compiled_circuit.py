@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.packing import Layout
-from qiskit_modes.simulation.run.component_kinds import Component
+from qiskit_modes.simulation.run.component import Component
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.pauli_vector.products import Products
 

@@ -9,11 +9,9 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.costs import Cost, density_bytes
-from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
-from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.component import Bits, ParameterSets, SingleComponent
+from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.branches import Branches
 from qiskit_modes.simulation.run.pauli_vector.density import apply_plan
@@ -22,14 +20,10 @@ from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 from qiskit_modes.simulation.run.sampling import draw_rows
 
 __all__ = [
-    "Component",
     "EitherComponent",
     "FeedForwardComponent",
-    "SingleComponent",
     "StaticComponent",
 ]
-
-Bits = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +37,23 @@ class StaticComponent:
     method: ClassVar[str] = "density matrix"
     device: ClassVar[str] = "CPU"
     block_shots: ClassVar[None] = None
+    draws_shots: ClassVar[bool] = False
+    holds_up_others: ClassVar[bool] = False
+
+    @property
+    def exact(self) -> StaticComponent:
+        """Return itself."""
+        return self
 
     def chosen(self, shots: int) -> StaticComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
+
+    @property
+    def records_one_bit(self) -> bool:
+        """Tell whether it is one bit, drawn together with others."""
+        return len(self.clbits) == 1
 
     @property
     def peak(self) -> int:
@@ -58,11 +64,15 @@ class StaticComponent:
         """Return the memory for so many parameter sets at once."""
         return density_bytes(self.peak * num_sets)
 
-    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set."""
-        begin = np.ones((num_sets, 1, 1))
-        weights = apply_plan(self.plan, begin, products).reshape(num_sets, -1)
+        begin = np.ones((len(sets), 1, 1))
+        weights = apply_plan(self.plan, begin, sets.products).reshape(len(sets), -1)
         return Outcomes(weights, self.clbits)
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Fail: shots are drawn from the distribution."""
+        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +93,23 @@ class FeedForwardComponent:
     """With a number, shots are divided among branches, so many at a time; otherwise every branch
     is followed."""
 
+    holds_up_others: ClassVar[bool] = False
+    records_one_bit: ClassVar[bool] = False
+
+    @property
+    def exact(self) -> FeedForwardComponent:
+        """Return itself."""
+        return self
+
     def chosen(self, shots: int) -> FeedForwardComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
+
+    @property
+    def draws_shots(self) -> bool:
+        """Tell whether shots are divided among branches."""
+        return self.block_shots is not None
 
     def peak_bytes(self, num_sets: int) -> int:
         """Return the memory for so many parameter sets at once; shots are drawn for one each."""
@@ -109,27 +132,25 @@ class FeedForwardComponent:
         """Return the bits of an outcome: those on the way, then those measured at the end."""
         return (*self.remembered, *(number for _, number in self.final.axes))
 
-    def outcomes(self, products: Sequence[RealArray], num_sets: int) -> Outcomes:
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set, following every branch."""
-        branches = self._walk(products, Branches((0,), np.ones((num_sets, 1, 1))))
-        weights = apply_plan(self.final, branches.state, products)
+        branches = self._walk(sets.products, Branches((0,), np.ones((len(sets), 1, 1))))
+        weights = apply_plan(self.final, branches.state, sets.products)
         patterns = self._patterns(
             branches, *np.divmod(np.arange(weights[0].size), weights.shape[2])
         )
-        return Outcomes(weights.reshape(num_sets, -1), self.clbits, patterns)
+        return Outcomes(weights.reshape(len(sets), -1), self.clbits, patterns)
 
-    def sample(
-        self, products: Sequence[RealArray], shots: int, generator: np.random.Generator
-    ) -> Bits:
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
         """Draw shots for one parameter set, dividing them among the branches.
 
         Returns:
             Shape (shots, bits), in random order.
         """
         begin = Branches((0,), np.ones((1, 1, 1)), np.array([shots]), generator)
-        branches = self._walk(products, begin)
+        branches = self._walk(sets.products, begin)
         assert branches.shots is not None
-        weights = apply_plan(self.final, branches.state, products)[0]
+        weights = apply_plan(self.final, branches.state, sets.products)[0]
         rows = np.repeat(np.arange(len(branches)), branches.shots)
         drawn = self._patterns(branches, rows, draw_rows(weights, rows, generator))
         return generator.permutation(drawn)
@@ -152,18 +173,13 @@ class FeedForwardComponent:
         return np.hstack([on_the_way[rows], (finals[:, None] >> digits & 1).astype(np.bool_)])
 
 
-SingleComponent = (
-    StaticComponent | StateComponent | StabilizerComponent | FeedForwardComponent | AerComponent
-)
-
-
 @dataclass(frozen=True, eq=False)
 class EitherComponent:
     """Joined qubits for which the number of shots decides how they are simulated."""
 
-    exact: StaticComponent | FeedForwardComponent
+    exact: SingleComponent
     """Costs the same however many shots are drawn."""
-    singly: FeedForwardComponent | AerComponent
+    singly: SingleComponent
     """Costs so much for every shot."""
     from_shots: int
     """From so many shots on, the first is the cheaper one."""
@@ -194,6 +210,3 @@ class EitherComponent:
         if exact == singly:
             return exact
         return f"{exact}; below {self.from_shots:,} shots {singly}"
-
-
-Component = SingleComponent | EitherComponent

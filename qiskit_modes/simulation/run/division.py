@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
-from qiskit_modes.simulation.run.component_kinds import SingleComponent, StaticComponent
-from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.component import SingleComponent
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
 __all__ = ["join", "peak_bytes", "seconds_here", "split"]
@@ -71,11 +69,8 @@ def seconds_here(program: Program) -> float | None:
         for position in positions:
             run = program.runs[position]
             compiled = program.circuits[run.circuit]
-            for component in _chosen(compiled, run):
-                if isinstance(component, AerComponent):
-                    return None
-                if isinstance(component, StateComponent) and component.is_large:
-                    return None
+            if any(component.holds_up_others for component in _chosen(compiled, run)):
+                return None
             total += seconds(compiled, run)
             if position != positions[0]:
                 total -= compiled.shared_seconds * len(run.parameter_values)
@@ -139,7 +134,7 @@ def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, f
     """Divide one parameter set by components, and these by blocks of shots."""
     together: list[int] = []
     cost = SECONDS_PER_SET
-    chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not _is_lone(item[1]))
+    chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not item[1].records_one_bit)
     for index, component in chosen:  # lone bits first: they are drawn from one stream
         own = component.cost.seconds(run.shots)
         if component.block_shots is not None and own >= PIECE_SECONDS:
@@ -147,7 +142,7 @@ def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, f
             continue
         together.append(index)
         cost += own
-        if cost >= PIECE_SECONDS and not _is_lone(component):
+        if cost >= PIECE_SECONDS and not component.records_one_bit:
             yield replace(run, components=tuple(together)), cost
             together, cost = [], SECONDS_PER_SET
     if together:
@@ -163,11 +158,6 @@ def _by_blocks(
         shots = (start, min(start + size, run.shots))
         part = replace(run, components=(index,), shot_range=shots)
         yield part, per_block * (shots[1] - start) / block_shots
-
-
-def _is_lone(component: SingleComponent) -> bool:
-    """Tell whether a component is one bit, to be drawn together with others of its kind."""
-    return isinstance(component, StaticComponent | StateComponent) and len(component.clbits) == 1
 
 
 def _piece(program: Program, runs: Sequence[Run]) -> Program:

@@ -8,18 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.packing import Bytes
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.program import Program, RunSamples, Samples
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
-from qiskit_modes.simulation.run.component_kinds import (
-    EitherComponent,
-    FeedForwardComponent,
-    SingleComponent,
-)
-from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
-from qiskit_modes.simulation.run.ideal.state_component import StateComponent
+from qiskit_modes.simulation.run.component import ParameterSets, SingleComponent
 from qiskit_modes.simulation.run.ideal.state_vector import Share, alone
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.sampling import draw, draw_bits, stream
@@ -139,20 +132,15 @@ class _Drawing:
         """Draw what some components record, given by their indices."""
         angles = self.compiled.angles.evaluate(self.values)
         products = self.compiled.products.evaluate(angles)
+        sets = ParameterSets(self.values, angles, products, share, states)
         single_bits: list[int] = []
         single_weights: list[RealArray] = []
         for index, component in components.items():
-            if isinstance(component, AerComponent) or component.block_shots is not None:
-                self._draw_blocks(index, component, products)
+            if component.draws_shots:
+                self._draw_blocks(index, component, sets)
                 continue
-            if isinstance(component, StabilizerComponent):
-                self._draw_uniformly(index, component)
-                continue
-            if isinstance(component, StateComponent):
-                outcomes = component.outcomes(angles, share, states)
-            else:
-                outcomes = component.outcomes(products, len(self.packed))
-            if outcomes.is_one_bit:
+            outcomes = component.outcomes(sets)
+            if component.records_one_bit:
                 single_bits += component.clbits
                 single_weights.append(outcomes.weights)
             else:
@@ -164,33 +152,20 @@ class _Drawing:
         run, first_set = self.place
         return stream(self.seed, run, first_set + which, *place)
 
-    def _draw_blocks(
-        self,
-        index: int,
-        component: AerComponent | FeedForwardComponent,
-        products: Sequence[RealArray],
-    ) -> None:
+    def _draw_blocks(self, index: int, component: SingleComponent, sets: ParameterSets) -> None:
         """Draw shots that are simulated, each block from a stream of its own."""
         size = component.block_shots or max(1, len(self.shots))
         for which in range(len(self.packed)):
-            own = [stack[which : which + 1] for stack in products]
+            own = sets.one(which)
             for start in range(0, len(self.shots), size):
                 part = slice(start, min(start + size, len(self.shots)))
                 block = (
                     () if component.block_shots is None else ((self.shots.start + start) // size,)
                 )
                 generator = self._stream(which, index, *block)
-                if isinstance(component, AerComponent):
-                    bits = component.sample(self.values[which], part.stop - part.start, generator)
-                else:
-                    bits = component.sample(own, part.stop - part.start, generator)
+                bits = component.sample(own, part.stop - part.start, generator)
                 rows = self.compiled.layout.pack_bits(component.clbits, bits)
                 self.packed[which, part] |= rows
-
-    def _draw_uniformly(self, index: int, component: StabilizerComponent) -> None:
-        for which, packed in enumerate(self.packed):
-            bits = component.sample(len(self.shots), self._stream(which, index))
-            packed |= self.compiled.layout.pack_bits(component.clbits, bits)
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
         for which, packed in enumerate(self.packed):
@@ -223,32 +198,10 @@ def outcome_probabilities(
     """
     values = np.asarray(parameter_values, dtype=float).reshape(1, -1)
     angles = compiled.angles.evaluate(values)
-    products = compiled.products.evaluate(angles)
+    sets = ParameterSets(values, angles, compiled.products.evaluate(angles))
     joint = {0: 1.0}
-    for either in compiled.components:
-        component = either.exact if isinstance(either, EitherComponent) else either
-        if isinstance(component, AerComponent):
-            # Here and not above: a worker that runs programs needs no Qiskit.
-            from qiskit_modes.exceptions import UnsupportedCircuitError
-
-            raise UnsupportedCircuitError(
-                f"{component.circuit.num_qubits} joined qubits of the circuit are simulated by "
-                f"{component.method}, which draws shots and knows no exact probabilities."
-            )
-        if isinstance(component, StateComponent):
-            outcomes = component.outcomes(angles, alone, {})
-        elif isinstance(component, StabilizerComponent):
-            listed = component.outcomes(1)
-            if listed is None:
-                from qiskit_modes.exceptions import UnsupportedCircuitError
-
-                raise UnsupportedCircuitError(
-                    f"The circuit has 2^{len(component.directions)} outcomes on "
-                    f"{len(component.clbits)} joined qubits, too many to be listed."
-                )
-            outcomes = listed
-        else:
-            outcomes = component.outcomes(products, 1)
+    for component in compiled.components:
+        outcomes = component.exact.outcomes(sets)
         pairs = list(zip(outcomes.memories(), outcomes.weights[0].tolist(), strict=True))
         grown: dict[int, float] = defaultdict(float)
         for memory, weight in joint.items():

@@ -25,11 +25,6 @@ class Outcomes:
     """(outcomes, bits): what is recorded. None if the outcomes are all values of the bits in
     order, the first bit the most significant."""
 
-    @property
-    def is_one_bit(self) -> bool:
-        """Tell whether the outcomes are 0 and 1 of one bit."""
-        return self.patterns is None and self.weights.shape[1] == 2
-
     def packed(self, layout: Layout, drawn: npt.NDArray[np.intp]) -> Bytes:
         """Return outcomes, given by their indices, as rows of packed bytes."""
         if self.patterns is None:

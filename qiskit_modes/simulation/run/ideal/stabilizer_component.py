@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from qiskit_modes.simulation.run.costs import Cost
+from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 
 __all__ = ["StabilizerComponent"]
-
-Bits = npt.NDArray[np.bool_]
 
 ROWS_AT_ONCE = 1 << 14
 MOST_LISTED = 16
@@ -37,9 +35,17 @@ class StabilizerComponent:
     device: ClassVar[str] = "CPU"
     block_shots: ClassVar[None] = None
     peak: ClassVar[int] = 1
+    draws_shots: ClassVar[bool] = True
+    records_one_bit: ClassVar[bool] = False
+    holds_up_others: ClassVar[bool] = False
+
+    @property
+    def exact(self) -> StabilizerComponent:
+        """Return itself."""
+        return self
 
     def chosen(self, shots: int) -> StabilizerComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
 
@@ -48,12 +54,13 @@ class StabilizerComponent:
         del num_sets
         return 0
 
-    def sample(self, shots: int, generator: np.random.Generator) -> Bits:
-        """Draw shots.
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Draw shots, which are the same for all parameter sets.
 
         Returns:
             Shape (shots, bits).
         """
+        del sets
         bits = np.empty((shots, len(self.clbits)), dtype=np.bool_)
         # As a product of matrices, whose sums are exact: there are fewer than 2^24 directions.
         directions = self.directions.astype(np.float32)
@@ -64,12 +71,22 @@ class StabilizerComponent:
             part[:] = (sums.astype(np.int32) & 1).astype(np.bool_) ^ self.start
         return bits
 
-    def outcomes(self, num_sets: int) -> Outcomes | None:
-        """Return the exact distribution for every parameter set; None if it is too long a list."""
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
+        """Return the exact distribution for every parameter set.
+
+        Raises:
+            UnsupportedCircuitError: If it is too long a list.
+        """
         count = len(self.directions)
         if count > MOST_LISTED:
-            return None
+            # Here and not above: a worker that runs programs needs no Qiskit.
+            from qiskit_modes.exceptions import UnsupportedCircuitError
+
+            raise UnsupportedCircuitError(
+                f"The circuit has 2^{count} outcomes on {len(self.clbits)} joined qubits, too many "
+                "to be listed."
+            )
         chosen = np.arange(1 << count)[:, None] >> np.arange(count) & 1
         patterns = (chosen @ self.directions.astype(np.intp) & 1).astype(np.bool_) ^ self.start
-        weights = np.full((num_sets, 1 << count), 0.5**count)
+        weights = np.full((len(sets), 1 << count), 0.5**count)
         return Outcomes(weights, self.clbits, patterns)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
-from qiskit_modes.simulation.run.costs import Cost, density_bytes
+from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.ideal.state_vector import (
     LARGE_ELEMENTS,
     Share,
@@ -45,11 +45,22 @@ class StateComponent:
     method: ClassVar[str] = "state vector"
     device: ClassVar[str] = "CPU"
     block_shots: ClassVar[None] = None
+    draws_shots: ClassVar[bool] = False
+
+    @property
+    def exact(self) -> StateComponent:
+        """Return itself."""
+        return self
 
     def chosen(self, shots: int) -> StateComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
+
+    @property
+    def records_one_bit(self) -> bool:
+        """Tell whether it is one bit, drawn together with others."""
+        return len(self.clbits) == 1
 
     @property
     def peak(self) -> int:
@@ -59,8 +70,8 @@ class StateComponent:
         return 2 * ((1 << len(last.axes)) + matrices)
 
     @property
-    def is_large(self) -> bool:
-        """Whether it is worked on in parts, as is best done in a process of its own."""
+    def holds_up_others(self) -> bool:
+        """Tell whether it is worked on in parts, as is best done in a process of its own."""
         last = self.body if self.ending is None else self.ending
         return 1 << len(last.axes) >= LARGE_ELEMENTS
 
@@ -68,29 +79,30 @@ class StateComponent:
         """Return the memory for so many parameter sets at once."""
         return density_bytes(self.peak * num_sets)
 
-    def outcomes(
-        self, angles: RealArray, share: Share, states: MutableMapping[bytes, ComplexArray]
-    ) -> Outcomes:
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set.
 
         Args:
-            angles: Shape (num_sets, num_angles).
-            share: Divides the work on large states.
-            states: States of the same parameter sets that are known already, by `body_key`.
+            sets: Their states are looked up, and put down, by `body_key`.
         """
+        share = sets.share
         if self.max_threads is not None:
             share = _by_at_most(self.max_threads, share)
-        state = None if self.body_key is None else states.get(self.body_key)
+        state = None if self.body_key is None else sets.states.get(self.body_key)
         if state is None:
-            begin = np.ones((len(angles), 1), dtype=complex)
-            state = self.body.apply(begin, angles, share)
+            begin = np.ones((len(sets), 1), dtype=complex)
+            state = self.body.apply(begin, sets.angles, share)
             if self.body_key is not None:
-                states[self.body_key] = state
+                sets.states[self.body_key] = state
         axes = self.body.axes
         if self.ending is not None:
-            state = self.ending.apply(state, angles, share)
+            state = self.ending.apply(state, sets.angles, share)
             axes = self.ending.axes
         return Outcomes(marginal(state, axes, self.measured, share), self.clbits)
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Fail: shots are drawn from the distribution."""
+        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
 
 
 def _by_at_most(threads: int, share: Share) -> Share:

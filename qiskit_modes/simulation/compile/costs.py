@@ -10,23 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.simulation.operations import Measure, Store
+from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
 from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
-
 __all__ = [
-    "Cost",
-    "aer_bytes",
-    "aer_cost",
     "crossover",
-    "density_bytes",
     "feed_forward_costs",
     "stabilizer_cost",
     "state_cost",
@@ -57,57 +49,11 @@ SECONDS_PER_DRAW = 5e-8
 SECONDS_PER_BIT = 2e-10
 """One bit of one direction in which outcomes differ, for each shot."""
 
-AER_SECONDS = 8e-3
-"""One call of Aer, whatever the circuit."""
-AER_SECONDS_PER_TERM = 150e-6
-"""Converting one term of one of a circuit's different errors, in every run."""
-AER_SECONDS_PER_OPERATION = 0.6e-6
-"""One instruction in one shot, beside its work on the state."""
-AER_SECONDS_PER_AMPLITUDE = 7e-9
-AER_SECONDS_PER_TABLEAU = 3e-6
-"""One instruction in one shot by the stabilizer method, up to 120 qubits."""
-AER_SECONDS_PER_TENSOR = 4e-6
-"""One instruction in one shot by the matrix product state, times the number of qubits."""
-AER_SECONDS_PER_SAMPLE = 8e-6
-"""One shot drawn from a state that was computed once."""
-UNKNOWN_SECONDS_PER_SHOT = 1e-3
-
 SECONDS_PER_BRANCH = 1e-6
 """One branch at one place where branches part or meet."""
 
-BLOCK_SECONDS = 1.0
-"""A block of shots takes at least so long, ..."""
-BLOCK_CALLS = 10
-"""... and so many times what a call of Aer costs before the first shot."""
-
-_COPIES = 3
-"""A step holds the state before, its rearranged copy and the result."""
-
 ROUNDS = 2
 """How often a loop is expected to run that ends by what was measured."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Estimated seconds for one parameter set on one core."""
-
-    once: float
-    """Before the first shot, or for each block of shots."""
-    per_shot: float = 0.0
-    drawn_singly: bool = False
-    """Whether every shot is simulated on its own, so that shots may be divided into blocks."""
-
-    @property
-    def block_shots(self) -> int | None:
-        """Return how many shots are one block; None if they cannot be divided."""
-        if not self.drawn_singly:
-            return None
-        return max(1, round(max(BLOCK_SECONDS, BLOCK_CALLS * self.once) / self.per_shot))
-
-    def seconds(self, shots: int) -> float:
-        """Return the estimate for so many shots."""
-        blocks = 1 if self.block_shots is None else -(-shots // self.block_shots)
-        return self.once * blocks + self.per_shot * shots
 
 
 def plan_seconds(plan: Plan, branches: float = 1.0) -> float:
@@ -207,57 +153,6 @@ class _Walk:
             SECONDS_PER_BRANCH + self._size * per_element
         )
         self.one_branch += share * (SECONDS_PER_BRANCH + self._size * SECONDS_PER_ELEMENT)
-
-
-def density_bytes(elements: int) -> int:
-    """Return the memory that a state of so many float64 numbers takes while it is worked with."""
-    return _COPIES * 8 * elements
-
-
-def aer_bytes(method: str, num_qubits: int) -> int:
-    """Return the memory of Aer's state; 0 where it grows with what the circuit does instead."""
-    match method:
-        case "statevector":
-            return 16 << num_qubits
-        case "density_matrix":
-            return 16 << 2 * num_qubits
-    return 0
-
-
-def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Cost:
-    """Return what Aer's simulation of a circuit costs.
-
-    Args:
-        circuit: With its errors in it.
-        method: Aer's name of it.
-        computed_once: Whether shots are drawn from one state at the end, as without noise.
-    """
-    operations, terms = _count(circuit, {})
-    once = AER_SECONDS + sum(terms.values()) * AER_SECONDS_PER_TERM
-    match method:
-        case "statevector":
-            each = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * 2.0**circuit.num_qubits
-        case "stabilizer":
-            each = AER_SECONDS_PER_TABLEAU
-        case "matrix_product_state":
-            each = AER_SECONDS_PER_TENSOR * circuit.num_qubits
-        case _:
-            each = UNKNOWN_SECONDS_PER_SHOT / max(1, operations)
-    if computed_once:
-        return Cost(once + operations * each, AER_SECONDS_PER_SAMPLE)
-    return Cost(once, max(1, operations) * each, drawn_singly=True)
-
-
-def _count(circuit: QuantumCircuit, terms: dict[int, int]) -> tuple[int, dict[int, int]]:
-    """Return the number of instructions, bodies included, and the terms of each error."""
-    operations = len(circuit.data)
-    for step in circuit.data:
-        error: Any = getattr(step.operation, "_quantum_error", None)
-        if error is not None:
-            terms[id(error)] = len(error.circuits)
-        for block in getattr(step.operation, "blocks", ()):
-            operations += _count(block, terms)[0]
-    return operations, terms
 
 
 def crossover(all_at_once: Cost, singly: Cost) -> float:

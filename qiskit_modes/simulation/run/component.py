@@ -1,0 +1,116 @@
+"""What running a program asks of a component, however it is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
+from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.ideal.state_vector import Share, alone
+from qiskit_modes.simulation.run.outcomes import Outcomes
+
+__all__ = ["Bits", "Component", "ParameterSets", "SingleComponent"]
+
+Bits = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ParameterSets:
+    """Some parameter sets of a circuit, and what follows from them."""
+
+    values: RealArray
+    """(num_sets, num_parameters)."""
+    angles: RealArray
+    """(num_sets, num_angles): see `Angles`."""
+    products: Sequence[RealArray]
+    """See `Products`; each of shape (num_sets, products, columns, rows)."""
+    share: Share = alone
+    """Divides the work on large states among threads."""
+    states: MutableMapping[bytes, ComplexArray] = field(default_factory=dict)
+    """States of these parameter sets that several circuits share, as far as they are known."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def one(self, which: int) -> ParameterSets:
+        """Return one of them, as one parameter set."""
+        only = slice(which, which + 1)
+        return ParameterSets(
+            self.values[only], self.angles[only], [stack[only] for stack in self.products]
+        )
+
+
+class Component(Protocol):
+    """Joined qubits of a compiled circuit; the number of shots may decide how they are simulated.
+
+    One that Qiskit is needed for, as Aer's, is not in this folder: it brings along what it needs.
+    """
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Return the bits that are recorded, in the order in which they are drawn."""
+
+    @property
+    def method(self) -> str:
+        """Tell how it is simulated."""
+
+    @property
+    def device(self) -> str:
+        """Tell where it is simulated, in Aer's words."""
+
+    @property
+    def peak(self) -> int:
+        """Return the largest number of float64 numbers held for one parameter set."""
+
+    @property
+    def exact(self) -> SingleComponent:
+        """Return it as it is simulated where exact probabilities are asked for."""
+
+    def chosen(self, shots: int) -> SingleComponent:
+        """Return it as it is simulated for so many shots of each parameter set."""
+
+
+class SingleComponent(Component, Protocol):
+    """Joined qubits that are simulated in one way."""
+
+    @property
+    def cost(self) -> Cost:
+        """Return what one parameter set costs."""
+
+    @property
+    def draws_shots(self) -> bool:
+        """Tell whether shots are drawn by `sample`; otherwise they are drawn from `outcomes`."""
+
+    @property
+    def block_shots(self) -> int | None:
+        """Return how many shots are drawn at a time; None if all of them, or none, are."""
+
+    @property
+    def records_one_bit(self) -> bool:
+        """Tell whether it is one bit of known probability, drawn together with others."""
+
+    @property
+    def holds_up_others(self) -> bool:
+        """Tell whether a process that simulates it cannot do other things besides."""
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
+        """Return the exact distribution for every parameter set.
+
+        Raises:
+            UnsupportedCircuitError: If it is not known, or too long.
+        """
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Draw shots of one parameter set, independently of all other components.
+
+        Returns:
+            Shape (shots, bits).
+        """
