@@ -31,6 +31,8 @@ from qiskit_modes.simulation import (
     split,
 )
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
+from qiskit_modes.simulation.compile.multiply import multiplied
+from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
 from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
@@ -130,6 +132,35 @@ def test_gates_by_definition_and_by_matrix(name):
 def test_random_circuits_of_all_block_widths(num_qubits, seed):
     circuit = random_circuit(num_qubits, 8, max_operands=min(4, num_qubits), seed=seed)
     assert_like_qiskit(circuit)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_gates_that_are_multiplied_do_what_they_did_one_by_one(seed):
+    """Neighbours on one and two qubits, in either order of the two, with ends and lone qubits."""
+    random = np.random.default_rng(seed)
+    circuit, gates = QuantumCircuit(5), []
+    for _ in range(40):
+        width = random.integers(1, 3)
+        qubits = tuple(map(int, random.permutation(4)[:width]))
+        matrix = random_unitary(2**width, seed=random).data
+        gates.append((qubits, matrix))
+    gates.append(((4,), random_unitary(2, seed=random).data))
+    products = multiplied(gates)
+    assert products is not None
+    assert len(products) < sum(len(qubits) == 2 for qubits, _ in gates) + 2
+    both = [circuit.copy(), circuit.copy()]
+    for which, listed in zip(both, (gates, products), strict=True):
+        for qubits, matrix in listed:
+            which.append(UnitaryGate(matrix), qubits[::-1])  # the first is the highest digit
+    one, other = map(Statevector, both)
+    np.testing.assert_allclose(one.data, other.data, atol=1e-12)
+
+
+def test_what_cannot_be_multiplied_beforehand_is_left():
+    wide = ((0, 1, 2), np.eye(8, dtype=complex))
+    assert multiplied([wide]) is None
+    assert multiplied([((0,), Turn("X", 0))]) is None
+    assert multiplied([]) == []
 
 
 def test_large_states_are_worked_on_in_parts():

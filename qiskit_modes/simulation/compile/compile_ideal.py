@@ -24,6 +24,7 @@ from qiskit_modes.simulation.compile.methods import (
     available_bytes,
     state_fits,
 )
+from qiskit_modes.simulation.compile.multiply import multiplied
 from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read.read_ideal import (
@@ -129,8 +130,10 @@ def _qubits(gates: Sequence[IdealGate]) -> set[int]:
     return {qubit for qubits, _ in gates for qubit in qubits}
 
 
-def _pruned(gates: Sequence[IdealGate], kept: set[int]) -> list[IdealGate]:
+def _pruned(gates: Sequence[IdealGate], kept: set[int]) -> Sequence[IdealGate]:
     """Return the gates on which what is measured depends."""
+    if kept.issuperset(_qubits(gates)):
+        return gates
     needed, result = set(kept), []
     for gate in reversed(gates):
         if not needed.isdisjoint(gate[0]):
@@ -139,23 +142,26 @@ def _pruned(gates: Sequence[IdealGate], kept: set[int]) -> list[IdealGate]:
     return result[::-1]
 
 
-def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[list[IdealGate]]:
+def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[Sequence[IdealGate]]:
     """Sort gates by the qubits that they join."""
-    leader: dict[int, int] = {}
+    leader = {qubit: qubit for qubits, _ in gates for qubit in qubits}
 
     def find(qubit: int) -> int:
-        while leader.setdefault(qubit, qubit) != qubit:
+        while leader[qubit] != qubit:
             leader[qubit] = leader[leader[qubit]]
             qubit = leader[qubit]
         return qubit
 
-    for qubits, _ in gates:
-        first = find(qubits[0])
-        for qubit in qubits[1:]:
+    for joined in {qubits for qubits, _ in gates if len(qubits) > 1}:
+        first = find(joined[0])
+        for qubit in joined[1:]:
             leader[find(qubit)] = first
+    leaders = {qubit: find(qubit) for qubit in leader}
+    if not split or len(set(leaders.values())) == 1:
+        return [gates] if gates else []
     parts: dict[int, list[IdealGate]] = {}
     for gate in gates:
-        parts.setdefault(find(gate[0][0]) if split else 0, []).append(gate)
+        parts.setdefault(leaders[gate[0][0]], []).append(gate)
     return list(parts.values())
 
 
@@ -218,7 +224,8 @@ def _plan(
         num_qubits: Of the state at its largest.
         angles: Of the circuit.
     """
-    ground, unitaries = ground_of(gates)
+    products = multiplied(gates)
+    ground, unitaries = ground_of(gates if products is None else products)
     digest = hashlib.blake2b(repr((tuple(axes), unitaries)).encode(), digest_size=16)
     for width, matrices in ground.constants.items():
         digest.update(bytes([width]) + matrices.tobytes())
@@ -227,7 +234,7 @@ def _plan(
         for row in (angles.offsets, angles.columns, angles.coefficients):
             digest.update(row[which].tobytes())
     stages: list[Stage] = []
-    for sort in (runs_of_one, dressed):
+    for sort in (runs_of_one, dressed) if products is None else ():
         stage, unitaries = sort(unitaries)
         stages.append(stage)
     width = next(width for largest, width in BLOCK_WIDTHS if num_qubits <= largest)
