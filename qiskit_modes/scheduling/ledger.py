@@ -97,7 +97,8 @@ class Ledger:
         """When something next leaves a window of an account."""
         self._changed: dict[str, Instance] = {}
         """The instances whose limits were changed, as they are now."""
-        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self._watches: dict[weakref.ref[Watch], None] = {}
+        """Those that somebody holds. Each change is one step, for one may go at any time."""
 
     # -- who it is about -------------------------------------------------------------------------
 
@@ -119,8 +120,8 @@ class Ledger:
 
     def watch(self) -> Watch:
         """Return what is told of every change, for as long as somebody holds it."""
-        watch = Watch()
-        self._watches.add(watch)
+        watch, watches = Watch(), self._watches
+        watches[weakref.ref(watch, lambda reference: watches.pop(reference, None))] = None
         return watch
 
     def take_changes(self, watch: Watch, now: float) -> set[str]:
@@ -262,5 +263,7 @@ class Ledger:
         self._tell(instance_id)
 
     def _tell(self, instance_id: str) -> None:
-        for watch in self._watches:
-            watch.changed.add(instance_id)
+        for reference in list(self._watches):
+            watch = reference()
+            if watch is not None:
+                watch.changed.add(instance_id)

@@ -145,6 +145,9 @@ class Instance:
     """When it has used this much within the window, nothing more of it starts until usage leaves
     the window. None for the plan's; an instance without any is only served later."""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # a plan has twenty fields, and one is looked up forty times for a job
+
     @property
     def allocation(self) -> float | None:
         """Its own allocation, or that of its plan; in seconds."""

@@ -244,7 +244,9 @@ class Scheduler(Changes):
         self._note(workload)
 
     def _submit(self, event: JobSubmitted, now: float) -> None:
-        event = replace(event, instance=self.ledger.current(event.instance))
+        current = self.ledger.current(event.instance)
+        if current is not event.instance:
+            event = replace(event, instance=current)
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
         recent = self._recent_submissions(event.instance, now)

@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 _ALWAYS_SUPPORTED = frozenset({"barrier", "store"})
+_READ_BEFORE = frozenset({"break_loop", "continue_loop", "delay", "store"})
+"""What has more to be checked than its name, beside control flow."""
 _MAX_RZZ_ANGLE = math.pi / 2 + 1e-10  # the service tolerates this much rounding
 
 _LATER = (ParameterExpression, expr.Expr)
@@ -174,6 +176,8 @@ class InstructionSet:
                 f"{self.num_qubits}. Transpiling cannot change that: use fewer qubits, or a larger "
                 "backend."
             )
+        if self._is_known_by_names(circuit):
+            return CheckedCircuit((), (), None)
         check_values(circuit)
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []
@@ -184,6 +188,19 @@ class InstructionSet:
         durations = Durations(circuit)
         return CheckedCircuit(
             tuple(rzz_angles), tuple(places), durations if durations.delays else None
+        )
+
+    def _is_known_by_names(self, circuit: QuantumCircuit) -> bool:
+        """Tell whether the names of a circuit's instructions say that nothing is wrong with it.
+
+        They do where instructions act on any qubits and nothing is reported of them, if there are
+        no bodies with others in them, no variables that are read and no durations.
+        """
+        if not self.names_only or self._reported is not None or circuit.has_control_flow_op():
+            return False
+        names = circuit.count_ops()
+        return _READ_BEFORE.isdisjoint(names) and all(
+            name_without_state(name) in self._names for name in names
         )
 
     def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
@@ -300,7 +317,8 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2, *, stackle
     Warns:
         BrokenHardwareWarning: Naming the instructions and the way out.
     """
-    instructions = instruction_set_of(backend)
+    last = _known.of(backend).last  # by which they were checked
+    instructions = instruction_set_of(backend) if last is None else last[1]
     places = sorted({place for each in fingerprints for place in instructions.untold(each)})
     if places:
         some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
@@ -370,15 +388,16 @@ def _state_of(target: Target | None) -> Hashable:
 
 def _aer_state(backend: BackendV2) -> Hashable:
     """Return what decides which instructions a backend of Aer's executes, and which it lists."""
+    configuration = backend.configuration()  # made anew for each access
     return (
-        tuple(backend.configuration().basis_gates),
+        tuple(configuration.basis_gates),
         getattr(backend.options, "method", None),
-        _is_uncoupled(backend),
+        _is_uncoupled(backend, configuration),
         _state_of(backend._target),  # noqa: SLF001 - the one that it was given, if any
     )
 
 
-def _is_uncoupled(backend: BackendV2) -> bool:
+def _is_uncoupled(backend: BackendV2, configuration: Any = None) -> bool:
     """Return whether a backend of Aer's has no coupling map.
 
     To find out, Aer builds its target, which takes longer than many a job. It need not where
@@ -388,7 +407,7 @@ def _is_uncoupled(backend: BackendV2) -> bool:
         not getattr(backend, "_from_backend", True)
         and getattr(backend, "_coupling_map", backend) is None
         and backend.properties() is None
-        and not backend.configuration().gates
+        and not (configuration or backend.configuration()).gates
     )
     return is_plain or backend.coupling_map is None
 

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.exceptions import InvalidInputError
 
 __all__ = ["read_parameter_values"]
 
+_NO_VALUES = read_only(np.zeros((1, 0)))
+"""One set of no parameters."""
 _MAX_NAMES = 8  # a message lists so many parameters, then dots
 
 
@@ -40,6 +43,8 @@ def read_parameter_values(
             real numbers.
     """
     parameters = tuple(circuit.parameters)
+    if values is None and not parameters:
+        return _NO_VALUES, BindingsArray({(): _NO_VALUES.reshape(0)}, shape=())
     if values is None or isinstance(values, (BindingsArray, Mapping)):
         bindings = _as_bindings(values, where)
         _check_names(bindings, parameters, where)
