@@ -2,16 +2,22 @@
 
 The floors of the house; each imports only from those below it:
 
-===  ==============================  ================================================
-7    ``cli``, ``demo``, ``testing``  the command line, and what tests of users' code need
-6    ``client``, ``server``          the doors for the service's own client: in process, over HTTP
-5    ``wire``                        the service's interface, for doors that its client uses
-4    ``service``, ``planning``       what people query; estimates, recordings, pictures
-3    ``primitives``, ``modes``       what users make: samplers, estimators, sessions
-2    ``runtime``                     threads, worker processes, QPUs, records of jobs
-1    ``scheduling``, ``simulation``  the rules, and the physics: pure
-0    ``exceptions``, ``durations``   words that all floors share; ``memory``, ``caches``
-===  ==============================  ================================================
+==  =========================================  =================================================
+12  ``cli``                                    the command line
+11  ``commands``                               its commands
+10  ``demo``, ``testing``                      the demonstration; what tests of users' code need
+9   ``client``, ``server``                     doors for the service's client: in process, HTTP
+8   ``wire``                                   the service's interface, for these doors
+7   ``service``                                what people query
+6   ``planning``                               estimates, recordings, comparisons, pictures
+5   ``primitives``                             what users make: samplers, estimators; and jobs
+4   ``modes``                                  what users make: sessions, batches
+3   ``runtime``                                threads, worker processes, QPUs, records of jobs
+2   ``scheduling``, ``simulation``             the rules, and the physics: pure
+1   ``caches``, ``warn``                       what is kept, and warnings
+0   ``exceptions``, ``durations``, ``memory``  words that all floors share
+0   ``_lazy``, ``_moved``, ``_mutex``          names that are looked up; mutexes
+==  =========================================  =================================================
 
 Names are imported when they are first used; ``import qiskit_modes`` alone imports no Qiskit.
 """

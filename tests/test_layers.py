@@ -1,11 +1,12 @@
-"""Imports point down the floors that stand in the docstring of the package."""
+"""Imports point down the floors that stand in the docstrings of the packages."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,27 +15,17 @@ import qiskit_modes
 
 ROOT = Path(qiskit_modes.__file__).parent
 
-FLOORS = [
-    {"_mutex"},
-    {"_lazy", "_moved", "caches", "durations", "exceptions", "memory"},
-    {"warn"},
-    {"scheduling", "simulation"},
-    {"runtime"},
-    {"primitives", "modes"},
-    {"planning"},
-    {"service"},
-    {"wire"},
-    {"client", "server"},
-    {"demo", "testing"},
-    {"commands"},
-    {"cli"},
-]
-"""From the ground up; the names are modules or packages of `qiskit_modes`."""
 
-LEVEL = {part: level for level, floor in enumerate(FLOORS) for part in floor}
+def floors_of(docstring: str) -> dict[str, int]:
+    """Return the names in a table of floors, each with its floor; empty if there is no table."""
+    rows = re.findall(r"^(\d+) +(``[^ ].*?``)(?:  |$)", docstring, re.MULTILINE)
+    named = [(name, int(number)) for number, names in rows for name in re.findall(r"\w+", names)]
+    assert len(dict(named)) == len(named), "a name stands in two rows"
+    return dict(named)
 
-BESIDE = {("primitives", "modes")}
-"""Who may import whom on one floor."""
+
+LEVEL = floors_of(qiskit_modes.__doc__)
+"""The floors of the house, from the ground up; the names are modules or packages."""
 
 UPWARDS = {("modes.session", "service"), ("modes.session", "planning")}
 """Imports that point up, inside a function: one asks a session for its service, or its picture."""
@@ -68,8 +59,16 @@ def imported_from(node: ast.ImportFrom) -> set[str]:
     }
 
 
-def imports(tree: ast.AST, *, inside_functions: bool = False) -> Iterator[tuple[str, bool]]:
-    """Yield every module that is imported when the code runs, and whether inside a function."""
+def imports(
+    tree: ast.AST, *, inside_functions: bool = False, for_type_checkers: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """Yield every module that is imported, and whether inside a function.
+
+    Args:
+        tree: Where.
+        inside_functions: Whether it is within a function.
+        for_type_checkers: Whether to yield also what is imported for type checkers alone.
+    """
     for node in ast.iter_child_nodes(tree):
         inside = inside_functions or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(node, ast.Import):
@@ -77,16 +76,16 @@ def imports(tree: ast.AST, *, inside_functions: bool = False) -> Iterator[tuple[
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield from ((name, inside) for name in sorted(imported_from(node)))
-        elif is_for_type_checkers(node):
+        elif is_for_type_checkers(node) and not for_type_checkers:
             for other in node.orelse:
                 yield from imports(other, inside_functions=inside)
         else:
-            yield from imports(node, inside_functions=inside)
+            yield from imports(node, inside_functions=inside, for_type_checkers=for_type_checkers)
 
 
-def our_imports(module: str) -> Iterator[tuple[str, bool]]:
+def our_imports(module: str, *, for_type_checkers: bool = False) -> Iterator[tuple[str, bool]]:
     """Yield what it imports of this package, without the package's name."""
-    for imported, inside in imports(MODULES[module]):
+    for imported, inside in imports(MODULES[module], for_type_checkers=for_type_checkers):
         package, _, rest = imported.partition(".")
         if package == "qiskit_modes" and rest:
             yield rest, inside
@@ -96,31 +95,59 @@ def part_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_module_has_a_floor():
-    assert {part_of(module) for module in MODULES if module} == set(LEVEL)
+def is_within(module: str, folder: str) -> bool:
+    return not folder or f"{module}.".startswith(f"{folder}.")
 
 
-def test_the_floors_are_those_of_the_docstring():
-    order = [
-        qiskit_modes.__doc__.index(f"``{part}``")
-        for part in (
-            *("cli", "client", "wire", "service", "planning"),
-            *("primitives", "runtime", "scheduling"),
-        )
-    ]
-    assert order == sorted(order)
+def child(module: str, package: str) -> str:
+    """Return the name of what is directly in a package and holds a module."""
+    return part_of(module.removeprefix(f"{package}."))
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module])
-def test_imports_point_down(module):
-    here = part_of(module)
-    for imported, inside in our_imports(module):
-        there = part_of(imported)
-        if there not in LEVEL or there == here or (here, there) in BESIDE:
+def children(package: str) -> set[str]:
+    """Return the names of the modules and packages directly in a package."""
+    prefix = f"{package}." if package else ""
+    return {
+        name.removeprefix(prefix).partition(".")[0]
+        for name in MODULES
+        if name and name.startswith(prefix)
+    }
+
+
+PACKAGES = [name for name in MODULES if children(name)]
+"""The house itself is among them, without a name."""
+
+WITH_FLOORS = [
+    name for name in PACKAGES if floors_of(ast.get_docstring(MODULES[name], clean=True) or "")
+]
+
+
+def test_the_house_has_floors_and_the_simulation_too():
+    assert {"", "simulation"} <= set(WITH_FLOORS)
+
+
+@pytest.mark.parametrize("package", WITH_FLOORS)
+def test_everything_in_a_package_with_floors_has_one(package):
+    assert children(package) == set(floors_of(ast.get_docstring(MODULES[package])))
+
+
+@pytest.mark.parametrize("package", WITH_FLOORS)
+def test_imports_point_down(package):
+    floors = floors_of(ast.get_docstring(MODULES[package]))
+    for module in MODULES:
+        if module == package or not is_within(module, package):
             continue
-        if inside and (module, there) in UPWARDS:
-            continue
-        assert LEVEL[there] < LEVEL[here], f"{module} imports {imported}"
+        here = child(module, package)
+        for imported, inside in our_imports(module):
+            if not is_within(imported, package) or (there := child(imported, package)) == here:
+                continue
+            if there in floors and not (inside and (module, there) in UPWARDS):
+                assert floors[there] < floors[here], f"{module} imports {imported}"
+
+
+def test_floors_are_not_where_a_docstring_only_speaks_of_them():
+    assert floors_of("Floors:\n\n1   ``a``, ``b``  text\n0   ``c``\n") == {"a": 1, "b": 1, "c": 0}
+    assert floors_of("Floor 1 has ``a``.") == {}
 
 
 @pytest.mark.parametrize(("module", "target"), sorted(UPWARDS))
@@ -157,11 +184,8 @@ def test_simulation_knows_no_jobs_and_starts_no_threads(module):
         if isinstance(node, ast.Attribute):
             assert node.attr not in {"Thread", "Timer", "ThreadPoolExecutor"}, module
     for imported, _ in our_imports(module):
-        assert part_of(imported) in {"simulation", *FLOORS[0], *FLOORS[1]}, f"{imported}"
-
-
-def is_within(module: str, folder: str) -> bool:
-    return f"{module}.".startswith(f"{folder}.")
+        allowed = {part for part, level in LEVEL.items() if level < LEVEL["simulation"]}
+        assert part_of(imported) in {"simulation", *allowed} - {"warn"}, f"{imported}"
 
 
 FOR_WORKERS = [name for name in MODULES if is_within(name, "simulation.run")]
@@ -204,24 +228,64 @@ def test_the_door_is_light(module):
             assert part_of(imported) in sys.stdlib_module_names | {"qiskit_modes"}, imported
 
 
-def test_no_module_imports_itself_in_a_circle():
-    """Also within a floor: a circle of module-level imports breaks for some order of importing."""
-    edges = {
-        module: {name for name, inside in our_imports(module) if not inside and name in MODULES}
-        for module in MODULES
-    }
+def circle(edges: Mapping[str, set[str]]) -> list[str]:
+    """Return a way from some node back to itself; empty if there is none."""
     done: set[str] = set()
 
-    def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, " -> ".join([*path, module])
-        if module in done:
-            return
-        for imported in sorted(edges[module]):
-            visit(imported, (*path, module))
-        done.add(module)
+    def visit(node: str, path: tuple[str, ...]) -> list[str]:
+        if node in path:
+            return [*path[path.index(node) :], node]
+        if node not in done:
+            for other in sorted(edges[node]):
+                if found := visit(other, (*path, node)):
+                    return found
+            done.add(node)
+        return []
 
-    for module in MODULES:
-        visit(module, ())
+    return next(filter(None, (visit(node, ()) for node in sorted(edges))), [])
+
+
+EDGES = {
+    module: {
+        name
+        for name, _ in our_imports(module, for_type_checkers=True)
+        if name in MODULES and (module, part_of(name)) not in UPWARDS
+    }
+    for module in MODULES
+}
+"""What each module names of the others, in functions and for type checkers too."""
+
+
+def test_no_module_imports_itself_in_a_circle():
+    assert not circle(EDGES)
+
+
+IN_CIRCLES = {"primitives", "runtime"}
+"""Packages whose folders still import one another; none is to be added."""
+
+
+@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in IN_CIRCLES])
+def test_no_folder_imports_itself_in_a_circle(package):
+    """Also where its modules do not: whoever reads on in one folder is not led back to the last."""
+    edges: dict[str, set[str]] = {name: set() for name in children(package)}
+    for module, others in EDGES.items():
+        for other in others:
+            if package not in (module, other) and is_within(module, package):
+                here, there = child(module, package), child(other, package)
+                if is_within(other, package) and here != there:
+                    edges[here].add(there)
+    assert not circle(edges)
+
+
+def test_circles_are_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_holds_more_than_sixteen_modules(package):
+    inside = {name for name in MODULES if name.rpartition(".")[0] == package and name}
+    assert len(inside - set(PACKAGES)) <= 16
 
 
 OF_THE_RUNTIME = {"uninterrupted", "executor", "mutex", "registry"}

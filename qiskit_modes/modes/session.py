@@ -11,7 +11,7 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError, IBMRuntimeError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
 from qiskit_modes.modes.backends import belonging, check_backend, check_calibration, instance_of
-from qiskit_modes.modes.context import Block, enter, leave, new_block
+from qiskit_modes.modes.context import Block, current_block, enter, leave, new_block
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.handles import Handle
@@ -91,7 +91,7 @@ class Session(Handle):
         )
         self._record: WorkloadRecord = self._runtime.open_workload(event, backend)
         self._closed_here = False
-        self._blocks: list[Block] = []
+        self._blocks: list[Block[Any]] = []
 
     @classmethod
     def from_id(
@@ -185,7 +185,7 @@ class Session(Handle):
                 stacklevel=2,
             )
 
-    def _leave(self, block: Block | None) -> None:
+    def _leave(self, block: Block[Any] | None) -> None:
         """Leave a block and close; doing it again does nothing."""
         if block is not None:
             leave(block)
@@ -342,3 +342,15 @@ class Session(Handle):
 
 _API_MODE = {Mode.SESSION: "dedicated", Mode.BATCH: "batch"}
 """The words of the service's interface."""
+
+
+def current_session() -> Session | None:
+    """Return the session or batch of the innermost block of this context, or None.
+
+    New threads start without one, asyncio tasks inherit it: those are the rules of `contextvars`.
+    """
+    block = current_block()
+    if block is None:
+        return None
+    session: Session = block.session
+    return session

@@ -23,7 +23,7 @@ from qiskit_modes.scheduling.workload import Workload
 if TYPE_CHECKING:
     from qiskit_modes.runtime.workers.split_program import Gathering
     from qiskit_modes.runtime.workers.work_items import Errand
-    from qiskit_modes.simulation.program import Program, Samples
+    from qiskit_modes.simulation.run.program import Program, Samples
 
 __all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]
 

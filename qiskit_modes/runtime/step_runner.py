@@ -55,7 +55,7 @@ from qiskit_modes.scheduling.instructions import (
 from qiskit_modes.scheduling.job import Fault
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.program import Program
+    from qiskit_modes.simulation.run.program import Program
 
 __all__ = ["StepRunner"]
 

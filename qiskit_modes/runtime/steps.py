@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
     from qiskit_modes.simulation.elsewhere import Elsewhere
-    from qiskit_modes.simulation.program import Program, Samples
+    from qiskit_modes.simulation.run.program import Program, Samples
 
 __all__ = [
     "CircuitExecutions",

@@ -20,7 +20,7 @@ from qiskit_modes.server.long_poll import Patience
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["Asker", "Caller", "Site", "error_body", "json_response", "text_response"]
+__all__ = ["Asker", "Caller", "Site", "json_response", "text_response"]
 
 logger = logging.getLogger(__name__)
 
@@ -164,9 +164,3 @@ def text_response(content: str) -> Response:
     if not content:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return Response(content, media_type="text/plain; charset=utf-8")
-
-
-def error_body(error: ApiError) -> bytes:
-    """Return what a response says of an error."""
-    described = {"code": int(error.code), "message": error.message}
-    return json.dumps({"errors": [described]}).encode()

@@ -10,9 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 import qiskit_modes
-from qiskit_modes.server.app_state import Site, error_body
+from qiskit_modes.server.app_state import Site
 from qiskit_modes.server.endpoints import backends, iam_stub, jobs, sessions
 from qiskit_modes.server.endpoints.request_models import MOST_BYTES, ErrorBody
+from qiskit_modes.server.errors import error_body
 from qiskit_modes.server.guard.guard import Guard
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code

@@ -75,7 +75,7 @@ class Patience:
 
     def _wait(self, api: Callable[[], InstanceApi], job_id: str) -> None:
         asked = api()
-        clock = asked.platform.runtime.clock
+        clock = asked.runtime.clock
         if isinstance(clock, SystemClock):
             with self._mutex:
                 left = self._new.get(job_id, 0.0) + _NEW_SECONDS - time.monotonic()

@@ -56,7 +56,7 @@ class Tally:
 
     def job(self, api: InstanceApi, job_id: str) -> None:
         """Take note of a job."""
-        record = api.platform.runtime.job(job_id)
+        record = api.runtime.job(job_id)
         if record is not None:
             workload = None if record.workload is None else record.workload.core
             with self._mutex:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qiskit_modes.simulation.program import Program, RunSamples, Samples
+from qiskit_modes.simulation.run.program import Program, RunSamples, Samples
 
 __all__ = ["zero_samples"]
 

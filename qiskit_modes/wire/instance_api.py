@@ -51,9 +51,11 @@ class InstanceApi(InstanceView):
     Made by `Platform.api`.
 
     Args:
-        platform: Whose interface it is.
+        runtime: Whose jobs and sessions.
+        catalog: Whose backends.
         instance: Who asks.
         crn: The name of the instance in the service's world.
+        next_seed: Returns the seed of a job that has none of its own.
     """
 
     # -- jobs ------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ class InstanceApi(InstanceView):
         request = JobRequest(
             program_id, text, private, image, calibration_id, max_execution_time or None
         )
-        job = run_program(Submission(request, decoded, mode, checked_tags, self.platform.next_seed))
+        job = run_program(Submission(request, decoded, mode, checked_tags, self._next_seed))
         answer = {"id": job.job_id(), "backend": name, "private": private}
         return answer if session_id is None else {**answer, "session_id": session_id}
 
@@ -111,8 +113,8 @@ class InstanceApi(InstanceView):
         """
         job = self._job(job_id)
         if job.core.outcome is not None:
-            self._runtime.tell_seen(job)
-        return job_json(job, self._runtime.clock, exclude_params=exclude_params)
+            self.runtime.tell_seen(job)
+        return job_json(job, self.runtime.clock, exclude_params=exclude_params)
 
     def jobs(
         self,
@@ -165,7 +167,7 @@ class InstanceApi(InstanceView):
             if newest_first:
                 found.reverse()
             shown = page(found, limit, offset)
-        clock = self._runtime.clock
+        clock = self.runtime.clock
         return {
             "jobs": [job_json(job, clock, exclude_params=True) for job in shown],
             "count": len(found),
@@ -187,7 +189,7 @@ class InstanceApi(InstanceView):
             ApiError: 404 if there is none of this id.
         """
         job = self._job(job_id)
-        wait = self._runtime.wait if in_view else self._runtime.wait_unseen
+        wait = self.runtime.wait if in_view else self.runtime.wait_unseen
         return wait(job, timeout)
 
     def keep_job(self, job_id: str) -> object:
@@ -221,7 +223,7 @@ class InstanceApi(InstanceView):
         Raises:
             ApiError: 404 if there is none of this id.
         """
-        return RuntimeJobV2(self._job(job_id), self._runtime).metrics()
+        return RuntimeJobV2(self._job(job_id), self.runtime).metrics()
 
     def job_logs(self, job_id: str) -> str:
         """Return the states that a job has been in, a line each.
@@ -229,7 +231,7 @@ class InstanceApi(InstanceView):
         Raises:
             ApiError: 404 if there is none of this id, or it has not ended.
         """
-        job = RuntimeJobV2(self._job(job_id), self._runtime)
+        job = RuntimeJobV2(self._job(job_id), self.runtime)
         if not job.in_final_state():
             raise ApiError(404, Code.STATE, f"Job {job_id} has no logs yet, it has not ended")
         return job.logs()
@@ -242,7 +244,7 @@ class InstanceApi(InstanceView):
         """
         job = self._job(job_id)
         with as_api_errors():
-            self._runtime.cancel(job)
+            self.runtime.cancel(job)
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job.
@@ -255,7 +257,7 @@ class InstanceApi(InstanceView):
             raise ApiError(
                 409, Code.STATE, f"Job {job_id} cannot be deleted before it ends; cancel it first"
             )
-        self._runtime.forget_job(job_id)
+        self.runtime.forget_job(job_id)
 
     def set_job_tags(self, job_id: str, tags: Iterable[str]) -> None:
         """Replace the tags of a job.
@@ -265,7 +267,7 @@ class InstanceApi(InstanceView):
         """
         job = self._job(job_id)
         with as_api_errors():
-            RuntimeJobV2(job, self._runtime).update_tags(list(tags))
+            RuntimeJobV2(job, self.runtime).update_tags(list(tags))
 
     # -- sessions and batches --------------------------------------------------------------------
 
@@ -327,7 +329,7 @@ class InstanceApi(InstanceView):
         Second names of backends are among them, with the class ``"mock"``, so that the client finds
         them by name and lists them only if it is asked to.
         """
-        return [self._device_json(device) for device in self.platform.catalog.all()]
+        return [self._device_json(device) for device in self._catalog.all()]
 
     def backend_configuration(
         self, name: str, *, calibration_id: str | None = None
@@ -361,7 +363,7 @@ class InstanceApi(InstanceView):
             "backend_version": str(getattr(device.backend, "backend_version", None) or "0"),
             "state": True,
             "status": "maintenance" if self._is_maintained(qpu) else "active",
-            "length_queue": self._runtime.unfinished_jobs(qpu),
+            "length_queue": self.runtime.unfinished_jobs(qpu),
         }
 
     def usage(self) -> dict[str, Any]:

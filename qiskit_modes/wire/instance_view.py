@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
@@ -10,6 +11,7 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_modes._mutex import new_mutex
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance, Mode
@@ -17,10 +19,7 @@ from qiskit_modes.service import LocalService
 from qiskit_modes.service.choosing import with_gates
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
-from qiskit_modes.wire.catalog import Device
-
-if TYPE_CHECKING:
-    from qiskit_modes.wire.platform import Platform
+from qiskit_modes.wire.catalog import Catalog, Device
 
 __all__ = ["InstanceView"]
 
@@ -29,17 +28,28 @@ class InstanceView:
     """Finds what an instance asks for; what is somebody else's does not exist.
 
     Args:
-        platform: Whose jobs, sessions and backends.
+        runtime: Whose jobs and sessions.
+        catalog: Whose backends.
         instance: Who looks.
         crn: The name of the instance in the service's world.
+        next_seed: Returns the seed of a job that has none of its own, see `Platform.next_seed`.
     """
 
-    def __init__(self, platform: Platform, instance: Instance, crn: str) -> None:
-        self.platform = platform
+    def __init__(
+        self,
+        runtime: LocalRuntime,
+        catalog: Catalog,
+        instance: Instance,
+        crn: str,
+        next_seed: Callable[[], int | None],
+    ) -> None:
         self.instance = instance
         self.crn = crn
-        self._runtime = platform.runtime
-        self._service = LocalService(instance=instance, runtime=platform.runtime)
+        self.runtime = runtime
+        """Where its jobs run."""
+        self._catalog = catalog
+        self._next_seed = next_seed
+        self._service = LocalService(instance=instance, runtime=runtime)
         self._mutex = new_mutex()
         """Guards ``_backends``."""
         self._backends: dict[str, BackendV2] = {}
@@ -54,7 +64,7 @@ class InstanceView:
             ApiError: If it is; status 409.
         """
         with as_api_errors():
-            self._runtime.check_process()
+            self.runtime.check_process()
 
     @staticmethod
     def _check_calibration(calibration_id: str | None, status: int = 404) -> None:
@@ -69,13 +79,13 @@ class InstanceView:
             raise ApiError(status, Code.NOT_FOUND, error.message) from None
 
     def _job(self, job_id: str) -> JobRecord:
-        job = self._runtime.job(job_id)
+        job = self.runtime.job(job_id)
         if job is None or job.instance.id != self.instance.id:
             raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
         return job
 
     def _session(self, session_id: str) -> Session:
-        record = self._runtime.workload(session_id)
+        record = self.runtime.workload(session_id)
         if record is None or record.core.instance.id != self.instance.id:
             raise ApiError(
                 404, Code.NOT_FOUND, f"Session not found: there is no session {session_id!r}"
@@ -84,9 +94,9 @@ class InstanceView:
         return kind.from_id(session_id, self._service)
 
     def _device(self, name: str | None) -> Device:
-        device = self.platform.catalog.get(name or "")
+        device = self._catalog.get(name or "")
         if device is None:
-            names = [each.name for each in self.platform.catalog.listed()]
+            names = [each.name for each in self._catalog.listed()]
             some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             raise ApiError(
                 404, Code.NOT_FOUND, f"There is no backend {name!r} here; there is {some}"
@@ -99,7 +109,7 @@ class InstanceView:
             if name not in self._backends:
                 # Who did not ask for fractional gates has none in the client's own target.
                 backend = with_gates(self._device(name).backend, None)
-                mine = charge_to(backend, self.instance, runtime=self._runtime, name=name)
+                mine = charge_to(backend, self.instance, runtime=self.runtime, name=name)
                 self._backends.setdefault(name, mine)
             return self._backends[name]
 
@@ -132,16 +142,16 @@ class InstanceView:
         return session, name if device is None else device.name
 
     def _qpu(self, device: Device) -> QPU:
-        return self._runtime.qpu(device.backend)
+        return self.runtime.qpu(device.backend)
 
     def _qpu_name(self, backend: str | None) -> str | None:
         if backend is None:
             return None
-        device = self.platform.catalog.get(backend)
+        device = self._catalog.get(backend)
         return backend if device is None else self._qpu(device).name
 
     def _is_maintained(self, qpu: QPU) -> bool:
-        return self._runtime.is_maintained(qpu)
+        return self.runtime.is_maintained(qpu)
 
     def _device_json(self, device: Device) -> dict[str, Any]:
         qpu = self._qpu(device)
@@ -151,7 +161,7 @@ class InstanceView:
             "status": {"name": "paused", "reason": "maintenance"}
             if maintained
             else {"name": "online", "reason": "available"},
-            "queue_length": self._runtime.unfinished_jobs(qpu),
+            "queue_length": self.runtime.unfinished_jobs(qpu),
             "qubits": device.num_qubits,
             "physical_qubits": device.num_qubits,
             "is_simulator": False,

@@ -65,7 +65,7 @@ class Platform:
             raise InvalidInputError("instances must be a list of at least one, with different ids")
         self._mutex = new_mutex()
         """Guards what follows."""
-        self._apis = {crn_of(each): InstanceApi(self, each, crn_of(each)) for each in known}
+        self._apis = {crn_of(each): self._new_api(each) for each in known}
         self._seeds = None if seed is None else np.random.SeedSequence(seed)
 
     def instances(self) -> list[dict[str, Any]]:
@@ -115,8 +115,12 @@ class Platform:
                     f"There are {_MOST_INSTANCES} instances already; use one of them",
                 )
             another = Instance(instance, self.runtime.instance.plan)
-            api = InstanceApi(self, another, crn_of(another))
+            api = self._new_api(another)
             return self._apis.setdefault(crn_of(another), api)
+
+    def _new_api(self, instance: Instance) -> InstanceApi:
+        crn = crn_of(instance)
+        return InstanceApi(self.runtime, self.catalog, instance, crn, self.next_seed)
 
     def next_seed(self) -> int | None:
         """Return the seed of a job that has none of its own; None for new randomness."""

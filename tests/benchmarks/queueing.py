@@ -22,7 +22,7 @@ from qiskit_modes.scheduling.events import (
     WorkloadOpened,
 )
 from qiskit_modes.scheduling.instructions import Compile, Execute, PostProcess
-from qiskit_modes.simulation.program import Program
+from qiskit_modes.simulation.run.program import Program
 from qiskit_modes.testing import ManualClock
 from qiskit_modes.testing.zero_samples import zero_samples
 from tests.benchmarks.timing import Row, timed

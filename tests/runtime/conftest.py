@@ -18,7 +18,7 @@ from qiskit_modes.runtime import (
 from qiskit_modes.runtime.workers.work_items import Errand
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
-from qiskit_modes.simulation.program import Program
+from qiskit_modes.simulation.run.program import Program
 from tests.runtime import heavy_functions
 from tests.runtime.controlled import Exploration
 from tests.runtime.stand_ins import stand_in_for_threading

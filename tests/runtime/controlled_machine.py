@@ -19,7 +19,7 @@ from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.scheduling import Instance, Ledger, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.scheduling.instructions import Refuse
-from qiskit_modes.simulation.program import Program
+from qiskit_modes.simulation.run.program import Program
 from tests.runtime.stand_ins import Shared
 
 

@@ -31,7 +31,7 @@ from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime import Steps, timer
 from qiskit_modes.runtime.workers import pool, worker_process
 from qiskit_modes.scheduling import Mode
-from qiskit_modes.simulation.program import Program
+from qiskit_modes.simulation.run.program import Program
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, finished, program
 

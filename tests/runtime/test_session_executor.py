@@ -88,7 +88,7 @@ def test_a_program_that_does_not_pickle_fails_its_job(machine):
 
 
 def test_what_the_simulation_raises_is_the_jobs_error(machine):
-    from qiskit_modes.simulation.program import Program, Run
+    from qiskit_modes.simulation.run.program import Program, Run
 
     job = machine.submit(compile=lambda: Program({}, (Run("unknown", None, 1),), 0))
     assert finished(job) == ["ERROR"]
@@ -178,7 +178,7 @@ def busy_worker(machine):
     from qiskit_aer import AerSimulator
 
     from qiskit_modes.simulation import compile_circuit
-    from qiskit_modes.simulation.program import Program, Run
+    from qiskit_modes.simulation.run.program import Program, Run
 
     assert finished(machine.submit()) == ["DONE"]
     (worker,) = machine.runtime.executor.workers._workers

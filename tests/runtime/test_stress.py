@@ -23,7 +23,7 @@ from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.scheduling import Hold, Instance, Mode
 from qiskit_modes.simulation import compile_circuit
-from qiskit_modes.simulation.program import Program, Run
+from qiskit_modes.simulation.run.program import Program, Run
 from tests.runtime.conftest import Machine, runtime_is_gone
 from tests.runtime.history import LANES, History, Holds, check
 

@@ -13,7 +13,7 @@ from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.runtime.workers.turns import Turns
 from qiskit_modes.runtime.workers.worker import loky_executor
-from qiskit_modes.simulation.program import Program
+from qiskit_modes.simulation.run.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
 
 LIMIT = 1000

@@ -20,7 +20,7 @@ from qiskit_modes.primitives.backends.simulated_backend import noise_model_of, s
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.aer.options import AER_OPTIONS, refusals_of_simulator
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
-from qiskit_modes.simulation.run.ideal.state_vector import alone
+from qiskit_modes.simulation.run.share import alone
 
 SIMULATORS = (AerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator)
 

@@ -47,7 +47,7 @@ def test_a_job_from_its_submission_to_its_result(api, params, scenario):
     assert "Executing" in api.job_logs(answer["id"])
 
 
-def test_every_answer_is_json(api, params):
+def test_every_answer_is_json(platform, api, params):
     session = api.open_session("batch", "ibm_manila")
     job_id = finished(api, "sampler", params, session_id=session["id"])
     for answer in (
@@ -61,7 +61,7 @@ def test_every_answer_is_json(api, params):
         api.backend_properties("ibm_manila"),
         api.backend_status("ibm_manila"),
         api.usage(),
-        api.platform.instances(),
+        platform.instances(),
     ):
         assert json.loads(json.dumps(answer)) == answer
 

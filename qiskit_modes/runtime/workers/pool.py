@@ -39,7 +39,7 @@ from qiskit_modes.runtime.workers.worker import (
 from qiskit_modes.runtime.workers.worker_process import Done, UnknownCircuits
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.program import Program
+    from qiskit_modes.simulation.run.program import Program
 
 __all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"]
 

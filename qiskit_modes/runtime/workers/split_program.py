@@ -10,7 +10,7 @@ from qiskit_modes.runtime.workers.pool import Answer, Ticket, WorkerPool
 from qiskit_modes.runtime.workers.worker_process import Execution
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.program import Program
+    from qiskit_modes.simulation.run.program import Program
 
 __all__ = ["Gathering"]
 

@@ -24,7 +24,7 @@ from qiskit_modes.runtime.workers.work_items import Errand
 from qiskit_modes.runtime.workers.worker_process import Execution
 
 if TYPE_CHECKING:
-    from qiskit_modes.simulation.program import Program
+    from qiskit_modes.simulation.run.program import Program
 
 __all__ = [
     "Answer",

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
-    from qiskit_modes.simulation.program import Program, Samples
     from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+    from qiskit_modes.simulation.run.program import Program, Samples
 
 __all__ = [
     "CACHED_CIRCUITS",

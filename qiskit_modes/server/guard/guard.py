@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qiskit_modes.server.app_state import error_body
+from qiskit_modes.server.errors import error_body
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from qiskit_modes.simulation.read.read_ideal import Unitary
 from qiskit_modes.simulation.run.ideal.towers import Member, Stage, make_stage
 
-__all__ = ["Unitary", "dressed", "gathered", "runs_of_one"]
+__all__ = ["dressed", "gathered", "runs_of_one"]
 
 LOOK_AHEAD = 32
 """How many of the unitaries that follow a block may fill it up although they do not touch it."""
-
-Unitary = tuple[tuple[int, ...], int]
-"""Qubits, and the index among the matrices of that width."""
 
 
 @dataclass(eq=False)

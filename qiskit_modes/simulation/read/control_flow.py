@@ -1,10 +1,10 @@
-"""Reading control flow and classical expressions."""
+"""Reading control flow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qiskit.circuit import (
     CASE_DEFAULT,
@@ -25,24 +25,26 @@ from qiskit_modes.simulation.circuits.expressions import (
 from qiskit_modes.simulation.classical import TRUE, Binary, Expression, Literal
 from qiskit_modes.simulation.operations import Block, Branch, Jump, Loop, Operation, Store
 
-if TYPE_CHECKING:
-    from qiskit_modes.simulation.read.read_circuit import CircuitReader
-
-__all__ = ["JUMPS", "read"]
+__all__ = ["JUMPS", "read_control_flow"]
 
 JUMPS = frozenset({"break_loop", "continue_loop"})
 """Control flow that Qiskit does not count as such."""
 
 
-def read(
-    reader: CircuitReader, instruction: CircuitInstruction, scope: Scope
+ReadBlock = Callable[[Sequence[CircuitInstruction], Scope], Block]
+"""Reads instructions in order; the scope says how their bits are numbered."""
+
+
+def read_control_flow(
+    instruction: CircuitInstruction, scope: Scope, variables: Variables, read_block: ReadBlock
 ) -> Iterator[Operation]:
     """Read one instruction of control flow with all its bodies.
 
     Args:
-        reader: Reads the bodies.
         instruction: What to read.
         scope: How the bits around it are numbered.
+        variables: Where the bits of variables are.
+        read_block: Reads its bodies.
 
     Raises:
         UnsupportedCircuitError: If it is a kind that cannot be simulated.
@@ -59,23 +61,23 @@ def read(
             clbits={**scope.clbits, **dict(zip(circuit.clbits, clbits, strict=True))},
             loop_values={**scope.loop_values, **(loop_values or {})},
         )
-        return reader.block(circuit.data, inner)
+        return read_block(circuit.data, inner)
 
     match operation.name:
         case "if_else":
-            condition = _condition(operation.condition, scope, reader.variables)
+            condition = _condition(operation.condition, scope, variables)
             then, otherwise = operation.params
             arms = [(condition, body(then))]
             if otherwise is not None:
                 arms.append((TRUE, body(otherwise)))
             yield Branch(tuple(arms))
         case "switch_case":
-            yield _switch(operation, [body(block) for block in operation.blocks], scope, reader)
+            yield _switch(operation, [body(block) for block in operation.blocks], scope, variables)
         case "while_loop":
-            condition = _condition(operation.condition, scope, reader.variables)
+            condition = _condition(operation.condition, scope, variables)
             yield Loop(condition, Block((Loop(None, body(operation.blocks[0])),)))
         case "for_loop":
-            rounds = list(_rounds(operation, body, reader.variables))
+            rounds = list(_rounds(operation, body, variables))
             if any(map(_may_jump, rounds)):
                 yield Loop(None, Block(tuple(Loop(None, block) for block in rounds)))
             else:
@@ -124,10 +126,10 @@ def _condition(condition: Any, scope: Scope, variables: Variables) -> Expression
 
 
 def _switch(
-    operation: Instruction, blocks: list[Block], scope: Scope, reader: CircuitReader
+    operation: Instruction, blocks: list[Block], scope: Scope, variables: Variables
 ) -> Branch:
     if isinstance(operation.target, expr.Expr):
-        target = read_expression(operation.target, scope, reader.variables)
+        target = read_expression(operation.target, scope, variables)
     else:
         target = bits_of(operation.target, scope)
     arms: list[tuple[Expression, Block]] = []

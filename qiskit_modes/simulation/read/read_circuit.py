@@ -58,8 +58,8 @@ from qiskit_modes.simulation.pauli_basis import (
     from_superoperator,
     prepared,
 )
-from qiskit_modes.simulation.read import control_flow
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
+from qiskit_modes.simulation.read.control_flow import JUMPS, read_control_flow
 
 __all__ = ["CircuitReader", "Extent", "read_circuit"]
 
@@ -127,8 +127,8 @@ class CircuitReader:
         for instruction in instructions:
             qubits = tuple(scope.qubits[qubit] for qubit in instruction.qubits)
             clbits = tuple(scope.clbits[clbit] for clbit in instruction.clbits)
-            if instruction.is_control_flow() or instruction.name in control_flow.JUMPS:
-                operations.extend(control_flow.read(self, instruction, scope))
+            if instruction.is_control_flow() or instruction.name in JUMPS:
+                operations.extend(read_control_flow(instruction, scope, self.variables, self.block))
                 continue
             operation = instruction.operation
             if instruction.name == "delay" and scope.loop_values:

@@ -19,12 +19,14 @@ from qiskit.circuit import (
 
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.gates import as_rotations
-from qiskit_modes.simulation.compile.blocks import Unitary
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
 from qiskit_modes.simulation.run.ideal.towers import Ground, pauli_matrix
 
-__all__ = ["IdealCircuit", "IdealGate", "Turn", "ground_of", "read_ideal_circuit"]
+__all__ = ["IdealCircuit", "IdealGate", "Turn", "Unitary", "ground_of", "read_ideal_circuit"]
+
+Unitary = tuple[tuple[int, ...], int]
+"""Qubits, and the index among the matrices of that width."""
 
 LARGEST_MATRIX_QUBITS = 5
 """A gate on more qubits is taken apart by its definition, unless it is a unitary, which is its

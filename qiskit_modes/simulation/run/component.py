@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.run.cost import Cost
-from qiskit_modes.simulation.run.ideal.state_vector import Share, alone
 from qiskit_modes.simulation.run.outcomes import Outcomes
+from qiskit_modes.simulation.run.share import Share, alone
 
 __all__ = ["Bits", "Component", "ParameterSets", "SingleComponent"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from qiskit_modes.simulation.program import Program, Run, RunSamples, Samples
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.component import SingleComponent
+from qiskit_modes.simulation.run.program import Program, Run, RunSamples, Samples
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
 __all__ = ["join", "peak_bytes", "seconds_here", "split"]

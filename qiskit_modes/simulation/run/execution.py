@@ -10,12 +10,12 @@ import numpy as np
 
 from qiskit_modes.simulation.packing import Bytes
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
-from qiskit_modes.simulation.program import Program, RunSamples, Samples
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.component import ParameterSets, SingleComponent
-from qiskit_modes.simulation.run.ideal.state_vector import Share, alone
 from qiskit_modes.simulation.run.outcomes import Outcomes
+from qiskit_modes.simulation.run.program import Program, RunSamples, Samples
 from qiskit_modes.simulation.run.sampling import draw, draw_bits, stream
+from qiskit_modes.simulation.run.share import Share, alone
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
 __all__ = ["execute", "outcome_probabilities"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from qiskit_modes.simulation.program import Run
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+from qiskit_modes.simulation.run.program import Run
 
 __all__ = ["sharing_runs"]
 

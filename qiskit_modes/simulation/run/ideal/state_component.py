@@ -10,13 +10,9 @@ import numpy as np
 
 from qiskit_modes.simulation.run.component import Bits, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
-from qiskit_modes.simulation.run.ideal.state_vector import (
-    LARGE_ELEMENTS,
-    Share,
-    StatePlan,
-    marginal,
-)
+from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StatePlan, marginal
 from qiskit_modes.simulation.run.outcomes import Outcomes
+from qiskit_modes.simulation.run.share import Share
 
 __all__ = ["StateComponent"]
 

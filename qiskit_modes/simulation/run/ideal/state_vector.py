@@ -12,15 +12,16 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.run.ideal.towers import Table, Tower
+from qiskit_modes.simulation.run.share import Share
 
-__all__ = ["Share", "StatePlan", "StateStep", "alone", "marginal", "plan_steps"]
+__all__ = ["StatePlan", "StateStep", "marginal", "plan_steps"]
 
 PART_ELEMENTS = 1 << 15
 """A part of a large state: 512 kB, within a core's cache together with its copy."""
@@ -33,17 +34,6 @@ SINGLE_THREADED = 1 << 15
 many may not be."""
 FEWEST_ROWS = 32
 """... but not fewer rows at a time, however wide a unitary is."""
-
-
-Share = Callable[[Callable[[int], object], int], object]
-"""Does a piece of work for each number below a count, by whatever threads; returns when all of it
-is done."""
-
-
-def alone(work: Callable[[int], object], count: int) -> None:
-    """Do it all in this thread."""
-    for number in range(count):
-        work(number)
 
 
 @dataclass(frozen=True)
