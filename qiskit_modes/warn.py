@@ -1,13 +1,16 @@
-"""Warnings, which a strict setting turns into errors."""
+"""Warnings: they point at the line of the user, and a strict setting turns them into errors."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
 
 from qiskit_modes.exceptions import (
     OptionWithoutEffectWarning,
@@ -24,6 +27,7 @@ __all__ = [
     "remarks_so_far",
     "unsupported_options",
     "warn",
+    "warn_at_users_line",
     "without_effect",
 ]
 
@@ -71,12 +75,11 @@ def remarks_so_far() -> int:
     return _remarks.count
 
 
-def without_effect(sentences: Collection[str], *, stacklevel: int) -> None:
+def without_effect(sentences: Collection[str]) -> None:
     """Warn of options that have no effect as they stand, unless a request set them.
 
     Args:
         sentences: One for each such option: its name, the reason, and what to do.
-        stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
 
     Warns:
         OptionWithoutEffectWarning: For each of them.
@@ -84,15 +87,14 @@ def without_effect(sentences: Collection[str], *, stacklevel: int) -> None:
     _remarks.count += len(sentences)
     if not is_answering_a_request():
         for sentence in sentences:
-            warn(sentence, OptionWithoutEffectWarning, stacklevel=stacklevel + 1)
+            warn(sentence, OptionWithoutEffectWarning)
 
 
-def unsupported_options(sentences: Collection[str], *, stacklevel: int) -> None:
+def unsupported_options(sentences: Collection[str]) -> None:
     """Refuse options that cannot be honoured, or warn where the setting says so.
 
     Args:
         sentences: One for each such option: its name, the reason, and what to do.
-        stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
 
     Raises:
         UnsupportedOptionError: If there is any.
@@ -104,22 +106,55 @@ def unsupported_options(sentences: Collection[str], *, stacklevel: int) -> None:
         return
     if os.environ.get(UNSUPPORTED_OPTIONS) == "warn":
         for sentence in sentences:
-            warn(f"{sentence} It is ignored.", UnsupportedOptionWarning, stacklevel=stacklevel + 1)
+            warn(f"{sentence} It is ignored.", UnsupportedOptionWarning)
         return
     several = len(sentences) > 1
     count = f"{len(sentences)} of the options cannot be honoured. " if several else ""
     raise UnsupportedOptionError(count + " ".join(sentences))
 
 
-def warn(message: str, category: type[QiskitModesWarning], *, stacklevel: int) -> None:
+def warn(message: str, category: type[QiskitModesWarning]) -> None:
     """Warn, or raise the warning, of the same category, where the strict setting says so.
 
     Args:
         message: What the user should know.
         category: Which of this package's warnings.
-        stacklevel: Whose line is meant, counted from the caller as in `warnings.warn`.
     """
     _remarks.count += 1
     if os.environ.get(STRICT, "0") not in ("", "0"):
         raise category(message)
-    warnings.warn(message, category, stacklevel=stacklevel + 1)
+    warn_at_users_line(message, category)
+
+
+def warn_at_users_line(message: str, category: type[Warning]) -> None:
+    """Warn of the innermost line that is neither this package's nor on the way to it.
+
+    Args:
+        message: What the user should know.
+        category: Any warning; the strict setting does not matter.
+    """
+    frame = _users_frame(sys._getframe())  # noqa: SLF001 - as the module warnings does
+    warnings.warn_explicit(
+        message,
+        category,
+        filename=frame.f_code.co_filename,
+        lineno=frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+_OURS = f"{Path(__file__).parent}{os.sep}"
+
+_ON_THE_WAY = {"contextlib", "functools", "qiskit_ibm_runtime"}
+"""Packages through which users call this one: with blocks, decorators, the service's client."""
+
+
+def _users_frame(frame: FrameType) -> FrameType:
+    """Return the user's frame; the outermost one if all are ours, as in a thread of ours."""
+    while frame.f_back is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if not frame.f_code.co_filename.startswith(_OURS) and package not in _ON_THE_WAY:
+            break
+        frame = frame.f_back
+    return frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import qiskit_ibm_runtime
@@ -10,6 +9,7 @@ from qiskit_ibm_runtime.exceptions import RuntimeJobTimeoutError
 
 from qiskit_modes.client.api_client import LocalClient
 from qiskit_modes.client.upstream import api_client_of
+from qiskit_modes.warn import warn_at_users_line
 
 __all__ = ["RuntimeJobV2"]
 
@@ -49,10 +49,10 @@ class RuntimeJobV2(qiskit_ibm_runtime.RuntimeJobV2):
             super().wait_for_final_state(timeout, poll_interval)
             return
         if poll_interval and poll_interval < _SHORTEST_POLL_SECONDS:
-            warnings.warn(
+            warn_at_users_line(
                 "The poll interval specified is lower than the minimal allowed. Using "
                 f"{_SHORTEST_POLL_SECONDS} as the poll interval.",
-                stacklevel=2,
+                UserWarning,
             )
         if self.in_final_state():
             return

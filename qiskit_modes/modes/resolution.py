@@ -57,12 +57,11 @@ class Resolution:
         return None if self.session is None else self.session.record
 
 
-def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
+def resolve_mode(mode: Any) -> Resolution:
     """Return where a job with this ``mode`` runs when it is submitted here and now.
 
     Args:
         mode: A backend, a `Session`, a `Batch`, or None for the innermost ``with`` block.
-        stacklevel: Whose line a warning points to, counted as in `warnings.warn`.
 
     Raises:
         InvalidInputError: If it is none of these, or None without a ``with`` block.
@@ -94,7 +93,7 @@ def resolve_mode(mode: Any, *, stacklevel: int = 3) -> Resolution:
         reason = "a backend was passed, and no session or batch is open here"
         instance = instance_of(mode, runtime.instance)
         return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, instance)
-    warn(_JOINS, ModeWarning, stacklevel=stacklevel)
+    warn(_JOINS, ModeWarning)
     if around.runtime.qpu(mode) is not around.record.qpu:
         raise IBMInputValueError(_DIFFERENT)
     joined = _in_session(around, "a backend was passed, but inside a `with` block it joins that")

@@ -174,7 +174,6 @@ class Session(Handle):
                 f"A `with` block of a {self._mode.value} was left in a process that was forked "
                 "inside of it, and closes nothing here: the other process does that.",
                 ModeWarning,
-                stacklevel=2,
             )
         elif error_type is None and not self._record.core.jobs_submitted:
             kind = self._record.core.mode
@@ -182,7 +181,6 @@ class Session(Handle):
                 f"No job was submitted to this {kind} before its `with` block ended. A primitive "
                 f"runs in it if it is made in the block, or with mode={kind}.",
                 ModeWarning,
-                stacklevel=2,
             )
 
     def _leave(self, block: Block[Any] | None) -> None:

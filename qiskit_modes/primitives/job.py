@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +23,7 @@ from qiskit_modes.runtime.handles import Handle
 from qiskit_modes.runtime.local_runtime import living_runtimes
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
+from qiskit_modes.warn import warn_at_users_line
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.local_runtime import LocalRuntime
@@ -230,11 +230,10 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             RuntimeJobTimeoutError: If the job has not ended by then; it goes on.
         """
         if poll_interval is not None and poll_interval < 0.1:
-            warnings.warn(
+            warn_at_users_line(
                 "The poll interval specified is lower than the minimal allowed. Using 0.1 as the "
                 "poll interval.",
                 UserWarning,
-                stacklevel=2,
             )
         if not self._runtime.wait(self._record, timeout):
             raise RuntimeJobTimeoutError(

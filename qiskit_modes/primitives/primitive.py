@@ -109,7 +109,7 @@ class Primitive:
     def _where(self) -> Resolution:
         """Where it runs, as found when it was made, or first used in this process."""
         if self._resolution is None:
-            self._resolution = resolve_mode(self._mode_argument, stacklevel=4)
+            self._resolution = resolve_mode(self._mode_argument)
         return self._resolution
 
     def _resolve(self, *, dry_run: bool) -> Resolution:
@@ -127,10 +127,10 @@ class Primitive:
         # A session is kept; a backend is looked at again, for where it is run now.
         resolution = self._where
         if resolution.session is None:
-            resolution = resolve_mode(self._mode_argument, stacklevel=4)
+            resolution = resolve_mode(self._mode_argument)
         if resolution.session is not None:
             resolution.session.check_open()
-        unsupported_options(refusals_of_simulator(resolution.backend), stacklevel=3)
+        unsupported_options(refusals_of_simulator(resolution.backend))
         return resolution
 
     def _submit(
@@ -170,7 +170,6 @@ class Primitive:
                 "but does not start before usage leaves the window of the plan, or the limit is "
                 "raised.",
                 QiskitModesWarning,
-                stacklevel=3,
             )
         log = JobLog(options.log_level)
         record = JobRecord(

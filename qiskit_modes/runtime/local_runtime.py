@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import sys
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +35,7 @@ from qiskit_modes.runtime.steps import SimulatedSteps
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.warn import warn_at_users_line
 
 _KEPT_WORKLOADS = 100
 """Closed sessions and batches that can still be asked about by their ids."""
@@ -480,11 +480,10 @@ def _warn_of(outstanding: list[JobRecord]) -> None:
         return
     names = ", ".join(f"{job.primitive_id} job {job.id}" for job in outstanding[:5])
     more = f" and {len(outstanding) - 5} more" if len(outstanding) > 5 else ""
-    warnings.warn(
+    warn_at_users_line(
         f"The program ended while {len(outstanding)} job(s) had not finished; they were "
         f"cancelled: {names}{more}. Call result() on a job to wait for it.",
         OutstandingJobsWarning,
-        stacklevel=2,
     )
 
 

@@ -38,14 +38,14 @@ def read_job(
     if kind == "sampler":
         if precision is not None:
             raise InvalidInputError("precision is an estimator's; for a sampler pass shots")
-        return prepare_sampler_job(pubs, options, backend, shots=shots, stacklevel=3)
+        return prepare_sampler_job(pubs, options, backend, shots=shots)
     if kind == "estimator":
         if shots is not None:
             raise InvalidInputError(
                 'shots are a sampler\'s; for an estimator pass options={"default_shots": ...}, or '
                 "a precision"
             )
-        return prepare_estimator_job(pubs, options, backend, precision=precision, stacklevel=3)
+        return prepare_estimator_job(pubs, options, backend, precision=precision)
     raise InvalidInputError(f'primitive must be "sampler" or "estimator", not {primitive!r}')
 
 

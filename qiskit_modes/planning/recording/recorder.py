@@ -165,7 +165,7 @@ def _end(runtime: LocalRuntime, recorder: Recorder, path: str | Path | None) -> 
     runtime.stop_listening(recorder)
     if path is not None and not recorder.save(path):
         message = f"{path} was not written: no job was submitted; {NO_JOBS}"
-        warn(message, QiskitModesWarning, stacklevel=4)
+        warn(message, QiskitModesWarning)
 
 
 @contextmanager

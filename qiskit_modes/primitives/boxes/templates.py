@@ -242,13 +242,12 @@ def placed(
     return wide if keeps_layers else [measured_early(circuit) for circuit in wide]
 
 
-def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit], *, stacklevel: int) -> None:
+def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit]) -> None:
     """Warn of layers of templates for which no noise is given.
 
     Args:
         noise: The noise of layers.
         circuits: The templates.
-        stacklevel: Whose line is meant, counted from the caller.
     """
     missing = {tag for circuit in circuits for tag in noise.missing(circuit)}
     if missing:
@@ -257,5 +256,4 @@ def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit], *, stackl
             f"backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
             "simulator.warn_absent=False if that is meant.",
             QiskitModesWarning,
-            stacklevel=stacklevel + 1,
         )

@@ -47,8 +47,6 @@ def check_estimation(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
-    *,
-    stacklevel: int = 1,
 ) -> None:
     """Raise if PUBs, options and backend do not go together.
 
@@ -56,16 +54,13 @@ def check_estimation(
         inputs: The PUBs.
         options: The options.
         backend: The backend that the job is for.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         InvalidInputError: Saying what contradicts what, and what to change.
 
     """
-    unsupported_options(
-        refusals_with_noise(backend, options.noise_model), stacklevel=stacklevel + 1
-    )
-    _check_techniques(options, stacklevel + 1)
+    unsupported_options(refusals_with_noise(backend, options.noise_model))
+    _check_techniques(options)
     if not options.mitigates:
         return
     # Loaded late: an estimator that mitigates nothing does not need what this brings along.
@@ -93,7 +88,7 @@ def check_estimation(
             check_decoupling(each.circuit, instructions.target, where, stores=False)
 
 
-def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> None:
+def _check_techniques(options: ResolvedEstimatorOptions) -> None:
     resilience = options.resilience
     zne = resilience.zne
     if resilience.pec_mitigation and resilience.zne_mitigation:
@@ -109,7 +104,7 @@ def _check_techniques(options: ResolvedEstimatorOptions, stacklevel: int) -> Non
             "resilience.layer_noise_model has no effect: neither PEC nor PEA is on, and the "
             "backend has noise of its own. Switch resilience.pec_mitigation on, or leave it unset."
         )
-        unsupported_options([sentence], stacklevel=stacklevel + 1)
+        unsupported_options([sentence])
     if resilience.zne_mitigation:
         from qiskit_modes.primitives.mitigation.extrapolation import NEEDED
 
@@ -128,8 +123,6 @@ def with_layers_of(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
-    *,
-    stacklevel: int = 1,
 ) -> tuple[ResolvedEstimatorOptions, int]:
     """Find the noise of the circuits' layers where a technique needs it, and check the layers.
 
@@ -137,7 +130,6 @@ def with_layers_of(
         inputs: The PUBs, checked by `check_estimation`.
         options: The options.
         backend: The backend that the job is for.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Returns:
         The options with the noise of all layers, and how many shots an experiment would take to
@@ -154,11 +146,11 @@ def with_layers_of(
         from qiskit_modes.primitives.estimator.learned_layers import find_layer_noise
 
         given = layer_errors(options.resilience.layer_noise_model) is not None
-        options, executions = find_layer_noise(inputs, options, backend, stacklevel=stacklevel + 1)
+        options, executions = find_layer_noise(inputs, options, backend)
         if given:
             options = with_noise_of_layers(options, backend)
     if options.twirling.gates or options.layer_noise_model is not None:
-        _check_layers(inputs, options, backend, stacklevel + 1)
+        _check_layers(inputs, options, backend)
     return options, executions
 
 
@@ -166,7 +158,6 @@ def _check_layers(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
-    stacklevel: int,
 ) -> None:
     """Box the circuits now, to find out whether the options suit their layers."""
     from qiskit_modes.primitives.boxes.templates import warn_absent
@@ -179,4 +170,4 @@ def _check_layers(
     noise = LayerNoise.of(options.layer_noise_model)
     circuits = [item.circuit for pub in prepared for item in pub.items]
     if options.warn_absent:
-        warn_absent(noise, circuits, stacklevel=stacklevel + 1)
+        warn_absent(noise, circuits)

@@ -67,7 +67,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
 
     def finalize_options(self) -> EstimatorOptions:
         """Return a copy of the options in which every technique is on or off."""
-        return finalize_estimator_options(self.options, stacklevel=2)
+        return finalize_estimator_options(self.options)
 
     def find_unique_layers(
         self, pubs: Iterable[EstimatorPubLike], types: Literal["gates", "all"] = "gates"
@@ -120,7 +120,6 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             resolution.backend,
             precision=precision,
             older=self.older,
-            stacklevel=2,
         )
         return self._submit(
             resolution,

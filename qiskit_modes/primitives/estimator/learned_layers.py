@@ -44,8 +44,6 @@ def find_layer_noise(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
-    *,
-    stacklevel: int = 1,
 ) -> tuple[ResolvedEstimatorOptions, int]:
     """Return options that have the noise of all layers of a job's circuits.
 
@@ -57,7 +55,6 @@ def find_layer_noise(
         inputs: The PUBs.
         options: The options; they ask for PEC or PEA.
         backend: The backend that the job is for.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Returns:
         Options whose ``resilience.layer_noise_model`` are pairs of a layer and its noise, and how
@@ -79,7 +76,7 @@ def find_layer_noise(
         for index, each in enumerate(counted)
     ]
     if errors is not None:
-        maps = _looked_up(layers, errors, stacklevel + 1)
+        maps = _looked_up(layers, errors)
         return _with_noise(options, counted, layers, maps), 0
     learning = options.resilience.layer_noise_learning
     chosen = most_important(counted, learning.max_layers_to_learn)
@@ -204,7 +201,7 @@ def _with_noise(
 
 
 def _looked_up(
-    layers: Sequence[Layer], errors: Sequence[LayerError], stacklevel: int
+    layers: Sequence[Layer], errors: Sequence[LayerError]
 ) -> dict[int, PauliLindbladMap]:
     """Return the noise of the layers that are among what the older learner gave."""
     known = {_identity_of_error(each): each for each in errors if each.error is not None}
@@ -221,7 +218,6 @@ def _looked_up(
             f"qubits {list(missing[0])}. Learn the noise of these circuits with the twirling "
             "strategy of the estimator, and with max_layers_to_learn=None.",
             QiskitModesWarning,
-            stacklevel=stacklevel + 1,
         )
     return found
 

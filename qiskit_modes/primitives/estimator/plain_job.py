@@ -70,7 +70,6 @@ def prepare_estimator_job(
     *,
     precision: float | None,
     older: bool = False,
-    stacklevel: int = 1,
 ) -> PreparedJob:
     """Check everything that an estimator is given, and return its job.
 
@@ -80,14 +79,13 @@ def prepare_estimator_job(
         backend: The backend to simulate.
         precision: For PUBs that have none of their own.
         older: See `EstimatorV2.older`.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         InvalidInputError: If something cannot be run; the message names the PUB.
         NotISAError: If a circuit is not in the backend's instruction set.
         UnsupportedOptionError: If an option was set that cannot be honoured.
     """
-    resolved = resolve_estimator_options(options, stacklevel=stacklevel + 1)
+    resolved = resolve_estimator_options(options)
     resolved = replace(with_noise_of_layers(resolved, backend), older=older)
     inputs = coerce_estimator_pubs(
         pubs,
@@ -99,9 +97,9 @@ def prepare_estimator_job(
     )
     # Before anything is made of their shapes.
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
-    check_estimation(inputs, resolved, backend, stacklevel=stacklevel + 1)
-    warn_of_broken((each.fingerprint for each in inputs), backend, stacklevel=stacklevel + 1)
-    resolved, learning = with_layers_of(inputs, resolved, backend, stacklevel=stacklevel + 1)
+    check_estimation(inputs, resolved, backend)
+    warn_of_broken((each.fingerprint for each in inputs), backend)
+    resolved, learning = with_layers_of(inputs, resolved, backend)
     return PreparedJob(
         "estimator",
         resolved,

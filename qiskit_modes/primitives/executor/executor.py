@@ -90,7 +90,7 @@ class Executor(Primitive):
                 if a circuit uses what its backend reports as broken.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_executor_options(self.options, resolution.backend, stacklevel=2)
+        options = resolve_executor_options(self.options, resolution.backend)
         checked = coerce_quantum_program(program, resolution.backend)
         items, shots = checked.program.items, checked.program.shots
         circuits = [item.circuit for item in items]
@@ -98,8 +98,8 @@ class Executor(Primitive):
         # Each bit is a byte of the result.
         check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
         if options.layer_noise is not None and options.warn_absent:
-            warn_absent(options.layer_noise, circuits, stacklevel=2)
-        warn_of_broken(checked.fingerprints, resolution.backend, stacklevel=2)
+            warn_absent(options.layer_noise, circuits)
+        warn_of_broken(checked.fingerprints, resolution.backend)
         return self._submit(
             resolution,
             options,

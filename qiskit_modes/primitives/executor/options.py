@@ -43,14 +43,13 @@ def coerce_executor_options(
 
 
 def resolve_executor_options(
-    options: ExecutorOptions | Mapping[str, Any] | None, backend: BackendV2, *, stacklevel: int = 1
+    options: ExecutorOptions | Mapping[str, Any] | None, backend: BackendV2
 ) -> ResolvedExecutorOptions:
     """Check all options as they are now, and return what acts.
 
     Args:
         options: See `coerce_executor_options`.
         backend: Where the job is to run; its method may need rounded angles.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -60,7 +59,7 @@ def resolve_executor_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_executor_options(options)
-    check_options("executor", model, stacklevel=stacklevel + 1)
+    check_options("executor", model)
     simulator = model.simulator
     rounds = "angle_decimals" in simulator.model_fields_set
     decimals = simulator.angle_decimals if rounds else None

@@ -306,13 +306,12 @@ def check_rzz_angles(
                 )
 
 
-def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2, *, stacklevel: int) -> None:
+def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
     """Warn, once for each circuit, of what it uses that the backend reports not to work.
 
     Args:
         fingerprints: Content keys of circuits that were checked.
         backend: The backend they are meant for.
-        stacklevel: Whose line is meant, counted from the caller.
 
     Warns:
         BrokenHardwareWarning: Naming the instructions and the way out.
@@ -329,7 +328,6 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2, *, stackle
             "qubits with a working connection: "
             f"backend.target['{places[0][0]}'] has the errors of all.",
             BrokenHardwareWarning,
-            stacklevel=stacklevel + 1,
         )
 
 

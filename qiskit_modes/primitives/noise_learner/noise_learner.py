@@ -83,7 +83,7 @@ class NoiseLearnerV3(Primitive):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        settings = resolve_learner_options(self.options, stacklevel=2)
+        settings = resolve_learner_options(self.options)
         if isinstance(instructions, CircuitInstruction):
             raise InvalidInputError(
                 "noise_learner.run expects a list of instructions; put this one into a list"
@@ -112,13 +112,12 @@ class NoiseLearnerV3(Primitive):
 
 
 def resolve_learner_options(
-    options: NoiseLearnerV3Options | Mapping[str, Any] | None, *, stacklevel: int = 1
+    options: NoiseLearnerV3Options | Mapping[str, Any] | None,
 ) -> JobSettings:
     """Check all options as they are now, and return what acts on the job.
 
     Args:
         options: A model, a dictionary, or None for the defaults.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -128,7 +127,7 @@ def resolve_learner_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_model(options, NoiseLearnerV3Options, "noise-learner")
-    check_options("noise-learner", model, stacklevel=stacklevel + 1)
+    check_options("noise-learner", model)
     return JobSettings(**job_settings(model))
 
 

@@ -98,7 +98,7 @@ class NoiseLearner(Primitive):
         """
         resolution = self._resolve(dry_run=dry_run)
         backend = resolution.backend
-        settings = resolve_older_learner_options(self.options, stacklevel=2)
+        settings = resolve_older_learner_options(self.options)
         source = simulated_backend(backend, self.options.simulator.noise_model)
         taken = [_checked(each, index, backend) for index, each in enumerate(_listed(circuits))]
         layers = _layers(taken, self.options, backend)
@@ -115,13 +115,12 @@ class NoiseLearner(Primitive):
 
 
 def resolve_older_learner_options(
-    options: LocalNoiseLearnerOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
+    options: LocalNoiseLearnerOptions | Mapping[str, Any] | None,
 ) -> JobSettings:
     """Check all options as they are now, and return what acts on the job.
 
     Args:
         options: A model, a dictionary, or None for the defaults.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -131,7 +130,7 @@ def resolve_older_learner_options(
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     model = coerce_learner_options(options)
-    check_options("older-noise-learner", model, stacklevel=stacklevel + 1)
+    check_options("older-noise-learner", model)
     return JobSettings(**job_settings(model))
 
 

@@ -34,9 +34,7 @@ def finalize_sampler_options(options: SamplerOptions) -> SamplerOptions:
     return final
 
 
-def finalize_estimator_options(
-    options: EstimatorOptions, *, stacklevel: int = 1
-) -> EstimatorOptions:
+def finalize_estimator_options(options: EstimatorOptions) -> EstimatorOptions:
     """Return a copy in which every technique is on or off.
 
     Measurement mitigation twirls measurements, and what works with the noise of layers twirls
@@ -44,7 +42,6 @@ def finalize_estimator_options(
 
     Args:
         options: The options, not modified.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Warns:
         QiskitModesWarning: If twirling was switched off and is needed all the same.
@@ -74,7 +71,6 @@ def finalize_estimator_options(
                 f"twirling.{name}=False was set, but {technique} needs twirling.{name}=True, so it "
                 f"is on. Leave it unset, or switch {technique} off.",
                 QiskitModesWarning,
-                stacklevel=stacklevel + 1,
             )
         setattr(twirling, name, True)
     return final

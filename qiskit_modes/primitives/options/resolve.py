@@ -140,13 +140,12 @@ class ResolvedEstimatorOptions(_Common):
 
 
 def resolve_sampler_options(
-    options: SamplerOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
+    options: SamplerOptions | Mapping[str, Any] | None,
 ) -> ResolvedSamplerOptions:
     """Check all options as they are now, and return what a job needs.
 
     Args:
         options: See `coerce_sampler_options`.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -159,14 +158,14 @@ def resolve_sampler_options(
         >>> resolve_sampler_options({"simulator": {"seed_simulator": 0}}).seed
         0
     """
-    return _resolved(coerce_sampler_options(options), _resolve_sampler_options, stacklevel + 1)
+    return _resolved(coerce_sampler_options(options), _resolve_sampler_options)
 
 
-def _resolve_sampler_options(model: SamplerOptions, stacklevel: int) -> ResolvedSamplerOptions:
+def _resolve_sampler_options(model: SamplerOptions) -> ResolvedSamplerOptions:
     chosen = set_options(model)
-    refuse_options("sampler", chosen, stacklevel=stacklevel + 1)
+    refuse_options("sampler", chosen)
     final = finalize_sampler_options(model)
-    warn_of_idle_options("sampler", chosen, final, stacklevel=stacklevel + 1)
+    warn_of_idle_options("sampler", chosen, final)
     shots = DEFAULT_SHOTS if model.default_shots is None else model.default_shots
     return ResolvedSamplerOptions(
         **_resolve_common(final),
@@ -176,13 +175,12 @@ def _resolve_sampler_options(model: SamplerOptions, stacklevel: int) -> Resolved
 
 
 def resolve_estimator_options(
-    options: EstimatorOptions | Mapping[str, Any] | None, *, stacklevel: int = 1
+    options: EstimatorOptions | Mapping[str, Any] | None,
 ) -> ResolvedEstimatorOptions:
     """Check all options as they are now, and return what a job needs.
 
     Args:
         options: See `coerce_estimator_options`.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -195,16 +193,14 @@ def resolve_estimator_options(
         >>> resolve_estimator_options({"default_shots": 100}).default_shots
         100
     """
-    return _resolved(coerce_estimator_options(options), _resolve_estimator_options, stacklevel + 1)
+    return _resolved(coerce_estimator_options(options), _resolve_estimator_options)
 
 
-def _resolve_estimator_options(
-    model: EstimatorOptions, stacklevel: int
-) -> ResolvedEstimatorOptions:
+def _resolve_estimator_options(model: EstimatorOptions) -> ResolvedEstimatorOptions:
     chosen = set_options(model)
-    refuse_options("estimator", chosen, stacklevel=stacklevel + 1)
-    final = finalize_estimator_options(model, stacklevel=stacklevel + 1)
-    warn_of_idle_options("estimator", chosen, final, stacklevel=stacklevel + 1)
+    refuse_options("estimator", chosen)
+    final = finalize_estimator_options(model)
+    warn_of_idle_options("estimator", chosen, final)
     shots = model.default_shots
     return ResolvedEstimatorOptions(
         **_resolve_common(final),
@@ -225,13 +221,12 @@ _kept: BoundedCache[bytes, tuple[Any, bytes]] = BoundedCache(64)
 """Resolved options about which there was nothing to say, and what they report as bytes."""
 
 
-def _resolved(model: Model, resolve: Callable[[Model, int], Resolved], stacklevel: int) -> Resolved:
+def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
     """Return options resolved; those that are what others were are not judged again.
 
     Args:
         model: The options.
-        resolve: Resolves them, given whose line a warning is about.
-        stacklevel: Whose line that is, counted from the caller.
+        resolve: Resolves them.
     """
     state = state_of(model)
     known = None if state is None else _kept.get(state)
@@ -240,7 +235,7 @@ def _resolved(model: Model, resolve: Callable[[Model, int], Resolved], stackleve
         # The report goes into results, which are the users' own.
         return replace(found, report=marshal.loads(known[1]))  # noqa: S302 - written below
     before = remarks_so_far()
-    resolved = resolve(model, stacklevel + 1)
+    resolved = resolve(model)
     if state is not None and remarks_so_far() == before:
         written = marshal.dumps(dict(resolved.report))
         _kept.put(state, (resolved, written))

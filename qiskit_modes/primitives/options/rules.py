@@ -96,7 +96,7 @@ def _equal(value: Any, default: Any) -> bool:
         return np.array_equal(value, default)
 
 
-def check_options(program: str, model: BaseModel, *, stacklevel: int) -> None:
+def check_options(program: str, model: BaseModel) -> None:
     """Refuse options that cannot be honoured and warn of those without effect, as they are set.
 
     For programs whose options are complete as the user has them; where others decide a part, see
@@ -105,7 +105,6 @@ def check_options(program: str, model: BaseModel, *, stacklevel: int) -> None:
     Args:
         program: Whose options they are, one of `PROGRAMS`.
         model: The options.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If options were set that cannot be honoured; all are named.
@@ -115,17 +114,16 @@ def check_options(program: str, model: BaseModel, *, stacklevel: int) -> None:
         OptionWithoutEffectWarning: If one tunes what is off.
     """
     chosen = set_options(model)
-    refuse_options(program, chosen, stacklevel=stacklevel + 1)
-    warn_of_idle_options(program, chosen, model, stacklevel=stacklevel + 1)
+    refuse_options(program, chosen)
+    warn_of_idle_options(program, chosen, model)
 
 
-def refuse_options(program: str, chosen: Collection[SetOption], *, stacklevel: int) -> None:
+def refuse_options(program: str, chosen: Collection[SetOption]) -> None:
     """Refuse the options that a user set and that cannot be honoured.
 
     Args:
         program: Whose options they are, one of `PROGRAMS`.
         chosen: What was set, see `set_options`.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If one was set that cannot be honoured, or is not known, to another
@@ -149,19 +147,16 @@ def refuse_options(program: str, chosen: Collection[SetOption], *, stacklevel: i
                 _check_value(option, acts)
                 continue
         sentences.append(f"{option.path}={option.value!r} is not supported: {why}. {remedy}.")
-    unsupported_options(sentences, stacklevel=stacklevel + 1)
+    unsupported_options(sentences)
 
 
-def warn_of_idle_options(
-    program: str, chosen: Collection[SetOption], final: BaseModel, *, stacklevel: int
-) -> None:
+def warn_of_idle_options(program: str, chosen: Collection[SetOption], final: BaseModel) -> None:
     """Warn of options that tune a feature which is off, unless a request set them.
 
     Args:
         program: Whose options they are, one of `PROGRAMS`.
         chosen: What was set, see `set_options`.
         final: All options, with every feature on or off.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Warns:
         OptionWithoutEffectWarning: For each of them.
@@ -181,7 +176,7 @@ def warn_of_idle_options(
             f"{option.path}={option.value!r} has no effect: {off}. Switch it on with "
             f"{' or '.join(switches)}, or leave {option.path} unset."
         )
-    without_effect(sentences, stacklevel=stacklevel + 1)
+    without_effect(sentences)
 
 
 def _row_within(option: SetOption, row: Row, rows: Mapping[str, Row]) -> Row:

@@ -49,7 +49,6 @@ def prepare_sampler_job(
     backend: BackendV2,
     *,
     shots: int | None,
-    stacklevel: int = 1,
 ) -> PreparedJob:
     """Check everything that a sampler is given, and return its job.
 
@@ -58,21 +57,20 @@ def prepare_sampler_job(
         options: See `resolve_sampler_options`.
         backend: The backend to simulate.
         shots: For PUBs that have none of their own.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         InvalidInputError: If something cannot be run; the message names the PUB.
         NotISAError: If a circuit is not in the backend's instruction set.
         UnsupportedOptionError: If an option was set that cannot be honoured.
     """
-    resolved = resolve_sampler_options(options, stacklevel=stacklevel + 1)
+    resolved = resolve_sampler_options(options)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
     # Before anything is made of their shapes.
     rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
     shots_of_pubs = [each.shots * each.pub.size for each in inputs]
     check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
-    check_sampler_options(inputs, resolved, backend, stacklevel=stacklevel + 1)
-    warn_of_broken((each.fingerprint for each in inputs), backend, stacklevel=stacklevel + 1)
+    check_sampler_options(inputs, resolved, backend)
+    warn_of_broken((each.fingerprint for each in inputs), backend)
     return PreparedJob(
         "sampler",
         resolved,
@@ -82,12 +80,11 @@ def prepare_sampler_job(
     )
 
 
-def warn_of_empty_results(pubs: Sequence[SamplerPub], *, stacklevel: int = 1) -> None:
+def warn_of_empty_results(pubs: Sequence[SamplerPub]) -> None:
     """Warn of PUBs whose result holds no bits, because their circuits have no registers.
 
     Args:
         pubs: The PUBs.
-        stacklevel: Whose line is meant, counted from the caller.
     """
     for index, pub in enumerate(pubs):
         if not any(register.size for register in pub.circuit.cregs):
@@ -96,7 +93,6 @@ def warn_of_empty_results(pubs: Sequence[SamplerPub], *, stacklevel: int = 1) ->
                 "result is empty. Add measurements, for example with circuit.measure_all(); bits "
                 "without a register are not in the result.",
                 QiskitModesWarning,
-                stacklevel=stacklevel + 1,
             )
 
 
@@ -145,8 +141,6 @@ def check_sampler_options(
     inputs: Sequence[SamplerInput],
     options: ResolvedSamplerOptions,
     backend: BackendV2,
-    *,
-    stacklevel: int = 1,
 ) -> None:
     """Raise if PUBs, options and backend do not go together.
 
@@ -154,25 +148,22 @@ def check_sampler_options(
         inputs: The PUBs.
         options: The options.
         backend: The backend that the job is for.
-        stacklevel: Whose line a warning is about, counted from the caller.
 
     Raises:
         UnsupportedOptionError: If an option would have no effect.
         InvalidInputError: Naming the PUB and what to change.
     """
-    unsupported_options(
-        refusals_with_noise(backend, options.noise_model), stacklevel=stacklevel + 1
-    )
+    unsupported_options(refusals_with_noise(backend, options.noise_model))
     if options.layer_noise_model is not None and not options.twirling.enabled:
         sentence = (
             "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "
             "nothing is twirled. Set twirling.enable_gates=True, or leave it unset."
         )
-        unsupported_options([sentence], stacklevel=stacklevel + 1)
+        unsupported_options([sentence])
     if options.changes_circuits:
         from qiskit_modes.primitives.sampler.randomised_job import check_randomised_sampling
 
-        check_randomised_sampling(inputs, options, backend, stacklevel=stacklevel + 1)
+        check_randomised_sampling(inputs, options, backend)
 
 
 def count_sampler_executions(

@@ -57,8 +57,6 @@ def check_randomised_sampling(
     inputs: Sequence[SamplerInput],
     options: ResolvedSamplerOptions,
     backend: BackendV2,
-    *,
-    stacklevel: int = 1,
 ) -> None:
     """Raise if a PUB does not go with the options.
 
@@ -79,7 +77,7 @@ def check_randomised_sampling(
     if options.layer_noise_model is not None and options.warn_absent:
         noise = LayerNoise.of(options.layer_noise_model)
         circuits = [_boxed(each, options, backend, "").circuit for each in inputs]
-        warn_absent(noise, circuits, stacklevel=stacklevel + 1)
+        warn_absent(noise, circuits)
 
 
 def randomised_sampler_steps(

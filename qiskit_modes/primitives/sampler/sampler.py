@@ -107,9 +107,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
             QiskitModesWarning: If a circuit has no bits in registers, so that its result is empty.
         """
         resolution = self._resolve(dry_run=dry_run)
-        job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots, stacklevel=2)
+        job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots)
         if self.request is None:
-            warn_of_empty_results(job.pubs, stacklevel=2)
+            warn_of_empty_results(job.pubs)
         return self._submit(
             resolution,
             job.options,

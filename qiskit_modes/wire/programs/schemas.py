@@ -104,7 +104,7 @@ def complete_options(
             why, remedy = row.why, row.remedy
         if value not in OFF:
             sentences.append(f"{path}={reprlib.repr(value)} is not supported: {why}. {remedy}.")
-    unsupported_options(sentences, stacklevel=2)
+    unsupported_options(sentences)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
