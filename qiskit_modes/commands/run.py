@@ -67,16 +67,16 @@ def _run(parsed: argparse.Namespace) -> int:
     from qiskit_modes.planning.recording.recorder import record_and_tell
     from qiskit_modes.server.isolation.isolation import check_command, isolated
     from qiskit_modes.server.serving import serve
-    from qiskit_modes.server.usage_report import Tally
+    from qiskit_modes.server.usage_report import UsageReport
 
     check_command(command)
-    tally = Tally()
+    report = UsageReport()
     with serve(
         backends=parsed.qpu,
         plan=parsed.plan,
         lanes=parsed.lanes,
         seed=parsed.seed,
-        on_job=tally.job,
+        on_job=report.job,
     ) as server:
         server.warm_up()
         runtime = server.platform.runtime
@@ -87,7 +87,7 @@ def _run(parsed: argparse.Namespace) -> int:
             else nullcontext() as recorder,
         ):
             code = _execute(command, environment)
-        rows = tally.rows(runtime)
+        rows = report.rows(runtime)
     sys.stdout.flush()
     print(_report(rows), file=sys.stderr)
     if recorder is not None and recorder.recording().jobs:

@@ -47,7 +47,7 @@ class CircuitExecutions:
     """In the backend's instructions, with its measurements; parameters may be open."""
 
     content: bytes
-    """Its content key: circuits with the same key are the same."""
+    """Its fingerprint: circuits with the same one are the same."""
 
     executions: int
     """Shots of all parameter sets together."""

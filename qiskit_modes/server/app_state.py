@@ -16,11 +16,11 @@ from fastapi import Depends, Request, Response
 
 from qiskit_modes.server.guard.inspection import Inspector
 from qiskit_modes.server.guard.tokens import Tokens
-from qiskit_modes.server.long_poll import Patience
+from qiskit_modes.server.long_poll import LongPoll
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["Asker", "Caller", "Site", "json_response", "text_response"]
+__all__ = ["AppState", "Asker", "Caller", "json_response", "text_response"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ NEWEST_VERSION = date(2026, 4, 15)
 """Of the interface; what a request without the header ``IBM-API-Version`` gets."""
 
 
-class Site:
+class AppState:
     """What one server offers. May be used from any thread.
 
     Args:
@@ -48,7 +48,7 @@ class Site:
         self._platform = platform
         self.tokens = tokens
         self.on_job = on_job
-        self.patience = Patience()
+        self.long_poll = LongPoll()
         self.inspector = Inspector()
 
     @property
@@ -77,7 +77,7 @@ class Caller:
     """
 
     def __init__(self, request: Request) -> None:
-        self.site: Site = request.app.state.site
+        self.app_state: AppState = request.app.state.shared
         self._instance = request.headers.get("service-crn")
         self._authorization = request.headers.get("authorization")
         self._version = request.headers.get("ibm-api-version")
@@ -99,7 +99,7 @@ class Caller:
     async def wait_for(self, job_id: str) -> None:
         """Let the caller wait a moment for a job, if it is a new one."""
         self._looks_at_a_job = True
-        await self.site.patience.wait(self.api, job_id)
+        await self.app_state.long_poll.wait(self.api, job_id)
 
     def api(self) -> InstanceApi:
         """Return the interface as the caller's instance sees it.
@@ -107,8 +107,8 @@ class Caller:
         Raises:
             ApiError: 401 without a valid token, 404 if there is no such instance.
         """
-        self.site.tokens.check(self._authorization)
-        return self.site.platform.api(self._instance)
+        self.app_state.tokens.check(self._authorization)
+        return self.app_state.platform.api(self._instance)
 
     def api_version(self) -> date:
         """Return the version of the interface that the caller speaks.
@@ -129,7 +129,7 @@ class Caller:
         self, call: Callable[[InstanceApi], Any], respond: Callable[[Any], Response]
     ) -> Response:
         if not self._looks_at_a_job:
-            self.site.patience.other_request()
+            self.app_state.long_poll.other_request()
         try:
             return respond(call(self.api()))
         except ApiError:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 import qiskit_modes
-from qiskit_modes.server.app_state import Site
+from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.endpoints import backends, iam_stub, jobs, sessions
 from qiskit_modes.server.endpoints.request_models import MOST_BYTES, ErrorBody
 from qiskit_modes.server.errors import error_body
@@ -34,12 +34,12 @@ logger = logging.getLogger(__name__)
 
 
 def make_application(
-    site: Site, *, most_bytes: int = MOST_BYTES, check_host: bool = True
+    app_state: AppState, *, most_bytes: int = MOST_BYTES, check_host: bool = True
 ) -> FastAPI:
     """Return the application.
 
     Args:
-        site: What it answers from.
+        app_state: What it answers from.
         most_bytes: Longest body of a request.
         check_host: See `Guard`.
     """
@@ -51,7 +51,7 @@ def make_application(
         redoc_url=None,
         responses=_ERRORS,
     )
-    app.state.site = site
+    app.state.shared = app_state
     for part in (jobs.router, sessions.router, backends.router):
         app.include_router(part, prefix=PREFIX)
         app.include_router(part, prefix=_SERVICE_PREFIX, include_in_schema=False)

@@ -18,7 +18,7 @@ from anyio import CapacityLimiter, to_thread
 from qiskit_modes.runtime.clock import SystemClock
 from qiskit_modes.wire import InstanceApi
 
-__all__ = ["Patience"]
+__all__ = ["LongPoll"]
 
 _NEW_SECONDS = 0.5
 """For how long a job is new: the time after which the client looks again."""
@@ -39,7 +39,7 @@ class _Look:
     """What the time was on the clock of the jobs."""
 
 
-class Patience:
+class LongPoll:
     """Knows which jobs are new. May be used from any thread."""
 
     def __init__(self) -> None:

@@ -15,11 +15,11 @@ from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance, Plan
-from qiskit_modes.server.app_state import Site
+from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.application import PREFIX, make_application
 from qiskit_modes.server.endpoints.request_models import MOST_BYTES
 from qiskit_modes.server.guard.tokens import Tokens
-from qiskit_modes.server.listener import listening
+from qiskit_modes.server.listening_socket import listening_socket
 from qiskit_modes.wire import InstanceApi, Platform
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform
@@ -46,14 +46,14 @@ class Server:
         host: Where it listens.
         port: On which port.
         token: What it wants for a token; None if everybody may use it.
-        site: What it answers from.
+        app_state: What it answers from.
     """
 
-    def __init__(self, host: str, port: int, token: str | None, site: Site) -> None:
+    def __init__(self, host: str, port: int, token: str | None, app_state: AppState) -> None:
         self.host = host
         self.port = port
         self._token = token
-        self.site = site
+        self.app_state = app_state
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.url}>"
@@ -61,11 +61,11 @@ class Server:
     @property
     def platform(self) -> Platform:
         """What it offers."""
-        return self.site.platform
+        return self.app_state.platform
 
     def warm_up(self) -> None:
         """Start the processes that the first job needs, without waiting for them."""
-        self.site.inspector.warm_up()
+        self.app_state.inspector.warm_up()
         self.platform.runtime.warm_up()
 
     @property
@@ -170,12 +170,12 @@ def serve(
             clock=clock,
             runtime=runtime,
         ) as platform,
-        listening(host, port) as listener,
+        listening_socket(host, port) as bound,
     ):
-        site = Site(platform, Tokens(token), on_job)
-        app = make_application(site, most_bytes=most_bytes, check_host=local)
-        with closing(site.inspector), _running(app, listener):
-            yield Server(host, listener.getsockname()[1], token, site)
+        app_state = AppState(platform, Tokens(token), on_job)
+        app = make_application(app_state, most_bytes=most_bytes, check_host=local)
+        with closing(app_state.inspector), _running(app, bound):
+            yield Server(host, bound.getsockname()[1], token, app_state)
 
 
 def is_loopback(host: str) -> bool:
@@ -201,7 +201,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 @contextmanager
-def _running(app: object, listener: socket.socket) -> Iterator[None]:
+def _running(app: object, bound: socket.socket) -> Iterator[None]:
     """Run an application in a thread with an event loop of its own."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def _running(app: object, listener: socket.socket) -> Iterator[None]:
     )
     server = _Uvicorn(config)
     thread = threading.Thread(
-        target=server.run, args=([listener],), name="qiskit_modes server", daemon=True
+        target=server.run, args=([bound],), name="qiskit_modes server", daemon=True
     )
     thread.start()
     try:

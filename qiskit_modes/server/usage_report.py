@@ -12,7 +12,7 @@ from qiskit_modes.scheduling.job import Completed, Job
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.wire import InstanceApi
 
-__all__ = ["Row", "Tally"]
+__all__ = ["Row", "UsageReport"]
 
 _MOST_ROWS = 20
 """Sessions and batches that get a row of their own; the others share one."""
@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass
-class Tally:
+class UsageReport:
     """Remembers all jobs of a server; of each only what the scheduler knows, which is small.
 
     Its method `job` is what `serve` wants for ``on_job``. May be used from any thread.

@@ -186,7 +186,7 @@ def runtime_server(
         seed=_qiskit_modes_wanted.seed,
     )
     with ExitStack() as stack:
-        stack.enter_context(_qiskit_modes_server.site.using(platform))
+        stack.enter_context(_qiskit_modes_server.app_state.using(platform))
         for name, value in _qiskit_modes_server.environment.items():
             monkeypatch.setenv(name, value)
         yield _qiskit_modes_server

@@ -101,7 +101,7 @@ def http(runtime: LocalRuntime, instance: Instance | None) -> Iterator[Door]:
     server = _server()
     platform = Platform(runtime, backends=BACKENDS, instances=instances)
     with (
-        server.site.using(platform),
+        server.app_state.using(platform),
         mock.patch.dict(os.environ, server.environment),
         mock.patch.object(runtime_job_v2, "time", _QuickTime),
     ):

@@ -84,7 +84,7 @@ def http_(server: Server, scenario: Scenario) -> Iterator[Http]:
     instances = [Instance("lab", Plan("premium")), Instance("other", Plan("premium"))]
     backends = ["ibm_manila", "ibm_quito"]
     platform = Platform(scenario.runtime, backends=backends, instances=instances)
-    with server.site.using(platform):
+    with server.app_state.using(platform):
         yield Http(server)
 
 

@@ -58,7 +58,7 @@ def sent(monkeypatch):
 @pytest.fixture
 def service(server, scenario, monkeypatch):
     platform = Platform(scenario.runtime, backends=["ibm_manila"])
-    with server.site.using(platform):
+    with server.app_state.using(platform):
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield QiskitRuntimeService()
@@ -91,12 +91,12 @@ def test_r04_what_goes_wrong_after_a_job_exists_is_not_repeated(service, server,
 
     backend = service.backend("ibm_manila")
     sent.clear()
-    server.site.on_job = fail
+    server.app_state.on_job = fail
     try:
         with pytest.raises(IBMRuntimeError, match="after the job exists"):
             SamplerV2(mode=backend).run([bell])
     finally:
-        server.site.on_job = lambda *_: None
+        server.app_state.on_job = lambda *_: None
     posts = [each for each in sent if (each.method, each.path) == ("POST", "/jobs")]
     assert [each.status for each in posts] == [400]
     assert len(service.jobs()) == 1
@@ -140,7 +140,7 @@ def test_programs_of_two_instances_do_not_see_each_other(server, scenario, bell,
     platform = Platform(scenario.runtime, backends=["ibm_manila"], instances=instances)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    with server.site.using(platform):
+    with server.app_state.using(platform):
         lab, other = QiskitRuntimeService(instance="lab"), QiskitRuntimeService(instance="other")
         with Session(lab.backend("ibm_manila")) as session:
             job = SamplerV2().run([bell])

@@ -138,7 +138,7 @@ def bodies(server):
     with Scenario(autojump=False) as scenario, pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment.items():
             patch.setenv(name, value)
-        with server.site.using(Platform(scenario.runtime, backends=["ibm_manila"])):
+        with server.app_state.using(Platform(scenario.runtime, backends=["ibm_manila"])):
             backend = QiskitRuntimeService().backend("ibm_manila")
             for program in PROGRAMS:
                 with mock.patch.object(requests.Session, "send", autospec=True) as sent:

@@ -358,7 +358,7 @@ def test_the_description_names_all_endpoints(http_):
 def test_who_names_instances_without_end_is_stopped(server, scenario, monkeypatch):
     monkeypatch.setattr(platform, "_MOST_INSTANCES", 3)
     everybody = Platform(scenario.runtime, backends=["ibm_manila"])
-    with server.site.using(everybody):
+    with server.app_state.using(everybody):
         statuses = [
             Http(server)("GET", "/backends", Service_CRN=f"crn:v1:{number}").status
             for number in range(5)

@@ -12,7 +12,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.server import serve
 from qiskit_modes.server.guard.tokens import Tokens
-from qiskit_modes.server.listener import listening
+from qiskit_modes.server.listening_socket import listening_socket
 from qiskit_modes.server.serving import is_loopback
 from qiskit_modes.wire import ApiError
 
@@ -32,7 +32,7 @@ def test_nothing_is_left_of_a_server():
 
 def test_answers_do_not_wait_for_more_to_send():
     """`asyncio` switches that off only where it sees that a socket is one of TCP."""
-    with listening("127.0.0.1", 0) as listener:
+    with listening_socket("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 

@@ -1,4 +1,4 @@
-"""A QPU in simulated time: the package's own scheduler, driven by SimPy instead of threads.
+"""A QPU on a virtual clock: the package's own scheduler, driven by SimPy instead of threads.
 
 The simulation counts whole nanoseconds, so that adding times up never rounds: a replay with the
 recorded durations meets the recorded times exactly.
@@ -42,7 +42,7 @@ from qiskit_modes.scheduling.instructions import (
 from qiskit_modes.scheduling.job import Fault, Job
 from qiskit_modes.scheduling.workload import Workload
 
-__all__ = ["NANOSECONDS", "SimulatedJob", "SimulatedQPU", "StepTimes", "nanoseconds"]
+__all__ = ["NANOSECONDS", "ReplayedJob", "ReplayedQPU", "StepTimes", "nanoseconds"]
 
 NANOSECONDS = 1_000_000_000
 """In a second."""
@@ -70,8 +70,8 @@ class StepTimes:
 
 
 @dataclass(eq=False)
-class SimulatedJob:
-    """A job in simulated time."""
+class ReplayedJob:
+    """A job on a virtual clock."""
 
     core: Job
     """The scheduler's facts."""
@@ -84,7 +84,7 @@ class SimulatedJob:
     """The end of that step; replaced when it is stopped, None if it does not end by itself."""
 
 
-class SimulatedQPU:
+class ReplayedQPU:
     """One QPU: hands events to a scheduler, and lets steps take their time.
 
     Args:
@@ -100,25 +100,25 @@ class SimulatedQPU:
         *,
         lanes: int,
         ledger: Ledger,
-        neighbours: list[SimulatedQPU],
+        neighbours: list[ReplayedQPU],
     ) -> None:
         self._neighbours = neighbours
         neighbours.append(self)
         self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
         self._env = env
-        self._jobs: dict[str, SimulatedJob] = {}
+        self._jobs: dict[str, ReplayedJob] = {}
         self._alarm: simpy.Event | None = None
         self._alarm_at = math.inf
 
     # -- what users do ---------------------------------------------------------------------------
 
-    def submit(self, event: JobSubmitted, steps: StepTimes) -> SimulatedJob | Refuse:
+    def submit(self, event: JobSubmitted, steps: StepTimes) -> ReplayedJob | Refuse:
         """Submit a job; return it, or why it was refused."""
         instructions = self.scheduler.handle(event, self._now())
         refused = next((i for i in instructions if isinstance(i, Refuse)), None)
         if refused is None:
             core = self.scheduler.jobs[event.job_id]
-            self._jobs[event.job_id] = SimulatedJob(core, steps, self._env.event())
+            self._jobs[event.job_id] = ReplayedJob(core, steps, self._env.event())
         self._carry_out(instructions)
         return refused or self._jobs[event.job_id]
 
@@ -140,7 +140,7 @@ class SimulatedQPU:
         """Let a calibration become due."""
         self._post(CalibrationDue(seconds))
 
-    def job(self, job_id: str) -> SimulatedJob:
+    def job(self, job_id: str) -> ReplayedJob:
         """Return a job that was submitted."""
         return self._jobs[job_id]
 
@@ -188,7 +188,7 @@ class SimulatedQPU:
             case _:
                 assert_never(instruction)
 
-    def _begin(self, job: SimulatedJob, step: str, duration: int | None, done: Event) -> None:
+    def _begin(self, job: ReplayedJob, step: str, duration: int | None, done: Event) -> None:
         steps = job.steps
         if steps.fails_in == step:
             done = JobFailed(job.core.id, steps.fault, steps.reason, steps.code)
@@ -198,7 +198,7 @@ class SimulatedQPU:
         else:
             self._after(job, duration, done)
 
-    def _after(self, job: SimulatedJob, delay: int, event: Event) -> None:
+    def _after(self, job: ReplayedJob, delay: int, event: Event) -> None:
         """Post an event later, unless the job's step is stopped before."""
         timeout = self._env.timeout(delay)
         job.under_way = timeout

@@ -1,4 +1,4 @@
-"""A recording played again, by the package's own scheduler in simulated time.
+"""A recording played again, by the package's own scheduler on a virtual clock.
 
 Every job is submitted when its user would submit it: when what the user had waited for in the
 recording has happened again, and the thinking time after it has passed. Played in the recorded
@@ -17,7 +17,7 @@ import simpy
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.compare.machine import (
     NANOSECONDS,
-    SimulatedQPU,
+    ReplayedQPU,
     StepTimes,
     nanoseconds,
 )
@@ -94,9 +94,9 @@ class Replay:
         self._compared = {job.number for job in compared_jobs(recording)}
         self._env = simpy.Environment()
         ledger = Ledger()
-        neighbours: list[SimulatedQPU] = []
+        neighbours: list[ReplayedQPU] = []
         self._qpus = {
-            name: SimulatedQPU(self._env, lanes=lanes, ledger=ledger, neighbours=neighbours)
+            name: ReplayedQPU(self._env, lanes=lanes, ledger=ledger, neighbours=neighbours)
             for name, lanes in recording.qpus.items()
         }
         self._origin = nanoseconds(traffic.warm_up_seconds)
@@ -116,7 +116,7 @@ class Replay:
                 all jobs in question have ended and are charged.
 
         Raises:
-            InvalidInputError: If it does not end within sixty simulated days.
+            InvalidInputError: If it does not end within sixty virtual days.
         """
         for calibration in self._recording.calibrations:
             self._env.process(self._calibrate(*calibration))
@@ -149,10 +149,10 @@ class Replay:
             self._workload_id(job, qpu),
             job.max_execution_seconds,
         )
-        simulated = qpu.submit(event, self._steps[job.number])
-        if isinstance(simulated, Refuse):
-            raise _Refused(simulated.message)
-        self._run.jobs[job.number] = simulated.core
+        replayed = qpu.submit(event, self._steps[job.number])
+        if isinstance(replayed, Refuse):
+            raise _Refused(replayed.message)
+        self._run.jobs[job.number] = replayed.core
         if job.by_user and job.settled_at is not None:
             later = nanoseconds(job.settled_at) - nanoseconds(job.submitted_at)
             if later:
@@ -160,8 +160,8 @@ class Replay:
             else:  # before anything else happens at this moment
                 qpu.cancel(str(job.number))
         self._submitted[job.number].succeed()
-        if not simulated.ended.triggered:
-            yield simulated.ended
+        if not replayed.ended.triggered:
+            yield replayed.ended
         self._ended[job.number].succeed()
 
     def _cancel(self, job: RecordedJob, later: int) -> Generator[simpy.Event, None, None]:
@@ -225,7 +225,7 @@ class Replay:
         number = jobs[0].workload
         return None if number is None else self._recording.workload(number)
 
-    def _workload_id(self, job: RecordedJob, qpu: SimulatedQPU) -> str | None:
+    def _workload_id(self, job: RecordedJob, qpu: ReplayedQPU) -> str | None:
         """Return the id of the session or batch of a job, which its first job opens."""
         mode = self._mode_of(job)
         if mode is Mode.JOB:

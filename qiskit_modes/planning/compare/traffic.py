@@ -10,7 +10,7 @@ import numpy as np
 import simpy
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.planning.compare.machine import SimulatedQPU, StepTimes, nanoseconds
+from qiskit_modes.planning.compare.machine import ReplayedQPU, StepTimes, nanoseconds
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import JobSubmitted
 
@@ -67,7 +67,7 @@ class Traffic:
         )
 
     def submit_for_ever(
-        self, env: simpy.Environment, qpu: SimulatedQPU, random: np.random.Generator
+        self, env: simpy.Environment, qpu: ReplayedQPU, random: np.random.Generator
     ) -> Generator[simpy.Event, None, None]:
         """Submit jobs to a QPU: a process of SimPy that does not end."""
         for number in count():

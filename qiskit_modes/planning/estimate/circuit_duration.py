@@ -81,7 +81,7 @@ def known_duration(
 
     Args:
         circuit: See `circuit_duration`.
-        content: Its content key.
+        content: Its fingerprint.
         instructions: Of the backend.
     """
     facts = TargetFacts(instructions.target)

@@ -266,7 +266,7 @@ def _plan_of(pub: EstimatorInput) -> MeasurementPlan:
 def _measured_circuit(
     pub: EstimatorInput, basis: PauliTerm, instructions: InstructionSet
 ) -> tuple[QuantumCircuit, bytes]:
-    """Return a circuit that ends with the measurement of a basis, and its content key."""
+    """Return a circuit that ends with the measurement of a basis, and its fingerprint."""
     key = (pub.fingerprint, basis)
     measured = instructions.measured_circuits.get(key)
     if measured is None:

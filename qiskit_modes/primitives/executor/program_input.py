@@ -33,7 +33,7 @@ class ProgramInput:
     """A copy that the user's later changes do not reach."""
 
     fingerprints: tuple[bytes, ...]
-    """The content key of each item's circuit."""
+    """The fingerprint of each item's circuit."""
 
     executions: int
     """How many shots it takes in all."""
@@ -79,7 +79,7 @@ def coerce_quantum_program(program: Any, backend: BackendV2) -> ProgramInput:
 
 
 def _copied(item: Any, where: str) -> tuple[QuantumProgramItem, bytes]:
-    """Return an item with a circuit of its own, and the content key of that."""
+    """Return an item with a circuit of its own, and the fingerprint of that."""
     if type(item) not in (CircuitItem, SamplexItem):
         raise InvalidInputError(
             f"{where} is a {type(item).__name__}; expected a CircuitItem or a SamplexItem of "

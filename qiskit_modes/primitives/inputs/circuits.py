@@ -21,7 +21,7 @@ __all__ = ["check_circuit", "own_circuit"]
 
 
 def own_circuit(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bytes]:
-    """Return a copy that the user's later changes do not reach, and its content key."""
+    """Return a copy that the user's later changes do not reach, and its fingerprint."""
     own = circuit.copy()
     own.metadata = copy.deepcopy(circuit.metadata)
     content = read_content(own)
@@ -69,7 +69,7 @@ def check_circuit(
 
     Args:
         circuit: The circuit.
-        content: Its content key.
+        content: Its fingerprint.
         values: Its parameter values, shape (num_sets, num_parameters); None if they are not known.
         backend: Where it is to run.
         where: Names the circuit, at the start of the message.

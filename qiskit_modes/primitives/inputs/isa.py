@@ -93,8 +93,8 @@ class InstructionSet:
     """What one backend can execute, and what was already worked out for circuits made of it.
 
     It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
-    estimation makes of a circuit (by its content key) and a basis in the gates of this backend, and
-    the content key of that; ``templates`` what randomisation and mitigation make of circuits, and
+    estimation makes of a circuit (by its fingerprint) and a basis in the gates of this backend, and
+    the fingerprint of that; ``templates`` what randomisation and mitigation make of circuits, and
     ``durations`` how long circuits take, both while the durations that they were made from last.
 
     Args:
@@ -156,7 +156,7 @@ class InstructionSet:
 
         Args:
             circuit: The circuit, not modified.
-            fingerprint: Its content key.
+            fingerprint: That of the circuit.
 
         Raises:
             NotISAError: If an instruction is not supported, or the circuit is too wide.
@@ -266,7 +266,7 @@ def check_isa(circuit: QuantumCircuit, backend: BackendV2, fingerprint: bytes) -
     Args:
         circuit: The circuit, not modified.
         backend: The backend it is meant for.
-        fingerprint: The circuit's content key; a circuit that passed once is not walked again.
+        fingerprint: The circuit's fingerprint; a circuit that passed once is not walked again.
 
     Returns:
         What remains to be checked once parameter values are known, see `check_rzz_angles`.
@@ -310,7 +310,7 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
     """Warn, once for each circuit, of what it uses that the backend reports not to work.
 
     Args:
-        fingerprints: Content keys of circuits that were checked.
+        fingerprints: Fingerprints of circuits that were checked.
         backend: The backend they are meant for.
 
     Warns:

@@ -52,7 +52,7 @@ class _Input:
     """The PUB, with its own copy of the circuit and its shots or precision filled in."""
 
     fingerprint: bytes
-    """The content key of the circuit."""
+    """The fingerprint of the circuit."""
 
     parameter_values: NDArray[np.float64]
     """Shape (num_sets, num_parameters), finite; columns ordered as ``circuit.parameters``."""

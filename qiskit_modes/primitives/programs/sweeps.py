@@ -53,10 +53,10 @@ def compile_sweep(
 
     Args:
         circuit: The circuit.
-        content: Its content key.
+        content: Its fingerprint.
         values: Its parameter sets, (num_sets, num_parameters).
         shots: For each of them.
-        compiling: Compiles a circuit whose content key is given.
+        compiling: Compiles a circuit whose fingerprint is given.
         beginning: What the circuit shares with others.
     """
     circuits, runs, rows = {}, [], []

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
-from qiskit_modes.server.app_state import Asker, Site, json_response
+from qiskit_modes.server.app_state import AppState, Asker, json_response
 from qiskit_modes.server.endpoints.request_models import read
 
 __all__ = ["catalog", "router"]
@@ -29,10 +29,10 @@ _FORM = {
 @router.post("/identity/token", openapi_extra={"requestBody": {"required": True, "content": _FORM}})
 async def token(request: Request) -> Response:
     """Exchange an API key for an access token."""
-    site: Site = request.app.state.site
+    app_state: AppState = request.app.state.shared
     form = parse_qs((await read(request)).decode("utf-8", "replace"), max_num_fields=None)
     key = form.get("apikey", [""])[0]
-    return json_response(site.tokens.exchange(key))
+    return json_response(app_state.tokens.exchange(key))
 
 
 @router.post("/v3/resources/search")
@@ -55,7 +55,7 @@ async def resource_instances(asker: Asker, name: str | None = None) -> Response:
 
 def _instances(asker: Any) -> list[dict[str, Any]]:
     asker.api()  # which looks whether the caller may ask
-    instances: list[dict[str, Any]] = asker.site.platform.instances()
+    instances: list[dict[str, Any]] = asker.app_state.platform.instances()
     return instances
 
 

@@ -35,7 +35,7 @@ async def submit(asker: Asker, request: Request) -> Response:
             raise ApiError(
                 400, Code.INVALID, "start_session is not supported; use a Session or a Batch"
             )
-        asker.site.inspector.check(asked.params)
+        asker.app_state.inspector.check(asked.params)
         answer = api.submit_job(
             asked.program_id,
             asked.params,
@@ -47,8 +47,8 @@ async def submit(asker: Asker, request: Request) -> Response:
             image=asked.runtime,
             calibration_id=asked.calibration_id,
         )
-        asker.site.patience.submitted(answer["id"])
-        asker.site.on_job(api, answer["id"])
+        asker.app_state.long_poll.submitted(answer["id"])
+        asker.app_state.on_job(api, answer["id"])
         return answer
 
     return await asker.ask(submit_in_thread)

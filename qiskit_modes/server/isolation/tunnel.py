@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from qiskit_modes.server.guard.guard import is_ibm_cloud
 from qiskit_modes.server.isolation.certificates import Authority
-from qiskit_modes.server.listener import listening
+from qiskit_modes.server.listening_socket import listening_socket
 
 __all__ = ["tunnel_to"]
 
@@ -34,18 +34,18 @@ def tunnel_to(port: int, authority: Authority, refused: Callable[[str], None]) -
     Yields:
         The address of the proxy.
     """
-    with listening("127.0.0.1", 0) as listener:
+    with listening_socket("127.0.0.1", 0) as bound:
         loop = asyncio.new_event_loop()
         end = asyncio.Event()
         proxy = _Proxy(port, authority, refused)
         thread = threading.Thread(
-            target=lambda: loop.run_until_complete(proxy.serve(listener, end)),
+            target=lambda: loop.run_until_complete(proxy.serve(bound, end)),
             name="qiskit_modes proxy",
             daemon=True,
         )
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
         finally:
             loop.call_soon_threadsafe(end.set)
             thread.join()
@@ -59,8 +59,8 @@ class _Proxy:
         self._refused = refused
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def serve(self, listener: socket.socket, end: asyncio.Event) -> None:
-        server = await asyncio.start_server(self._accept, sock=listener)
+    async def serve(self, bound: socket.socket, end: asyncio.Event) -> None:
+        server = await asyncio.start_server(self._accept, sock=bound)
         try:
             await end.wait()
         finally:

@@ -47,7 +47,7 @@ class FixedCircuit:
 
     circuit: QuantumCircuit
     content: bytes | None
-    """Its content key; None if that of the whole circuit was not given."""
+    """Its fingerprint; None if that of the whole circuit was not given."""
     values: RealArray
     """(num_sets, num_parameters): of the parameters that it still has."""
     rows: npt.NDArray[np.intp] | None
@@ -166,7 +166,7 @@ def with_durations(
 
     Args:
         circuit: The circuit, not modified.
-        content: Its content key; None if the caller does not have it.
+        content: Its fingerprint; None if the caller does not have it.
         values: Shape (num_sets, num_parameters), columns ordered as ``circuit.parameters``.
 
     Returns:

@@ -1,17 +1,17 @@
-"""Where connections come in."""
+"""The socket on which connections come in."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-__all__ = ["listening"]
+__all__ = ["listening_socket"]
 
 _WAITING = 512
 """Connections that may wait to be accepted."""
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Args:
@@ -24,13 +24,13 @@ def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Unless the protocol is named, asyncio does not see that it is TCP and lets the system wait
     # for more to send: every answer would take 40 ms longer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_WAITING)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(_WAITING)
     except BaseException:
-        listener.close()
+        bound.close()
         raise
-    return listener
+    return bound
