@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,12 @@ __all__ = [
     "from_kraus",
     "from_superoperator",
     "from_unitary",
+    "pauli_rates",
     "prepared",
     "relaxation",
     "rotation",
     "tensor",
+    "to_superoperator",
 ]
 
 RealArray = npt.NDArray[np.float64]
@@ -106,6 +109,44 @@ def _from_row_major(superoperator: ComplexArray) -> RealArray:
     strings = _pauli_strings((dim_squared.bit_length() - 1) // 2)
     transfer = strings.conj() @ superoperator @ strings.T / np.sqrt(dim_squared)
     return np.ascontiguousarray(transfer.real)
+
+
+def to_superoperator(transfer: RealArray) -> ComplexArray:
+    """Return what `from_superoperator` makes a Pauli transfer matrix of."""
+    num_qubits = (len(transfer).bit_length() - 1) // 2
+    strings = _pauli_strings(num_qubits)
+    row_major = strings.T @ transfer @ strings.conj() / np.sqrt(len(transfer))
+    # The same exchange of axes as there, which undoes itself.
+    axes = [
+        axis
+        for group in (1, 0, 3, 2)
+        for axis in reversed(range(group * num_qubits, (group + 1) * num_qubits))
+    ]
+    return row_major.reshape((2,) * (4 * num_qubits)).transpose(axes).reshape(transfer.shape)
+
+
+_COMMUTES: RealArray = (
+    np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) * 1.0
+)
+"""Whether Paulis I, X, Y, Z commute (1) or not (-1)."""
+
+
+def pauli_rates(transfer: RealArray) -> dict[str, float] | None:
+    """Return the probabilities with which a channel applies Pauli strings; None if it does others.
+
+    Args:
+        transfer: Its Pauli transfer matrix, shape (4^n, 4^n).
+
+    Returns:
+        By strings in Qiskit's order: the last letter is for the first qubit.
+    """
+    diagonal = np.diagonal(transfer)
+    if not np.array_equal(transfer, np.diag(diagonal)):
+        return None
+    num_qubits = (len(transfer).bit_length() - 1) // 2
+    rates = tensor(*(_COMMUTES / 4 for _ in range(num_qubits))) @ diagonal
+    letters = ["".join(reversed(each)) for each in product("IXYZ", repeat=num_qubits)]
+    return dict(zip(letters, rates.tolist(), strict=True))
 
 
 def tensor(*matrices: RealArray) -> RealArray:

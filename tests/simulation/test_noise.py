@@ -28,8 +28,8 @@ from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.aer.errors import compact
 from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.simulation.noise.model import error_matrix
-from qiskit_modes.simulation.noise.source import NO_CONFUSION
-from qiskit_modes.simulation.pauli_basis import from_superoperator
+from qiskit_modes.simulation.noise.source import NO_CONFUSION, quantum_error
+from qiskit_modes.simulation.pauli_basis import from_superoperator, to_superoperator
 from tests.simulation.devices import device, noise_model
 
 FLIP = pauli_error([("X", 1.0)])
@@ -53,6 +53,34 @@ def test_every_error_of_a_device(name):
     for qubit in range(backend.num_qubits):
         error = model._local_readout_errors[(qubit,)]
         np.testing.assert_allclose(ours.confusion(qubit), error.probabilities.T, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pauli_error([("IX", 0.1), ("ZY", 0.2), ("II", 0.7)]),
+        depolarizing_error(0.3, 2),
+        amplitude_damping_error(0.2).expand(pauli_error([("Y", 0.1), ("I", 0.9)])),
+        thermal_relaxation_error(50e-6, 30e-6, 1e-6),
+    ],
+)
+def test_the_error_of_a_matrix_is_the_same_channel_for_aer(error):
+    """What sources of noise that only know matrices leave to Aer."""
+    matrix = error_matrix(error)
+    np.testing.assert_allclose(to_superoperator(matrix), SuperOp(error).data, atol=1e-12)
+    again = quantum_error(matrix)
+    np.testing.assert_allclose(transfer_matrix(again), matrix, atol=1e-12)
+    assert quantum_error(matrix.copy()) is again
+
+
+def test_an_error_of_pauli_strings_stays_one_for_aer():
+    error = quantum_error(error_matrix(pauli_error([("XI", 0.1), ("IY", 0.2), ("II", 0.7)])))
+    written = {
+        "".join(step.operation.params[0] for step in c.data): p
+        for c, p in zip(error.circuits, error.probabilities, strict=True)
+    }
+    assert written == pytest.approx({"XI": 0.1, "IY": 0.2, "II": 0.7})
+    assert quantum_error(None) is None
 
 
 @pytest.mark.parametrize("name", ["manila", "lima", "generic-1"])

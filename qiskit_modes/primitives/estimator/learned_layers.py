@@ -25,7 +25,6 @@ from qiskit_modes.primitives.options.models import LayerNoiseLearningOptions, la
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation import fingerprint
 from qiskit_modes.simulation.compile.compile_with_noise import noise_source
-from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = [
@@ -119,12 +118,11 @@ def learned_map(layer: Layer, backend: BackendV2) -> PauliLindbladMap:
         InvalidInputError: If noise destroys something altogether.
     """
     noise = noise_source(backend)
-    # A noise model of the user's may do what cannot be read.
-    if not isinstance(noise, DeviceNoise):
+    if not noise.answers_for_facts:
         return learn_layer(layer, backend).to_pauli_lindblad_map()
     known = instruction_set_of(backend).templates
     content = fingerprint(_circuit_of(layer))
-    key = ("learned", layer.kind, layer.qubits, content, layer.twirl, layer.site)
+    key = ("learned", type(noise), layer.kind, layer.qubits, content, layer.twirl, layer.site)
     learned: PauliLindbladMap | None = known.get(key, noise)
     if learned is None:
         learned = learn_layer(layer, backend, noise=noise).to_pauli_lindblad_map()

@@ -38,7 +38,6 @@ from qiskit_modes.simulation.circuits.measurements import (
     is_reset,
     measures_and_resets,
 )
-from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.simulation.noise.passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource
 from qiskit_modes.simulation.operations import Block
@@ -322,22 +321,27 @@ class _Writer:
     ) -> None:
         on = tuple(numbers[qubit] for qubit in qubits)
         label = noise_label(operation)
-        error = None if label is None else self._noise.aer_error(label, on)
+        measures = is_measurement(operation)
+        if label is None:
+            error = None
+        elif measures:
+            error = self._noise.aer_error_before_measure(on[0], label)
+        else:
+            error = self._noise.aer_error(label, on)
         error = None if error is None else compact(error)
-        if is_measurement(operation) and error is not None:
-            # Aer has these before the measurement.
+        if measures and error is not None:
             target.append(error.to_instruction(), qubits[: error.num_qubits])
             error = None
-        if is_measurement(operation) or measures_and_resets(operation):
+        if measures or measures_and_resets(operation):
             self._measure(operation.name, qubits[0], clbits[0], target, on[0])
         if is_reset(operation) or measures_and_resets(operation):
             target.append(Reset(), qubits)
-        elif not is_measurement(operation):
+        elif not measures:
             for each, positions in written_for_aer(operation, self._known):
                 target.append(each, [qubits[position] for position in positions], clbits)
         if error is not None:
             target.append(error.to_instruction(), qubits[: error.num_qubits])
-        if operation.name == "delay" and isinstance(self._noise, DeviceNoise):
+        if operation.name == "delay":
             relaxation = self._noise.aer_relaxation(operation, on[0])
             if relaxation is not None:
                 target.append(compact(relaxation).to_instruction(), qubits)

@@ -13,9 +13,9 @@ from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.compile.compile_with_noise import compile_in_parts, compile_with_noise
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
-from qiskit_modes.simulation.noise.extract import is_plain, told
+from qiskit_modes.simulation.noise.extract import extract_noise, is_plain
 from qiskit_modes.simulation.noise.passes import contains_delay
-from qiskit_modes.simulation.noise.source import IdealNoise, NoiseSource, NotCuttableError
+from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.settings import Settings
 
@@ -56,7 +56,7 @@ class Compilation:
     @property
     def seconds(self) -> float:
         """Return roughly how long it takes."""
-        ideal = isinstance(self.noise, IdealNoise) and self.choice.takes_state_vector
+        ideal = self.noise.is_ideal and self.choice.takes_state_vector
         each = _SECONDS_PER_IDEAL_INSTRUCTION if ideal else _SECONDS_PER_INSTRUCTION
         return each * len(self.circuit.data)
 
@@ -66,7 +66,7 @@ class Compilation:
         bare = self.circuit.copy()
         bare.metadata = {}  # the user's: it may hold anything, and nobody asks for it
         bare._layout = None  # noqa: SLF001 - nor for this, which takes half of the time to write
-        noise = told(self.noise, self.circuit)
+        noise = extract_noise(self.noise, self.circuit)
         rest = (noise, self.choice, self.content, self.settings, self.wanted, self.beginning, True)
         if contains_delay(bare):  # QPY loses in what unit it is given
             return Compilation, (bare, *rest)

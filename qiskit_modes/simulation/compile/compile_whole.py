@@ -22,7 +22,6 @@ from qiskit_modes.simulation.circuits.aer_instructions import (
     name_without_state,
 )
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
-from qiskit_modes.simulation.noise.model import ModelNoise
 from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read.angle_table import AngleTable
@@ -55,14 +54,14 @@ def compile_whole(
         reason: Why it cannot be cut.
 
     Raises:
-        UnsupportedCircuitError: If Aer does not know an instruction of the circuit, or if the
-            noise model cannot be sent to another process.
+        UnsupportedCircuitError: If Aer does not know an instruction of the circuit, or if there is
+            no whole noise model that can be sent to another process.
     """
+    model = noise.whole_model(reason)
     _check_known(circuit)
     method = choice.method or "automatic"
     written = written_with_label(circuit, executed_by_method(method))
     _check_known(written)
-    model = _pickled(noise) if isinstance(noise, ModelNoise) else None
     digest = hashlib.blake2b(fingerprint, digest_size=16)
     digest.update(repr((choice, settings, sorted(wanted))).encode() + b"whole" + (model or b""))
     if model is None:
@@ -97,25 +96,6 @@ def compile_whole(
             "largest_component_qubits": len(qubits),
         },
     )
-
-
-def _pickled(noise: ModelNoise) -> bytes:
-    """Return the noise model as it travels; it is remembered that the result depends on all of it.
-
-    Raises:
-        UnsupportedCircuitError: If it holds something that cannot travel.
-    """
-    noise.read_everything()
-    try:
-        return noise.pickled
-    except Exception as error:
-        names = ", ".join(sorted({type(each).__name__ for each in noise.passes})) or "no passes"
-        raise UnsupportedCircuitError(
-            "The circuit must be simulated with the whole noise model, in a worker process, and "
-            f"the model (its passes: {names}) cannot be pickled: {error!r}. Keep locks, open "
-            "files and the like out of noise passes, or derive the passes from "
-            "qiskit_aer.noise.LocalNoisePass, which need not travel."
-        ) from error
 
 
 def _check_known(circuit: QuantumCircuit) -> None:

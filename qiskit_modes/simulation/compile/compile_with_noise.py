@@ -85,11 +85,6 @@ def compile_with_noise(
     try:
         return compile_in_parts(circuit, noise, choice, content, settings, wanted, beginning)
     except NotCuttableError as reason:
-        if isinstance(noise, DeviceNoise):
-            raise UnsupportedCircuitError(
-                f"{reason.message} That is left to Aer as a whole; if it is meant, pass "
-                "AerSimulator.from_backend(backend) as the backend."
-            ) from reason
         return compile_whole(circuit, noise, choice, content, settings, wanted, reason)
 
 
@@ -107,7 +102,7 @@ def compile_in_parts(
     Raises:
         NotCuttableError: If it cannot.
     """
-    if isinstance(noise, IdealNoise) and choice.takes_state_vector and settings.state_vectors:
+    if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
         ideal = compile_ideal(circuit, choice, content, settings, wanted, beginning)
         if ideal is not None:
             return _cheaper(ideal, circuit, noise, choice, content, settings, wanted, beginning)

@@ -8,6 +8,7 @@ of the gate, and the depolarizing part is deduced from the two.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +21,8 @@ from qiskit_modes.caches import Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.circuits.durations import check_duration
 from qiskit_modes.simulation.circuits.measurements import is_measurement
-from qiskit_modes.simulation.noise.source import NO_CONFUSION
+from qiskit_modes.simulation.elsewhere import NeedsMoreError
+from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource
 from qiskit_modes.simulation.pauli_basis import RealArray, depolarizing, relaxation, tensor
 
 __all__ = ["DeviceNoise"]
@@ -29,7 +31,7 @@ Times = tuple[float, float]
 """T1 and T2 of a qubit in seconds; infinite where unknown."""
 
 
-class DeviceNoise:
+class DeviceNoise(NoiseSource):
     """The noise that a backend's target reports, for the qubits that are asked about only.
 
     Args:
@@ -37,10 +39,9 @@ class DeviceNoise:
     """
 
     def __init__(self, backend: BackendV2) -> None:
-        self._backend = backend
+        super().__init__()
         self._target = backend.target
         self._qubit_properties = self._target.qubit_properties
-        self.facts: dict[tuple[Any, ...], Fact] = {}
 
     @property
     def description(self) -> str:
@@ -63,17 +64,12 @@ class DeviceNoise:
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
         """Return the error that follows an instruction of that label, or None."""
-        fact = self._read(("gate", label, qubits))
+        fact = self.read(("gate", label, qubits))
         return _gate_error(*fact) if isinstance(fact, tuple) else None
-
-    def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
-        """Aer puts no error before the measurements of a device."""
-        del qubit, name
-        return None
 
     def confusion(self, qubit: int, name: str = "measure") -> RealArray:
         """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
-        fact = self._read(("readout", qubit, name))
+        fact = self.read(("readout", qubit, name))
         if not isinstance(fact, tuple):
             return NO_CONFUSION
         one_for_zero, zero_for_one = fact
@@ -81,7 +77,7 @@ class DeviceNoise:
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
         """Return the thermal relaxation of a qubit during a delay, or None."""
-        fact = self._read(("delay", qubit))
+        fact = self.read(("delay", qubit))
         if not isinstance(fact, tuple):
             return None
         t1, t2, dt = fact
@@ -89,7 +85,7 @@ class DeviceNoise:
 
     def aer_relaxation(self, delay: Instruction, qubit: int) -> Any:
         """Return the relaxation during a delay as Aer's ``QuantumError``, or None."""
-        fact = self._read(("delay", qubit))
+        fact = self.read(("delay", qubit))
         if not isinstance(fact, tuple):
             return None
         t1, t2, dt = fact
@@ -97,13 +93,15 @@ class DeviceNoise:
 
     def aer_error(self, label: str, qubits: tuple[int, ...]) -> Any:
         """Return the error of an instruction of that label as Aer's ``QuantumError``, or None."""
-        fact = self._read(("gate", label, qubits))
+        fact = self.read(("gate", label, qubits))
         return _aer_gate_error(*fact) if isinstance(fact, tuple) else None
 
-    def _read(self, key: tuple[Any, ...]) -> Fact:
-        if key not in self.facts:
-            self.facts[key] = self.fact(key)
-        return self.facts[key]
+    def as_it_travels(self) -> NoiseSource:
+        """Return the noise of a device of which the facts are known that were read so far.
+
+        They are smaller than the matrices that are made of them.
+        """
+        return _KnownDevice(self.facts)
 
     def _times(self, qubit: int) -> Times | None:
         if not self._qubit_properties:
@@ -143,6 +141,24 @@ class DeviceNoise:
         if one_for_zero is None or zero_for_one is None:
             one_for_zero = zero_for_one = properties.error
         return (one_for_zero, zero_for_one) if one_for_zero or zero_for_one else None
+
+
+class _KnownDevice(DeviceNoise):
+    """The noise of a device of which some facts are known, and not the device."""
+
+    def __init__(self, facts: Mapping[tuple[Any, ...], Fact]) -> None:
+        NoiseSource.__init__(self)
+        self._known = dict(facts)
+
+    def fact(self, key: tuple[Any, ...]) -> Fact:
+        """Return a fact that is known.
+
+        Raises:
+            NeedsMoreError: If it is not.
+        """
+        if key not in self._known:
+            raise NeedsMoreError(key)
+        return self._known[key]
 
 
 @lru_cache(maxsize=16384)

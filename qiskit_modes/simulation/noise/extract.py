@@ -7,18 +7,18 @@ than a millisecond.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit.circuit import Instruction, QuantumCircuit
 
 from qiskit_modes.caches import Fact
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
-from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.simulation.noise.passes import passes_for
-from qiskit_modes.simulation.noise.source import NO_CONFUSION, IdealNoise, NoiseSource
+from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource
 from qiskit_modes.simulation.pauli_basis import RealArray
 
-__all__ = ["is_plain", "told"]
+__all__ = ["extract_noise", "is_plain"]
 
 _PLAIN = frozenset({"measure", "barrier", "reset", "delay"})
 """Beside standard gates: instructions whose noise is known without looking into them."""
@@ -29,7 +29,7 @@ def is_plain(circuit: QuantumCircuit) -> bool:
     return all(step.is_standard_gate() or step.name in _PLAIN for step in circuit.data)
 
 
-def told(noise: NoiseSource, circuit: QuantumCircuit) -> NoiseSource:
+def extract_noise(noise: NoiseSource, circuit: QuantumCircuit) -> NoiseSource:
     """Return what a plain circuit asks of its noise, as a source that can be pickled.
 
     Its answers are those of ``noise``; asked for anything else it raises `NeedsMoreError`. What
@@ -43,7 +43,7 @@ def told(noise: NoiseSource, circuit: QuantumCircuit) -> NoiseSource:
     index = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     followed: set[tuple[str, tuple[int, ...]]] = set()
     measured: set[int] = set()
-    delays: dict[int, Instruction] = {}
+    delays: dict[tuple[float, str, int], Instruction] = {}
     for step in circuit.data:
         qubits = tuple(index[qubit] for qubit in step.qubits)
         match step.name:
@@ -56,72 +56,67 @@ def told(noise: NoiseSource, circuit: QuantumCircuit) -> NoiseSource:
             case name:
                 followed.add((step.label or name, qubits))
                 if name == "delay":
-                    delays.update(dict.fromkeys(qubits, step.operation))
+                    operation = step.operation
+                    delays.update({(*_delay_key(operation), each): operation for each in qubits})
     after = {key: noise.after(*key) for key in sorted(followed)}
     before = {qubit: noise.before_measure(qubit) for qubit in sorted(measured)}
     confusion = {qubit: noise.confusion(qubit) for qubit in sorted(measured)}
-    for qubit, delay in delays.items():
-        noise.relaxation_during(delay, qubit)
-    if isinstance(noise, IdealNoise):
-        return noise
-    if isinstance(noise, DeviceNoise):
-        return _ToldDeviceNoise(noise.facts)  # smaller than the matrices that are made of them
-    return _ToldAnswers(noise.description, after, before, confusion)
+    during = {key: noise.relaxation_during(delay, key[2]) for key, delay in delays.items()}
+    return noise.as_it_travels() or NoiseExtract(
+        noise.description, Answers(after, before, confusion, during)
+    )
 
 
-class _ToldDeviceNoise(DeviceNoise):
-    """The noise of a device of which some facts are known, and not the device."""
+@dataclass(frozen=True)
+class Answers:
+    """What a source answered about some instructions."""
 
-    def __init__(self, facts: Mapping[tuple[Any, ...], Fact]) -> None:
-        self._told = dict(facts)
-        self.facts = {}
+    after: Mapping[tuple[str, tuple[int, ...]], RealArray | None]
+    """Errors after instructions, by label and qubits."""
+    before_measure: Mapping[int, RealArray | None]
+    """Errors before measurements by ``measure``, by qubit."""
+    confusion: Mapping[int, RealArray]
+    """Readout errors of ``measure``, by qubit."""
+    during_delays: Mapping[tuple[float, str, int], RealArray | None]
+    """What happens during delays, by duration, unit and qubit."""
 
-    def fact(self, key: tuple[Any, ...]) -> Fact:
-        """Return a fact that is known."""
-        if key not in self._told:
-            raise NeedsMoreError(key)
-        return self._told[key]
 
-
-class _ToldAnswers:
-    """Answers that another noise source gave.
+class NoiseExtract(NoiseSource):
+    """Answers that another noise source gave, as plain data.
 
     Args:
-        description: The source's.
-        after: Errors after instructions, by label and qubits.
-        before: Errors before measurements, by qubit.
-        confusion: Readout errors, by qubit.
+        description: That source's.
+        answers: What can be asked.
     """
 
-    def __init__(
-        self,
-        description: str,
-        after: Mapping[tuple[str, tuple[int, ...]], RealArray | None],
-        before: Mapping[int, RealArray | None],
-        confusion: Mapping[int, RealArray],
-    ) -> None:
+    description = ""
+
+    def __init__(self, description: str, answers: Answers) -> None:
+        super().__init__()
         self.description = description
-        self.facts: dict[tuple[Any, ...], Fact] = {}
-        self._after = after
-        self._before = before
         # By what it is, not what it is worth: components ask whether there is any.
-        self._confusion = {q: None if m is NO_CONFUSION else m for q, m in confusion.items()}
+        confusion = {
+            qubit: None if matrix is NO_CONFUSION else matrix
+            for qubit, matrix in answers.confusion.items()
+        }
+        self._confusion = confusion
+        self._answers = replace(answers, confusion={})
 
     def fact(self, key: tuple[Any, ...]) -> Fact:
-        """Facts stay where the noise is."""
+        """Fail: facts stay where the noise is."""
         raise NeedsMoreError(key)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
         """Return the error that follows an instruction of that label, or None."""
-        if (label, qubits) not in self._after:
+        if (label, qubits) not in self._answers.after:
             raise NeedsMoreError(label, qubits)
-        return self._after[label, qubits]
+        return self._answers.after[label, qubits]
 
     def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
         """Return the error that precedes a measurement, or None."""
         if name != "measure":
             raise NeedsMoreError(name, qubit)
-        return self._before[qubit]
+        return self._answers.before_measure[qubit]
 
     def confusion(self, qubit: int, name: str = "measure") -> RealArray:
         """Return the readout error, shape (2, 2), as ``[recorded, true]``."""
@@ -131,10 +126,25 @@ class _ToldAnswers:
         return NO_CONFUSION if matrix is None else matrix
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
-        """Nothing: a model's relaxation during delays is one of its passes."""
-        del delay, qubit
-        return None
+        """Return what happens to a qubit during a delay, or None."""
+        key = (*_delay_key(delay), qubit)
+        if key not in self._answers.during_delays:
+            raise NeedsMoreError(key)
+        return self._answers.during_delays[key]
 
     def aer_error(self, label: str, qubits: tuple[int, ...]) -> Any:
-        """Aer's own errors stay where the noise is: they are large."""
+        """Fail: Aer's own errors stay where the noise is, because they are large."""
         raise NeedsMoreError(label, qubits)
+
+    def aer_error_before_measure(self, qubit: int, name: str) -> Any:
+        """Fail as `aer_error` does."""
+        raise NeedsMoreError(name, qubit)
+
+    def aer_relaxation(self, delay: Instruction, qubit: int) -> Any:
+        """Fail as `aer_error` does."""
+        raise NeedsMoreError(delay.name, qubit)
+
+
+def _delay_key(delay: Instruction) -> tuple[float, str]:
+    """Return what tells a delay from others: its duration, and the unit of that."""
+    return delay.params[0], delay.unit

@@ -18,7 +18,7 @@ from qiskit.quantum_info import SuperOp
 from qiskit_modes.caches import BoundedCache, Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.circuits.content import describe
-from qiskit_modes.simulation.noise.source import NO_CONFUSION, NotCuttableError, Same
+from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource, NotCuttableError, Same
 from qiskit_modes.simulation.pauli_basis import (
     RESET,
     RealArray,
@@ -31,7 +31,7 @@ from qiskit_modes.simulation.pauli_basis import (
 __all__ = ["ModelNoise", "error_matrix"]
 
 
-class ModelNoise:
+class ModelNoise(NoiseSource):
     """The noise of Aer's noise models.
 
     Aer's rules: an error belongs to the label of an instruction, or to its name if it has none;
@@ -43,9 +43,11 @@ class ModelNoise:
         model: A ``qiskit_aer.noise.NoiseModel``.
     """
 
+    answers_for_facts = False  # passes may ask anything
+
     def __init__(self, model: Any) -> None:
+        super().__init__()
         self._model = model
-        self.facts: dict[tuple[Any, ...], Fact] = {}
         self._errors: dict[tuple[Any, ...], Any] = {}
         self._matrices: dict[tuple[Any, ...], RealArray] = {}
 
@@ -57,12 +59,12 @@ class ModelNoise:
     @property
     def passes(self) -> list[Any]:
         """Return the transpiler passes by which the model adds noise of its own making."""
-        self._read(("passes",))
+        self.read(("passes",))
         return self._passes()
 
     def durations_of(self, label: str, qubits: tuple[int, ...]) -> None:
         """Note how long the targets that passes hold say that an instruction takes."""
-        self._read(("durations", label, qubits))
+        self.read(("durations", label, qubits))
 
     def _passes(self) -> list[Any]:
         return list(self._model._custom_noise_passes)  # noqa: SLF001
@@ -93,7 +95,7 @@ class ModelNoise:
             UnsupportedCircuitError: If the error is for more qubits than the instruction has.
         """
         key = ("gate", label, qubits)
-        if self._read(key) is None:
+        if self.read(key) is None:
             return None
         if key not in self._matrices:
             error = self._find(key)
@@ -116,29 +118,47 @@ class ModelNoise:
         A noise model knows one for each qubit, whatever instruction measures it.
         """
         del name
-        if self._read(("readout", qubit)) is None:
+        if self.read(("readout", qubit)) is None:
             return NO_CONFUSION
         return np.asarray(self._find(("readout", qubit)).probabilities, dtype=float).T
 
-    def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
-        """Nothing: a model's relaxation during delays is one of its passes."""
-        del delay, qubit
-        return None
-
     def aer_error(self, label: str, qubits: tuple[int, ...]) -> Any:
-        """Return the error of an instruction of that label as Aer's ``QuantumError``, or None."""
+        """Return the error that follows an instruction as Aer's ``QuantumError``, or None."""
         key = ("gate", label, qubits)
-        return None if self._read(key) is None else self._find(key)
+        return None if self.read(key) is None else self._find(key)
 
-    def read_everything(self) -> None:
+    def aer_error_before_measure(self, qubit: int, name: str) -> Any:
+        """Return the error that precedes a measurement as Aer's ``QuantumError``, or None."""
+        return self.aer_error(name, (qubit,))
+
+    def whole_model(self, reason: NotCuttableError) -> bytes | None:
+        """Return the model, pickled; it is remembered that the result depends on all of it.
+
+        Raises:
+            UnsupportedCircuitError: If it holds something that cannot travel.
+        """
+        del reason
+        self._read_everything()
+        try:
+            return self.pickled
+        except Exception as error:
+            names = ", ".join(sorted({type(each).__name__ for each in self.passes})) or "no passes"
+            raise UnsupportedCircuitError(
+                "The circuit must be simulated with the whole noise model, in a worker process, "
+                f"and the model (its passes: {names}) cannot be pickled: {error!r}. Keep locks, "
+                "open files and the like out of noise passes, or derive the passes from "
+                "qiskit_aer.noise.LocalNoisePass, which need not travel."
+            ) from error
+
+    def _read_everything(self) -> None:
         """Remember that the whole model counts, and nothing in particular."""
         self.facts.clear()
         if all(map(_is_relaxation, self._passes())):
-            self._read(("passes",))
-            self._read(("everything",))
+            self.read(("passes",))
+            self.read(("everything",))
         else:
             # Of unknown passes all is known that travels; of a large model that takes seconds.
-            self._read(("pickle",))
+            self.read(("pickle",))
 
     @cached_property
     def pickled(self) -> bytes:
@@ -161,11 +181,6 @@ class ModelNoise:
                     (label, qubits, properties and properties.duration)
                     for qubits, properties in target[label].items()
                 )
-
-    def _read(self, key: tuple[Any, ...]) -> Fact:
-        if key not in self.facts:
-            self.facts[key] = self.fact(key)
-        return self.facts[key]
 
     def _find(self, key: tuple[Any, ...]) -> Any:
         model = self._model

@@ -11,7 +11,6 @@ from typing import Any
 
 from qiskit.circuit import Instruction, QuantumCircuit
 
-from qiskit_modes.simulation.noise.model import ModelNoise
 from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
 
 __all__ = ["noise_of_passes", "passes_for"]
@@ -22,7 +21,7 @@ Steps = list[tuple[Instruction, tuple[int, ...]]]
 
 def passes_for(circuit: QuantumCircuit, noise: NoiseSource) -> list[Any]:
     """Return the passes that a noise source applies to a circuit."""
-    passes = noise.passes if isinstance(noise, ModelNoise) else []
+    passes = noise.passes
     # Aer runs the passes of a noise model on circuits that contain a delay, and on no others.
     return passes if passes and contains_delay(circuit) else []
 
@@ -54,7 +53,7 @@ def noise_of_passes(
         NotCuttableError: If a pass does not work instruction by instruction.
     """
     steps: Steps = [(operation, tuple(range(len(qubits))))]
-    if passes and isinstance(noise, ModelNoise):
+    if passes:
         noise.durations_of(operation.name, qubits)
     for noise_pass in passes:
         steps = [
