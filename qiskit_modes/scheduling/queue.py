@@ -65,6 +65,10 @@ class Queue:
         self._reaching: Agenda[Instance] = Agenda()
         """Eligible ones that will reach their limits by what runs: when."""
         self._unranked: dict[Instance, None] = {}
+        self._held: set[Instance] = set()
+        """Those that had reached their limits when they were ranked."""
+        self._relieved = False
+        """Whether one of them has come below its limit, and nobody has looked what may start."""
 
     # -- what comes and goes ---------------------------------------------------------------------
 
@@ -160,10 +164,20 @@ class Queue:
         return self._entry(instance, group, oldest[1])
 
     def next_relief(self, now: float) -> float | None:
-        """Return when an instance that has reached its limit may have something started again."""
+        """Return when an instance that has reached its limit may have something started again.
+
+        That is ``now`` if one already may: usage is that of all QPUs, and another one may have been
+        told first that it has left the window.
+        """
         self._rank_again(now)
+        if self._relieved:
+            return now
         first = self._limited.first()
         return None if first is None or math.isinf(first[0]) else first[0]
+
+    def looked_through(self) -> None:
+        """Take note that all has started that may start."""
+        self._relieved = False
 
     def usage_changed(self, instance_ids: Iterable[str]) -> None:
         """Take note that the usage of some instances has changed."""
@@ -188,6 +202,7 @@ class Queue:
         for agenda in (self._eligible, self._limited, self._reaching):
             agenda.discard(instance)
         self._unranked.pop(instance, None)
+        self._held.discard(instance)
         return self._groups.pop(instance)
 
     def _rank_job_mode(self, instance: Instance, group: _Group) -> None:
@@ -227,7 +242,11 @@ class Queue:
             relief = self._ledger.next_relief(instance)
             self._eligible.discard(instance)
             self._limited.set(instance, math.inf if relief is None else relief)
+            self._held.add(instance)
             return
+        if instance in self._held:
+            self._held.remove(instance)
+            self._relieved = True
         self._limited.discard(instance)
         self._eligible.set(instance, (self._ledger.share(instance, now), oldest[0]))
         reached_at = self._ledger.reaches_limit_at(instance)

@@ -46,7 +46,11 @@ class ReferenceModel:
 
     def handle(self, event, now):
         slack = 0.0 if type(event).__name__ == "TimePassed" else ROUNDING_SECONDS
-        while due := self.next_moment(now, slack):
+        for turn in count():
+            due = self.next_moment(now, slack)
+            if not due:
+                break
+            assert turn < 10_000, "the model goes round in circles"
             self.now = max(self.now, due[0])
             self.forget_limits()
             due[1]()
@@ -165,6 +169,10 @@ class ReferenceModel:
             if session and session.instance.id == instance.id:
                 yield session.story[-1][1], None
 
+    def charge(self, instance, seconds):
+        if seconds:
+            self.books.charges.append((instance.id, self.now, seconds))
+
     def used(self, instance, now=None):
         now = self.now if now is None else now
         used = sum(seconds for _, _, seconds in self.charged(instance))
@@ -261,7 +269,7 @@ class ReferenceModel:
     def leave(self, w, state):
         was_active = w.state == "active" and w.mode == "session"
         if was_active:
-            self.books.charges.append((w.instance.id, self.now, self.now - w.story[-1][1]))
+            self.charge(w.instance, self.now - w.story[-1][1])
             self.touch(w.instance)
         self.enter(w, state)
         while was_active and self.maintenances:
@@ -320,8 +328,8 @@ class ReferenceModel:
         if isinstance(job.outcome, Failed) and job.outcome.fault is Fault.SYSTEM:
             charged = 0.0
         w = job.workload
-        if charged and (w is None or w.mode == "batch"):
-            self.books.charges.append((job.instance.id, self.now, charged))
+        if w is None or w.mode == "batch":
+            self.charge(job.instance, charged)
         if w is not None:
             w.job_seconds += charged
             w.completed = self.now if was_in_lane else w.completed

@@ -645,6 +645,25 @@ def test_what_is_charged_elsewhere_is_never_acted_on_in_the_past():
     assert one.scheduler.jobs["a"].settled_at == 50
 
 
+def test_what_another_qpu_sees_leave_the_window_lets_things_start_here_too():
+    ledger = Ledger()
+    one, other = Driver(ledger=ledger), Driver(ledger=ledger)
+    carol = Instance("carol", Plan(window_seconds=600), limit_seconds=5)
+    one.submit("a", 0, instance=carol)
+    one(JobCompiled("a"), 0)
+    one(JobExecuted("a"), 10)
+    one(JobPostProcessed("a"), 10)
+    assert one.submit("b", 20, instance=carol) == other.submit("c", 20, instance=carol) == []
+    for driver in one, other:
+        driver(TimePassed(), 30)
+        assert driver.scheduler.next_deadline() == 610
+    assert one(TimePassed(), 610) == [Compile("b")]
+    # The ledger has moved on, and this QPU was not told: it still has to be, and at once.
+    assert other.scheduler.next_deadline() <= 610
+    assert other(TimePassed(), 610) == [Compile("c")]
+    assert one.scheduler.next_deadline() is other.scheduler.next_deadline() is None
+
+
 def test_a_session_whose_limit_is_reached_while_it_drains_lets_others_go_on(driver):
     carol = Instance("carol", limit_seconds=10)
     driver = Driver(lanes=2)

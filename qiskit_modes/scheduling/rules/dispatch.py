@@ -24,6 +24,7 @@ class Dispatch(Endings):
         self._fill_lanes(now)
         self._feed_qpu(now)
         self._say_who_waits(now)
+        self.queue.looked_through()
 
     def _drop_exhausted(self, now: float) -> None:
         """Stop an instance whose job would come to the QPU with nothing left to use."""
