@@ -49,7 +49,7 @@ from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.programs.sweeps import Sweep, compile_sweep
 from qiskit_modes.primitives.sampler.plain_job import draw_seed
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
 from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
@@ -270,8 +270,7 @@ def _measured_circuit(
     key = (pub.fingerprint, basis)
     measured = instructions.measured_circuits.get(key)
     if measured is None:
-        circuit = measured_in(pub.circuit, basis, instructions)
-        measured = circuit, fingerprint(circuit)
+        measured = measured_in(pub.circuit, pub.fingerprint, basis, instructions)
         instructions.measured_circuits.put(key, measured)
     return measured
 

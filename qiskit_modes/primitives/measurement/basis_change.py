@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
+from typing import Any
 
-from qiskit.circuit import ClassicalRegister, Gate, QuantumCircuit
+from qiskit.circuit import CircuitInstruction, ClassicalRegister, Gate, Measure, QuantumCircuit
+from qiskit.circuit.library import HGate, SdgGate
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.inputs.isa import InstructionSet
 from qiskit_modes.primitives.inputs.observables import PauliTerm
+from qiskit_modes.simulation import fingerprint
 
 __all__ = ["measured_in", "measurement_register_name"]
 
@@ -27,15 +31,16 @@ def measurement_register_name(circuit: QuantumCircuit) -> str:
 
 
 def measured_in(
-    circuit: QuantumCircuit, basis: PauliTerm, instructions: InstructionSet
-) -> QuantumCircuit:
-    """Return a copy of ``circuit`` with a measurement in ``basis`` at its end.
+    circuit: QuantumCircuit, content: bytes, basis: PauliTerm, instructions: InstructionSet
+) -> tuple[QuantumCircuit, bytes]:
+    """Return a copy of ``circuit`` with a measurement in ``basis`` at its end, and its content key.
 
     What the circuit measures itself stays as it is. The bits of the new register are those of the
     basis' qubits in ascending order; no other qubit is touched.
 
     Args:
         circuit: The circuit, not modified.
+        content: Its content key, of which that of the result is made.
         basis: The qubits to measure, and the letter of each.
         instructions: What the backend can execute; the basis is changed with its gates only.
 
@@ -44,38 +49,41 @@ def measured_in(
     """
     qubits, letters = basis
     measured = circuit.copy()
-    register = ClassicalRegister(len(qubits), measurement_register_name(circuit))
+    name = measurement_register_name(circuit)
+    register = ClassicalRegister(len(qubits), name)
     measured.add_register(register)
-    turned = [(qubit, letter) for qubit, letter in zip(qubits, letters, strict=True)]
-    change = _basis_change(
-        [(qubit, letter) for qubit, letter in turned if letter != "Z"],
-        circuit.num_qubits,
-        instructions,
-    )
-    for instruction in change.data:
-        qubit = circuit.qubits[change.find_bit(instruction.qubits[0]).index]
-        measured.append(instruction.operation, [qubit])
-    measured.measure(list(qubits), register)
-    return measured
+    turned = [each for each in zip(qubits, letters, strict=True) if each[1] != "Z"]
+    gates = [(gate, qubit) for qubit, letter in turned for gate in _CHANGES[letter]]
+    written = repr((qubits, letters, name)).encode()
+    if all(instructions.is_native(gate.name, (qubit,)) for gate, qubit in gates):
+        steps: list[tuple[Any, int]] = gates
+    else:
+        change = _basis_change(gates, circuit.num_qubits, instructions)
+        steps = [(step.operation, change.find_bit(step.qubits[0]).index) for step in change.data]
+        written += fingerprint(change)
+    bits = circuit.qubits
+    for operation, qubit in steps:
+        measured.append(CircuitInstruction(operation, (bits[qubit],)), copy=False)
+    for qubit, clbit in zip(qubits, register, strict=True):
+        measured.append(CircuitInstruction(_MEASURE, (bits[qubit],), (clbit,)), copy=False)
+    return measured, hashlib.blake2b(content + written, digest_size=16).digest()
+
+
+_CHANGES = {"X": (HGate(),), "Y": (SdgGate(), HGate())}
+"""What turns a Pauli into Z, in order of application."""
+_MEASURE = Measure()
 
 
 def _basis_change(
-    turned: Collection[tuple[int, str]], num_qubits: int, instructions: InstructionSet
+    gates: Collection[tuple[Gate, int]], num_qubits: int, instructions: InstructionSet
 ) -> QuantumCircuit:
-    """Return the gates that turn X or Y of some qubits into Z, in the backend's own gates."""
+    """Return the gates that change a basis in the backend's own gates, which these are not."""
     change = QuantumCircuit(num_qubits)
-    native = True
-    for qubit, letter in turned:
-        if letter == "Y":
-            change.sdg(qubit)
-            native &= instructions.is_native("sdg", (qubit,))
-        change.h(qubit)
-        native &= instructions.is_native("h", (qubit,))
-    if native:
-        return change
+    for gate, qubit in gates:
+        change.append(gate, [qubit])
     # The target tells the pass which gates each qubit has; the basis is for targets without
     # one-qubit gates of their own on some qubit.
-    target = _gates_of(instructions, [qubit for qubit, _ in turned], num_qubits)
+    target = _gates_of(instructions, dict.fromkeys(qubit for _, qubit in gates), num_qubits)
     decompose = Optimize1qGatesDecomposition(basis=list(target.operation_names), target=target)
     change = PassManager([decompose]).run(change)
     for instruction in change.data:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 __all__ = ["expectation_values", "mean_squares", "term_weights"]
 
@@ -54,9 +53,13 @@ def term_weights(
         sums: Which sum each is in.
         shape: How many terms and sums there are.
     """
-    matrix = sparse.csr_array((weights, (terms, sums)), shape=shape)
-    # Small products are faster with zeros than without.
-    return matrix.toarray() if shape[0] * shape[1] <= _MAX_DENSE else matrix
+    if shape[0] * shape[1] <= _MAX_DENSE:  # small products are faster with zeros than without
+        dense = np.zeros(shape)
+        np.add.at(dense, (terms, sums), weights)
+        return dense
+    from scipy import sparse  # takes a while to load, and few jobs are so large
+
+    return sparse.csr_array((weights, (terms, sums)), shape=shape)
 
 
 def mean_squares(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
@@ -24,7 +25,7 @@ from qiskit_modes.simulation.compile.methods import (
     available_bytes,
     state_fits,
 )
-from qiskit_modes.simulation.compile.multiply import multiplied
+from qiskit_modes.simulation.compile.multiply import multiplied, side_by_side
 from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
 from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read.read_ideal import (
@@ -48,8 +49,15 @@ BLOCK_WIDTHS = ((9, 2), (14, 4), (math.inf, 5))
 step costs what its calls cost, and blocks are not worth their making; measured with 2 and 40 layers
 on 4 to 22 qubits."""
 
+WIDTH_OF_ENDINGS = 3
+"""How many qubits a block has of changes of basis, which cost nothing to put together."""
+
 STABILIZERS_FROM_QUBITS = 13
 """As of so many joined qubits, circuits of Clifford gates are not simulated as states."""
+
+
+# The bases in which a circuit is measured are compiled one after the other.
+_bodies: BoundedCache[Hashable, tuple[StatePlan, bytes]] = BoundedCache(64)
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,9 @@ def compile_ideal(
     ideal = read_ideal_circuit(circuit, wanted)
     if ideal is None:
         return None
-    kept = set(ideal.measured) | (set() if beginning is None else set(beginning.qubits))
+    kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
+    begins = b"" if beginning is None else beginning.content
+    shared = (begins, kept, settings.prune, settings.split_components)
     gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
     parts = _parts(gates, split=settings.split_components)
     parts = [part for part in parts if not ideal.measured.keys().isdisjoint(_qubits(part))]
@@ -101,7 +111,7 @@ def compile_ideal(
         group = _stabilizer_component(part, ideal) if many else None
         if group is None and not state_fits(size, available_bytes(choice, settings)):
             return None
-        components.append(group or _component(part, ideal, beginning, choice.max_threads))
+        components.append(group or _component(part, ideal, beginning, shared, choice.max_threads))
     digest = hashlib.blake2b(content, digest_size=16)
     digest.update(repr((choice, settings, sorted(wanted), beginning)).encode())
     for component in components:
@@ -130,7 +140,7 @@ def _qubits(gates: Sequence[IdealGate]) -> set[int]:
     return {qubit for qubits, _ in gates for qubit in qubits}
 
 
-def _pruned(gates: Sequence[IdealGate], kept: set[int]) -> Sequence[IdealGate]:
+def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
     """Return the gates on which what is measured depends."""
     if kept.issuperset(_qubits(gates)):
         return gates
@@ -186,14 +196,30 @@ def _component(
     gates: Sequence[IdealGate],
     ideal: IdealCircuit,
     beginning: Beginning | None,
+    shared: Hashable,
     max_threads: int | None,
 ) -> StateComponent:
-    qubits = _qubits(gates)
+    """Return a component that is a state vector.
+
+    Args:
+        gates: What happens.
+        ideal: The circuit.
+        beginning: What it shares with others.
+        shared: On what that depends, beside the qubits of a component.
+        max_threads: Most threads that work on it.
+    """
+    qubits = frozenset(_qubits(gates))
     measured = qubits.intersection(ideal.measured)
-    body, ending = (gates, ()) if beginning is None else _parted(gates)
-    body_plan, body_digest = _plan(body, (), len(qubits), ideal.angles)
-    last, last_digest = body_plan, b""
-    if beginning is not None:
+    if beginning is None:
+        body_plan, body_digest = _plan(gates, (), len(qubits), ideal.angles)
+        last, last_digest = body_plan, b""
+    else:
+        body, ending = _parted(gates)
+        known = _bodies.get((shared, qubits))
+        if known is None:
+            known = _plan(body, (), len(qubits), ideal.angles)
+            _bodies.put((shared, qubits), known)
+        body_plan, body_digest = known
         turned = [gate for gate in ending if gate[0][0] in measured]
         last, last_digest = _plan(turned, body_plan.axes, len(qubits), ideal.angles)
     order = tuple(qubit for qubit in last.axes if qubit in measured)
@@ -224,7 +250,11 @@ def _plan(
         num_qubits: Of the state at its largest.
         angles: Of the circuit.
     """
+    width = next(width for largest, width in BLOCK_WIDTHS if num_qubits <= largest)
     products = multiplied(gates)
+    is_ending = bool(axes) and products is not None and all(len(on) == 1 for on, _ in products)
+    if is_ending:
+        products = side_by_side(products or (), max(width, WIDTH_OF_ENDINGS))
     ground, unitaries = ground_of(gates if products is None else products)
     digest = hashlib.blake2b(repr((tuple(axes), unitaries)).encode(), digest_size=16)
     for width, matrices in ground.constants.items():
@@ -237,8 +267,7 @@ def _plan(
     for sort in (runs_of_one, dressed) if products is None else ():
         stage, unitaries = sort(unitaries)
         stages.append(stage)
-    width = next(width for largest, width in BLOCK_WIDTHS if num_qubits <= largest)
-    if width > 2:
+    if width > 2 and not is_ending:
         stage, unitaries = gathered(unitaries, width)
         stages.append(stage)
     tower = Tower(ground, tuple(stages))

@@ -7,7 +7,7 @@ than it takes to note down that they should be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.read_ideal import IdealGate, Turn
 
-__all__ = ["Matrix", "multiplied"]
+__all__ = ["Matrix", "multiplied", "side_by_side"]
 
 Matrix = tuple[tuple[int, ...], ComplexArray]
 """Qubits, of which the first is the most significant digit, and what is applied to them."""
@@ -77,7 +77,19 @@ def _with_ends(
     return products
 
 
+def side_by_side(products: Sequence[Matrix], width: int) -> list[Matrix]:
+    """Return matrices on one qubit each as fewer, each on up to ``width`` qubits."""
+    groups = []
+    for start in range(0, len(products), width):
+        qubits, matrix = products[start]
+        for qubit, single in products[start + 1 : start + width]:
+            qubits, matrix = qubits + qubit, _beside(matrix, single)
+        groups.append((qubits, matrix))
+    return groups
+
+
 def _beside(one: ComplexArray | None, other: ComplexArray | None) -> ComplexArray:
-    """Return matrices on two qubits as one on both; None does nothing."""
+    """Return matrices on different qubits as one on all of them; None is one qubit left alone."""
     first, second = _ONE if one is None else one, _ONE if other is None else other
-    return (first[:, None, :, None] * second[None, :, None, :]).reshape(4, 4)
+    size = len(first) * len(second)
+    return (first[:, None, :, None] * second[None, :, None, :]).reshape(size, size)
