@@ -61,11 +61,12 @@ def measured_in(
         change = _basis_change(gates, circuit.num_qubits, instructions)
         steps = [(step.operation, change.find_bit(step.qubits[0]).index) for step in change.data]
         written += fingerprint(change)
-    bits = circuit.qubits
+    # Without looking for whole registers to spread over: that takes longer than all else here.
+    bits, append = circuit.qubits, measured._append  # noqa: SLF001
     for operation, qubit in steps:
-        measured.append(CircuitInstruction(operation, (bits[qubit],)), copy=False)
+        append(CircuitInstruction(operation, (bits[qubit],)))
     for qubit, clbit in zip(qubits, register, strict=True):
-        measured.append(CircuitInstruction(_MEASURE, (bits[qubit],), (clbit,)), copy=False)
+        append(CircuitInstruction(_MEASURE, (bits[qubit],), (clbit,)))
     return measured, hashlib.blake2b(content + written, digest_size=16).digest()
 
 

@@ -7,6 +7,7 @@ they were. What they hold is read in a few microseconds though, a tenth of what 
 from __future__ import annotations
 
 import marshal
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,16 +43,16 @@ def _model(model: BaseModel) -> tuple[Any, ...]:
     # A user's own class may compute what it answers from anything.
     if kind.__module__.partition(".")[0] not in _OWNERS or model.__pydantic_private__:
         raise _NotPlainError
-    values = [
-        value if type(value) in _PLAIN else _value(value) for value in model.__dict__.values()
-    ]
-    extra = model.__pydantic_extra__
+    fields, extra = model.__dict__, model.__pydantic_extra__
+    values: Iterable[Any] = fields.values()
+    if not _PLAIN.issuperset(map(type, values)):
+        values = map(_value, values)
     return (
         kind.__module__,
         kind.__qualname__,
-        list(model.__dict__),
-        values,
-        sorted(model.__pydantic_fields_set__),
+        tuple(fields),
+        tuple(values),
+        tuple(model.__pydantic_fields_set__),  # in another order they are not recognised, no more
         None if extra is None else _value(extra),
     )
 

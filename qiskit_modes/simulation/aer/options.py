@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from operator import is_
 from typing import Any, Literal
 
 from qiskit.providers import BackendV2
@@ -130,11 +131,13 @@ _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
     kind: Any = type(backend)
-    usual = _usual_options(kind)
+    usual, now = _usual_options(kind), vars(backend.options)
+    if len(now) == len(usual) and all(map(is_, now.values(), map(usual.get, now))):
+        return []  # the defaults themselves, as of most simulators
     return sorted(
         (
             (name, value)
-            for name, value in vars(backend.options).items()
+            for name, value in now.items()
             if value is not (default := usual.get(name))
             and not (type(value) is type(default) and value == default)
         ),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.angles import Angles, sorted_parameters
 
@@ -43,6 +44,8 @@ class AngleTable:
 
     def finish(self) -> Angles:
         """Return the collected angles."""
+        if not self._rows:
+            return _NO_ANGLES
         terms = max((len(row) for _, row in self._rows), default=0)
         columns = np.zeros((len(self._rows), terms), dtype=np.intp)
         coefficients = np.zeros((len(self._rows), terms))
@@ -51,6 +54,11 @@ class AngleTable:
             coefficients[index, : len(row)] = list(row.values())
         offsets = np.array([offset for offset, _ in self._rows], dtype=float)
         return Angles(offsets, columns, coefficients, tuple(self._others))
+
+
+_NO_ANGLES = Angles(
+    read_only(np.zeros(0)), read_only(np.zeros((0, 0), dtype=np.intp)), read_only(np.zeros((0, 0)))
+)
 
 
 def number(value: Any, where: str, loop_values: Mapping[Parameter, float]) -> Any:

@@ -171,7 +171,7 @@ class _Reader:
         measured = {qubit: clbit for clbit, qubit in self.recorded.items() if clbit in wanted}
         if len(measured) < len(wanted.intersection(self.recorded)):
             raise NotIdealError  # a qubit that was measured into several bits
-        matrices = [gate[1].reshape(-1) for gate in self.gates if not isinstance(gate[1], Turn)]
+        matrices = [each.reshape(-1) for _, each in self.gates if not isinstance(each, Turn)]
         if matrices and not np.isfinite(np.concatenate(matrices)).all():
             raise NotIdealError  # by angles that are no numbers
         return IdealCircuit(self.gates, measured, self._angles.finish())
