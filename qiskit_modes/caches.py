@@ -1,4 +1,4 @@
-"""What is kept of work that was done, and when it may be used again.
+"""Memories of work that was done, and the rules for using it again.
 
 A value is a function of its key, or of its key and of *facts*: what was read, for it, of an object
 that may change, such as a backend. It may be used again exactly while all that was read still
@@ -32,7 +32,7 @@ Array = TypeVar("Array", bound=_Array)
 
 
 def read_only(array: Array) -> Array:
-    """Return an array that many will get, after which nobody can write to it."""
+    """Return the array, of any shape, after which nobody can write to it; many will get it."""
     array.setflags(write=False)
     return array
 
@@ -91,7 +91,7 @@ class BoundedCache(Generic[Key, Value]):
 
 
 class Source(Protocol):
-    """What facts are read of."""
+    """An object of which facts are read."""
 
     @property
     def facts(self) -> Mapping[Any, Fact]:

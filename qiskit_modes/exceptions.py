@@ -137,7 +137,7 @@ class RuntimeClosedError(QiskitModesError):
 
 
 class OtherProcessError(RuntimeClosedError):
-    """What was asked for belongs to another process, from which this one got a handle to it."""
+    """A handle stands for something of another process, from which this one got it."""
 
 
 class QiskitModesWarning(UserWarning):

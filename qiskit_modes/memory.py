@@ -1,4 +1,4 @@
-"""How much memory this machine has, and how much of it is free."""
+"""Memory of this machine: all of it, and the part that is free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in for accounts: no file of the user is read or written, and no token is kept."""
+"""Stand-ins for accounts: no file of the user is read or written, and no token is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in for the object with which the client sends its requests."""
+"""A stand-in for the object with which the client sends its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands share: numbers within limits, errors as exit codes, and output as JSON."""
+"""Things that all commands share: numbers within limits, errors as exit codes, JSON."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _SHOTS = 20_000
 
 @dataclass(frozen=True)
 class Check:
-    """What one check came to."""
+    """Result of one check."""
 
     name: str
     passed: bool

@@ -31,7 +31,7 @@ class Terminated(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What shells report for a program that this signal has ended."""
+        """Code that shells report for a program that this signal has ended."""
         return 128 + self.number
 
 

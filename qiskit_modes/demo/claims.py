@@ -1,4 +1,4 @@
-"""What the demonstration says it has shown, each sentence checked against the records.
+"""Claims of the demonstration, each checked against the records.
 
 The intervals on the QPU are those that the worker processes stamped themselves; the lock manager's
 own history is looked at beside them, not instead of them.

@@ -68,7 +68,7 @@ class Outsider:
 
     @property
     def running(self) -> bool:
-        """Whether its job is still to be submitted or to end."""
+        """Tell whether its job is still to be submitted or to end."""
         return self._thread.is_alive()
 
     def outcomes(self) -> str:

@@ -1,4 +1,4 @@
-"""What is said at the end: the jobs in a table, the energies, and what was shown."""
+"""The report at the end: the jobs in a table, the energies, and what was shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens in the demonstration, without a word of how it looks.
+"""The plot of the demonstration, without a word of how it looks.
 
 Three threads use one QPU: two searches inside of one session, and an outsider with a job in job
 mode. A fourth, the one that calls `Scene.play`, watches.

@@ -65,7 +65,7 @@ class Search:
         estimator: Whose jobs give the energies.
         circuit: The ansatz, in the backend's instruction set.
         observable: The Hamiltonian, laid out for that circuit.
-        start: The angles to start from.
+        start: The angles to start from, shape (num_parameters,), in radians.
         max_evaluations: After so many energies it stops.
         on_progress: Called from its thread after each energy and at the end.
     """
@@ -101,7 +101,7 @@ class Search:
 
     @property
     def running(self) -> bool:
-        """Whether it will ask for more energies."""
+        """Tell whether it will ask for more energies."""
         return self._thread.is_alive()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What can be chosen about the demonstration; imports nothing heavy."""
+"""Settings of the demonstration; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_EVALUATIONS = 1_000
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen about the demonstration."""
+    """Settings of the demonstration."""
 
     backend: str = "fake_torino"
     """A name that `LocalService.backend` knows."""

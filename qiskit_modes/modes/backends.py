@@ -1,4 +1,4 @@
-"""Which backends can be used here."""
+"""Backends that can be used here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ATTRIBUTE = "qiskit_modes_belonging"
 
 @dataclass(frozen=True)
 class Belonging:
-    """What a service has written on a backend that it gave away."""
+    """Note that a service has written on a backend that it gave away."""
 
     instance: Instance | None = None
     """To whom its use is charged; None for the runtime's own."""

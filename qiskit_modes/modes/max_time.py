@@ -1,4 +1,4 @@
-"""How long a session or batch may last, as users write it."""
+"""The longest time of a session or batch, as users write it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which mode a primitive's jobs run in, by the rules of the service's client.
+"""Finds the mode of a primitive's jobs, by the rules of the service's client.
 
 | ``mode`` argument | no ``with`` around | inside ``with Session(...)`` or ``with Batch(...)`` |
 | ----------------- | ------------------ | --------------------------------------------------- |
@@ -41,7 +41,7 @@ _DIFFERENT = (
 
 @dataclass(frozen=True)
 class Resolution:
-    """Where a job will run."""
+    """Place where a job will run."""
 
     session: Session | None
     """The session or batch; None for job mode."""

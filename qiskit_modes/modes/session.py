@@ -195,12 +195,12 @@ class Session(Handle):
 
     @property
     def record(self) -> WorkloadRecord:
-        """What the runtime keeps of it; for those who extend this package."""
+        """Record that the runtime keeps of it; for those who extend this package."""
         return self._record
 
     @property
     def runtime(self) -> LocalRuntime:
-        """Where it runs."""
+        """Runtime in which it runs."""
         return self._runtime
 
     @property

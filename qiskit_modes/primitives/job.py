@@ -90,7 +90,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def mode(self) -> JobMode:
-        """In which mode it runs: ``"job"``, ``"batch"`` or ``"session"``; ``.reason`` says why."""
+        """Mode in which it runs: ``"job"``, ``"batch"`` or ``"session"``; ``.reason`` says why."""
         return self._record.mode
 
     @property
@@ -100,12 +100,12 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def primitive_id(self) -> str:
-        """Which primitive it is for: ``"sampler"``, ``"estimator"`` or ``"executor"``."""
+        """Name of its primitive: ``"sampler"``, ``"estimator"`` or ``"executor"``."""
         return self._record.primitive_id
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """What was passed to ``run()``. Empty for a private job.
+        """Arguments of ``run()``. Empty for a private job.
 
         ``pubs`` and ``options``; for an executor's job ``quantum_program`` and ``options``.
         """
@@ -138,7 +138,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def private(self) -> bool:
-        """Whether its inputs are hidden."""
+        """Tell whether its inputs are hidden."""
         return self._record.private
 
     @property
@@ -153,7 +153,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def creation_date(self) -> datetime:
-        """When it was submitted, aware, in local time."""
+        """Time when it was submitted, aware, in local time."""
         return self._clock.utc(self._record.core.submitted_at).astimezone()
 
     def backend(self, timeout: float | None = None) -> BackendV2:  # noqa: ARG002 - the service's
@@ -356,7 +356,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def usage_estimation(self) -> dict[str, float | None]:
-        """What it would be charged on hardware, by the service's quick formula.
+        """Estimate of its charge on hardware, by the service's quick formula.
 
         ``quantum_seconds`` is 2 s and 0.35 ms for each execution of a circuit.
         """
@@ -376,7 +376,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def _facts(self) -> JobRecord:
-        """What the runtime keeps of it, for what may have changed since it was submitted."""
+        """Facts that the runtime keeps of it, and that may have changed since it was submitted."""
         return self._runtime.facts(self._record)
 
     @property

@@ -1,4 +1,4 @@
-"""What a job says of itself while it runs, from a level on."""
+"""The log of a job while it runs, from a level on."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["PreparedJob"]
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """What a sampler or an estimator makes of the arguments of its ``run()``."""
+    """A job that a sampler or an estimator makes of the arguments of its ``run()``."""
 
     primitive: str
     """``"sampler"`` or ``"estimator"``."""

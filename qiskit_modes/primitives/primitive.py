@@ -1,4 +1,4 @@
-"""What all primitives do: find their mode, and hand jobs in."""
+"""The base of all primitives: it finds their mode, and hands jobs in."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Primitive:
 
     @property
     def _where(self) -> Resolution:
-        """Where it runs, as found when it was made, or first used in this process."""
+        """Place where it runs, as found when it was made, or first used in this process."""
         if self._resolution is None:
             self._resolution = resolve_mode(self._mode_argument)
         return self._resolution

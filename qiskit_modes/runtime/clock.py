@@ -13,7 +13,7 @@ __all__ = ["Clock", "Happening", "SystemClock", "Timer", "iso"]
 
 
 class Happening(Protocol):
-    """What can be waited for: a `Latch`, or a `threading.Event`."""
+    """Something to wait for: a `Latch`, or a `threading.Event`."""
 
     def is_set(self) -> bool:
         """Return whether it has happened."""
@@ -48,7 +48,7 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """What the runtime needs of a clock. Times are seconds on a scale that never goes back."""
+    """A clock of the runtime. Times are seconds on a scale that never goes back."""
 
     def now(self) -> float:
         """Return the present time."""

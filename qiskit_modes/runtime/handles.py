@@ -53,7 +53,7 @@ class Handle:
 
     @property
     def _is_elsewhere(self) -> bool:
-        """Whether it stands for something that another process had."""
+        """Tell whether it stands for something that another process had."""
         return "_process_id" in vars(self)
 
     def _find(self, handle_id: str) -> bool:

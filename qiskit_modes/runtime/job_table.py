@@ -1,4 +1,4 @@
-"""Which jobs are known: all that are under way or that somebody holds, and the latest others."""
+"""A table of jobs: all that are under way or that somebody holds, and the latest others."""
 
 from __future__ import annotations
 

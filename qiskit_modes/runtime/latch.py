@@ -9,7 +9,7 @@ __all__ = ["Latch"]
 
 
 class Latch:
-    """Is set once; wakes all who wait for it. May be used from any thread.
+    """A flag that is set once, and wakes all who wait for it. May be used from any thread.
 
     `threading.Event` has a lock, which a waiting main thread holds for moments: were its job ended
     by a handler of a signal just then, both would wait for ever. Here nothing is held: whoever

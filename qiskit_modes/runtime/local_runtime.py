@@ -122,7 +122,7 @@ class LocalRuntime:
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether it runs in this process, and not in the one from which it was forked."""
+        """Tell whether it runs in this process, and not in the one from which it was forked."""
         return self.process_id == os.getpid()
 
     def check_process(self) -> None:
@@ -139,7 +139,7 @@ class LocalRuntime:
 
     @property
     def clock(self) -> Clock:
-        """Whose time counts."""
+        """Clock whose time counts."""
         return self.executor.clock
 
     def warm_up(self) -> None:

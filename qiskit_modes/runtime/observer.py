@@ -1,4 +1,4 @@
-"""Who wants to be told what users do: recorders, and whatever else looks on."""
+"""Listeners, who are told what users do: recorders, and whatever else looks on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Listener"]
 
 
 class Listener(Protocol):
-    """Is told what users do, in their threads and without any mutex held.
+    """Somebody who is told what users do, in their threads and without any mutex held.
 
     Everybody waits for what a listener does here: it takes a note, and no time.
     """

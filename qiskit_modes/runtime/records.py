@@ -1,4 +1,4 @@
-"""What the runtime keeps of jobs, sessions and batches: the core's facts, and what they carry."""
+"""Records of jobs, sessions and batches: the core's facts, and what they carry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
 
 
 class JobMode(str):
-    """In which mode a job runs: ``"job"``, ``"batch"`` or ``"session"``; and why in this one.
+    """Mode in which a job runs: ``"job"``, ``"batch"`` or ``"session"``; and why in this one.
 
     Args:
         mode: The mode.
@@ -57,7 +57,7 @@ class JobMode(str):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job was asked for with, where it came as a request to the service's interface."""
+    """Request for a job, where it came through the service's interface."""
 
     program_id: str
     """The service's name of the program."""
@@ -212,7 +212,7 @@ class JobRecord:
 
     @property
     def reason(self) -> str | None:
-        """Why it has no result, with the service's code if there is one."""
+        """Reason why it has no result, with the service's code if there is one."""
         match self.core.outcome:
             case Failed(reason=reason, code=code) | Cancelled(reason=reason, code=code):
                 return reason if code is None else f"Error code {code}; {reason}"

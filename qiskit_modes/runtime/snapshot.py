@@ -1,4 +1,4 @@
-"""What a QPU is doing at one moment: who holds what, who waits for whom. For views and reports."""
+"""A snapshot of a QPU: who holds what, who waits for whom. For views and reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries instructions out: steps in lanes and workers, or timed by a clock.
+"""Carries instructions out: steps in lanes and workers, or timed by a clock.
 
 It knows no rules. Each step that it is told to begin is answered by exactly one event, when it has
 ended, whatever happens in it::
@@ -69,7 +69,7 @@ _SYSTEM_FAULTS = (QiskitModesError, ProgramAbandoned)
 
 
 class StepRunner:
-    """Does the steps of jobs.
+    """Runner of the steps of jobs.
 
     May be used from any thread; one thread at a time for each QPU calls `carry_out`.
 
@@ -363,7 +363,7 @@ class StepRunner:
 
 
 class _Lane(threading.local):
-    """What the present thread does, if it is a lane's."""
+    """Task of the present thread, if it works for a lane."""
 
     job: JobRecord | None = None
     """Whose steps it does."""

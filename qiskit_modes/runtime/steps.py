@@ -27,7 +27,7 @@ StepName = Literal["compile", "execute", "post_process"]
 
 @dataclass(frozen=True)
 class ExecutionSpan:
-    """When a worker really worked on a job's circuits: inside the interval of the QPU lock."""
+    """Time for which a worker really worked on a job's circuits, while it had the QPU lock."""
 
     start: datetime
     """Aware, UTC."""
@@ -58,7 +58,7 @@ class CircuitExecutions:
 
 @dataclass(frozen=True)
 class Steps:
-    """What a job does before, on and after the QPU.
+    """Steps of a job before, on and after the QPU.
 
     The step between the two functions, the execution of the program, is the runtime's own: it
     happens in a worker process while the job holds the QPU lock.
@@ -77,7 +77,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Durations:
-    """How long the steps of a job last, in seconds on the runtime's clock."""
+    """Durations of the steps of a job, in seconds on the runtime's clock."""
 
     compile: float = 0.0
     execute: float = 0.0
@@ -86,7 +86,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class SimulatedSteps:
-    """What stands in for the execution of a job whose steps only pass the time.
+    """Stand-ins for the steps of a job that only pass the time.
 
     The program is not executed. For tests of rules and limits, and for what-if simulations.
     """

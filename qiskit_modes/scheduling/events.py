@@ -1,4 +1,4 @@
-"""What can happen to a QPU's scheduler. Names are in the past tense: facts, not wishes."""
+"""Events that happen to a QPU's scheduler. Names are in the past tense: facts, not wishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scheduler wants done. Names are imperative.
+"""Instructions, which a scheduler wants done. Names are imperative.
 
 `Compile`, `Execute` and `PostProcess` are each answered by exactly one event, when that step of
 that job has ended: its success, or `JobFailed`. That stays so after an `Abandon`, which only asks
@@ -64,7 +64,7 @@ class Finish:
 
 
 class Refusal(Enum):
-    """Why a request was turned down."""
+    """Reason why a request was turned down."""
 
     NOT_ACCEPTING = auto()
     """The session or batch is closed, or takes no more jobs."""
@@ -88,7 +88,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Wait:
-    """Whom a job waits for."""
+    """Somebody whom a job waits for."""
 
     job_id: str
     blocker_id: str

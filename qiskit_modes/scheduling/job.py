@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Fault(Enum):
-    """Whose fault a failure is: it decides whether the time on the QPU is charged."""
+    """Party whose fault a failure is: it decides whether the time on the QPU is charged."""
 
     USER = auto()
     SYSTEM = auto()
@@ -83,17 +83,17 @@ class Queued:
 
 @dataclass(frozen=True)
 class Compiling:
-    """In a lane; its program is being prepared."""
+    """State of a job in a lane whose program is being prepared."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """In a lane; waits for the QPU lock."""
+    """State of a job in a lane that waits for the QPU lock."""
 
 
 @dataclass(frozen=True)
 class Executing:
-    """In a lane, and holds the QPU lock."""
+    """State of a job in a lane that holds the QPU lock."""
 
     since: float
     deadline: float
@@ -102,7 +102,7 @@ class Executing:
 
 @dataclass(frozen=True)
 class PostProcessing:
-    """In a lane; its result is being made."""
+    """State of a job in a lane whose result is being made."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ _LEGAL: dict[type[JobState], frozenset[type[JobState]]] = {
 
 @dataclass
 class Job:
-    """What the scheduler knows of one job."""
+    """Facts that the scheduler knows of one job."""
 
     id: str
     instance: Instance
@@ -145,9 +145,9 @@ class Job:
     submitted_at: float
     state: JobState = field(default_factory=Queued)
     running_at: float | None = None
-    """When it got its lane."""
+    """Time when it got its lane."""
     executing_at: float | None = None
-    """When it got the QPU lock."""
+    """Time when it got the QPU lock."""
     released_at: float | None = None
     """When it gave the QPU lock back."""
     settled_at: float | None = None
@@ -170,7 +170,7 @@ class Job:
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended, or None while that is open."""
+        """Way in which it ended, or None while that is open."""
         match self.state:
             case Abandoning(outcome) | Finished(outcome):
                 return outcome
@@ -179,7 +179,7 @@ class Job:
 
     @property
     def final(self) -> bool:
-        """Whether its lane is free again and nothing about it will change."""
+        """Tell whether its lane is free again and nothing about it will change."""
         return isinstance(self.state, Finished)
 
     def held_seconds(self, now: float) -> float:

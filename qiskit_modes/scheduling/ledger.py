@@ -1,4 +1,4 @@
-"""What each instance has used and is using, over all QPUs."""
+"""The ledger of what each instance has used and is using, over all QPUs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Watch:
 
 
 class _Window:
-    """What was charged within the latest so many seconds; None for ever."""
+    """Seconds charged within the latest so many seconds; None for ever."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def shared(self) -> bool:
-        """Whether more than one looks on."""
+        """Tell whether more than one looks on."""
         return len(self._watches) > 1
 
     # -- who looks on ----------------------------------------------------------------------------

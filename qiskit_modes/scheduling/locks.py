@@ -61,22 +61,22 @@ class Lock:
 
     @property
     def free(self) -> int:
-        """How many places nobody holds."""
+        """Number of places that nobody holds."""
         return self.capacity - len(self._holders)
 
     @property
     def idle(self) -> bool:
-        """Whether nobody holds it at all."""
+        """Tell whether nobody holds it at all."""
         return not self._holders
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Who holds it, in the order in which they got it."""
+        """Holders, in the order in which they got it."""
         return tuple(self._holders)
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Who waits for it, first come first."""
+        """Those who wait for it, first come first."""
         return tuple(self._waiting)
 
     def held_since(self, holder: str) -> float:

@@ -1,4 +1,4 @@
-"""What a tenant may use: plans, and the instances that have them."""
+"""Plans, which limit what a tenant may use, and the instances that have them."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(eq=False)
 class _Group:
-    """What waits of one instance."""
+    """Everything that waits of one instance."""
 
     jobs: OrderedDict[str, int] = field(default_factory=OrderedDict)
     """Its jobs of job mode, each with its place."""
@@ -42,7 +42,7 @@ class _Group:
 
 
 class Queue:
-    """What waits for a lane without any priority.
+    """Workloads and jobs that wait for a lane without any priority.
 
     A session or batch stands in it as one entry, at the place of its oldest waiting job, as long as
     it is not active; its first job gains nothing by it. What is next is found in O(log n), however

@@ -25,7 +25,7 @@ Line = str | Instance
 
 
 class Tenancy:
-    """What an instance has on a QPU, while it has anything."""
+    """Everything that an instance has on a QPU, while it has anything."""
 
     def __init__(self) -> None:
         self.unfinished = 0
@@ -36,7 +36,7 @@ class Tenancy:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing left of it."""
+        """Tell whether there is nothing left of it."""
         return not self.unfinished and not self.open_workloads
 
 

@@ -54,7 +54,7 @@ _LEGAL: dict[WorkloadState, frozenset[WorkloadState]] = {
 
 
 class Timer(Enum):
-    """Which of a workload's timers runs out."""
+    """One of a workload's timers."""
 
     UNUSED = "it was open for too long without a job"
     INTERACTIVE = "it had no job to run within its interactive TTL"
@@ -73,7 +73,7 @@ class Window:
 
 @dataclass
 class Workload:
-    """What the scheduler knows of one session or batch."""
+    """Facts that the scheduler knows of one session or batch."""
 
     id: str
     mode: Mode
@@ -131,22 +131,22 @@ class Workload:
 
     @property
     def has_jobs(self) -> bool:
-        """Whether any of its jobs waits for a lane or is in one."""
+        """Tell whether any of its jobs waits for a lane or is in one."""
         return bool(self.queued or self.running)
 
     @property
     def started_at(self) -> float | None:
-        """When its first job started; its maximum TTL counts from then."""
+        """Time when its first job started; its maximum TTL counts from then."""
         return self.windows[0].start if self.windows else None
 
     @property
     def activated_at(self) -> float | None:
-        """When it last became active."""
+        """Time when it last became active."""
         return self.windows[-1].start if self.windows else None
 
     @property
     def closed_at(self) -> float | None:
-        """When it was closed for good."""
+        """Time when it was closed for good."""
         state, at = self.timestamps[-1]
         return at if state is WorkloadState.CLOSED else None
 

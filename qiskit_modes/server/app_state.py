@@ -1,4 +1,4 @@
-"""What all requests are answered from: the platform, the tokens, and the threads for the work."""
+"""State behind all requests: the platform, the tokens, and the threads for the work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEWEST_VERSION = date(2026, 4, 15)
 
 
 class AppState:
-    """What one server offers. May be used from any thread.
+    """State of one server. May be used from any thread.
 
     Args:
         platform: Whose jobs, sessions and backends.
@@ -53,7 +53,7 @@ class AppState:
 
     @property
     def platform(self) -> Platform:
-        """Whose jobs, sessions and backends."""
+        """Platform with the jobs, sessions and backends."""
         with self._mutex:
             return self._platform
 
@@ -70,7 +70,7 @@ class AppState:
 
 
 class Caller:
-    """Who sends a request, and how it is answered.
+    """Sender of a request, and the way in which it is answered.
 
     Args:
         request: Which one.

@@ -1,4 +1,4 @@
-"""What a response says of an error, whoever answers."""
+"""The body of a response about an error, whoever answers."""
 
 from __future__ import annotations
 

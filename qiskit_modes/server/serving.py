@@ -60,7 +60,7 @@ class Server:
 
     @property
     def platform(self) -> Platform:
-        """What it offers."""
+        """Platform that it offers."""
         return self.app_state.platform
 
     def warm_up(self) -> None:

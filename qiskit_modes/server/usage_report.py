@@ -1,4 +1,4 @@
-"""What the workloads of a server did: jobs, time on the QPU, time of sessions, usage."""
+"""A report of a server's workloads: jobs, time on the QPU, time of sessions, usage."""
 
 from __future__ import annotations
 

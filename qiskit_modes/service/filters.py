@@ -1,4 +1,4 @@
-"""What jobs and backends are looked up by: each filter checked, so that a wrong one finds an error
+"""Filters of jobs and backends: each is checked, so that a wrong one finds an error
 and not nothing.
 """
 

@@ -60,7 +60,7 @@ class QiskitRuntimeService(LocalService):
 
     @property
     def channel(self) -> str:
-        """What was passed as ``channel``; it has no effect."""
+        """Argument ``channel`` as it was passed; it has no effect."""
         return self._channel
 
     def active_account(self) -> dict[str, Any]:

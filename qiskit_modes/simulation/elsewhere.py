@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 class Elsewhere(Protocol):
-    """Does a piece of work, here or in another process, and returns when it is done."""
+    """Means of having work done, here or in another process; returns when it is done."""
 
     def __call__(self, seconds: float, function: Callable[..., Value], /, *args: Any) -> Value:
         """Return what ``function(*args)`` returns, or raise what it raises.
@@ -30,7 +30,7 @@ class Elsewhere(Protocol):
 
 
 class NeedsMoreError(Exception):
-    """What was sent along does not suffice: the work must be done where it comes from."""
+    """Signal that what was sent along does not suffice: the work is done where it comes from."""
 
 
 def here(seconds: float, function: Callable[..., Value], /, *args: Any) -> Value:

@@ -1,4 +1,4 @@
-"""What a circuit is made of once Qiskit, the backend and the noise have been read: plain data.
+"""Operations of a circuit, once Qiskit, the backend and the noise have been read: plain data.
 
 Qubits are numbered as in the circuit, which for a circuit in a backend's instruction set are the
 device's own numbers. Classical bits are numbered as in the circuit; the bits of classical

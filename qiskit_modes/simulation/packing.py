@@ -1,4 +1,4 @@
-"""Where the bits of a component's outcomes stand in the packed samples."""
+"""Places of a component's bits in the packed samples."""
 
 from __future__ import annotations
 

@@ -74,14 +74,22 @@ def _reverse_qubits(matrix: ComplexArray) -> ComplexArray:
 
 
 def from_kraus(operators: Iterable[ComplexArray]) -> RealArray:
-    """Return the Pauli transfer matrix of ρ → Σ K ρ K†; the Ks in Qiskit's order of qubits."""
+    """Return the Pauli transfer matrix of ρ → Σ K ρ K†, shape (4^n, 4^n).
+
+    Args:
+        operators: The Ks, shape (2^n, 2^n) each, in Qiskit's order of qubits.
+    """
     ordered = [_reverse_qubits(np.asarray(operator, dtype=complex)) for operator in operators]
     superoperator = sum(np.kron(operator, operator.conj()) for operator in ordered)
     return _from_row_major(np.asarray(superoperator))
 
 
 def from_unitary(unitary: ComplexArray) -> RealArray:
-    """Return the Pauli transfer matrix of a unitary given in Qiskit's order of qubits."""
+    """Return the Pauli transfer matrix of a unitary, shape (4^n, 4^n).
+
+    Args:
+        unitary: Shape (2^n, 2^n), in Qiskit's order of qubits.
+    """
     return from_kraus([unitary])
 
 
@@ -112,7 +120,7 @@ def _from_row_major(superoperator: ComplexArray) -> RealArray:
 
 
 def to_superoperator(transfer: RealArray) -> ComplexArray:
-    """Return what `from_superoperator` makes a Pauli transfer matrix of."""
+    """Return what `from_superoperator` makes a Pauli transfer matrix of; both (4^n, 4^n)."""
     num_qubits = (len(transfer).bit_length() - 1) // 2
     strings = _pauli_strings(num_qubits)
     row_major = strings.T @ transfer @ strings.conj() / np.sqrt(len(transfer))
@@ -150,7 +158,7 @@ def pauli_rates(transfer: RealArray) -> dict[str, float] | None:
 
 
 def tensor(*matrices: RealArray) -> RealArray:
-    """Return the tensor product, the first factor on the first qubit."""
+    """Return the tensor product of matrices of any shape, the first factor on the first qubit."""
     product: RealArray = np.ones((1, 1))
     for matrix in matrices:
         # numpy.kron does the same, and takes ten times as long for matrices as small as these.
@@ -179,7 +187,7 @@ def rotation(paulis: str) -> RealArray:
 
 
 def relaxation(t1: float, t2: float, seconds: float) -> RealArray:
-    """Return thermal relaxation of one qubit towards |0⟩.
+    """Return thermal relaxation of one qubit towards |0⟩, shape (4, 4).
 
     Args:
         t1: Relaxation time in seconds; infinity for none.
@@ -194,14 +202,14 @@ def relaxation(t1: float, t2: float, seconds: float) -> RealArray:
 
 
 def depolarizing(parameter: float, num_qubits: int) -> RealArray:
-    """Return ρ → (1 - λ) ρ + λ 1/2^n with λ = ``parameter``."""
+    """Return ρ → (1 - λ) ρ + λ 1/2^n with λ = ``parameter``, shape (4^n, 4^n)."""
     diagonal = np.full(4**num_qubits, 1.0 - parameter)
     diagonal[0] = 1.0
     return np.diag(diagonal)
 
 
 def prepared(amplitudes: Sequence[complex]) -> RealArray:
-    """Return the channel that throws its qubits away and prepares a pure state.
+    """Return the channel that throws its qubits away and prepares a pure state, (4^n, 4^n).
 
     Args:
         amplitudes: The 2^n amplitudes in Qiskit's order of qubits.

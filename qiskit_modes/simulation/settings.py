@@ -1,4 +1,4 @@
-"""Which optimisations are on, and where the engine changes its method."""
+"""Settings of the engine: which optimisations are on, and where it changes its method."""
 
 from __future__ import annotations
 

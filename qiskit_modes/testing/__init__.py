@@ -1,4 +1,4 @@
-"""For tests of code that uses sessions, batches and jobs: time that a test moves, and scenarios.
+"""Tools to test code that uses sessions, batches and jobs: a clock to move, and scenarios.
 
 ``plugin`` is what pytest finds by itself when this package is installed: fixtures and a marker.
 """

@@ -1,4 +1,4 @@
-"""How long the jobs of a scenario last: the usual, by tag or primitive, and of the next one."""
+"""Durations of a scenario's jobs: the usual, by tag or primitive, and of the next one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Rule:
 
     @property
     def names(self) -> int:
-        """How much it says about its jobs; more goes before less."""
+        """Amount that it says about its jobs; more goes before less."""
         return 2 * (self.tag is not None) + (self.primitive is not None)
 
 

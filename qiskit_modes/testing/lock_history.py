@@ -1,4 +1,4 @@
-"""Who has held the locks of a QPU, and when."""
+"""A history of who has held the locks of a QPU, and when."""
 
 from __future__ import annotations
 

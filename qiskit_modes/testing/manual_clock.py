@@ -40,7 +40,7 @@ class _Deadline:
 
     @property
     def moment(self) -> float:
-        """When it is, as far as two times can be told from one."""
+        """Time when it is, as far as two times can be told from one."""
         return _moment(self.at)
 
 

@@ -1,4 +1,4 @@
-"""Which backend a test means: the one it passes, or the one that stands behind it at a door."""
+"""Finds the backend a test means: the one it passes, or the one behind it at a door."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _LEFT_OPEN = "qiskit_modes: left open"
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a test's markers say; those nearer to the test count more."""
+    """Wishes of a test's markers; those nearer to the test count more."""
 
     plan: Any = None
     qpu: Any = None
@@ -114,7 +114,7 @@ def _qiskit_modes_wanted(request: pytest.FixtureRequest) -> _Wanted:
 def local_scenario(
     request: pytest.FixtureRequest, _qiskit_modes_wanted: _Wanted
 ) -> Iterator[Faults]:
-    """What is behind the doors: the runtime of this test, and what goes wrong in it.
+    """Scenario behind the doors: the runtime of this test, and what goes wrong in it.
 
     With the marker's ``clock="manual"`` it is a `Scenario`, otherwise a `Faults`.
     """

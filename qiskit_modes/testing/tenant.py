@@ -63,7 +63,7 @@ class TenantJob:
 
     @property
     def started_at(self) -> float | None:
-        """When it got its lane, in seconds of the clock."""
+        """Time when it got its lane, in seconds of the clock."""
         return None if self.record is None else self.record.core.running_at
 
 

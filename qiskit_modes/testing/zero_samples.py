@@ -1,4 +1,4 @@
-"""What a simulated QPU measures."""
+"""Samples of a scripted QPU: zeros."""
 
 from __future__ import annotations
 

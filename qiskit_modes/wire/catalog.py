@@ -1,4 +1,4 @@
-"""Which backends there are, and by which names."""
+"""The backends that there are, and their names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Device:
 
     @property
     def listed(self) -> bool:
-        """Whether users see it among the others."""
+        """Tell whether users see it among the others."""
         return self.same_as is None
 
     @cached_property
@@ -46,7 +46,7 @@ class Device:
 
     @cached_property
     def num_qubits(self) -> int:
-        """How many qubits it has. Not asked of the backend: a fake makes all of its target then."""
+        """Number of its qubits. Not asked of the backend: a fake makes all of its target then."""
         named = self.same_as or self
         return int(named.configuration()["n_qubits"])
 

@@ -46,7 +46,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
 
 @_of_its_process
 class InstanceApi(InstanceView):
-    """What the service answers to one instance; see the package for what holds for all methods.
+    """Interface of the service to one instance; the package says what holds for all methods.
 
     Made by `Platform.api`.
 

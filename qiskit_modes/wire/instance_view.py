@@ -1,4 +1,4 @@
-"""What one instance can see: its jobs and sessions, and the backends of everybody."""
+"""The view of one instance: its jobs and sessions, and the backends of everybody."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _MOST_INSTANCES = 1_000
 
 
 class Platform:
-    """What a service offers, and to whom. May be used from any thread.
+    """Offers of a service, and its instances. May be used from any thread.
 
     Args:
         runtime: Where everything runs.

@@ -44,7 +44,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a recorded program is to expect in each mode.
+    """Prospects of a recorded program in each mode.
 
     ``print()`` of it shows a table and a recommendation; so does a console of rich, in colour.
     """

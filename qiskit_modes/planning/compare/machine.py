@@ -55,7 +55,7 @@ def nanoseconds(seconds: float) -> int:
 
 @dataclass(frozen=True)
 class StepTimes:
-    """How long a job's steps last, in nanoseconds; None for a step that ends only if stopped."""
+    """Durations of a job's steps in nanoseconds; None for a step that ends only if stopped."""
 
     compile: int | None = 0
     execute: int | None = 0

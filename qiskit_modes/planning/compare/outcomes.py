@@ -1,4 +1,4 @@
-"""What a replay came to, in figures: how long it took, and what is charged."""
+"""Results of a replay in figures: the time that it took, and what is charged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class ModeOutcome:
-    """What is to be expected in one mode."""
+    """Prospects in one mode."""
 
     mode: Mode
     refusal: str | None

@@ -1,4 +1,4 @@
-"""Which mode to choose, in one sentence with its reason."""
+"""A recommendation of a mode, in one sentence with its reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORTH_PAYING = 1.5
 
 @dataclass(frozen=True)
 class Pattern:
-    """How the jobs in question were submitted."""
+    """The way in which the jobs in question were submitted."""
 
     jobs: int
     """How many there are."""
@@ -34,12 +34,12 @@ class Pattern:
 
     @property
     def is_known_from_the_start(self) -> bool:
-        """Whether most of several jobs waited for no result."""
+        """Tell whether most of several jobs waited for no result."""
         return self.jobs > 1 and 2 * self.dependent < self.jobs
 
     @property
     def is_at_once(self) -> bool:
-        """Whether all were submitted as fast as a program can."""
+        """Tell whether all were submitted as fast as a program can."""
         return not self.dependent and self.within_seconds < _AT_ONCE_SECONDS
 
     def describe(self) -> str:

@@ -48,7 +48,7 @@ def compared_jobs(recording: Recording) -> list[RecordedJob]:
 
 @dataclass
 class Run:
-    """What has happened in one replay; times are seconds of the simulation."""
+    """Events of one replay; times are seconds of its clock."""
 
     began_at: float
     """When the recording began."""
@@ -261,7 +261,7 @@ class Replay:
             self._env.step()
 
     def _all_charged(self) -> bool:
-        """Whether no session or batch in question is active any more."""
+        """Tell whether no session or batch in question is active any more."""
         keys = {self._key(job) for job in self._recording.jobs if job.number in self._compared}
         return all(
             workload.state is not WorkloadState.ACTIVE

@@ -1,4 +1,4 @@
-"""How long the steps of recorded jobs last when they are replayed."""
+"""Durations of the steps of recorded jobs in a replay."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Traffic:
 
     @property
     def load(self) -> float:
-        """Which part of the time others have the QPU."""
+        """Part of the time for which others have the QPU."""
         return self.jobs_per_hour * self.mean_qpu_seconds / 3600.0
 
     def describe(self) -> str:

@@ -41,7 +41,7 @@ class TimelineFigure(go.Figure):
 
 
 def _is_on_terminal() -> bool:
-    """Whether this is an IPython without a notebook."""
+    """Tell whether this is an IPython without a notebook."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:

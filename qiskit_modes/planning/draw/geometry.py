@@ -1,4 +1,4 @@
-"""Where everything of a timeline goes in a picture: rows from the top, and seconds to the right."""
+"""Places of everything in a timeline's picture: rows from the top, seconds to the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture says above itself: what is to be seen, and what it came to."""
+"""Headlines of pictures: what is to be seen, and what it came to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened on one QPU, as intervals in rows: the data of a picture, without a picture."""
+"""The history of one QPU as intervals in rows: the data of a picture, without a picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Segment:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Length in seconds."""
         return self.end - self.start
 
 
@@ -59,12 +59,12 @@ class JobBar:
 
     @property
     def end(self) -> float:
-        """When its last bar ends."""
+        """Time when its last bar ends."""
         return max((part.end for part in self.segments), default=self.queued[1])
 
     @property
     def mishap(self) -> str:
-        """How it ended, if it did not complete; empty if it did, or if it has not ended."""
+        """Word for its end, if it did not complete; empty if it did, or if it has not ended."""
         if self.job.outcome in ("completed", "unfinished"):
             return ""
         if self.job.code == RAN_TOO_LONG.code:
@@ -73,12 +73,12 @@ class JobBar:
 
     @property
     def label(self) -> str:
-        """What it is called: its first tag, or its primitive; and its number."""
+        """Name: its first tag, or its primitive; and its number."""
         return f"{self.job.tags[0] if self.job.tags else self.job.primitive} {self.place}"
 
     @property
     def on_qpu(self) -> tuple[float, float] | None:
-        """From when to when it had the QPU lock."""
+        """Interval in which it had the QPU lock."""
         held = [each for each in self.segments if each.step == "execute"]
         return (held[0].start, held[0].end) if held else None
 
@@ -95,7 +95,7 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Limit:
-    """When the maximum time of a session or batch was over, and ended something."""
+    """Moment when the maximum time of a session or batch was over, and ended something."""
 
     owner: str
     at: float
@@ -125,7 +125,7 @@ class Timeline:
 
     @property
     def waiting_rows(self) -> int:
-        """How many jobs waited in the queue at once, at most."""
+        """Largest number of jobs that waited in the queue at once."""
         return max((bar.row + 1 for bar in self.jobs if bar.has_row), default=0)
 
 

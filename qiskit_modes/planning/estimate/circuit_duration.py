@@ -1,4 +1,4 @@
-"""How long a circuit takes on a QPU: the longest way through its instructions.
+"""Duration of a circuit on a QPU: the longest way through its instructions.
 
 That is the length of its ALAP schedule, and of its ASAP schedule too. Control flow, which Qiskit's
 scheduling passes leave out, is followed here: of branches the longest one counts, a ``for`` loop

@@ -1,4 +1,4 @@
-"""What hardware would charge, before anything is run: IBM's published formula, and the quick one.
+"""Estimates of what hardware would charge: IBM's published formula, and the quick one.
 
 A job is charged for a fixed overhead, and for each execution of a circuit its duration, the
 repetition delay and the reset of its qubits. A batch is charged the sum of its jobs; a session the
@@ -34,7 +34,7 @@ __all__ = ["CircuitEstimate", "UsageEstimate", "estimate_steps", "estimate_usage
 
 @dataclass(frozen=True)
 class CircuitEstimate:
-    """What one circuit of a job takes on the QPU."""
+    """Time that one circuit of a job takes on the QPU."""
 
     pub: int
     """Which PUB it is for, counted from 0."""
@@ -55,7 +55,7 @@ class CircuitEstimate:
 
 @dataclass(frozen=True)
 class UsageEstimate:
-    """What a job, or several equal ones, would be charged on hardware, in each mode.
+    """Estimate of what a job, or several equal ones, would be charged in each mode.
 
     ``str()`` of it is a summary in some lines.
     """
@@ -79,12 +79,12 @@ class UsageEstimate:
 
     @property
     def seconds(self) -> float:
-        """What all jobs are charged in the mode that was asked for, or else in job mode."""
+        """Seconds charged for all jobs in the mode that was asked for, or else in job mode."""
         return self.mode_seconds[self.mode or Mode.JOB.value]
 
     @property
     def executions(self) -> int:
-        """How often one job executes a circuit, all circuits together."""
+        """Number of times that one job executes a circuit, all circuits together."""
         return _executions(self.circuits)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which primitive's job a user means, and what that makes of the arguments: it is not submitted."""
+"""Finds the primitive that a user means, and prepares a job by it without submitting it."""
 
 from __future__ import annotations
 

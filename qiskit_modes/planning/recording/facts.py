@@ -1,4 +1,4 @@
-"""From what the runtime keeps of jobs and workloads to a recording of them."""
+"""Makes a recording of what the runtime keeps of jobs and workloads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLOSED, _CANCELLED = "it was closed", "it was cancelled"
 
 @dataclass
 class JobFacts:
-    """What is noted of a job when it is submitted; its core goes on telling how far it is."""
+    """Notes of a job when it is submitted; its core goes on telling how far it is."""
 
     core: Job
     qpu: QPU

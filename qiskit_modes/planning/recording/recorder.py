@@ -95,7 +95,7 @@ class Recorder:
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether it records in this process, and not in the one from which it was forked."""
+        """Tell whether it records in this process, and not in the one from which it was forked."""
         return self._runtime.is_of_this_process
 
     def save(self, path: str | Path) -> int:

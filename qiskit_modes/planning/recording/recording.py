@@ -87,40 +87,40 @@ class RecordedJob:
 
     @property
     def submitted_at(self) -> float:
-        """When it was submitted."""
+        """Time when it was submitted."""
         return self.times["queued"]
 
     @property
     def running_at(self) -> float | None:
-        """When it got its lane."""
+        """Time when it got its lane."""
         return self.times.get("compiling")
 
     @property
     def executing_at(self) -> float | None:
-        """When it got the QPU lock."""
+        """Time when it got the QPU lock."""
         return self.times.get("executing")
 
     @property
     def released_at(self) -> float | None:
-        """When it gave the QPU lock back; one that was stopped there, when the QPU was free."""
+        """Time when it gave the QPU lock back; if it was stopped there, when the QPU was free."""
         if self.executing_at is None:
             return None
         return self.finished_at if self.was_stopped_on_qpu else self._end_of("executing")
 
     @property
     def was_stopped_on_qpu(self) -> bool:
-        """Whether its execution was stopped, so that it had the QPU until that was free."""
+        """Tell whether its execution was stopped, so that it had the QPU until that was free."""
         stopped = "executing" in self.times and "abandoning" in self.times
         return stopped and "post_processing" not in self.times
 
     @property
     def finished_at(self) -> float | None:
-        """When its lane was free again; None if it is unfinished."""
+        """Time when its lane was free again; None if it is unfinished."""
         return self.times.get("finished")
 
     @property
     def settled_at(self) -> float | None:
-        """When its outcome was decided: for its user it has been over since then."""
+        """Time when its outcome was decided: for its user it has been over since then."""
         return self.times.get("abandoning", self.finished_at)
 
     def seconds(self, state: str) -> float | None:
@@ -185,7 +185,7 @@ class RecordedWorkload:
     cancelled: bool = False
     """Whether it was cancelled, so that what waited did not run."""
     closed_at: float | None = None
-    """When it was closed for good."""
+    """Time when it was closed for good."""
     usage_seconds: float = 0.0
     """What it was charged by the end of the recording."""
 
@@ -200,7 +200,7 @@ class Recording:
     created: str
     """When it began, as an ISO time in UTC."""
     seconds: float
-    """How long it is."""
+    """Length in seconds."""
     qpus: dict[str, int]
     """Each QPU with its number of lanes."""
     instances: dict[str, Instance]

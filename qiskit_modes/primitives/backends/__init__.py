@@ -1,1 +1,1 @@
-"""What a job reads of the backend that it is for."""
+"""Facts that a job reads of the backend that it is for."""

@@ -66,7 +66,7 @@ def with_fractional_gates(backend: BackendV2, *, control_flow: bool) -> BackendV
 
 
 class _WithFractionalGates:
-    """What a fake has then, beside what it is: its target, configuration and properties."""
+    """Target, configuration and properties of a fake with these gates."""
 
     @property
     def target(self) -> Target:
@@ -101,7 +101,7 @@ class _WithFractionalGates:
 
     @property
     def assumed_errors(self) -> dict[str, str]:
-        """Of which gate errors and durations are, by the gate of which none were reported."""
+        """Gates whose errors and durations are taken, by the gate of which none were reported."""
         known = self.plain_target.operation_names
         return {name: _model(name, known) for name in FRACTIONAL_GATES.difference(known)}
 

@@ -1,4 +1,4 @@
-"""Whose noise acts: the backend's, or that of a noise model that older options bring along."""
+"""The backend whose noise acts: the user's, or one with a noise model from older options."""
 
 from __future__ import annotations
 

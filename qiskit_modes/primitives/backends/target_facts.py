@@ -1,4 +1,4 @@
-"""What a job's preparation reads of a backend's target, remembered so that a change is noticed."""
+"""Facts of a backend's target, remembered so that a change of it is noticed."""
 
 from __future__ import annotations
 

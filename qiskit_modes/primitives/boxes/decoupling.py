@@ -96,7 +96,7 @@ def decoupled(
 def _decoupled(
     circuits: Sequence[QuantumCircuit], options: Any, target: Target, name: str | None
 ) -> list[QuantumCircuit]:
-    """Do it: a pure function, whose arguments can be pickled."""
+    """Decouple circuits: a pure function, whose arguments can be pickled."""
     gates, shares = pulses(options.sequence_type)
     schedule = {"alap": ALAPScheduleAnalysis, "asap": ASAPScheduleAnalysis}
     passes = [

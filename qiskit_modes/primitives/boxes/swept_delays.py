@@ -72,7 +72,7 @@ class SweptItem:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the item, as a samplex item has it."""
+        """Shape of the item, as a samplex item has it."""
         shape: tuple[int, ...] = self.drawn.shape
         return shape
 

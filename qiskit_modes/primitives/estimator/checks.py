@@ -1,4 +1,4 @@
-"""What goes together in an estimator's job, checked when ``run()`` is called."""
+"""Checks of what goes together in an estimator's job, made when ``run()`` is called."""
 
 from __future__ import annotations
 

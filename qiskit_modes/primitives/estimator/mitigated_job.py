@@ -81,7 +81,7 @@ def prepare_pubs(
 
 
 class _MitigatedJob:
-    """What compilation finds out and post-processing needs."""
+    """Facts that compilation finds out and post-processing needs."""
 
     def __init__(
         self,

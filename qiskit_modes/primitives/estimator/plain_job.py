@@ -184,7 +184,7 @@ def _estimator_executions(
 
 @dataclass(frozen=True)
 class _CompiledPub:
-    """What compilation found out about one PUB."""
+    """Facts that compilation found out about one PUB."""
 
     plan: MeasurementPlan
     register: str
@@ -196,7 +196,7 @@ class _CompiledPub:
 
 
 class _EstimatorJob:
-    """What compilation finds out and post-processing needs."""
+    """Facts that compilation finds out and post-processing needs."""
 
     def __init__(
         self,

@@ -132,7 +132,7 @@ def _executor_steps(
 
 
 class _ExecutorJob:
-    """What compilation finds out and post-processing needs."""
+    """Facts that compilation finds out and post-processing needs."""
 
     def __init__(
         self,

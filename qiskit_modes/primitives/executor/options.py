@@ -20,7 +20,7 @@ __all__ = ["ResolvedExecutorOptions", "coerce_executor_options", "resolve_execut
 
 @dataclass(frozen=True)
 class ResolvedExecutorOptions(JobSettings):
-    """What acts of an executor's options; shares nothing with them."""
+    """Settings that act of an executor's options; shares nothing with them."""
 
     seed: int | None
     """``simulator.seed_simulator``; 0 is a seed, None asks for a new one per job."""

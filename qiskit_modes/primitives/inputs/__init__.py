@@ -1,1 +1,1 @@
-"""What a user passes to ``run()``, checked and copied: circuits, observables, parameters, shots."""
+"""Arguments of ``run()``, checked and copied: circuits, observables, parameters, shots."""

@@ -1,4 +1,4 @@
-"""How many gates a job may have: those of its circuits, and what control flow repeats."""
+"""Limits on the gates of a job: those of its circuits, and what control flow repeats."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _refuse(where: str, count: float, what: str, most: int, of: str, plan: Plan)
 
 
 def _is_few(instructions: float, plan: Plan) -> bool:
-    """Whether so many instructions exceed nothing, whatever they are."""
+    """Tell whether so many instructions exceed nothing, whatever they are."""
     limits = (plan.max_rz_gates, plan.max_sx_gates, plan.max_two_qubit_gates)
     most = plan.max_control_instructions
     within = most is None or instructions * _MOST <= most
@@ -83,7 +83,7 @@ def _is_few(instructions: float, plan: Plan) -> bool:
 
 
 class _Gates:
-    """How many gates there are."""
+    """Numbers of gates."""
 
     def __init__(self) -> None:
         self.of_two_qubits = 0.0

@@ -90,7 +90,7 @@ class CheckedCircuit:
 
 
 class InstructionSet:
-    """What one backend can execute, and what was already worked out for circuits made of it.
+    """Instructions of one backend, and what was worked out for circuits made of them.
 
     It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
     estimation makes of a circuit (by its fingerprint) and a basis in the gates of this backend, and
@@ -353,7 +353,7 @@ def _rzz_message(qubits: tuple[int, ...], angle: float) -> str:
 
 @dataclass
 class _Known:
-    """What one backend can execute, and what it was like when that was found out."""
+    """An instruction set, and the state of its backend when it was read."""
 
     last: tuple[Hashable, InstructionSet] | None = None
 

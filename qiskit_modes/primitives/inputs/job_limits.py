@@ -1,4 +1,4 @@
-"""How large a job may be, by the plan of its instance and by the memory that there is: looked at
+"""Limits on the size of a job, by the plan of its instance and by free memory: looked at
 before it is queued.
 """
 

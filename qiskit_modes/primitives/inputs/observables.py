@@ -84,7 +84,7 @@ class PauliSums:
 
     @property
     def has_projectors(self) -> bool:
-        """Whether there are other letters than X, Y and Z."""
+        """Tell whether there are other letters than X, Y and Z."""
         return bool((self.letters > _PAULI_BITS).any())
 
     def terms(self) -> list[Term]:
@@ -105,10 +105,13 @@ def coerce_observables(
 
     Args:
         observables: A Pauli string, `Pauli`, `SparsePauliOp`, `SparseObservable`, a mapping from
-            Paulis to numbers, or an array of these.
+            Paulis to numbers, or an array of these, of any shape.
         num_qubits: The circuit's number of qubits.
         where: The PUB, for messages ("PUB 0").
         projectors: Whether terms may hold projectors.
+
+    Returns:
+        An array of the same shape; of shape () for a single observable.
 
     Raises:
         InvalidInputError: If there is no observable, or one is not a real sum of terms on the
@@ -149,7 +152,7 @@ def flatten(observables: ObservablesArray) -> PauliSums:
     """Return a copy of the observables as plain arrays.
 
     Args:
-        observables: Observables, as `coerce_observables` returns them.
+        observables: Observables of any shape, as `coerce_observables` returns them.
     """
     sums = observables.sparse_observables_array().ravel().tolist()
     # Every boundaries array starts with 0; offsets of letters are added from one to the next.
@@ -172,7 +175,7 @@ def flatten(observables: ObservablesArray) -> PauliSums:
 
 
 def on_qubits(sums: PauliSums, qubits: Sequence[int]) -> ObservablesArray:
-    """Return observables as Qiskit has them, on some of their qubits.
+    """Return observables as Qiskit has them, of the same shape, on some of their qubits.
 
     Args:
         sums: The observables.
@@ -197,7 +200,8 @@ def on_qubits(sums: PauliSums, qubits: Sequence[int]) -> ObservablesArray:
 def measured_by_paulis(observables: ObservablesArray) -> ObservablesArray:
     """Return observables that the same bases measure, with Paulis in the places of projectors.
 
-    Qiskit would write projectors out as sums of Paulis, of which there may be very many.
+    They have the same shape. Qiskit would write projectors out as sums of Paulis, of which there
+    may be very many.
     """
     sums = observables.sparse_observables_array()
     array = np.empty(sums.shape, dtype=object)

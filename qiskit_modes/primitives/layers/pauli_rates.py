@@ -1,4 +1,4 @@
-"""From Pauli fidelities to the rates of Pauli-Lindblad generators.
+"""Turns Pauli fidelities into the rates of Pauli-Lindblad generators.
 
 A Pauli channel multiplies each Pauli string Q by a fidelity f_Q. As a Pauli-Lindblad channel with
 a rate r_P for each string P it has -ln f_Q = 2 Σ r_P, summed over the P that anticommute with Q:

@@ -1,1 +1,1 @@
-"""What an estimator measures, and what terms make of the bits."""
+"""Bases that an estimator measures, and expectation values from the bits."""

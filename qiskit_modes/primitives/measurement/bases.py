@@ -1,4 +1,4 @@
-"""Which measurement bases an estimator's PUB needs, and which parameter sets need each of them.
+"""Measurement bases of an estimator's PUB, and the parameter sets that need each of them.
 
 A basis is an assignment of X, Y or Z to some qubits; measuring it gives every term that agrees with
 it wherever the term is not the identity, a projector agreeing with the Pauli that it is of. The
@@ -25,7 +25,7 @@ __all__ = ["Contribution", "Family", "MeasurementPlan", "Outcome", "make_plan"]
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one basis tells about the terms of one family of parameter sets."""
+    """Contribution of one basis to the terms of one family of parameter sets."""
 
     basis: int
     """Index into `MeasurementPlan.bases`."""
@@ -57,7 +57,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where the expectation values of one observable go, and what they are made of."""
+    """Places of the expectation values of one observable, and what they are made of."""
 
     family: int
     """Index into `MeasurementPlan.families`."""
@@ -77,7 +77,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class MeasurementPlan:
-    """How all expectation values of one PUB are obtained."""
+    """Measurements from which all expectation values of one PUB are obtained."""
 
     shape: tuple[int, ...]
     """The shape of the results."""

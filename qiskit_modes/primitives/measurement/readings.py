@@ -1,4 +1,4 @@
-"""What was read in one experiment: outcomes of randomisations, and what terms make of them."""
+"""Readings of one experiment: outcomes of randomisations, and what terms make of them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class Readings:
         """Read what an item of a quantum program gave.
 
         Args:
-            bits: Packed, (randomisations, configurations, shots, bytes).
-            outputs: What the item's samplex gave beside angles.
+            bits: Packed, shape (randomisations, configurations, shots, bytes).
+            outputs: What the item's samplex gave beside angles: flips of shape (randomisations,
+                configurations, 1, bits), signs of shape (randomisations, configurations, sites).
             register: The register that was measured into.
         """
         flips = outputs.get(f"measurement_flips.{register}")
@@ -54,16 +55,16 @@ class Readings:
 
     @property
     def randomisations(self) -> int:
-        """How many there are of each configuration."""
+        """Number of randomisations of each configuration."""
         return self.bits.shape[0]
 
     @property
     def shots(self) -> int:
-        """How many shots each configuration has in all."""
+        """Number of shots of each configuration in all."""
         return self.bits.shape[0] * self.bits.shape[2]
 
     def means(self, configuration: int, supports: Supports) -> Array:
-        """Return the terms' mean values in each randomisation, (randomisations, num_terms)."""
+        """Return the terms' mean values in each randomisation, shape (randomisations, terms)."""
         means = expectation_values(self.bits[:, configuration], supports).T
         return means if self.signs is None else means * self.signs[:, configuration, np.newaxis]
 

@@ -1,4 +1,4 @@
-"""Where each term of a PUB's observables was measured, and of which results it is part.
+"""Finds where each term of a PUB's observables was measured, and which results it is part of.
 
 It depends on shapes and letters only, never on numbers.
 """
@@ -21,7 +21,7 @@ __all__ = ["Part", "ValuePlan", "make_value_plan"]
 
 @dataclass(frozen=True)
 class Part:
-    """What one configuration contributes to the results."""
+    """Contribution of one configuration to the results."""
 
     configuration: int
     supports: Sequence[Support]
@@ -68,7 +68,7 @@ class ValuePlan:
         """Yield what each configuration contributes to the results.
 
         Args:
-            coefficients: Those of the observables.
+            coefficients: Those of the observables, shape (num_terms,).
         """
         first = 0
         order = np.argsort(self.rows, kind="stable")

@@ -1,1 +1,1 @@
-"""What the techniques of error mitigation prepare, and make of the data."""
+"""Techniques of error mitigation: what they prepare, and what they make of the data."""

@@ -115,8 +115,11 @@ def select(candidates: Sequence[Array], errors: Sequence[Array]) -> npt.NDArray[
     of Paulis can be than that. Where there is none, it is the one with the smallest error.
 
     Args:
-        candidates: For each extrapolator the terms' values at zero noise.
-        errors: Their standard errors.
+        candidates: For each extrapolator the terms' values at zero noise, shape (num_terms,).
+        errors: Their standard errors, of the same shapes.
+
+    Returns:
+        Indices of extrapolators, shape (num_terms,).
     """
     value, error = np.stack(candidates), np.stack(errors)
     possible = (error <= 1.0) & (np.abs(value) + error <= 2.0)

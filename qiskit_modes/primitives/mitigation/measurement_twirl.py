@@ -46,7 +46,7 @@ class OpaqueItem(PreparedItem):
         """Draw the randomisations.
 
         Args:
-            values: The parameter values of the body, for each configuration.
+            values: The parameter values of the body, shape (configurations, num_parameters).
             generator: Where the random numbers come from.
 
         Returns:

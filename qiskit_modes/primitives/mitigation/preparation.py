@@ -1,4 +1,4 @@
-"""How the PUBs of one job are mitigated: everything that does not depend on their numbers.
+"""Preparation of mitigated PUBs: everything that does not depend on their numbers.
 
 An optimizer's iterations differ in numbers only, so what is prepared here is kept for as long as
 the backend lives, and an iteration only puts its numbers in.
@@ -245,7 +245,7 @@ class Planner:
 
     @property
     def _placement_key(self) -> Hashable:
-        """What decides how prepared circuits are put on the device: all PUBs of the group do."""
+        """Key of how prepared circuits are put on the device: all PUBs of the group decide that."""
         keeps_layers = self._options.layer_noise_model is not None
         return tuple(sorted(self._read)), self._options.decoupling_key, keeps_layers
 

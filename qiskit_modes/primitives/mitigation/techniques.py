@@ -101,7 +101,7 @@ class PreparedItem:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a technique."""
+    """Request to a technique."""
 
     technique: Technique
     resilience: ResilienceOptions
@@ -128,11 +128,11 @@ class PreparedPub:
 
     @property
     def randomisations(self) -> int:
-        """How many there are of each configuration."""
+        """Number of randomisations of each configuration."""
         return self.items[0].shape[-2]
 
     def rows(self, parameter_shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
-        """Return for each configuration the index of its parameter set, flattened."""
+        """Return the flat index of each configuration's parameter set, shape (configurations,)."""
         pairs = self.task.param_basis_pairs
         places = [int(np.ravel_multi_index(at, parameter_shape)) if at else 0 for at, _ in pairs]
         return np.array(places, dtype=np.intp)
@@ -149,7 +149,7 @@ class PreparedPub:
         Args:
             results: What each item recorded, packed, of the item's shape, then (shots, bytes).
             outputs: What the items' samplexes gave beside angles.
-            coefficients: Those of the observables.
+            coefficients: Those of the observables, shape (num_terms,).
             readout: How reliable measurements are, to be mitigated; None if that is not.
         """
         readings = [
@@ -168,7 +168,7 @@ class PreparedPub:
 
     @property
     def extrapolation(self) -> Extrapolation | None:
-        """How values are extrapolated to zero noise; None if they are not."""
+        """Extrapolation of values to zero noise; None if there is none."""
         if self.technique not in ("gate_folding", "pea"):
             return None
         return _extrapolation_of(self.resilience)
@@ -281,7 +281,7 @@ def _folded(
 
 @dataclass(frozen=True)
 class Calibration:
-    """What measures how measurements err."""
+    """Circuits that measure how measurements err."""
 
     item: PreparedItem
 
@@ -299,7 +299,7 @@ class Calibration:
         """Return how reliable measurements are.
 
         Args:
-            bits: What the item recorded, packed, (randomisations, shots, bytes).
+            bits: What the item recorded, packed, shape (randomisations, shots, bytes).
             outputs: What its samplex gave beside angles.
         """
         readings = Readings.of(bits, outputs, REGISTER)

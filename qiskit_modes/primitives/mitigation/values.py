@@ -26,14 +26,14 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Readout:
-    """How reliable measurements are: the outcomes of a state that is known."""
+    """Reliability of measurements: the outcomes of a state that is known."""
 
     readings: Readings
 
     def fidelities(self) -> Array:
         """Return each qubit's 1 - 2 p, where p is the part of its outcomes that was wrong.
 
-        What so many shots cannot tell from nothing is taken for what they can.
+        Shape (num_qubits,). What so many shots cannot tell from nothing is taken for what they can.
         """
         return np.maximum(self._means().mean(axis=0), 1 / self.readings.shots)
 
@@ -41,10 +41,12 @@ class Readout:
         """Return the variance that comes of not knowing the fidelities better.
 
         Args:
-            gradients: By how much each value moves with each fidelity, (num_values, num_qubits).
+            gradients: By how much each value moves with each fidelity, shape (num_values,
+                num_qubits).
 
         Returns:
-            That from the spread over randomisations, and that of all shots taken together.
+            That from the spread over randomisations, and that of all shots taken together; both of
+            shape (num_values,).
         """
         part = Part(0, self._supports, slice(None), np.arange(len(gradients)), gradients.T)
         ones = np.ones((1, gradients.shape[-1]))
@@ -61,7 +63,7 @@ class Readout:
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """How values are extrapolated to zero noise."""
+    """Extrapolation of values to zero noise."""
 
     factors: tuple[float, ...]
     names: tuple[str, ...]
@@ -97,7 +99,7 @@ def estimates(
 
     Args:
         plan: Where its terms were measured, and what they are parts of.
-        coefficients: Those of its observables.
+        coefficients: Those of its observables, shape (num_terms,).
         readings: What was read, at each noise factor.
         gamma: By what signed values are multiplied.
         readout: How reliable measurements are, to be mitigated; None if that is not.

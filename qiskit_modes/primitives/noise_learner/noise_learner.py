@@ -138,7 +138,7 @@ def _steps(layers: list[Layer], backend: BackendV2) -> Steps:
 
 @dataclass
 class _LearnerJob:
-    """What compilation finds out is the result; there is nothing to execute."""
+    """A result, which compilation finds out; there is nothing to execute."""
 
     layers: list[Layer]
     backend: BackendV2

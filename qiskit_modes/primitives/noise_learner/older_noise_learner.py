@@ -206,7 +206,7 @@ def _steps(layers: Sequence[Layer], source: BackendV2, metadata: Mapping[str, An
 
 @dataclass
 class _LearnerJob:
-    """What compilation finds out is the result; there is nothing to execute."""
+    """A result, which compilation finds out; there is nothing to execute."""
 
     layers: Sequence[Layer]
     source: BackendV2

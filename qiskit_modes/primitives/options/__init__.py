@@ -1,1 +1,1 @@
-"""What a user sets in options: read, judged by one table, and reduced to what acts."""
+"""Options of users: read, judged by one table, and reduced to what acts."""

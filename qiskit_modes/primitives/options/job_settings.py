@@ -1,4 +1,4 @@
-"""What the options of every primitive say about its jobs.
+"""Settings of jobs that the options of every primitive have.
 
 Upstream's models check types when something is assigned; what they let pass, and what was changed
 in place, is checked here.
@@ -18,7 +18,7 @@ __all__ = ["JobSettings", "check_seed", "check_tags", "job_settings"]
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What acts on every job; shares nothing with the options."""
+    """Settings that act on every job; shares nothing with the options."""
 
     job_tags: tuple[str, ...]
     """``environment.job_tags``."""

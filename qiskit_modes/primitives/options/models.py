@@ -90,7 +90,7 @@ class LocalMeasureNoiseLearningOptions(MeasureNoiseLearningOptions):
 
 
 class LayerNoiseLearningOptions(BaseModel):
-    """How the noise of layers is learned, with the defaults of the service.
+    """Options of learning the noise of layers, with the defaults of the service.
 
     It is computed, so that randomisations, shots and depths act on the estimate of usage alone.
     """

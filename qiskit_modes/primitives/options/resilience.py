@@ -1,4 +1,4 @@
-"""What an estimator's options ``resilience`` come to: a technique, and numbers for "auto"."""
+"""Reads an estimator's options ``resilience``: techniques, and numbers for "auto"."""
 
 from __future__ import annotations
 

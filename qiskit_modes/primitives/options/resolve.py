@@ -77,7 +77,7 @@ class _Common(JobSettings):
 
     @property
     def changes_circuits(self) -> bool:
-        """Whether a circuit is executed otherwise than as it is: randomised, or decoupled."""
+        """Tell whether a circuit is executed otherwise than as it is: randomised, or decoupled."""
         return (
             self.twirling.enabled
             or self.dynamical_decoupling is not None
@@ -86,14 +86,14 @@ class _Common(JobSettings):
 
     @property
     def decoupling_key(self) -> Hashable:
-        """What tells how circuits are decoupled; None if they are not."""
+        """Key of how circuits are decoupled; None if they are not."""
         decoupling = self.dynamical_decoupling
         return None if decoupling is None else tuple(decoupling.model_dump().items())
 
 
 @dataclass(frozen=True)
 class ResolvedSamplerOptions(_Common):
-    """What a sampler's job needs to know; shares nothing with what a user may change."""
+    """Settings of a sampler's job; shares nothing with what a user may change."""
 
     default_shots: int = DEFAULT_SHOTS
     """Shots for what specifies none."""
@@ -101,7 +101,7 @@ class ResolvedSamplerOptions(_Common):
 
 @dataclass(frozen=True)
 class ResolvedEstimatorOptions(_Common):
-    """What an estimator's job needs to know; shares nothing with what a user may change."""
+    """Settings of an estimator's job; shares nothing with what a user may change."""
 
     resilience: LocalResilienceOptions
     """``resilience``, with every technique on or off."""
@@ -128,7 +128,7 @@ class ResolvedEstimatorOptions(_Common):
 
     @property
     def mitigates(self) -> bool:
-        """Whether a technique is on that takes more than measuring the observables."""
+        """Tell whether a technique is on that takes more than measuring the observables."""
         resilience = self.resilience
         return bool(
             self.changes_circuits

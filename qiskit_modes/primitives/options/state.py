@@ -1,4 +1,4 @@
-"""What options are at one moment, as bytes: equal exactly while nothing in them has changed.
+"""The state of options as bytes: equal exactly while nothing in them has changed.
 
 Options are models that may be changed in place, and so may the lists in them; nothing tells that
 they were. What they hold is read in a few microseconds though, a tenth of what judging it takes.

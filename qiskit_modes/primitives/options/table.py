@@ -106,7 +106,7 @@ class Renamed:
 
     @property
     def says(self) -> str:
-        """What becomes of it, in a sentence."""
+        """Sentence on what becomes of it."""
         return f"Taken for `{self.to}`." if self.taken else f"Refused: use `{self.to}`."
 
 

@@ -39,7 +39,7 @@ class Twirling:
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is twirled."""
+        """Tell whether anything is twirled."""
         return self.gates or self.measure
 
     def divide(self, shots: int, *, for_pec: bool = False) -> tuple[int, int]:

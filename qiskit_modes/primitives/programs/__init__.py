@@ -1,1 +1,1 @@
-"""What primitives make of circuits: programs of the simulation, and the way back to arrays."""
+"""Programs that primitives make of circuits, and the way back to arrays."""

@@ -1,4 +1,4 @@
-"""What a quantum program has become once it is compiled, and its way back to a result."""
+"""A quantum program once it is compiled, and its way back to a result."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SimulatedMetadata(Metadata):
 
 @dataclass(frozen=True)
 class CompiledItem:
-    """What one item of a quantum program has become."""
+    """One item of a quantum program, compiled."""
 
     shape: tuple[int, ...]
     outputs: Mapping[str, npt.NDArray[Any]]

@@ -23,7 +23,7 @@ Rows = Sequence[npt.NDArray[np.intp] | None]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is executed for one circuit."""
+    """Executions of one circuit."""
 
     circuits: Mapping[str, CompiledCircuit]
     """By their keys."""
@@ -33,7 +33,7 @@ class Sweep:
     """How the circuits are simulated, for metadata."""
 
     def recorded(self, runs: Iterator[RunSamples]) -> Mapping[str, npt.NDArray[np.uint8]]:
-        """Return what was recorded, by register, (num_sets, shots, bytes).
+        """Return what was recorded, by register, of shape (num_sets, shots, bytes).
 
         Args:
             runs: What all runs of a job gave; those of this circuit come next.
@@ -72,11 +72,11 @@ def compile_sweep(
 
 
 def gathered(runs: Sequence[RunSamples], rows: Rows) -> Mapping[str, npt.NDArray[np.uint8]]:
-    """Return what was recorded in the order of parameter sets.
+    """Return what was recorded, by register, of shape (num_sets, shots, bytes).
 
     Args:
         runs: What runs for some of the parameter sets each have recorded.
-        rows: Which sets these are.
+        rows: Which sets these are; results are in their order.
     """
     if len(runs) == 1:
         return runs[0].registers

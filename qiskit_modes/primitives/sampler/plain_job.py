@@ -189,7 +189,7 @@ def draw_seed(seed: int | None, backend: BackendV2 | None = None) -> int:
 
 
 class _SamplerJob:
-    """What compilation finds out and post-processing needs."""
+    """Facts that compilation finds out and post-processing needs."""
 
     def __init__(
         self,

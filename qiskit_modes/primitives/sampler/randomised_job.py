@@ -102,7 +102,7 @@ def randomised_sampler_steps(
 
 
 class _RandomisedSamplerJob:
-    """What compilation finds out and post-processing needs."""
+    """Facts that compilation finds out and post-processing needs."""
 
     def __init__(
         self,

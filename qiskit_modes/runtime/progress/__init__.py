@@ -1,1 +1,1 @@
-"""What users see while they wait: one line on a terminal, or a bar in a notebook."""
+"""Progress that users see while they wait: a line on a terminal, or a bar in a notebook."""

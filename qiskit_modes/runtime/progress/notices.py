@@ -1,4 +1,4 @@
-"""What a user is told, once, about a job that does not start."""
+"""Notices to users, once, about a job that does not start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody who waits for a job wants to know: how far it is, who has the QPU, what ends it."""
+"""The outlook of a job for who waits: how far it is, who has the QPU, what ends it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How it stands for a job at one moment, and for the workload that it belongs to."""
+    """State of a job at one moment, and of the workload that it belongs to."""
 
     subject: str
     """The workload, and the QPU that it is on."""
@@ -43,7 +43,7 @@ class Outlook:
 
     @property
     def count(self) -> str:
-        """How many jobs are done, in words; empty where there is nothing to count."""
+        """Number of jobs that are done, in words; empty where there is nothing to count."""
         if self.total is None:
             return f"{self.done} job{'s' * (self.done != 1)} done" if self.done else ""
         return f"{self.done}/{self.total} jobs done" if self.total > 1 else ""

@@ -73,7 +73,7 @@ def _is_wanted() -> bool:
 
 
 class Surface(Protocol):
-    """Where progress is seen. One thread at a time draws or erases."""
+    """Surface on which progress is seen. One thread at a time draws or erases."""
 
     def draw(self, outlook: Outlook, seconds: float) -> None:
         """Show how it stands, instead of what was shown before.

@@ -1,1 +1,1 @@
-"""Where programs and heavy steps are done: processes of this machine, or what stands for them."""
+"""Workers, which do programs and heavy steps: processes of this machine, or stand-ins."""

@@ -1,4 +1,4 @@
-"""What a lane does with the part of a step that may be heavy."""
+"""Runs heavy parts of steps elsewhere, for the lane of one job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where heavy classical steps are done: one place in this process, the others in workers.
+"""Places for heavy classical steps: one in this process, the others in workers.
 
 Two threads that compile contend for one interpreter, and are slower than one after the other. So
 this process has one place, and each worker but one could be a place: one worker is left to the

@@ -1,4 +1,4 @@
-"""What the start of a worker process must not depend on: streams, descriptors, Ctrl-C.
+"""Starts worker processes, whatever the streams, descriptors and signals of this one.
 
 And who does its work where no process can be started: a thread of this one.
 """

@@ -1,4 +1,4 @@
-"""How soon a thread that computes lets others have the interpreter."""
+"""The time after which a thread that computes lets others have the interpreter."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ __all__ = ["Errand", "ErrandAnswer", "Turn", "pack"]
 
 
 class Turn(enum.Enum):
-    """What a step is told that gets a place in this process."""
+    """Answers to a step that gets a place in this process."""
 
     HERE = enum.auto()
     """Whoever waits for it does it now, and gives the place back."""

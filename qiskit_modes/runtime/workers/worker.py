@@ -148,24 +148,24 @@ class Worker:
 
     @property
     def can_be_killed(self) -> bool:
-        """Whether it is a process of ours; a foreign executor can only be waited for."""
+        """Tell whether it is a process of ours; a foreign executor can only be waited for."""
         return type(self.executor).__module__.startswith("loky.")
 
     @property
     def is_stopgap(self) -> bool:
-        """Whether it is a thread of this process, because no process can be started."""
+        """Tell whether it is a thread of this process, because no process can be started."""
         return isinstance(self.executor, InThisProcess)
 
     @property
     def never_came_up(self) -> bool:
-        """Whether its process ended before it could take anything."""
+        """Tell whether its process ended before it could take anything."""
         started = self.started
         if started is None or not started.done() or started.cancelled():
             return False
         return isinstance(started.exception(), BrokenExecutor)
 
     def knows(self, ticket: Ticket) -> bool:
-        """Whether the circuits of a program need not be sent to it."""
+        """Tell whether the circuits of a program need not be sent to it."""
         return all(key in self._known for key in ticket.keys)
 
     def forget_all(self) -> None:

@@ -1,4 +1,4 @@
-"""What happens inside a worker process: run programs, and remember their circuits.
+"""Runs programs inside a worker process, which remembers their circuits.
 
 Only numpy and the simulation's own data are needed for that. Qiskit is imported if a circuit asks
 for it, which few do, or if the worker is to do classical steps too, so that a worker is ready soon
@@ -47,7 +47,7 @@ _circuits: OrderedDict[str, CompiledCircuit] = OrderedDict()
 
 @dataclass(frozen=True)
 class Execution:
-    """What a worker answers."""
+    """Answer of a worker."""
 
     samples: Samples
     started: float
@@ -64,7 +64,7 @@ class UnknownCircuits:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a classical step."""
+    """Result of a classical step."""
 
     value: bytes
     """Pickled."""

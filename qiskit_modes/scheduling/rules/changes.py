@@ -1,4 +1,4 @@
-"""What changes the terms of what is there: other limits of an instance, a QPU out of service."""
+"""Changes to the terms of what is there: other limits of an instance, a QPU out of service."""
 
 from __future__ import annotations
 

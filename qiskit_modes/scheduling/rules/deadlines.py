@@ -1,4 +1,4 @@
-"""What happens by itself as time passes."""
+"""Deadlines: things that happen by themselves as time passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may start: which job gets a lane, which one the QPU, and when a session has it alone."""
+"""Starts: which job gets a lane, which one the QPU, and when a session has it alone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Dispatch(Endings):
             return
 
     def _may_come_next(self, session: Workload, now: float) -> bool:
-        """Whether the lanes are still to be emptied for a session: its jobs may be cancelled
+        """Tell whether the lanes are still to be emptied for a session: its jobs may be cancelled
         meanwhile, and its instance may reach its limit.
         """
         return bool(session.queued) and not self.ledger.is_limited(session.instance, now)

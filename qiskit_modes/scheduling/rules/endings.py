@@ -1,4 +1,4 @@
-"""How things end: jobs in every way in which they can, and sessions and batches with them."""
+"""Endings of jobs, in every way that there is, and of sessions and batches with them."""
 
 from __future__ import annotations
 

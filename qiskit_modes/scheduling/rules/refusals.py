@@ -1,4 +1,4 @@
-"""Which requests the rules turn down, and with what words."""
+"""Refusals of requests by the rules, and their words."""
 
 from __future__ import annotations
 

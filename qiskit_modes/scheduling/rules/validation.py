@@ -167,7 +167,7 @@ def _limits_are_kept(scheduler: SchedulerState) -> None:
 
 
 def _what_is_kept_in_order_is_so(scheduler: SchedulerState) -> None:
-    """What is found without looking through everything is what looking through it would find."""
+    """Check that what is kept in order is what looking through everything would find."""
     unfinished: Counter[Instance] = Counter(
         job.instance for job in scheduler.jobs.values() if not job.final
     )

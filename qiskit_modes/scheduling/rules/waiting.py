@@ -1,4 +1,4 @@
-"""Why a job does not run yet: whom it waits for, and for how long at most."""
+"""Reasons why a job does not run yet: whom it waits for, and for how long at most."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _wait_for_calibration(scheduler: SchedulerState, job: Job, now: float) -> Wa
 
 
 def _is_stranger(scheduler: SchedulerState, job: Job, other_id: str) -> bool:
-    """Whether another job belongs to another workload; one instance's job mode counts as one."""
+    """Tell whether another job is of another workload; one instance's job mode counts as one."""
     other = scheduler.jobs[other_id]
     if job.workload_id is None and other.workload_id is None:
         return job.instance.id != other.instance.id

@@ -1,1 +1,1 @@
-"""What the server answers: an address and a function each."""
+"""Endpoints: the addresses that the server answers, and a function for each."""

@@ -1,4 +1,4 @@
-"""What requests carry, and their limits."""
+"""Models of what requests carry, and their limits."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ErrorItem(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """What every error says."""
+    """Body of every error."""
 
     errors: list[ErrorItem]
 

@@ -1,1 +1,1 @@
-"""What requests pass before they are answered: where from, how long, who, and with what in them."""
+"""Guards that requests pass: where they come from, how long they are, who sends what."""

@@ -1,4 +1,4 @@
-"""Who may use the server: API keys, and the access tokens that they are exchanged for."""
+"""API keys, and the access tokens that they are exchanged for: the ways to use the server."""
 
 from __future__ import annotations
 

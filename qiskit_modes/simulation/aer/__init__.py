@@ -1,1 +1,1 @@
-"""What is left to Aer: circuits written for it, its options, and components that it simulates."""
+"""Work that is left to Aer: circuits written for it, its options, and its components."""

@@ -35,7 +35,7 @@ _UNARY = frozenset({"BIT_NOT", "LOGIC_NOT"})
 
 
 class ClassicalMemory:
-    """Where the variables of one circuit are, and its operations in terms of that.
+    """Places of the variables of one circuit, and its operations in terms of them.
 
     Args:
         circuit: The whole circuit; variables are those of its bodies too.

@@ -1,4 +1,4 @@
-"""What Aer's simulations cost, estimated as in `simulation.compile.costs`."""
+"""Costs of Aer's simulations, estimated as in `simulation.compile.costs`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is to be known of a circuit and of its instructions, whatever the noise."""
+"""Facts of a circuit and of its instructions, whatever the noise."""

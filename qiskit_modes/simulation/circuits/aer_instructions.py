@@ -1,4 +1,4 @@
-"""Which instructions Aer executes, by which labels it looks up their errors, and what it means.
+"""Instructions that Aer executes, the labels of their errors, and their meaning.
 
 Aer goes by names: a backend of Aer's executes every instruction of its method, whatever gates its
 noise model knows of. The gates of a noise model are those to transpile to, and no limit.

@@ -67,7 +67,7 @@ _LARGEST_MATRIX_QUBITS = 4
 
 
 class Held(IntEnum):
-    """What a circuit's instructions hold, and so how deep a copy must go to share nothing."""
+    """Depth of what a circuit's instructions hold, to which a copy must go to share nothing."""
 
     NUMBERS = 0
     """Numbers and symbols, which do not change."""
@@ -78,7 +78,7 @@ class Held(IntEnum):
 
 
 class Content(NamedTuple):
-    """What a circuit is, for comparing it with others."""
+    """Content of a circuit, for comparing it with others."""
 
     key: bytes
     """Equal for circuits that do the same and are written alike; 16 bytes."""

@@ -18,7 +18,7 @@ __all__ = ["Scope", "Variables", "bits_of", "read_expression", "read_store", "wi
 
 @dataclass(frozen=True)
 class Scope:
-    """How the bits of a circuit, or of a body within it, are numbered in the whole circuit."""
+    """Numbers of the bits of a circuit, or of a body within it, in the whole circuit."""
 
     qubits: Mapping[Any, int]
     clbits: Mapping[Any, int]

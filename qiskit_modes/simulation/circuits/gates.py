@@ -58,7 +58,7 @@ def as_rotations(name: str, parameters: list[Any]) -> RotationList | None:
 
 @lru_cache(maxsize=4096)
 def rotation_matrix(paulis: str, angle: float) -> RealArray:
-    """Return the transfer matrix of a rotation by a known angle."""
+    """Return the transfer matrix of a rotation by a known angle, shape (4^n, 4^n)."""
     constant, cosine, sine = rotation(paulis)
     return read_only(constant + math.cos(angle) * cosine + math.sin(angle) * sine)
 
@@ -68,7 +68,7 @@ _fixed_matrices: BoundedCache[str, RealArray] = BoundedCache(64)
 
 
 def constant_matrix(gate: Gate) -> RealArray:
-    """Return the transfer matrix of a gate that has a matrix of numbers.
+    """Return the transfer matrix of a gate that has a matrix of numbers, shape (4^n, 4^n).
 
     Raises:
         CircuitError: If it has none.

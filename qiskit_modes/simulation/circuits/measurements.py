@@ -1,4 +1,4 @@
-"""Which instructions measure or reset a qubit: devices have several of each, told apart by name.
+"""Instructions that measure or reset a qubit: devices have several, told apart by name.
 
 Beside ``measure`` and ``reset`` a device may have ``measure_2`` or ``reset_2``, the faster ones for
 the middle of a circuit, and ``measure_reset``, which does both. In targets, and in circuits that

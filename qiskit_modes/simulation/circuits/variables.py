@@ -60,7 +60,7 @@ def check_values(circuit: QuantumCircuit) -> None:
 
 @dataclass
 class _Exits:
-    """What had a value where the loop around was left, or its next round was begun."""
+    """Variables with a value where the loop around was left, or its next round was begun."""
 
     breaks: list[_Known] = field(default_factory=list)
     continues: list[_Known] = field(default_factory=list)

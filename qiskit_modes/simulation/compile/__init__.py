@@ -1,1 +1,1 @@
-"""From operations to a compiled circuit: what is simulated together, by which method."""
+"""Compiles operations: decides what is simulated together, and by which method."""

@@ -116,7 +116,7 @@ def gathered(unitaries: Sequence[Unitary], width: int) -> tuple[Stage, list[Unit
 
 
 class _Gathering:
-    """Which unitaries are left, and which of them nothing before prevents."""
+    """Unitaries that are left, and those of them that nothing before prevents."""
 
     def __init__(self, unitaries: Sequence[Unitary], width: int) -> None:
         self._on = [qubits for qubits, _ in unitaries]

@@ -62,7 +62,7 @@ _bodies: BoundedCache[Hashable, tuple[StatePlan, bytes]] = BoundedCache(64)
 
 @dataclass(frozen=True)
 class Beginning:
-    """What several circuits have in common: all but the basis changes before measurements.
+    """Beginning that several circuits share: all but the basis changes before measurements.
 
     A circuit that is compiled with it is prepared so that its state before them is that of the
     others too, and is computed once for all that are run with the same parameter values.

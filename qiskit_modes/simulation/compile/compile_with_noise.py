@@ -1,4 +1,4 @@
-"""From a circuit and a backend to a compiled circuit."""
+"""Compiles a circuit for a backend."""
 
 from __future__ import annotations
 

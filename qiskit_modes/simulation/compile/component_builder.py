@@ -1,4 +1,4 @@
-"""From the operations of a component to the component as it will be run."""
+"""Builds a component from its operations, as it will be run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it costs to simulate a component, estimated when it is compiled.
+"""Costs of simulating a component, estimated when it is compiled.
 
 Estimates decide which of several exact methods is used and where a job is divided; they depend on
 the circuit alone, so that both are the same on every machine. The constants are seconds on one

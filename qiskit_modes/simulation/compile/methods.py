@@ -1,4 +1,4 @@
-"""Which method simulates a component, and whether there is memory for it."""
+"""Chooses the method that simulates a component, if there is memory for it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ REMEMBERED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class SimulatorChoice:
-    """What the options of an `AerSimulator` say about how to simulate."""
+    """Choice of a simulation by the options of an `AerSimulator`."""
 
     method: str | None = None
     """A method of Aer's that the user named, unless it is one for which ours stands in."""

@@ -1,1 +1,1 @@
-"""Where the noise of a circuit comes from: one class for each source, and what is said of it."""
+"""Sources of a circuit's noise: one class for each, and what is said of it."""

@@ -63,7 +63,7 @@ class DeviceNoise(NoiseSource):
         raise KeyError(key)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None."""
+        """Return the error that follows an instruction of that label, (4^n, 4^n), or None."""
         fact = self.read(("gate", label, qubits))
         return _gate_error(*fact) if isinstance(fact, tuple) else None
 
@@ -76,7 +76,7 @@ class DeviceNoise(NoiseSource):
         return np.array([[1 - one_for_zero, zero_for_one], [one_for_zero, 1 - zero_for_one]])
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
-        """Return the thermal relaxation of a qubit during a delay, or None."""
+        """Return the thermal relaxation of a qubit during a delay, shape (4, 4), or None."""
         fact = self.read(("delay", qubit))
         if not isinstance(fact, tuple):
             return None

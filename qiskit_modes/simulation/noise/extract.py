@@ -69,7 +69,7 @@ def extract_noise(noise: NoiseSource, circuit: QuantumCircuit) -> NoiseSource:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a source answered about some instructions."""
+    """Answers of a source about some instructions."""
 
     after: Mapping[tuple[str, tuple[int, ...]], RealArray | None]
     """Errors after instructions, by label and qubits."""
@@ -107,13 +107,13 @@ class NoiseExtract(NoiseSource):
         raise NeedsMoreError(key)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None."""
+        """Return the error that follows an instruction of that label, (4^n, 4^n), or None."""
         if (label, qubits) not in self._answers.after:
             raise NeedsMoreError(label, qubits)
         return self._answers.after[label, qubits]
 
     def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
-        """Return the error that precedes a measurement, or None."""
+        """Return the error that precedes a measurement, shape (4, 4), or None."""
         if name != "measure":
             raise NeedsMoreError(name, qubit)
         return self._answers.before_measure[qubit]
@@ -126,7 +126,7 @@ class NoiseExtract(NoiseSource):
         return NO_CONFUSION if matrix is None else matrix
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
-        """Return what happens to a qubit during a delay, or None."""
+        """Return what happens to a qubit during a delay, shape (4, 4), or None."""
         key = (*_delay_key(delay), qubit)
         if key not in self._answers.during_delays:
             raise NeedsMoreError(key)

@@ -87,7 +87,7 @@ class ModelNoise(NoiseSource):
         return None if error is None else _error_fact(error)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None.
+        """Return the error that follows an instruction of that label, (4^n, 4^n), or None.
 
         One on fewer qubits than the instruction acts on the first of them, as Aer has it.
 
@@ -109,7 +109,7 @@ class ModelNoise(NoiseSource):
         return self._matrices[key]
 
     def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
-        """Return the error that precedes a measurement by the instruction of that name, or None."""
+        """Return the error before a measurement by an instruction, shape (4, 4), or None."""
         return self.after(name, (qubit,))
 
     def confusion(self, qubit: int, name: str = "measure") -> RealArray:
@@ -252,7 +252,7 @@ LARGEST_ERROR_QUBITS = 4
 
 
 def error_matrix(error: Any, identity: Hashable = None) -> RealArray:
-    """Return the Pauli transfer matrix of one of Aer's quantum errors, not to be written to.
+    """Return the Pauli transfer matrix of an error of Aer's, (4^n, 4^n), not to be written to.
 
     Args:
         error: The error.

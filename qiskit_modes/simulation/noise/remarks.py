@@ -1,4 +1,4 @@
-"""What is to be said of the noise that a circuit was given: what is broken, and what is assumed."""
+"""Remarks on the noise that a circuit was given: what is broken, and what is assumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the noise of an instruction comes from, whatever the backend.
+"""The source of an instruction's noise, whatever the backend.
 
 A noise source answers questions about single instructions, so that only the noise of qubits
 in use is ever built. It answers them from *facts* (an error rate, a relaxation time, an error
@@ -74,7 +74,7 @@ class NoiseSource(ABC):
     @property
     @abstractmethod
     def description(self) -> str:
-        """Where the noise came from, for the result's metadata; "none" if there is none."""
+        """Origin of the noise, for the result's metadata; "none" if there is none."""
 
     @abstractmethod
     def fact(self, key: tuple[Any, ...]) -> Fact:
@@ -95,13 +95,13 @@ class NoiseSource(ABC):
 
     @abstractmethod
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return the error that follows an instruction of that label, or None.
+        """Return the error that follows an instruction of that label, (4^n, 4^n), or None.
 
         Its shape says on how many qubits it acts: the first of those given.
         """
 
     def before_measure(self, qubit: int, name: str = "measure") -> RealArray | None:
-        """Return the error that precedes a measurement by the instruction of that name, or None."""
+        """Return the error before a measurement by an instruction, shape (4, 4), or None."""
         del qubit, name
         return None
 
@@ -116,7 +116,7 @@ class NoiseSource(ABC):
         return NO_CONFUSION
 
     def relaxation_during(self, delay: Instruction, qubit: int) -> RealArray | None:
-        """Return what happens to a qubit during a delay, or None."""
+        """Return what happens to a qubit during a delay, shape (4, 4), or None."""
         del delay, qubit
         return None
 
@@ -178,7 +178,7 @@ class IdealNoise(NoiseSource):
         raise KeyError(key)
 
     def after(self, label: str, qubits: tuple[int, ...]) -> RealArray | None:
-        """Return None: there is no error."""
+        """Return None, and no matrix of any shape: there is no error."""
         del label, qubits
         return None
 
@@ -201,7 +201,8 @@ _quantum_errors: BoundedCache[tuple[int, bytes], Any] = BoundedCache(4096)
 def quantum_error(matrix: RealArray | None) -> Any:
     """Return a channel as Aer's ``QuantumError``, or None; the same object for the same channel.
 
-    Aer converts each object once in a run, and takes one made of Pauli strings for what it is.
+    The matrix has shape (4^n, 4^n). Aer converts each object once in a run, and takes one made of
+    Pauli strings for what it is.
     """
     if matrix is None:
         return None

@@ -1,1 +1,1 @@
-"""From Qiskit's circuits, and the noise of their instructions, to plain operations."""
+"""Reads Qiskit's circuits, and the noise of their instructions, into plain operations."""

@@ -27,6 +27,9 @@ def channels_of(
         groups: A few qubits each, all that the circuit touches; the first of a group is the most
             significant digit of an index.
 
+    Returns:
+        For each group a matrix of shape (4^n, 4^n), where n is its number of qubits.
+
     Raises:
         UnsupportedCircuitError: If the circuit is no channel of numbers.
     """

@@ -1,4 +1,4 @@
-"""From a Qiskit circuit and a noise source to plain operations, noise at the places Aer has it."""
+"""Reads a Qiskit circuit and a noise source into plain operations, with noise where Aer has it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _IDENTITY: RealArray = read_only(np.eye(4))
 
 
 class Extent(NamedTuple):
-    """What an instruction touches, not counting barriers inside it."""
+    """Bits that an instruction touches, not counting barriers inside it."""
 
     qubits: frozenset[int]
     clbits: frozenset[int]

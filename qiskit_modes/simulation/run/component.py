@@ -1,4 +1,4 @@
-"""What running a program asks of a component, however it is simulated."""
+"""The interface of a component to the run of a program, however it is simulated."""
 
 from __future__ import annotations
 

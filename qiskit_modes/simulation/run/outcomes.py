@@ -26,7 +26,12 @@ class Outcomes:
     order, the first bit the most significant."""
 
     def packed(self, layout: Layout, drawn: npt.NDArray[np.intp]) -> Bytes:
-        """Return outcomes, given by their indices, as rows of packed bytes."""
+        """Return outcomes as packed bytes, shape (n, bytes).
+
+        Args:
+            layout: Places of bits in the bytes.
+            drawn: Indices of outcomes, shape (n,).
+        """
         if self.patterns is None:
             return layout.pack(self.clbits, drawn)
         return layout.pack_bits(self.clbits, self.patterns)[drawn]

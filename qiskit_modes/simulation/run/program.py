@@ -1,4 +1,4 @@
-"""What goes into the simulation and what comes out: plain data that can be pickled.
+"""Programs and samples, which go in and come out: plain data that can be pickled.
 
 Numbers travel, circuits travel once: a `Program` refers to its circuits by their keys, and whoever
 sends it may leave out the circuits that the receiver has.
@@ -43,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Program:
-    """What a job executes. Its samples are a function of this object alone."""
+    """Program that a job executes. Its samples are a function of this object alone."""
 
     circuits: Mapping[str, CompiledCircuit]
     """By `CompiledCircuit.key`."""
@@ -56,7 +56,7 @@ class Program:
 
 @dataclass(frozen=True)
 class RunSamples:
-    """What was recorded in one run."""
+    """Bits that were recorded in one run."""
 
     registers: Mapping[str, npt.NDArray[np.uint8]]
     """For each classical register, shape (num_sets, shots, ceil(bits / 8)): bits packed as in
@@ -71,6 +71,6 @@ class RunSamples:
 
 @dataclass(frozen=True)
 class Samples:
-    """What was recorded in all runs, in their order."""
+    """Bits that were recorded in all runs, in their order."""
 
     runs: tuple[RunSamples, ...]

@@ -12,6 +12,6 @@ is done."""
 
 
 def alone(work: Callable[[int], object], count: int) -> None:
-    """Do it all in this thread."""
+    """Do all shares in this thread."""
     for number in range(count):
         work(number)

@@ -1,4 +1,4 @@
-"""Which runs of a program share their states: one circuit measured in several bases."""
+"""Finds runs of a program that share their states: one circuit measured in several bases."""
 
 from __future__ import annotations
 

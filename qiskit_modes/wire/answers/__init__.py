@@ -1,1 +1,1 @@
-"""What the service answers, in its words: jobs, sessions and backends as JSON."""
+"""Answers in the service's words: jobs, sessions and backends as JSON."""

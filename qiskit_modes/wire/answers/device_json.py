@@ -1,4 +1,4 @@
-"""What a backend is in the service's words: its configuration and its properties, as JSON."""
+"""A backend in the service's words: its configuration and its properties, as JSON."""
 
 from __future__ import annotations
 

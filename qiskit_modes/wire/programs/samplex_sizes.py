@@ -1,4 +1,4 @@
-"""How much drawing a samplex takes, by what it says of itself: looked at before anything is drawn.
+"""Sizes of what a samplex draws, by what it says of itself: looked at before it draws.
 
 A samplex comes as JSON from anybody, and the numbers in it are the sizes of arrays.
 """

@@ -1,4 +1,4 @@
-"""What the schemas of the client's programs have in common: packed tensors and circuits."""
+"""Common parts of the schemas of the client's programs: packed tensors and circuits."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def tensor(array: NDArray[Any], *, compressed: bool) -> dict[str, Any]:
     """Return an array as the schemas have it: little-endian, in C order, bits from the lowest.
 
     Args:
-        array: Of numbers or of bits.
+        array: Of numbers or of bits, of any shape.
         compressed: Whether it is packed with zlib, too, and not with base64 only.
     """
     kind = _DTYPES[array.dtype.str[1:]]

@@ -98,7 +98,7 @@ def _stop(what: str) -> None:
 
 
 class _Local:
-    """What an account says whatever it was made with; what it was made with is what it saves.
+    """Fixed answers of an account; it saves what it was made with.
 
     Classes derived from the client's, as `qiskit_modes.client` has one, say what they were told.
     """

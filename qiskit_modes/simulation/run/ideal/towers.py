@@ -36,7 +36,7 @@ product's qubits its own stand."""
 
 @cache
 def pauli_matrix(paulis: str) -> ComplexArray:
-    """Return a Pauli string as a matrix, the first letter on the most significant qubit."""
+    """Return a Pauli string as a matrix, (2^n, 2^n), the first letter most significant."""
     matrix = np.ones((1, 1), dtype=complex)
     for letter in paulis:
         matrix = np.kron(matrix, PAULIS["IXYZ".index(letter)])
@@ -97,7 +97,11 @@ class Stage:
     """The factors of the products of each width, in order of application."""
 
     def evaluate(self, below: Table) -> dict[int, ComplexArray]:
-        """Return the products for every parameter set."""
+        """Return the products for every parameter set, by width.
+
+        Returns:
+            Shape (num_sets, products, 2^width, 2^width) each.
+        """
         num_sets = max((len(matrices) for matrices in below.values()), default=1)
         table = {}
         for width, count in self.sizes.items():

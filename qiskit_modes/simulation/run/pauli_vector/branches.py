@@ -61,7 +61,7 @@ class Branches:
         )
 
     def evolved(self, state: RealArray) -> Branches:
-        """Return the branches with their qubits in another state."""
+        """Return the branches with their qubits in another state, of the same shape."""
         return Branches(self.memories, state, self.shots, self.generator)
 
     def stored(self, memories: Iterable[int]) -> Branches:
