@@ -29,6 +29,7 @@ __all__ = [
     "from_superoperator",
     "from_unitary",
     "pauli_rates",
+    "pauli_strings",
     "prepared",
     "relaxation",
     "rotation",
@@ -57,7 +58,7 @@ MEASURE: RealArray = np.array([[0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, -0.5]])
 
 
 @cache
-def _pauli_strings(num_qubits: int) -> ComplexArray:
+def pauli_strings(num_qubits: int) -> ComplexArray:
     """Return all Pauli strings as flattened matrices, shape (4^n, 4^n), one string a row."""
     strings = np.ones((1, 1, 1), dtype=complex)
     for _ in range(num_qubits):
@@ -114,7 +115,7 @@ def from_superoperator(matrix: ComplexArray) -> RealArray:
 def _from_row_major(superoperator: ComplexArray) -> RealArray:
     """Change the basis of a superoperator on density matrices flattened row by row."""
     dim_squared = len(superoperator)
-    strings = _pauli_strings((dim_squared.bit_length() - 1) // 2)
+    strings = pauli_strings((dim_squared.bit_length() - 1) // 2)
     transfer = strings.conj() @ superoperator @ strings.T / np.sqrt(dim_squared)
     return np.ascontiguousarray(transfer.real)
 
@@ -122,7 +123,7 @@ def _from_row_major(superoperator: ComplexArray) -> RealArray:
 def to_superoperator(transfer: RealArray) -> ComplexArray:
     """Return what `from_superoperator` makes a Pauli transfer matrix of; both (4^n, 4^n)."""
     num_qubits = (len(transfer).bit_length() - 1) // 2
-    strings = _pauli_strings(num_qubits)
+    strings = pauli_strings(num_qubits)
     row_major = strings.T @ transfer @ strings.conj() / np.sqrt(len(transfer))
     # The same exchange of axes as there, which undoes itself.
     axes = [
@@ -217,7 +218,7 @@ def prepared(amplitudes: Sequence[complex]) -> RealArray:
     vector = np.asarray(amplitudes, dtype=complex)
     density = _reverse_qubits(np.outer(vector, vector.conj()))
     num_qubits = len(vector).bit_length() - 1
-    state = (_pauli_strings(num_qubits).conj() @ density.reshape(-1)).real
+    state = (pauli_strings(num_qubits).conj() @ density.reshape(-1)).real
     matrix = np.zeros((len(state), len(state)))
     matrix[:, 0] = state
     return matrix

@@ -44,7 +44,7 @@ class Settings:
     trajectories_from_seconds: float = 0.03
     """What a density matrix does sooner is not left to Aer: its first call in a process takes
     half a second."""
-    only: Literal["exact", "division", "trajectories"] | None = None
+    only: Literal["exact", "division", "trajectories", "Pauli window", "state window"] | None = None
     """For tests: not the cheapest way of simulating a component, but this one, where it exists."""
     max_memory_bytes: int | None = None
     """How much one simulation may take; by default half of the machine's memory."""

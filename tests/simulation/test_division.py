@@ -26,6 +26,8 @@ from tests.simulation.strategies import dynamic_circuits, static_circuits, stati
 
 TRAJECTORIES = Settings(only="trajectories")
 DIVISION = Settings(only="division")
+PAULI = Settings(only="Pauli window")
+STATE = Settings(only="state window")
 
 
 def finely():
@@ -59,7 +61,7 @@ def test_any_program(data, name, seed):
     for _ in range(data.draw(st.integers(1, 2))):
         feed_forward = data.draw(st.booleans())
         circuit = data.draw((dynamic_circuits if feed_forward else static_circuits)(name))
-        way = data.draw(st.sampled_from([Settings(), TRAJECTORIES, DIVISION]))
+        way = data.draw(st.sampled_from([Settings(), TRAJECTORIES, DIVISION, PAULI, STATE]))
         compiled = compile_circuit(circuit, device(name), way)
         circuits[compiled.key] = compiled
         num_sets, shots = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 40))

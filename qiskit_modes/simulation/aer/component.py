@@ -56,6 +56,11 @@ class AerComponent:
         return f"Aer's {self.options['method'].replace('_', ' ')}"
 
     @property
+    def num_qubits(self) -> int:
+        """Return how many qubits are joined."""
+        return self.circuit.num_qubits
+
+    @property
     def device(self) -> str:
         """Tell where it is simulated, in Aer's words."""
         return str(self.options.get("device", "CPU"))

@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.simulation.run.cost import Cost
 
-__all__ = ["aer_bytes", "aer_cost"]
+__all__ = ["aer_bytes", "aer_cost", "least_aer_seconds"]
 
 AER_SECONDS = 8e-3
 """One call of Aer, whatever the circuit."""
@@ -58,6 +58,12 @@ def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Co
     if computed_once:
         return Cost(once + operations * each, AER_SECONDS_PER_SAMPLE)
     return Cost(once, max(1, operations) * each, drawn_singly=True)
+
+
+def least_aer_seconds(operations: int, num_qubits: int, shots: int) -> float:
+    """Return what so many shots with noise take Aer at least, by whichever of its methods."""
+    vector = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * 2.0**num_qubits
+    return AER_SECONDS + operations * min(vector, AER_SECONDS_PER_TABLEAU) * shots
 
 
 def _count(circuit: QuantumCircuit, terms: dict[int, int]) -> tuple[int, dict[int, int]]:

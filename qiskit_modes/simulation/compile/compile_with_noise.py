@@ -17,8 +17,9 @@ from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe, fingerprint
 from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.compile.compile_whole import compile_whole
-from qiskit_modes.simulation.compile.component_builder import TYPICAL_SHOTS, ComponentBuilder
+from qiskit_modes.simulation.compile.component_builder import ComponentBuilder
 from qiskit_modes.simulation.compile.components import prune, split
+from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.noise.device import DeviceNoise

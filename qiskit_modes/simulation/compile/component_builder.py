@@ -11,10 +11,16 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
-from qiskit_modes.simulation.aer.costs import aer_cost
+from qiskit_modes.simulation.aer.costs import aer_cost, least_aer_seconds
 from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
-from qiskit_modes.simulation.compile.costs import crossover, feed_forward_costs, static_cost
+from qiskit_modes.simulation.compile.components import final_measurements
+from qiskit_modes.simulation.compile.costs import (
+    TYPICAL_SHOTS,
+    crossover,
+    feed_forward_costs,
+    static_cost,
+)
 from qiskit_modes.simulation.compile.merge import Group, merge
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
@@ -27,6 +33,9 @@ from qiskit_modes.simulation.compile.methods import (
 )
 from qiskit_modes.simulation.compile.plan import build_plan
 from qiskit_modes.simulation.compile.product_pool import ProductPool
+from qiskit_modes.simulation.compile.window.lives import lives_apart
+from qiskit_modes.simulation.compile.window.order import ordered
+from qiskit_modes.simulation.compile.window.window_planner import WindowPlanner
 from qiskit_modes.simulation.noise.source import NoiseSource
 from qiskit_modes.simulation.operations import (
     Block,
@@ -38,10 +47,9 @@ from qiskit_modes.simulation.operations import (
     Rotation,
     Store,
     is_static,
-    touched,
 )
 from qiskit_modes.simulation.read.read_circuit import Extent
-from qiskit_modes.simulation.run.component import Component
+from qiskit_modes.simulation.run.component import Component, SingleComponent
 from qiskit_modes.simulation.run.component_kinds import (
     EitherComponent,
     FeedForwardComponent,
@@ -51,10 +59,7 @@ from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, Lo
 from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["TYPICAL_SHOTS", "ComponentBuilder"]
-
-TYPICAL_SHOTS = 1000
-"""Two ways of drawing shots one by one are compared at this number."""
+__all__ = ["ComponentBuilder"]
 
 
 class ComponentBuilder:
@@ -88,6 +93,7 @@ class ComponentBuilder:
         self._settings = settings
         self._wanted = wanted
         self._available = available_bytes(choice, settings)
+        self._windows = WindowPlanner(pool, settings, wanted)
 
     def build(self, block: Block) -> Component:
         """Return a component ready to run.
@@ -95,22 +101,26 @@ class ComponentBuilder:
         Raises:
             SimulationTooLargeError: If no method that fits the component has enough memory.
         """
-        before, finals = _final_measurements(block)
+        before, finals = final_measurements(block)
         if block.qubits and (self._choice.method or self._settings.only == "trajectories"):
             return self._aer(block, before)
         if is_static(block):
             exact: StaticComponent | FeedForwardComponent | None
-            exact, divided = self._static(before, finals), None
+            exact, divided = self._static(block), None
         else:
             exact, divided = self._feed_forward(block, before, finals)
         if self._settings.only == "division" and divided:
             return divided
+        if self._settings.only in {"Pauli window", "state window"}:
+            window = self._windows.build(block, self._available)
+            if window is not None:
+                return window
         if self._choice.density:
             return exact or divided or self._refused(block)
         singly = self._cheapest(block, before, exact, divided)
         if exact is None or singly is None:
             component = exact or singly
-            assert component is not None, "without an exact way, Aer's is there or has raised"
+            assert component is not None, "without an exact way, another is there or has raised"
             return component
         from_shots = crossover(exact.cost, singly.cost)
         if from_shots <= 1 or self._settings.only == "exact":
@@ -132,35 +142,57 @@ class ComponentBuilder:
         self,
         block: Block,
         before: Sequence[Operation],
-        exact: Component | None,
+        exact: StaticComponent | FeedForwardComponent | None,
         divided: FeedForwardComponent | None,
-    ) -> FeedForwardComponent | AerComponent | None:
+    ) -> SingleComponent | None:
         """Return the best way to draw shots one by one, if one may be better than the exact way."""
-        if isinstance(exact, StaticComponent | FeedForwardComponent):
-            if exact.cost.once < self._settings.trajectories_from_seconds:
-                return divided
-            try:
-                aer = self._aer(block, before)
-            except (SimulationTooLargeError, UnsupportedCircuitError):
-                return divided
-        else:
-            try:
-                aer = self._aer(block, before)
-            except UnsupportedCircuitError:
-                if divided is None:
-                    raise
-                return divided
-        if divided and divided.cost.seconds(TYPICAL_SHOTS) < aer.cost.seconds(TYPICAL_SHOTS):
+        if exact is not None and exact.cost.once < self._settings.trajectories_from_seconds:
             return divided
-        return aer
+        used = self._pool.mark()
+        window = self._windows.build(block, self._available)
+        best = self._best(block, before, _better(divided, window), is_needed=exact is None)
+        if best is not window:
+            self._pool.forget_since(used)
+        return best
 
-    def _static(
-        self, before: Sequence[Operation], finals: Sequence[Measure]
-    ) -> StaticComponent | None:
+    def _best(
+        self,
+        block: Block,
+        before: Sequence[Operation],
+        best: SingleComponent | None,
+        *,
+        is_needed: bool,
+    ) -> SingleComponent | None:
+        """Return the better of a way and Aer's."""
+        if best is not None and _typical_seconds(best) < self._least_by_aer(block, before):
+            return best
+        try:
+            return _better(best, self._aer(block, before))
+        except UnsupportedCircuitError:
+            if is_needed and best is None:
+                raise
+        except SimulationTooLargeError:
+            if is_needed and best is None:
+                raise self._windows.refusal(block, self._available) from None
+        return best
+
+    def _least_by_aer(self, block: Block, before: Sequence[Operation]) -> float:
+        """Return what Aer needs at least for the typical number of shots.
+
+        So that nothing is written for Aer that is thrown away.
+        """
+        if is_static(block) and is_ideal(Block(tuple(before))):
+            return 0.0
+        return least_aer_seconds(len(before), len(block.qubits), TYPICAL_SHOTS)
+
+    def _static(self, block: Block) -> StaticComponent | None:
         """Return a density matrix that follows a plan; None if there is no memory for it."""
         used = self._pool.mark()
-        num_qubits = len(Block((*before, *finals)).qubits)
+        num_qubits = len(block.qubits)
+        before, finals = final_measurements(lives_apart(block))
         groups = self._groups(before, num_qubits)
+        if self._settings.lazy_qubits:
+            groups = ordered(groups, {measure.qubit for measure in finals})
         plan = build_plan(groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits)
         if not density_fits(plan.peak, self._available, self._settings):
             self._pool.forget_since(used)
@@ -264,21 +296,14 @@ class ComponentBuilder:
         return operation
 
 
-def _final_measurements(block: Block) -> tuple[list[Operation], list[Measure]]:
-    """Separate the measurements after which nothing happens to their qubits and bits."""
-    kept: list[Operation] = []
-    finals: list[Measure] = []
-    qubits: set[int] = set()
-    clbits: set[int] = set()
-    for operation in reversed(block.operations):
-        on, recorded = touched(operation)
-        if isinstance(operation, Measure) and qubits.isdisjoint(on) and clbits.isdisjoint(recorded):
-            finals.append(operation)
-        else:
-            kept.append(operation)
-        qubits |= on
-        clbits |= recorded
-    return kept[::-1], finals[::-1]
+def _typical_seconds(component: SingleComponent) -> float:
+    return component.cost.seconds(TYPICAL_SHOTS)
+
+
+def _better(one: SingleComponent | None, other: SingleComponent | None) -> SingleComponent | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one if _typical_seconds(one) <= _typical_seconds(other) else other
 
 
 def _is_quantum(operation: Operation) -> bool:

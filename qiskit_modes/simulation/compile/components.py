@@ -15,7 +15,7 @@ from qiskit_modes.simulation.operations import (
     touched,
 )
 
-__all__ = ["prune", "split"]
+__all__ = ["final_measurements", "prune", "split"]
 
 DEPHASE = np.diag([1.0, 0.0, 0.0, 1.0])
 """What a measurement does to a qubit when nobody will ever read the outcome."""
@@ -102,6 +102,23 @@ def split(block: Block) -> list[Block]:
             parts.setdefault(find(first), []).append(operation)
     blocks = [Block(tuple(operations)) for operations in parts.values()]
     return [block for block in blocks if block.clbits]
+
+
+def final_measurements(block: Block) -> tuple[list[Operation], list[Measure]]:
+    """Separate the measurements after which nothing happens to their qubits and bits."""
+    kept: list[Operation] = []
+    finals: list[Measure] = []
+    qubits: set[int] = set()
+    clbits: set[int] = set()
+    for operation in reversed(block.operations):
+        on, recorded = touched(operation)
+        if isinstance(operation, Measure) and qubits.isdisjoint(on) and clbits.isdisjoint(recorded):
+            finals.append(operation)
+        else:
+            kept.append(operation)
+        qubits |= on
+        clbits |= recorded
+    return kept[::-1], finals[::-1]
 
 
 def _bits_of(operation: Operation) -> Sequence[int]:

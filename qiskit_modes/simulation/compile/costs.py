@@ -18,6 +18,9 @@ from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, Lo
 from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 
 __all__ = [
+    "ROUNDS",
+    "TYPICAL_SHOTS",
+    "WindowWork",
     "crossover",
     "feed_forward_costs",
     "stabilizer_cost",
@@ -52,8 +55,74 @@ SECONDS_PER_BIT = 2e-10
 SECONDS_PER_BRANCH = 1e-6
 """One branch at one place where branches part or meet."""
 
+SECONDS_PER_WINDOW_MAP = 25e-6
+"""The calls for one linear map of a window, and ..."""
+SECONDS_PER_WINDOW_DRAW = 45e-6
+"""... for drawing what a qubit is found in."""
+SECONDS_PER_WINDOW_AMPLITUDE = 7e-9
+"""One amplitude in a map, with the few rows that draw another operator than the likeliest."""
+SECONDS_PER_WINDOW_ELEMENT = 4e-9
+"""One number of a Pauli vector in a map."""
+
+WINDOW_BLOCK_SECONDS = 0.1
+"""A block of shots of a window takes at least so long, ..."""
+WINDOW_BLOCK_CALLS = 10
+"""... and so many times what it costs before the first shot."""
+
+TYPICAL_SHOTS = 1000
+"""Two ways of drawing shots one by one are compared at this number."""
+
 ROUNDS = 2
 """How often a loop is expected to run that ends by what was measured."""
+
+
+class WindowWork:
+    """Adds up what is done to the state of a window, for every shot."""
+
+    def __init__(self) -> None:
+        self.width = 0
+        """The most qubits that are in the window at a time."""
+        self._bits = 0.0
+        self._calls = 0.0
+        self._amplitudes = 0.0
+        self._elements = 0.0
+
+    def add_map(self, width: int, *, share: float = 1.0) -> None:
+        """Add a linear map on a state of so many qubits, to which a share of the shots come."""
+        self._add(width, SECONDS_PER_WINDOW_MAP, share)
+
+    def add_draw(self, width: int, *, records: bool, share: float = 1.0) -> None:
+        """Add a measurement, whose outcome may be recorded."""
+        self._add(width, SECONDS_PER_WINDOW_DRAW, share)
+        self._bits += records
+
+    def _add(self, width: int, calls: float, share: float) -> None:
+        self.width = max(self.width, width)
+        self._calls += calls
+        self._amplitudes += share * 2.0**width
+        # As long as little was recorded, many shots are one row.
+        rows = min(1.0, 2.0**self._bits / TYPICAL_SHOTS)
+        self._elements += share * 4.0**width * rows
+
+    def cost(self, *, as_vector: bool, at_once: int, prepared: float) -> Cost:
+        """Return the cost of holding the state in one of two ways.
+
+        Args:
+            as_vector: Which.
+            at_once: How many shots are worked on at a time.
+            prepared: Seconds before the first shot.
+        """
+        if as_vector:
+            per_shot = self._amplitudes * SECONDS_PER_WINDOW_AMPLITUDE
+        else:
+            per_shot = self._elements * SECONDS_PER_WINDOW_ELEMENT
+        each = max(per_shot + self._calls / at_once, SECONDS_PER_DRAW)
+        return Cost(prepared, each, drawn_singly=True)
+
+    def block_shots(self, cost: Cost) -> int:
+        """Return how many shots are one block."""
+        seconds = max(WINDOW_BLOCK_SECONDS, WINDOW_BLOCK_CALLS * cost.once)
+        return max(1, round(seconds / cost.per_shot))
 
 
 def plan_seconds(plan: Plan, branches: float = 1.0) -> float:

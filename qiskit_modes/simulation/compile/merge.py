@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from qiskit_modes.simulation.compile.product_pool import Factor
-from qiskit_modes.simulation.operations import Channel, Measure, Operation, Rotation
+from qiskit_modes.simulation.operations import Channel, Operation, Rotation, touched
 from qiskit_modes.simulation.pauli_basis import embed, rotation
 
 __all__ = ["Group", "merge"]
@@ -24,8 +24,8 @@ class Group:
     qubits: tuple[int, ...]
     factors: list[Factor] = field(default_factory=list)
     """In order of application; no two neighbours are both constant."""
-    measured: Measure | None = None
-    """A measurement of the group's only qubit in the midst of a circuit; then it is all there
+    lone: Operation | None = None
+    """What is no linear map, such as a measurement in the midst of a circuit; then it is all there
     is in the group."""
 
     @property
@@ -47,10 +47,11 @@ class Group:
 
 
 def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: bool) -> list[Group]:
-    """Return the groups of static operations, in an order in which they may be applied.
+    """Return the groups of operations, in an order in which they may be applied.
 
     Args:
-        operations: Channels, rotations and measurements.
+        operations: Of a whole component or of a stretch of it; what depends on measured values is
+            a group of its own.
         enabled: With False, every operation is a group of its own.
         fold_rotations: Whether single-qubit rotations become part of larger groups; constant
             single-qubit matrices always do.
@@ -60,17 +61,15 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
     last: dict[int, Group] = {}
     for operation in operations:
         match operation:
-            case Measure(qubit):
-                group = Group((qubit,), measured=operation)
             case Channel(qubits, matrix):
                 group = Group(qubits, [Factor(matrix)])
             case Rotation(qubits, paulis, angle):
                 group = Group(qubits, [Factor(rotation(paulis), angle)])
             case _:
-                raise AssertionError(f"{operation} depends on measured values")
-        if enabled and group.measured is None:
+                group = Group(tuple(sorted(touched(operation)[0])), lone=operation)
+        if enabled and group.lone is None:
             before = last.get(group.qubits[0])
-            if before and before.measured is None and _continues(group, before, last):
+            if before and before.lone is None and _continues(group, before, last):
                 _extend(before, group)
                 continue
             for absorbed in _absorbable(group, last, fold_rotations):
@@ -98,7 +97,7 @@ def _absorbable(group: Group, last: dict[int, Group], fold_rotations: bool) -> l
         neighbour
         for neighbour in neighbours
         if len(neighbour.qubits) == 1
-        and neighbour.measured is None
+        and neighbour.lone is None
         and (fold_rotations or neighbour.is_constant)
     ]
 
@@ -121,11 +120,11 @@ def _fold_back(groups: list[Group]) -> list[Group]:
     kept: list[Group] = []
     last: dict[int, Group] = {}
     for group in groups:
-        before = last.get(group.qubits[0])
-        foldable = len(group.qubits) == 1 and group.is_constant and group.measured is None
-        if foldable and before and before.measured is None:
-            _extend(before, group)
-            continue
+        if len(group.qubits) == 1 and group.is_constant and group.lone is None:
+            before = last.get(group.qubits[0])
+            if before and before.lone is None:
+                _extend(before, group)
+                continue
         kept.append(group)
         last.update(dict.fromkeys(group.qubits, group))
     return kept

@@ -37,6 +37,7 @@ __all__ = [
     "density_fits",
     "is_clifford",
     "is_ideal",
+    "readable",
     "state_fits",
 ]
 
@@ -157,7 +158,7 @@ def check_memory(method: str, qubits: Collection[int], available: int, *, reader
     raise SimulationTooLargeError(
         f"The circuit joins {num_qubits} qubits ({_listed(qubits)}) into one state; simulating it "
         f"by {method!r} needs "
-        f"{_readable(needed)} and {_readable(available)} may be used. Use fewer qubits that are "
+        f"{readable(needed)} and {readable(available)} may be used. Use fewer qubits that are "
         "joined by gates or conditions, or a method whose memory does not grow so: pass "
         "AerSimulator.from_backend(backend, method='matrix_product_state'), which keeps the "
         "backend's noise, for weakly entangled circuits, or use Clifford gates and Pauli noise "
@@ -237,7 +238,8 @@ def _listed(qubits: Collection[int]) -> str:
     return ", ".join(map(str, first)) + (f" and {more} more" if more else "")
 
 
-def _readable(size: int) -> str:
+def readable(size: int) -> str:
+    """Return a number of bytes for people."""
     for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
         if size < 1024:
             return f"{size} {unit}"

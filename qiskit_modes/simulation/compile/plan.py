@@ -103,7 +103,7 @@ def build_plan(
         """Tell whether no group can bring this qubit in or read it out."""
         if qubit not in before:
             return qubit not in present or qubit not in staying
-        return before[qubit].measured is not None and qubit not in staying
+        return before[qubit].lone is not None and qubit in closing and qubit not in staying
 
     if lazy:
         groups = [*groups, *(_identity(qubit) for qubit in everything if needs_carrier(qubit))]
@@ -113,11 +113,12 @@ def build_plan(
     last = {qubit: index for index, group in enumerate(groups) for qubit in group.qubits}
     here = set(present)
     for index, group in enumerate(groups):
-        if group.measured is not None:
-            _add_measurement(builder, group.measured, group.qubits[0] not in here)
-        else:
-            leaving = [q for q in group.qubits if last[q] == index and q not in staying]
+        leaving = [q for q in group.qubits if last[q] == index and q not in staying]
+        if group.lone is None:
             _add_group(builder, group, here, leaving, closing)
+        else:
+            assert isinstance(group.lone, Measure), f"{group.lone} depends on measured values"
+            _add_measurement(builder, group.lone, group.qubits[0] not in here, leaving)
         here.update(group.qubits)
     return builder.finish(staying)
 
@@ -154,16 +155,22 @@ def _add_group(
     builder.apply(whole.factors, inputs, outputs)
 
 
-def _add_measurement(builder: PlanBuilder, measure: Measure, is_fresh: bool) -> None:
-    """Add a measurement whose qubit lives on, as a map from a qubit to a bit and a qubit."""
+def _add_measurement(
+    builder: PlanBuilder, measure: Measure, is_fresh: bool, leaving: Sequence[int]
+) -> None:
+    """Add a measurement, as a map from a qubit to a bit, and to a qubit if it lives on."""
     projections = np.zeros((2, 4, 4))
     for outcome in (0, 1):
         # The qubit is left as what it truly is; the recorded value may be wrong about it.
         collapsed = np.outer(FRESH[:, 0] * [1, 1, 1, 1 - 2 * outcome], MEASURE[outcome])
         projections += measure.confusion[:, outcome, None, None] * collapsed
-    matrix = projections.reshape(8, 4)
+    outputs: list[Axis] = [("clbit", measure.clbit)]
+    if leaving:
+        matrix = measure.confusion @ MEASURE
+    else:
+        matrix = projections.reshape(8, 4)
+        outputs.append(("qubit", measure.qubit))
     if is_fresh:
         matrix = matrix @ FRESH
-    inputs = [] if is_fresh else [("qubit", measure.qubit)]
-    outputs = [("clbit", measure.clbit), ("qubit", measure.qubit)]
+    inputs: list[Axis] = [] if is_fresh else [("qubit", measure.qubit)]
     builder.apply([Factor(matrix)], inputs, outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ class ParameterSets:
     """Divides the work on large states among threads."""
     states: MutableMapping[bytes, ComplexArray] = field(default_factory=dict)
     """States of these parameter sets that several circuits share, as far as they are known."""
+    prepared: dict[int, Any] = field(default_factory=dict)
+    """What components have made of these sets before the first shot, by their `id`."""
 
     def __len__(self) -> int:
         return len(self.values)

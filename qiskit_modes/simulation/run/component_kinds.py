@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.simulation.operations import Measure
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.run.component import Bits, ParameterSets, SingleComponent
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
@@ -156,8 +157,15 @@ class FeedForwardComponent:
         return generator.permutation(drawn)
 
     def _walk(self, products: Sequence[RealArray], branches: Branches) -> Branches:
-        walk = Walk(self.qubits, products, self.max_loop_rounds)
-        branches, leaving = walk.run(self.nodes, branches)
+        def do(deed: object, branches: Branches) -> Branches:
+            if isinstance(deed, Measure):
+                axis = self.qubits.index(deed.qubit)
+                return branches.measured(deed, axis, len(self.qubits))
+            assert isinstance(deed, Plan)
+            return branches.evolved(apply_plan(deed, branches.state, products))
+
+        # Between any two nodes the axes are all of the component's qubits, in their order.
+        branches, leaving = Walk(do, self.max_loop_rounds).run(self.nodes, branches)
         assert not leaving, "a jump without a loop around it"
         return branches
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.run.ideal.towers import Table, Tower
+from qiskit_modes.simulation.run.products_of_rows import product
 from qiskit_modes.simulation.run.share import Share
 
 __all__ = ["StatePlan", "StateStep", "marginal", "plan_steps"]
@@ -28,12 +29,6 @@ PART_ELEMENTS = 1 << 15
 
 LARGE_ELEMENTS = 2 * PART_ELEMENTS
 """As of so many amplitudes a state is worked on in parts."""
-
-SINGLE_THREADED = 1 << 15
-"""Products of matrices with so many multiplications are done by one thread in OpenBLAS; twice as
-many may not be."""
-FEWEST_ROWS = 32
-"""... but not fewer rows at a time, however wide a unitary is."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ def _apply(
         axes = (0, *(place + 1 for place in step.order))
         state = state.reshape(num_sets, *(2,) * step.before).transpose(axes)
     if len(factor) == 1:
-        return _product(state.reshape(-1, columns), factor[0]).reshape(num_sets, -1)
+        return product(state.reshape(-1, columns), factor[0]).reshape(num_sets, -1)
     return (state.reshape(num_sets, -1, columns) @ factor).reshape(num_sets, -1)
 
 
@@ -158,21 +153,6 @@ def _apply_in_parts(
 
     share(work, 1 << split)
     return result.reshape(1, -1)
-
-
-def _product(rows: ComplexArray, factor: ComplexArray) -> ComplexArray:
-    """Return ``rows @ factor``, so many rows at a time that BLAS starts no threads of its own.
-
-    It would divide the work by the number of cores, and its threads wait for each other at full
-    speed: where cores are busy with other things, that takes many times as long as the work. In a
-    worker it has one thread anyway, and what is not small goes there.
-    """
-    at_once = max(FEWEST_ROWS, SINGLE_THREADED // factor.size)
-    into = np.empty((len(rows), factor.shape[1]), dtype=complex)
-    for start in range(0, len(rows), at_once):
-        part = slice(start, start + at_once)
-        np.matmul(rows[part], factor, out=into[part])
-    return into
 
 
 def marginal(

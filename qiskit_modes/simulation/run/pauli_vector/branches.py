@@ -12,17 +12,17 @@ That is exact sampling, shot by shot, at the cost of at most one branch for each
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from qiskit_modes.simulation.classical import write
-from qiskit_modes.simulation.operations import Measure
+from qiskit_modes.simulation.classical import Expression, write
+from qiskit_modes.simulation.operations import Measure, Store
 from qiskit_modes.simulation.pauli_basis import RealArray
 
-__all__ = ["Branches", "concatenate"]
+__all__ = ["Branches"]
 
 NEGLIGIBLE = 1e-14
 """A branch of less weight than this is not followed; exact results are good to 1e-9."""
@@ -64,9 +64,28 @@ class Branches:
         """Return the branches with their qubits in another state, of the same shape."""
         return Branches(self.memories, state, self.shots, self.generator)
 
-    def stored(self, memories: Iterable[int]) -> Branches:
-        """Return the branches with other memories."""
+    def nobody(self) -> Branches:
+        """Return no branch at all."""
+        return self.chosen([])
+
+    def stored(self, store: Store) -> Branches:
+        """Return the branches after a value was written into their memories."""
+        memories = (
+            write(memory, store.clbits, store.value.evaluate(memory)) for memory in self.memories
+        )
         return Branches(tuple(memories), self.state, self.shots, self.generator).merged()
+
+    def divided(self, condition: Expression) -> tuple[Branches, Branches]:
+        """Return the branches in which a condition holds, and the others."""
+        holds = np.array([bool(condition.evaluate(each)) for each in self.memories], dtype=bool)
+        return (
+            self.chosen(np.flatnonzero(holds).tolist()),
+            self.chosen(np.flatnonzero(~holds).tolist()),
+        )
+
+    def joined(self, others: Sequence[Branches]) -> Branches:
+        """Return the branches of all, those of equal memory made one."""
+        return concatenate([self, *others])
 
     def measured(self, measure: Measure, axis: int, num_qubits: int) -> Branches:
         """Return the branches after a measurement.

@@ -1,20 +1,15 @@
-"""Components with operations that depend on measured values."""
+"""Taking what is followed through a circuit along operations that depend on measured values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, Self, TypeVar
 
-import numpy as np
+from qiskit_modes.simulation.classical import Expression
+from qiskit_modes.simulation.operations import Jump, Store
 
-from qiskit_modes.simulation.classical import Expression, write
-from qiskit_modes.simulation.operations import Jump, Measure, Store
-from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.pauli_vector.branches import Branches, concatenate
-from qiskit_modes.simulation.run.pauli_vector.density import apply_plan
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan
-
-__all__ = ["BranchNode", "LoopNode", "Node", "Walk"]
+__all__ = ["BranchNode", "Followed", "LoopNode", "Node", "Walk"]
 
 
 @dataclass(frozen=True)
@@ -35,85 +30,105 @@ class LoopNode:
 IMPROBABLE = 1e-10
 """What is left of a loop after very many rounds may be ignored up to this probability."""
 
-Node = Plan | Measure | Store | Jump | BranchNode | LoopNode
+Node = object
+"""A `Store`, a `Jump`, a `BranchNode`, a `LoopNode`, or what is done to a state: of what kind that
+is, only what is followed knows."""
 
-Leaving = list[tuple[int, Branches]]
-"""Branches that have jumped, each with the number of loops that it still has to leave."""
+
+class Followed(Protocol):
+    """What is followed: many states at once, each with its classical memory."""
+
+    def __len__(self) -> int: ...
+
+    def weight(self) -> float:
+        """Return the probability of being in one of these states, or how many shots are."""
+
+    def nobody(self) -> Self:
+        """Return none of them."""
+
+    def stored(self, store: Store) -> Self:
+        """Return them after a value was written into the memories."""
+
+    def divided(self, condition: Expression) -> tuple[Self, Self]:
+        """Return those in which a condition holds, and the others."""
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Return them together with others."""
+
+
+F = TypeVar("F", bound=Followed)
 
 
 @dataclass(frozen=True)
-class Walk:
-    """Takes branches through a sequence of nodes, for some parameter sets.
+class Walk(Generic[F]):
+    """Takes states through a sequence of nodes.
 
-    Between any two nodes the state's axes are all of the component's qubits, in their order.
+    Wherever nodes depend on measured values, the axes of all states are the same.
     """
 
-    qubits: tuple[int, ...]
-    products: Sequence[RealArray]
-    """The matrices that depend on angles."""
+    do: Callable[[object, F], F]
+    """Does to states what does not depend on what was measured."""
     max_loop_rounds: int
 
-    def run(self, nodes: Sequence[Node], branches: Branches) -> tuple[Branches, Leaving]:
-        """Return the branches that come to the end, and those that have jumped out."""
-        leaving: Leaving = []
+    def run(self, nodes: Sequence[Node], states: F) -> tuple[F, list[tuple[int, F]]]:
+        """Return those that come to the end, and those that have jumped out.
+
+        With each of the latter goes the number of loops that it still has to leave.
+        """
+        leaving: list[tuple[int, F]] = []
         for node in nodes:
-            if not len(branches):
+            if not len(states):
                 break
             match node:
-                case Plan():
-                    branches = branches.evolved(apply_plan(node, branches.state, self.products))
-                case Measure():
-                    axis = self.qubits.index(node.qubit)
-                    branches = branches.measured(node, axis, len(self.qubits))
                 case Store():
-                    branches = branches.stored(
-                        write(memory, node.clbits, node.value.evaluate(memory))
-                        for memory in branches.memories
-                    )
+                    states = states.stored(node)
                 case BranchNode():
-                    branches, more = self._run_branch(node, branches)
+                    states, more = self._run_branch(node, states)
                     leaving += more
                 case LoopNode():
-                    branches, more = self._run_loop(node, branches)
+                    states, more = self._run_loop(node, states)
                     leaving += more
                 case Jump(levels):
-                    leaving.append((levels, branches))
-                    branches = branches.chosen([])
-        return branches, leaving
+                    leaving.append((levels, states))
+                    states = states.nobody()
+                case _:
+                    states = self.do(node, states)
+        return states, leaving
 
-    def _run_branch(self, node: BranchNode, branches: Branches) -> tuple[Branches, Leaving]:
-        done: list[Branches] = []
-        leaving: Leaving = []
+    def _run_branch(self, node: BranchNode, states: F) -> tuple[F, list[tuple[int, F]]]:
+        done: list[F] = []
+        leaving: list[tuple[int, F]] = []
         for condition, body in node.arms:
-            taken, branches = _divide(branches, condition)
+            taken, states = states.divided(condition)
             taken, more = self.run(body, taken)
             done.append(taken)
             leaving += more
-        return concatenate([*done, branches]), leaving
+        first, *others = [*done, states]
+        return first.joined(others), leaving
 
-    def _run_loop(self, node: LoopNode, branches: Branches) -> tuple[Branches, Leaving]:
-        done = branches.chosen([])
-        leaving: Leaving = []
+    def _run_loop(self, node: LoopNode, states: F) -> tuple[F, list[tuple[int, F]]]:
+        done = states.nobody()
+        leaving: list[tuple[int, F]] = []
         rounds = 0
-        while len(branches):
+        while len(states):
             if node.condition is not None:
-                branches, ended = _divide(branches, node.condition)
-                done = concatenate([done, ended])
-            branches, jumped = self.run(node.body, branches)
-            done = concatenate([done, *(part for levels, part in jumped if levels == 1)])
+                states, ended = states.divided(node.condition)
+                done = done.joined([ended])
+            states, jumped = self.run(node.body, states)
+            done = done.joined([part for levels, part in jumped if levels == 1])
             leaving += [(levels - 1, part) for levels, part in jumped if levels > 1]
             if node.condition is None:
-                done = concatenate([done, branches])
+                done = done.joined([states])
                 break
             rounds += 1
             if rounds == self.max_loop_rounds:
-                self._give_up(branches)
+                self._give_up(states)
                 break
         return done, leaving
 
-    def _give_up(self, branches: Branches) -> None:
+    def _give_up(self, states: F) -> None:
         """End a loop: silently if what still runs is too improbable to be seen."""
-        running = branches.weight()
+        running = states.weight()
         if running > IMPROBABLE:
             # Here and not above: a worker that runs programs needs no Qiskit.
             from qiskit_modes.exceptions import QiskitModesError
@@ -122,12 +137,3 @@ class Walk:
                 f"A while_loop still runs after {self.max_loop_rounds} rounds with the "
                 f"probability {running:.2g}. Let its condition become false."
             )
-
-
-def _divide(branches: Branches, condition: Expression) -> tuple[Branches, Branches]:
-    """Return the branches in which a condition holds, and the others."""
-    holds = np.array([bool(condition.evaluate(memory)) for memory in branches.memories], dtype=bool)
-    return (
-        branches.chosen(np.flatnonzero(holds).tolist()),
-        branches.chosen(np.flatnonzero(~holds).tolist()),
-    )

@@ -1,0 +1,145 @@
+"""Whether a component can be simulated qubit by qubit, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.simulation.compile.components import final_measurements
+from qiskit_modes.simulation.compile.costs import WindowWork
+from qiskit_modes.simulation.compile.merge import Group, merge
+from qiskit_modes.simulation.compile.methods import readable
+from qiskit_modes.simulation.compile.product_pool import ProductPool
+from qiskit_modes.simulation.compile.window.lives import lives_apart
+from qiskit_modes.simulation.compile.window.order import ordered
+from qiskit_modes.simulation.compile.window.window_builder import WindowBuilder, window_work
+from qiskit_modes.simulation.operations import Block, Measure, Operation
+from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.window.component import (
+    WindowComponent,
+    shots_at_once,
+    state_bytes,
+)
+from qiskit_modes.simulation.settings import Settings
+
+__all__ = ["WindowPlanner"]
+
+LONGEST_SHOT_SECONDS = 600.0
+"""What takes longer for a single shot is refused: a thousand of them would take a week."""
+
+SECONDS_PER_OPEN_MAP = 0.2e-3
+"""Making operators of a channel whose angles are open, for every parameter set."""
+
+
+class WindowPlanner:
+    """Prepares components as windows.
+
+    Args:
+        pool: Collects the products that depend on angles.
+        settings: Which optimisations are on.
+        wanted: The classical bits that will be read.
+    """
+
+    def __init__(self, pool: ProductPool, settings: Settings, wanted: frozenset[int]) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._wanted = wanted
+
+    def build(self, block: Block, available: int) -> WindowComponent | None:
+        """Return a component as a window; None if it is too wide or would take too long."""
+        if not block.qubits or self._settings.only not in {None, "Pauli window", "state window"}:
+            return None
+        groups, finals = self._groups(block)
+        work = window_work(groups, finals)
+        as_vector, cost = self._way(groups, work, available)
+        if (
+            state_bytes(work.width, 1, as_vector) > available
+            or cost.per_shot > LONGEST_SHOT_SECONDS
+        ):
+            return None
+        builder = WindowBuilder(self._pool, as_vector, self._merged)
+        nodes = builder.build(groups, finals)
+        return WindowComponent(
+            nodes=nodes,
+            maps=tuple(builder.maps),
+            clbits=tuple(sorted(block.clbits & self._wanted)),
+            columns={clbit: column for column, clbit in enumerate(sorted(block.clbits))},
+            width=work.width,
+            as_vector=as_vector,
+            max_loop_rounds=self._settings.max_loop_rounds,
+            cost=cost,
+            block_shots=work.block_shots(cost),
+            at_once=shots_at_once(work.width, as_vector, available),
+            num_qubits=len(block.qubits),
+        )
+
+    def refusal(self, block: Block, available: int) -> SimulationTooLargeError:
+        """Return the error that says why a component cannot be simulated, and the ways out."""
+        groups, finals = self._groups(block)
+        work = window_work(groups, finals)
+        _, cost = self._way(groups, work, available)
+        needed = state_bytes(work.width, 1, True)
+        return SimulationTooLargeError(
+            f"The circuit joins {len(block.qubits)} qubits into one state, of which {work.width} "
+            "have to be held at a time even if its operations are done in an order that lets each "
+            f"qubit leave as early as it can: that takes about {readable_seconds(cost.per_shot)} "
+            f"for each shot and {readable(needed)}, and {readable(available)} may be used. Use "
+            "fewer layers of gates, or qubits that are joined along a line; an observable on fewer "
+            "qubits, where an estimator asks; or a method whose memory does not grow so: "
+            "AerSimulator.from_backend(backend, method='matrix_product_state') keeps the backend's "
+            "noise and suits weakly entangled circuits, and Clifford gates with Pauli noise are "
+            "never too large.",
+            num_qubits=len(block.qubits),
+            needed_bytes=needed,
+            available_bytes=available,
+        )
+
+    def _groups(self, block: Block) -> tuple[list[Group], list[Measure]]:
+        before, finals = final_measurements(lives_apart(block))
+        # A bit that something else writes or reads has to wait for that.
+        used = Block(tuple(before)).clbits
+        before += [measure for measure in finals if measure.clbit in used]
+        finals = [measure for measure in finals if measure.clbit not in used]
+        return ordered(self._merged(before)), finals
+
+    def _merged(self, operations: Sequence[Operation]) -> list[Group]:
+        return merge(operations, enabled=self._settings.merge, fold_rotations=True)
+
+    def _way(self, groups: list[Group], work: WindowWork, available: int) -> tuple[bool, Cost]:
+        """Return whether the state is best held as a vector, and the cost."""
+        open_maps = sum(group.lone is None and not group.is_constant for group in groups)
+        costs = {
+            as_vector: work.cost(
+                as_vector=as_vector,
+                at_once=shots_at_once(work.width, as_vector, available),
+                prepared=open_maps * SECONDS_PER_OPEN_MAP if as_vector else 0.0,
+            )
+            for as_vector in (False, True)
+        }
+        if self._settings.only == "Pauli window":
+            as_vector = False
+        elif self._settings.only == "state window":
+            as_vector = True
+        else:
+            as_vector = costs[True].per_shot < costs[False].per_shot
+        return as_vector, costs[as_vector]
+
+
+def readable_seconds(seconds: float) -> str:
+    """Return a duration for people, in one unit.
+
+    Example:
+        >>> readable_seconds(0.004), readable_seconds(75), readable_seconds(1e6)
+        ('4 ms', '75 s', '12 days')
+    """
+    for unit, size, following in (
+        ("ms", 1e-3, 1.0),
+        ("s", 1.0, 120.0),
+        ("minutes", 60.0, 7200.0),
+        ("hours", 3600.0, 172800.0),
+        ("days", 86400.0, 3e7),
+    ):
+        if seconds < following:
+            return f"{max(1, round(seconds / size)):,} {unit}"
+    years = seconds / 3.15e7
+    return f"{years:,.0f} years" if years < 1e6 else "millions of years"

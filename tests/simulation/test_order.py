@@ -1,0 +1,168 @@
+"""Which order a circuit's operations are done in: the same however its instructions stand."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+
+from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.compile import component_builder
+from qiskit_modes.simulation.compile.merge import Group
+from qiskit_modes.simulation.compile.window.order import ordered
+from qiskit_modes.simulation.run.component_kinds import EitherComponent
+from tests.examples import examples
+from tests.simulation.comparing import assert_same
+from tests.simulation.devices import device
+from tests.simulation.reordering import reordered
+from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
+
+
+def window(groups) -> int:
+    """The most qubits between the first and the last group on them."""
+    last = {qubit: number for number, group in enumerate(groups) for qubit in group.qubits}
+    here, widest = set(), 0
+    for number, group in enumerate(groups):
+        here.update(group.qubits)
+        widest = max(widest, len(here))
+        here -= {qubit for qubit in group.qubits if last[qubit] == number}
+    return widest
+
+
+def chain(pairs) -> list[Group]:
+    return [Group(pair) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "widest"),
+    [
+        ([(k, k + 1) for k in range(99)], 2),
+        ([(k, k + 1) for k in reversed(range(99))], 2),
+        ([(k, k + 1) for start in (0, 1) for k in range(start, 99, 2)], 3),
+        ([(k, k + 1) for _ in range(4) for start in (0, 1) for k in range(start, 99, 2)], 9),
+        ([(0, k) for k in range(1, 50)], 2),  # a star
+        ([(k, (k + 1) % 50) for k in range(50)], 3),  # a ring
+    ],
+    ids=["chain", "chain from its end", "two layers", "eight layers", "star", "ring"],
+)
+def test_windows_are_narrow(pairs, widest):
+    assert window(ordered(chain(pairs))) <= widest
+
+
+def random_pairs(rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Gates on a graph of a few qubits, many of which commute."""
+    num_qubits = int(rng.integers(3, 14))
+    pairs = []
+    for _ in range(int(rng.integers(1, 40))):
+        one, other = rng.choice(num_qubits, 2, replace=False)
+        pairs.append((int(one), int(other)))
+    return pairs
+
+
+def shuffled(groups, rng):
+    """The same groups in a random order that does the same."""
+    circuit = QuantumCircuit(20)
+    for number, group in enumerate(groups):
+        circuit.rzz(float(number), *group.qubits)
+    return [groups[int(step.operation.params[0])] for step in reordered(circuit, rng).data]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_the_order_is_a_function_of_what_depends_on_what(seed):
+    rng = np.random.default_rng(seed)
+    groups = chain(random_pairs(rng))
+    recorded = {0, 1, 2} if rng.integers(2) else ()
+    expected = ordered(groups, recorded)
+    found = ordered(shuffled(groups, rng), recorded)
+    assert [id(group) for group in found] == [id(group) for group in expected]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_an_order_does_all_groups_each_after_what_it_depends_on(seed):
+    groups = chain(random_pairs(np.random.default_rng(seed)))
+    found = ordered(groups)
+    assert {id(group) for group in found} == {id(group) for group in groups}
+    for qubit in range(20):
+        on_it = [[id(g) for g in some if qubit in g.qubits] for some in (groups, found)]
+        assert on_it[0] == on_it[1]
+
+
+@settings(
+    max_examples=examples(daily=10),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**32))
+def test_method_and_cost_are_the_same_however_instructions_stand(data, name, seed):
+    kind = data.draw(st.sampled_from([static_circuits, dynamic_circuits]))
+    circuit = data.draw(kind(name))
+    other = reordered(circuit, np.random.default_rng(seed))
+    one, two = (compile_circuit(each, device(name)) for each in (circuit, other))
+    assert one.metadata["methods"] == two.metadata["methods"]
+    for shots in (1, 1000, 100_000):
+        assert one.seconds(shots) == pytest.approx(two.seconds(shots), rel=0.1)
+
+
+@settings(
+    max_examples=examples(daily=10),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**32))
+def test_every_order_gives_the_same_distribution(data, name, seed):
+    circuit = data.draw(static_circuits(name))
+    values = [0.4, -1.3, 2.2][: circuit.num_parameters]
+    expected = outcome_probabilities(compile_circuit(circuit, device(name)), values)
+    rng = np.random.default_rng(seed)
+
+    def any_order(groups, recorded):
+        return list(topological(groups, rng))
+
+    with mock.patch.object(component_builder, "ordered", any_order):
+        other = reordered(circuit, rng)  # so that it is compiled anew
+        other.metadata = {}
+        compiled = compile_circuit(other, device(name))
+    assert_same(outcome_probabilities(compiled, values), expected, circuit)
+
+
+def topological(groups, rng):
+    """Groups in a random order in which they may be applied."""
+    left = list(groups)
+    while left:
+        ready = []
+        blocked: set[int] = set()
+        for group in left:
+            if blocked.isdisjoint(group.qubits):
+                ready.append(group)
+            blocked.update(group.qubits)
+        chosen = ready[int(rng.integers(len(ready)))]
+        left.remove(chosen)
+        yield chosen
+
+
+def test_a_qubit_that_is_reset_leaves_the_state():
+    circuit = QuantumCircuit(5, 40)
+    for bit in range(0, 40, 2):
+        circuit.reset([0, 1])
+        circuit.sx(0)
+        circuit.cx(0, 1)
+        circuit.measure([0, 1], [bit, bit + 1])
+    backend = device("manila")
+    component = compile_circuit(circuit, backend).components[0]
+    kinds = (
+        [component.exact, component.singly]
+        if isinstance(component, EitherComponent)
+        else [component]
+    )
+    assert [kind.method for kind in kinds] == ["trajectories in a window of 2 qubits"]
+
+
+@pytest.mark.slow
+def test_twenty_thousand_gates_are_ordered_in_a_moment():
+    import time
+
+    pairs = [(k, k + 1) for _ in range(400) for start in (0, 1) for k in range(start, 99, 2)]
+    groups = chain(pairs)[:20_000]
+    begin = time.process_time()
+    ordered(groups)
+    assert time.process_time() - begin < 5.0
