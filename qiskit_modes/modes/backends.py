@@ -11,8 +11,8 @@ from qiskit_ibm_runtime import IBMBackend
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
-from qiskit_modes.runtime.qpu import copy_of
 from qiskit_modes.scheduling import Instance
+from qiskit_modes.simulation.backends.copies import copy_of
 
 __all__ = [
     "Belonging",

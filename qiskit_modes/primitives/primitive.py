@@ -26,7 +26,7 @@ from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.scheduling import WorkloadState
-from qiskit_modes.simulation.aer.options import refusals_of_simulator
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = ["Primitive"]
@@ -130,7 +130,7 @@ class Primitive:
             resolution = resolve_mode(self._mode_argument)
         if resolution.session is not None:
             resolution.session.check_open()
-        unsupported_options(refusals_of_simulator(resolution.backend))
+        unsupported_options(describe(resolution.backend).refusals())
         return resolution
 
     def _submit(

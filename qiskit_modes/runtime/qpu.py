@@ -1,20 +1,17 @@
-"""A QPU: the rules for one machine, and the mutex that guards them. And which backend is which."""
+"""A QPU: the rules for one machine, and the mutex that guards them; and whose it is."""
 
 from __future__ import annotations
 
-import copy
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from qiskit_modes.scheduling import Ledger, Scheduler
 from qiskit_modes.scheduling.instructions import Instruction
 
-__all__ = ["QPU", "QPURegistry", "bare_name", "copy_of"]
-
-_ORIGINAL = "qiskit_modes_original"
+__all__ = ["QPU", "QPURegistry"]
 
 
 class QPU:
@@ -75,9 +72,9 @@ class _Identity(weakref.ReferenceType[Any]):
 class QPURegistry:
     """Tells which QPU a backend stands for.
 
-    The same fake backend, by class and name, is one QPU however often it is made, while the noise
-    is that of the object passed. Any other backend object is a machine of its own; it is held
-    weakly and goes with its object. May be called from any thread; does not block.
+    Backends that are described as one machine are one QPU, as is the same fake however often it is
+    made, while the noise is that of the object passed. Any other backend object is a machine of its
+    own; it is held weakly and goes with its object. May be called from any thread; does not block.
 
     Args:
         lanes: Of each QPU.
@@ -88,49 +85,29 @@ class QPURegistry:
         self._lanes = lanes
         self._ledger = ledger
         # Each table is changed in one step, which no other thread and no signal comes into.
-        self._named: dict[tuple[type, str], QPU] = {}
+        self._named: dict[Hashable, QPU] = {}
         self._own: dict[_Identity, QPU] = {}
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU of ``backend``."""
-        if is_fake(backend):
-            # A copy may be of a class that adds something, such as gates.
-            key = (type(_original(backend)), bare_name(backend))
-            return self._named.get(key) or self._named.setdefault(key, self._new(backend))
-        identity = _Identity(_original(backend), self._drop)
-        return self._own.get(identity) or self._own.setdefault(identity, self._new(backend))
+        # Here and not above: what describes backends imports Qiskit.
+        from qiskit_modes.simulation.backends.copies import original_of
+        from qiskit_modes.simulation.backends.kinds import describe
+
+        described = describe(backend)
+        name, machine = described.name, described.machine
+        if machine is not None:
+            return self._named.get(machine) or self._named.setdefault(machine, self._new(name))
+        identity = _Identity(original_of(backend), self._drop)
+        return self._own.get(identity) or self._own.setdefault(identity, self._new(name))
 
     def all(self) -> list[QPU]:
         """Return every QPU that has been used and whose backend still exists."""
         # A copy is made at once, and what is dropped meanwhile does not disturb it.
         return [*self._named.copy().values(), *self._own.copy().values()]
 
-    def _new(self, backend: Any) -> QPU:
-        return QPU(bare_name(backend), lanes=self._lanes, ledger=self._ledger)
+    def _new(self, name: str) -> QPU:
+        return QPU(name, lanes=self._lanes, ledger=self._ledger)
 
     def _drop(self, identity: _Identity) -> None:
         self._own.pop(identity, None)
-
-
-def copy_of(backend: Any) -> Any:
-    """Return a shallow copy of a backend that stands for the same QPU, and can be written on."""
-    original = _original(backend)
-    another = copy.copy(backend)
-    setattr(another, _ORIGINAL, original)
-    return another
-
-
-def _original(backend: Any) -> Any:
-    return getattr(backend, "__dict__", {}).get(_ORIGINAL, backend)
-
-
-def is_fake(backend: Any) -> bool:
-    """Return whether ``backend`` is one of the fakes that stand for a real machine by name."""
-    from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
-
-    return isinstance(backend, FakeBackendV2)
-
-
-def bare_name(backend: Any) -> str:
-    """Return a backend's name, or its class where it has none."""
-    return str(getattr(backend, "name", None) or type(backend).__name__)

@@ -9,8 +9,8 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qiskit_modes.primitives.backends.fractional import has_fractional_gates, with_fractional_gates
-from qiskit_modes.runtime.qpu import is_fake
 from qiskit_modes.service.fakes import fakes
+from qiskit_modes.simulation.backends.kinds import describe
 
 __all__ = ["can_branch", "num_qubits", "refuse_without_gates", "with_gates"]
 
@@ -20,14 +20,16 @@ _with_gates: dict[tuple[str, bool], BackendV2] = {}
 
 def num_qubits(backend: BackendV2) -> int:
     """Return how many qubits a backend has."""
-    return int(backend.configuration().n_qubits if is_fake(backend) else backend.num_qubits)
+    said = describe(backend).configuration
+    return int(backend.num_qubits if said is None else said.n_qubits)
 
 
 def can_branch(backend: BackendV2) -> bool:
     """Return whether a backend runs dynamic circuits, those that branch on measured bits."""
-    if not is_fake(backend):
+    said = describe(backend).configuration
+    if said is None:
         return "if_else" in backend.operation_names
-    return "if_else" in (getattr(backend.configuration(), "supported_instructions", None) or ())
+    return "if_else" in (getattr(said, "supported_instructions", None) or ())
 
 
 def with_gates(backend: BackendV2, use_fractional_gates: bool | None) -> BackendV2:
@@ -38,7 +40,8 @@ def with_gates(backend: BackendV2, use_fractional_gates: bool | None) -> Backend
         use_fractional_gates: False for the backend as it is, True for one with fractional gates
             and without control flow, None for one with both, where there are any.
     """
-    if use_fractional_gates is False or not is_fake(backend) or not has_fractional_gates(backend):
+    is_fake = describe(backend).configuration is not None
+    if use_fractional_gates is False or not is_fake or not has_fractional_gates(backend):
         return backend
     key = (backend.name, use_fractional_gates is None)
     if fakes().get(backend.name) is not backend:

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 from qiskit.providers import BackendV2
 
-__all__ = ["fake_name", "fakes", "like"]
+from qiskit_modes.simulation.backends.names import fake_name, is_machine_name, machine_name
+
+__all__ = ["fakes", "like"]
 
 
 @lru_cache(maxsize=1)
@@ -23,11 +25,6 @@ def fakes() -> dict[str, BackendV2]:
     return {b.name: b for b in sorted(backends, key=lambda backend: backend.name)}
 
 
-def fake_name(name: str) -> str:
-    """Return the name of the fake that stands for a machine."""
-    return name.replace("ibm_", "fake_", 1) if name.startswith("ibm_") else name
-
-
 def like(name: object) -> str:
     """Return a question with the known name that is most like another one; empty if none is.
 
@@ -38,5 +35,5 @@ def like(name: object) -> str:
     found = get_close_matches(fake_name(str(name)), ["aer_simulator", *fakes()], n=1)
     if not found:
         return ""
-    meant = found[0].replace("fake_", "ibm_", 1) if str(name).startswith("ibm_") else found[0]
+    meant = machine_name(found[0]) if is_machine_name(str(name)) else found[0]
     return f", did you mean {meant!r}?"

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.runtime.qpu import is_fake
 from qiskit_modes.service.choosing import can_branch, num_qubits
+from qiskit_modes.simulation.backends.kinds import describe
 
 __all__ = [
     "check_flag",
@@ -163,7 +163,8 @@ _QPU = frozenset({"operational", "simulator", "status_msg", "pending_jobs"})
 
 def _is_said_by_some(backends: Sequence[BackendV2], name: str) -> bool:
     """Return whether only some configurations tell something: then the client finds no backend."""
-    said = [name in backend.configuration() for backend in backends if is_fake(backend)]
+    configurations = [describe(backend).configuration for backend in backends]
+    said = [name in configuration for configuration in configurations if configuration is not None]
     return any(said) and not all(said)
 
 

@@ -24,7 +24,7 @@ from qiskit_modes.service.choosing import (
     refuse_without_gates,
     with_gates,
 )
-from qiskit_modes.service.fakes import fake_name, fakes, like
+from qiskit_modes.service.fakes import fakes, like
 from qiskit_modes.service.filters import (
     check_flag,
     check_text,
@@ -32,6 +32,7 @@ from qiskit_modes.service.filters import (
     moment_of,
     page,
 )
+from qiskit_modes.simulation.backends.names import fake_name
 
 __all__ = ["LocalService"]
 

@@ -7,7 +7,8 @@ such circuits with any number of parameter sets, and needs no Qiskit for it.
 Its floors; each imports only from those below it:
 
 =  ===========================================  =================================================
-7  ``compile_once``                             each circuit once, while what it depends on stays
+8  ``compile_once``                             each circuit once, while what it depends on stays
+7  ``backends``                                 what is asked of a backend, for each kind of it
 6  ``compile``                                  from operations to a compiled circuit
 5  ``aer``                                      what is left to Aer
 4  ``read``                                     from Qiskit's circuits to operations

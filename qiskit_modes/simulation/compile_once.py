@@ -9,11 +9,10 @@ from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qiskit_modes.caches import FactCache, PerObject
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.circuits.content import fingerprint
 from qiskit_modes.simulation.compile.compilation import Compilation, compiled
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
-from qiskit_modes.simulation.compile.compile_with_noise import noise_source
-from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.noise.remarks import remarks
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
@@ -63,7 +62,8 @@ def compile_circuit(
         UnsupportedCircuitError: If the circuit has a construct that cannot be simulated.
         SimulationTooLargeError: If it needs more memory than there is.
     """
-    noise, choice = noise_source(backend), SimulatorChoice.of(backend)
+    described = describe(backend)
+    noise, choice = described.noise(), described.choice
     content = fingerprint(circuit) if content is None else content
     loose = set(circuit.clbits).difference(*circuit.cregs)
     wanted = frozenset(at for at, bit in enumerate(circuit.clbits) if bit not in loose)
@@ -75,7 +75,7 @@ def compile_circuit(
     if found is None:
         task = Compilation(circuit, noise, choice, content, settings, wanted, beginning)
         found = elsewhere(task.seconds, compiled, task)
-        if said := remarks(backend, noise.facts):
+        if said := remarks(described, noise.facts):
             found = replace(found, metadata={**found.metadata, **said})
         known.put(key, found, noise)
     return found

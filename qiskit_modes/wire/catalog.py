@@ -13,7 +13,9 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.service import LocalService
-from qiskit_modes.wire.answers.device_json import configuration_text, is_snapshot, properties_text
+from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.simulation.backends.names import machine_name, other_name
+from qiskit_modes.wire.answers.device_json import configuration_text, properties_text
 
 __all__ = ["Backends", "Catalog", "Device"]
 
@@ -52,7 +54,7 @@ class Device:
 
     def configuration(self) -> dict[str, Any]:
         """Return its configuration; a new dictionary, which the client changes."""
-        if is_snapshot(self.backend):
+        if describe(self.backend).configuration is not None:
             text = self._configuration
         else:  # whose target may have been given more since
             text = configuration_text(self.backend, self.name)
@@ -81,7 +83,7 @@ class Catalog:
         self._devices: dict[str, Device] = {}
         if backends is None:
             for fake in LocalService().backends():
-                self._add(fake.name.replace("fake_", "ibm_", 1), fake)
+                self._add(machine_name(fake.name), fake)
         elif isinstance(backends, str):
             self._add(backends, _backend(backends))
         elif isinstance(backends, Mapping):
@@ -92,7 +94,7 @@ class Catalog:
                 backend = _backend(each)
                 self._add(each if isinstance(each, str) else backend.name, backend)
         for device in self.listed():
-            other = _other_name(device.name)
+            other = other_name(device.name)
             if other not in self._devices:
                 self._devices[other] = Device(other, device.backend, same_as=device)
 
@@ -127,10 +129,3 @@ def _backend(backend: Any) -> BackendV2:
         return LocalService().backend(backend)
     check_backend(backend)
     return backend
-
-
-def _other_name(name: str) -> str:
-    """Return the fake's name for a machine's, and the machine's for a fake's."""
-    if name.startswith("ibm_"):
-        return name.replace("ibm_", "fake_", 1)
-    return name.replace("fake_", "ibm_", 1)

@@ -18,9 +18,9 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.inputs import isa
 from qiskit_modes.primitives.inputs.isa import check_isa, instruction_set_of
 from qiskit_modes.simulation import fingerprint
+from qiskit_modes.simulation.backends.aer_simulator import AerDescription
 
 
 def check(circuit: QuantumCircuit, backend: BackendV2) -> Any:
@@ -202,8 +202,8 @@ def test_a_circuit_is_walked_once(manila: BackendV2):
     ids=str,
 )
 def test_whether_a_simulator_has_a_coupling_map_is_found_without_building_its_target(backend):
-    assert isa._is_uncoupled(backend) == (backend.coupling_map is None)
-    if isa._is_uncoupled(backend) and type(backend) is AerSimulator:
+    assert AerDescription(backend)._is_uncoupled() == (backend.coupling_map is None)
+    if AerDescription(backend)._is_uncoupled() and type(backend) is AerSimulator:
         unread = mock.PropertyMock(side_effect=OSError("it was read"))
         with mock.patch.object(AerSimulator, "coupling_map", unread):
-            assert isa._is_uncoupled(backend)
+            assert AerDescription(backend)._is_uncoupled()

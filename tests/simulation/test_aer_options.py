@@ -18,8 +18,8 @@ from qiskit_modes import EstimatorV2, Executor, NoiseLearnerV3, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
 from qiskit_modes.primitives.backends.simulated_backend import noise_model_of, simulated_backend
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
-from qiskit_modes.simulation.aer.options import AER_OPTIONS, refusals_of_simulator
-from qiskit_modes.simulation.compile.methods import SimulatorChoice
+from qiskit_modes.simulation.aer.options import AER_OPTIONS
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.run.share import alone
 
 SIMULATORS = (AerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator)
@@ -103,7 +103,7 @@ def test_an_option_that_is_passed_on_reaches_aer(name):
     method = "extended_stabilizer" if "extended" in name else "matrix_product_state"
     value = other(name)
     backend = simulator(method, **{name: value})
-    assert not refusals_of_simulator(backend)
+    assert not describe(backend).refusals()
     compiled = compile_circuit(bell(), backend)
     (component,) = compiled.components
     assert component.options[name] == value
@@ -244,17 +244,17 @@ class TestANoiseModelInTheOptions:
         assert simulated.options.noise_model is model
         assert getattr(simulated.options, name) == other(name)
         assert simulated.options.method == "matrix_product_state"
-        without = SimulatorChoice.of(backend)
+        without = describe(backend).choice
         branching = name.startswith("shot_branching")
         options = () if branching else without.options
-        assert SimulatorChoice.of(simulated) == replace(without, options=options)
+        assert describe(simulated).choice == replace(without, options=options)
         assert simulated_backend(backend, model) is simulated
         assert simulated_backend(kind(method="matrix_product_state"), model) is not simulated
 
     def test_the_device_stays_too(self, monkeypatch):
         monkeypatch.setattr(AerSimulator, "available_devices", lambda self: ["CPU", "GPU"])
         backend = simulator("statevector", device="GPU")
-        assert SimulatorChoice.of(simulated_backend(backend, readout_noise())).options == (
+        assert describe(simulated_backend(backend, readout_noise())).choice.options == (
             ("device", "GPU"),
         )
 

@@ -24,10 +24,10 @@ from qiskit_modes.primitives.quick_estimate import (
     REP_DELAY_SECONDS,
     quick_estimate,
 )
-from qiskit_modes.runtime.qpu import bare_name
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import CircuitExecutions, Steps
 from qiskit_modes.scheduling import Mode, Plan
+from qiskit_modes.simulation.backends.kinds import describe
 
 __all__ = ["CircuitEstimate", "UsageEstimate", "estimate_steps", "estimate_usage"]
 
@@ -153,7 +153,7 @@ def estimate_usage(
     classical, thinking = seconds_of(classical_time), seconds_of(thinking_time)
     modes, more = _modes(job_seconds, jobs, classical, thinking)
     return UsageEstimate(
-        backend=bare_name(backend),
+        backend=describe(backend).name,
         job_seconds=job_seconds,
         jobs=jobs,
         mode_seconds=modes,

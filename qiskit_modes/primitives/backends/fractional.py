@@ -17,7 +17,8 @@ from qiskit.circuit.library import RXGate, RZZGate
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
-from qiskit_modes.runtime.qpu import copy_of, is_fake
+from qiskit_modes.simulation.backends.copies import copy_of
+from qiskit_modes.simulation.backends.kinds import describe
 
 __all__ = [
     "FRACTIONAL_GATES",
@@ -43,9 +44,10 @@ _CONTROL_FLOW = "qiskit_modes_control_flow"
 
 def has_fractional_gates(backend: BackendV2) -> bool:
     """Return whether the machine that a fake stands for, or the backend itself, has the gates."""
-    if not is_fake(backend):
+    said = describe(backend).configuration
+    if said is None:
         return set(backend.operation_names) >= FRACTIONAL_GATES
-    configuration = backend.configuration().to_dict()
+    configuration = said.to_dict()
     family = (configuration.get("processor_type") or {}).get("family")
     return family in FAMILIES or set(configuration["basis_gates"]) >= FRACTIONAL_GATES
 
@@ -57,7 +59,7 @@ def with_fractional_gates(backend: BackendV2, *, control_flow: bool) -> BackendV
         backend: A backend for which `has_fractional_gates` is true.
         control_flow: Whether it also has control flow; a circuit may not use both.
     """
-    if not is_fake(backend):
+    if describe(backend).configuration is None:
         return backend
     mine = copy_of(backend)
     mine.__class__ = _class_with_gates(type(backend))

@@ -10,11 +10,9 @@ from qiskit_aer.noise import NoiseModel
 
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.simulation.aer.options import options_set, refusals_of_simulator
-from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
+from qiskit_modes.simulation.backends.kinds import describe
 
 __all__ = [
-    "is_noiseless",
     "noise_model_of",
     "refusals_with_noise",
     "rounding_of",
@@ -49,7 +47,7 @@ def simulated_backend(backend: BackendV2, noise_model: Any) -> BackendV2:
             f"{type(noise_model).__name__}. Build one, for example with "
             "NoiseModel.from_backend(backend)."
         )
-    chosen = dict(options_set(backend)) if is_aer_simulator(backend) else {}
+    chosen = dict(describe(backend).options_set)
     chosen.pop("noise_model", None)
     key = id(noise_model), repr(sorted(chosen.items()))
     known = _backends.get(key)
@@ -71,9 +69,7 @@ def noise_model_of(backend: BackendV2) -> NoiseModel:
         raise InvalidInputError(
             f"set_backend expects a qiskit.providers.BackendV2, not {type(backend).__name__}."
         )
-    if is_aer_simulator(backend):
-        return simulator_option(backend, "noise_model") or NoiseModel()
-    return NoiseModel.from_backend(backend)
+    return describe(backend).noise_model()
 
 
 def refusals_with_noise(backend: BackendV2, noise_model: Any) -> list[str]:
@@ -81,7 +77,7 @@ def refusals_with_noise(backend: BackendV2, noise_model: Any) -> list[str]:
 
     Args:
         backend: The backend that jobs are for; what cannot be honoured with its own noise, too, is
-            left to `refusals_of_simulator`.
+            left to `BackendDescription.refusals`.
         noise_model: As for `simulated_backend`.
 
     Raises:
@@ -90,16 +86,8 @@ def refusals_with_noise(backend: BackendV2, noise_model: Any) -> list[str]:
     simulated = simulated_backend(backend, noise_model)
     if simulated is backend:
         return []
-    known = refusals_of_simulator(backend)
-    return [each for each in refusals_of_simulator(simulated) if each not in known]
-
-
-def is_noiseless(backend: BackendV2) -> bool:
-    """Return True for a simulator of Aer without noise."""
-    if not isinstance(backend, AerSimulator):
-        return False
-    model = backend.options.noise_model
-    return model is None or model.is_ideal()
+    known = describe(backend).refusals()
+    return [each for each in describe(simulated).refusals() if each not in known]
 
 
 def rounding_of(backend: BackendV2, angle_decimals: int | None) -> int | None:
@@ -108,6 +96,6 @@ def rounding_of(backend: BackendV2, angle_decimals: int | None) -> int | None:
     Rounding makes angles equal that an optimizer takes for different, so it happens only where the
     user asks for it, or where a stabilizer method would refuse an angle for its rounding error.
     """
-    if angle_decimals is None and isinstance(backend, AerSimulator):
-        return _STABILIZER_DECIMALS if backend.options.method in _STABILIZER_METHODS else None
+    if angle_decimals is None and describe(backend).choice.method in _STABILIZER_METHODS:
+        return _STABILIZER_DECIMALS
     return angle_decimals

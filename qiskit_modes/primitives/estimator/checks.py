@@ -9,7 +9,6 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.simulated_backend import (
-    is_noiseless,
     refusals_with_noise,
     simulated_backend,
 )
@@ -18,6 +17,7 @@ from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.options.models import layer_errors
 from qiskit_modes.primitives.options.resilience import needs_layer_noise, noise_factors_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation", "with_layers_of", "with_noise_of_layers"]
@@ -37,7 +37,7 @@ def with_noise_of_layers(
         return options
     if layer_errors(layers) is not None:
         return options  # which layers of the circuits they belong to is found out later
-    if not is_noiseless(simulated_backend(backend, options.noise_model)):
+    if not describe(simulated_backend(backend, options.noise_model)).is_noiseless:
         return options
     # Whoever gives noise for mitigation gives it for layers of gates; the others are no mistake.
     return replace(options, layer_noise_model=tuple(layers), warn_absent=False)

@@ -24,7 +24,7 @@ from qiskit_modes.primitives.mitigation.preparation import boxing_of, qubits_of
 from qiskit_modes.primitives.options.models import LayerNoiseLearningOptions, layer_errors
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation import fingerprint
-from qiskit_modes.simulation.compile.compile_with_noise import noise_source
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = [
@@ -117,7 +117,7 @@ def learned_map(layer: Layer, backend: BackendV2) -> PauliLindbladMap:
     Raises:
         InvalidInputError: If noise destroys something altogether.
     """
-    noise = noise_source(backend)
+    noise = describe(backend).noise()
     if not noise.answers_for_facts:
         return learn_layer(layer, backend).to_pauli_lindblad_map()
     known = instruction_set_of(backend).templates

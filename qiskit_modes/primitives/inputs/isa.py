@@ -16,23 +16,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.circuit import ControlFlowOp, Instruction, ParameterExpression, QuantumCircuit, Qubit
+from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, Qubit
 from qiskit.circuit.classical import expr
 from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
-from qiskit_aer.backends.aerbackend import AerBackend
 
 from qiskit_modes.caches import BoundedCache, FactCache, PerObject
 from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
 from qiskit_modes.primitives.backends.fractional import FRACTIONAL_GATES
-from qiskit_modes.runtime.qpu import bare_name
-from qiskit_modes.simulation.circuits.aer_instructions import executed_by, name_without_state
+from qiskit_modes.simulation.backends.description import BackendDescription
+from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.simulation.circuits.aer_instructions import name_without_state
 from qiskit_modes.simulation.circuits.durations import Durations, check_duration
-from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
 from qiskit_modes.simulation.circuits.variables import check_values
-from qiskit_modes.simulation.noise.remarks import Place, broken, reported_by, written
-from qiskit_modes.simulation.noise.source import Same
+from qiskit_modes.simulation.noise.remarks import Place, broken, written
 from qiskit_modes.warn import warn
 
 __all__ = [
@@ -368,65 +366,21 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     A backend that makes a new target for every access gets a new instruction set every time: right,
     but nothing is remembered for it.
     """
-    is_aer = isinstance(backend, AerBackend)
-    # Aer builds a target anew for each access and its gates depend on options that may be set at
-    # any time, but the configuration tells in microseconds whether they changed.
-    state = _aer_state(backend) if is_aer else _state_of(backend.target)
+    described = describe(backend)
+    state = described.instructions_state
     known = _known.of(backend)
     last = known.last
     if last is None or last[0] != state:
-        last = known.last = (state, _make_instruction_set(backend, is_aer=is_aer))
+        last = known.last = (state, _instruction_set(described))
     return last[1]
 
 
-def _state_of(target: Target | None) -> Hashable:
-    """Return what decides which instructions a target has: it may be given more, and loses none."""
-    return None if target is None else (Same(target), *target.operation_names, target.num_qubits)
-
-
-def _aer_state(backend: BackendV2) -> Hashable:
-    """Return what decides which instructions a backend of Aer's executes, and which it lists."""
-    configuration = backend.configuration()  # made anew for each access
-    return (
-        tuple(configuration.basis_gates),
-        getattr(backend.options, "method", None),
-        _is_uncoupled(backend, configuration),
-        _state_of(backend._target),  # noqa: SLF001 - the one that it was given, if any
-    )
-
-
-def _is_uncoupled(backend: BackendV2, configuration: Any = None) -> bool:
-    """Return whether a backend of Aer's has no coupling map.
-
-    To find out, Aer builds its target, which takes longer than many a job. It need not where
-    nothing says of any gate where it acts: no device, no coupling map, no configuration of it.
-    """
-    is_plain = (
-        not getattr(backend, "_from_backend", True)
-        and getattr(backend, "_coupling_map", backend) is None
-        and backend.properties() is None
-        and not (configuration or backend.configuration()).gates
-    )
-    return is_plain or backend.coupling_map is None
-
-
-def _make_instruction_set(backend: BackendV2, *, is_aer: bool) -> InstructionSet:
-    target = backend.target
-    if not is_aer:
-        plain = backend.plain_target if hasattr(type(backend), "plain_target") else None
-        return InstructionSet(
-            bare_name(backend), target, target.num_qubits, reported=target, plain_target=plain
-        )
-    # Without a coupling map, what fits depends on the qubits in use, not on the width.
-    num_qubits = None if _is_uncoupled(backend) else target.num_qubits
-    executed = executed_by(backend)
-    # The simulator of a device has the instructions by which the device measures.
-    executed |= {
-        operation.name
-        for operation in target.operations
-        if isinstance(operation, Instruction) and (is_measurement(operation) or is_reset(operation))
-    }
-    reported = reported_by(backend)
+def _instruction_set(described: BackendDescription) -> InstructionSet:
     return InstructionSet(
-        bare_name(backend), target, num_qubits, executed=executed, reported=reported
+        described.name,
+        described.target,
+        described.num_qubits,
+        executed=described.executed,
+        reported=described.reported,
+        plain_target=described.plain_target,
     )

@@ -25,7 +25,7 @@ from samplomatic.virtual_registers import U2Register
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.layers.learnable import Layer
 from qiskit_modes.primitives.layers.pauli_rates import Rates, rates_from_fidelities
-from qiskit_modes.simulation.compile.compile_with_noise import noise_source
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.noise.source import IdealNoise, NoiseSource
 from qiskit_modes.simulation.pauli_basis import RealArray, tensor
 from qiskit_modes.simulation.read.channels import channels_of
@@ -55,7 +55,7 @@ def learn_layer(
     Raises:
         InvalidInputError: If noise destroys something altogether, so that no rates describe it.
     """
-    source = noise_source(backend) if noise is None else noise
+    source = describe(backend).noise() if noise is None else noise
     learning = _Learning(layer, backend, source, dressing=dressing)
     learned = learning.measurements() if layer.kind == "measurement" else learning.gates()
     generators, rates = [], []

@@ -28,9 +28,9 @@ from qiskit_modes.primitives.programs.sweeps import Sweep, compile_sweep
 from qiskit_modes.primitives.sampler.metadata import job_metadata
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
-from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
 from qiskit_modes.warn import unsupported_options, warn
 
 __all__ = [
@@ -183,8 +183,8 @@ def draw_seed(seed: int | None, backend: BackendV2 | None = None) -> int:
         seed: What the options say, or None.
         backend: Where the job runs: a simulator of Aer's may have a seed of its own.
     """
-    if seed is None and backend is not None and is_aer_simulator(backend):
-        seed = simulator_option(backend, "seed_simulator")
+    if seed is None and backend is not None:
+        seed = describe(backend).seed
     return secrets.randbits(63) if seed is None else seed
 
 

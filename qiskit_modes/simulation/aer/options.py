@@ -12,8 +12,6 @@ from typing import Any, Literal
 
 from qiskit.providers import BackendV2
 
-from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
-
 __all__ = [
     "AER_OPTIONS",
     "MATRIX_METHODS",
@@ -21,6 +19,7 @@ __all__ = [
     "options_passed_on",
     "options_set",
     "refusals_of_simulator",
+    "simulator_option",
 ]
 
 Fate = Literal["passed on", "read", "refused"]
@@ -128,6 +127,11 @@ MATRIX_METHODS = frozenset({"unitary", "superop"})
 _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 
 
+def simulator_option(backend: BackendV2, name: str) -> Any:
+    """Return an option of a simulator of Aer's, None if it has no such option."""
+    return getattr(backend.options, name, None)
+
+
 def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
     kind: Any = type(backend)
@@ -181,8 +185,6 @@ def refusals_of_simulator(backend: BackendV2) -> list[str]:
     Args:
         backend: Any backend; what is no simulator of Aer's has none.
     """
-    if not is_aer_simulator(backend):
-        return []
     sentences = []
     for name, value in options_set(backend):
         option = AER_OPTIONS.get(name)

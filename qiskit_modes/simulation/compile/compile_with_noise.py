@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from qiskit import QuantumCircuit
-from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
@@ -22,14 +21,9 @@ from qiskit_modes.simulation.compile.components import prune, split
 from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.product_pool import ProductPool
-from qiskit_modes.simulation.noise.device import DeviceNoise
-from qiskit_modes.simulation.noise.model import ModelNoise
 from qiskit_modes.simulation.noise.source import (
-    IdealNoise,
     NoiseSource,
     NotCuttableError,
-    is_aer_simulator,
-    simulator_option,
 )
 from qiskit_modes.simulation.operations import (
     Block,
@@ -48,19 +42,11 @@ from qiskit_modes.simulation.run.component import Component
 from qiskit_modes.simulation.run.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["compile_in_parts", "compile_with_noise", "noise_source"]
+__all__ = ["compile_in_parts", "compile_with_noise"]
 
 SECONDS_TO_COMPARE = 0.2e-3
 """Another way than the state vector is looked for where that takes as long for every instruction:
 a few times what the looking takes."""
-
-
-def noise_source(backend: BackendV2) -> NoiseSource:
-    """Return where the noise of a backend is to be read."""
-    if not is_aer_simulator(backend):
-        return DeviceNoise(backend)
-    model = simulator_option(backend, "noise_model")
-    return IdealNoise() if model is None else ModelNoise(model)
 
 
 def compile_with_noise(

@@ -10,21 +10,13 @@ from typing import Any
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
-from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import (
     SimulationTooLargeError,
     UnsupportedCircuitError,
-    UnsupportedOptionError,
 )
 from qiskit_modes.memory import machine_bytes
 from qiskit_modes.simulation.aer.costs import aer_bytes
-from qiskit_modes.simulation.aer.options import (
-    MATRIX_METHODS,
-    options_passed_on,
-    refusals_of_simulator,
-)
-from qiskit_modes.simulation.noise.source import is_aer_simulator, simulator_option
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
 from qiskit_modes.simulation.run.cost import density_bytes
 from qiskit_modes.simulation.settings import Settings
@@ -40,10 +32,6 @@ __all__ = [
     "readable",
     "state_fits",
 ]
-
-OURS = frozenset({"automatic", "density_matrix"})
-"""Methods of an `AerSimulator` for which the density matrices of this package stand in."""
-
 
 REMEMBERED_SECONDS = 5.0
 """For so long the machine's memory is what it was: to look takes 0.3 ms, and every job asks."""
@@ -67,29 +55,6 @@ class SimulatorChoice:
     def takes_state_vector(self) -> bool:
         """Tell whether an ideal circuit may be simulated by our own state vector."""
         return self.method in {None, "statevector"} and not self.density and not self.options
-
-    @classmethod
-    def of(cls, backend: BackendV2) -> SimulatorChoice:
-        """Read the options of a backend; one that is not Aer's leaves the choice to us.
-
-        What else cannot be honoured of them is refused before, see `refusals_of_simulator`.
-
-        Raises:
-            UnsupportedOptionError: If the method named cannot measure.
-        """
-        if not is_aer_simulator(backend):
-            return cls()
-        method = simulator_option(backend, "method")
-        if method in MATRIX_METHODS:
-            raise UnsupportedOptionError(" ".join(refusals_of_simulator(backend)))
-        threads = simulator_option(backend, "max_parallel_threads")
-        return cls(
-            method=None if method in OURS else method,
-            max_memory_mb=simulator_option(backend, "max_memory_mb") or None,
-            density=method == "density_matrix",
-            max_threads=threads or None,
-            options=options_passed_on(backend),
-        )
 
     def aer_options(self, settings: Settings, method: str) -> dict[str, Any]:
         """Return what Aer is told where it simulates.

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
 
-from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
-from qiskit_modes.simulation.noise.source import is_aer_simulator
-
-__all__ = ["broken", "remarks", "reported_by", "written"]
+__all__ = ["Reports", "broken", "remarks", "written"]
 
 Place = tuple[str, tuple[int, ...]]
 """An instruction by its name, and its qubits."""
 
 BROKEN = 1.0
 """An error with which backends report what does not work."""
-
-
-def reported_by(backend: BackendV2) -> Target | None:
-    """Return where a backend reports its errors; None for a simulator that is made of no device."""
-    if is_aer_simulator(backend):
-        target: Target | None = backend._target  # noqa: SLF001 - Aer makes another where it is None
-        return target
-    return backend.target
 
 
 def broken(target: Target | None, places: Iterable[Place]) -> list[Place]:
@@ -53,7 +42,19 @@ def written(place: Place) -> str:
     return f"{name} on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
 
 
-def remarks(backend: BackendV2, read: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+class Reports(Protocol):
+    """Who tells what errors are reported, such as the description of a backend."""
+
+    @property
+    def reported(self) -> Target | None:
+        """Where errors are reported; None where they are not."""
+
+    @property
+    def assumed_errors(self) -> Mapping[str, str]:
+        """Of which gate the errors are of one without any report, by that one's name."""
+
+
+def remarks(backend: Reports, read: Collection[tuple[Any, ...]]) -> dict[str, Any]:
     """Return what the metadata of a result is to say beside what noise acted.
 
     Args:
@@ -67,11 +68,9 @@ def remarks(backend: BackendV2, read: Collection[tuple[Any, ...]]) -> dict[str, 
     """
     places = [(key[1], key[2]) for key in read if key[0] == "gate"]
     said: dict[str, Any] = {}
-    if names := broken(reported_by(backend) if places else None, places):
+    if names := broken(backend.reported if places else None, places):
         said["broken"] = [written(place) for place in names]
-    if hasattr(type(backend), "assumed_errors"):  # see `primitives.backends.fractional`
-        assumed = backend.assumed_errors
-        used = sorted({name for name, _ in places if name in assumed})
-        if used:
-            said["assumed"] = {name: f"errors and durations of {assumed[name]}" for name in used}
+    assumed = backend.assumed_errors
+    if used := sorted({name for name, _ in places if name in assumed}):
+        said["assumed"] = {name: f"errors and durations of {assumed[name]}" for name in used}
     return said

@@ -8,14 +8,12 @@ be used again exactly while all its facts are still the same, however the backen
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from qiskit.circuit import Instruction
-from qiskit.providers import BackendV2
 
 from qiskit_modes.caches import BoundedCache, Fact
 from qiskit_modes.exceptions import UnsupportedCircuitError
@@ -27,8 +25,7 @@ __all__ = [
     "NoiseSource",
     "NotCuttableError",
     "Same",
-    "is_aer_simulator",
-    "simulator_option",
+    "quantum_error",
 ]
 
 NO_CONFUSION: RealArray = np.eye(2)
@@ -221,14 +218,3 @@ def quantum_error(matrix: RealArray | None) -> Any:
             )
         _quantum_errors.put(key, known)
     return known
-
-
-def is_aer_simulator(backend: BackendV2) -> bool:
-    """Tell whether a backend is one of Aer's, without importing Aer to find out."""
-    aer = sys.modules.get("qiskit_aer")  # if it was never imported, nobody has made one
-    return aer is not None and isinstance(backend, aer.backends.aerbackend.AerBackend)
-
-
-def simulator_option(backend: BackendV2, name: str) -> Any:
-    """Return an option of an Aer backend, None if it has no such option."""
-    return getattr(backend.options, name, None)

@@ -16,7 +16,7 @@ from qiskit_modes.primitives.backends.fractional import (
     has_fractional_gates,
 )
 
-__all__ = ["configuration_text", "is_snapshot", "properties_text"]
+__all__ = ["configuration_text", "properties_text"]
 
 _NO_GATES = frozenset({"delay", "measure", "reset"})
 _DYNAMIC = "dynamic_circuits"
@@ -71,11 +71,6 @@ def properties_text(backend: BackendV2, name: str) -> str:
             properties = extend_properties(properties, assumed)
         properties["backend_name"] = name
     return json.dumps(properties)
-
-
-def is_snapshot(backend: BackendV2) -> bool:
-    """Tell whether a backend has been made of files, which stay what they are."""
-    return bool(getattr(type(backend), "dirname", None))
 
 
 def _stored(backend: BackendV2, attribute: str) -> dict[str, Any] | None:
