@@ -220,6 +220,11 @@ class Ledger:
             return None
         return account.changed_at + left / running
 
+    def changed_at(self, instance: Instance) -> float:
+        """Return when anything of the usage of ``instance`` last changed."""
+        account = self._accounts.get(instance.id)
+        return -math.inf if account is None else account.changed_at
+
     def next_relief(self, instance: Instance) -> float | None:
         """Return when the oldest usage of ``instance`` leaves the window; None if none will."""
         if instance.id not in self._accounts:

@@ -67,8 +67,8 @@ class Queue:
         self._unranked: dict[Instance, None] = {}
         self._held: set[Instance] = set()
         """Those that had reached their limits when they were ranked."""
-        self._relieved = False
-        """Whether one of them has come below its limit, and nobody has looked what may start."""
+        self._relieved_at = math.inf
+        """Since when one of them is below its limit again, and nobody has looked what may start."""
 
     # -- what comes and goes ---------------------------------------------------------------------
 
@@ -166,18 +166,17 @@ class Queue:
     def next_relief(self, now: float) -> float | None:
         """Return when an instance that has reached its limit may have something started again.
 
-        That is ``now`` if one already may: usage is that of all QPUs, and another one may have been
-        told first that it has left the window.
+        It may have been already: usage is that of all QPUs, and another one may have been told
+        before this one that it has left the window.
         """
         self._rank_again(now)
-        if self._relieved:
-            return now
         first = self._limited.first()
-        return None if first is None or math.isinf(first[0]) else first[0]
+        relief = min(self._relieved_at, math.inf if first is None else first[0])
+        return None if math.isinf(relief) else relief
 
     def looked_through(self) -> None:
         """Take note that all has started that may start."""
-        self._relieved = False
+        self._relieved_at = math.inf
 
     def usage_changed(self, instance_ids: Iterable[str]) -> None:
         """Take note that the usage of some instances has changed."""
@@ -246,7 +245,8 @@ class Queue:
             return
         if instance in self._held:
             self._held.remove(instance)
-            self._relieved = True
+            since = max(self._ledger.changed_at(instance), now)
+            self._relieved_at = min(self._relieved_at, since)
         self._limited.discard(instance)
         self._eligible.set(instance, (self._ledger.share(instance, now), oldest[0]))
         reached_at = self._ledger.reaches_limit_at(instance)
