@@ -21,8 +21,8 @@ from qiskit_modes.scheduling.job import (
 from qiskit_modes.scheduling.workload import Workload
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.workers.split_program import Gathering
-    from qiskit_modes.runtime.workers.work_items import Errand
+    from qiskit_modes.runtime.workers.split_program import SplitProgram
+    from qiskit_modes.runtime.workers.work_items import StepItem
     from qiskit_modes.simulation.run.program import Program, Samples
 
 __all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]
@@ -144,9 +144,9 @@ class JobRecord:
     """The program as it is divided among workers, while that is needed."""
     is_light: bool = False
     """Whether it is executed where it was compiled, because that takes less than to send it."""
-    gathering: Gathering | None = None
+    split_program: SplitProgram | None = None
     """The pieces' way through the workers, while they are under way."""
-    errand: Errand | None = None
+    step_item: StepItem | None = None
     """A heavy part of its classical step, while it waits for a place or is in a worker."""
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""

@@ -29,8 +29,9 @@ from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
 from qiskit_modes.runtime.workers.offload import HeavySteps
-from qiskit_modes.runtime.workers.pool import Answer, ProgramAbandoned, WorkerPool
-from qiskit_modes.runtime.workers.split_program import Gathering
+from qiskit_modes.runtime.workers.pool import WorkerPool
+from qiskit_modes.runtime.workers.split_program import SplitProgram
+from qiskit_modes.runtime.workers.work_items import Answer, ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import worker_error
 from qiskit_modes.runtime.workers.worker_process import Execution, run_whole
 from qiskit_modes.scheduling.events import (
@@ -164,11 +165,11 @@ class StepRunner:
 
     def _abandon(self, job: JobRecord) -> None:
         # Each once: the workers' answer takes it away.
-        gathering, errand = job.gathering, job.errand
-        if gathering is not None:
-            gathering.abandon()
-        elif errand is not None:
-            self._workers.drop(errand)
+        split_program, step_item = job.split_program, job.step_item
+        if split_program is not None:
+            split_program.abandon()
+        elif step_item is not None:
+            self._workers.abandon(step_item)
         elif job.take_simulated_step():
             self._call_at(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())
@@ -304,10 +305,10 @@ class StepRunner:
             return
         try:
             assert job.pieces, "a job is executed after it was compiled"
-            job.gathering = Gathering(
+            job.split_program = SplitProgram(
                 self._workers, job.pieces, partial(self._executed, job), source=job.qpu
             )
-            job.gathering.start()
+            job.split_program.start()
         except BaseException as error:  # whatever it is, the QPU must be given back
             self._executed(job, error)
 
@@ -323,7 +324,7 @@ class StepRunner:
         self._executed(job, answer)
 
     def _executed(self, job: JobRecord, answer: Answer) -> None:
-        job.gathering = job.program = None
+        job.split_program = job.program = None
         job.pieces = []
         try:
             if isinstance(answer, BaseException):

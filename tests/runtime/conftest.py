@@ -15,7 +15,7 @@ from qiskit_modes.runtime import (
     WorkerPool,
     session_executor,
 )
-from qiskit_modes.runtime.workers.work_items import Errand
+from qiskit_modes.runtime.workers.work_items import Import
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.simulation.run.program import Program
@@ -102,11 +102,10 @@ def machine_with_places():
     with LocalRuntime(workers=WorkerPool(2, light_seconds=0)) as runtime:
         pool, imported = runtime.executor.workers, threading.Event()
         pool.warm_up(2)
-        errand = Errand.of_import(heavy_functions.__name__)
-        errand.on_done = lambda _: imported.set()
-        worker = errand.worker = pool._workers[-1]
-        worker.ticket = errand
-        pool._send([(worker, errand)])
+        item = Import(heavy_functions.__name__, pool._placement, lambda _: imported.set())
+        worker = item.worker = pool._workers[-1]
+        worker.item = item
+        pool._send([(worker, item)])
         assert imported.wait(DEADLINE)
         assert worker.ready_for
         yield Machine(runtime)

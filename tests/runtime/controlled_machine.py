@@ -14,7 +14,7 @@ from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.runtime.workers import split_program
-from qiskit_modes.runtime.workers.pool import ProgramAbandoned
+from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.scheduling import Instance, Ledger, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -183,7 +183,7 @@ def _with_a_point(name):
 
 
 SharedExecutor._closed = _with_a_point("_closed")
-for _name in ("gathering", "steps", "samples"):
+for _name in ("split_program", "steps", "samples"):
     setattr(SharedJob, _name, _with_a_point(_name))
 
 
@@ -265,7 +265,7 @@ class Machine:
         assert not self.executor.jobs.unfinished()
         assert not self.qpu.scheduler.jobs, "what has ended is forgotten"
         for job in accepted:
-            assert job.gathering is None
+            assert job.split_program is None
             assert job.steps is None
             assert job.samples is None
         self.qpu.scheduler.validate()

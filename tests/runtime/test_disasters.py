@@ -228,13 +228,13 @@ def _no_worker(staged):
 
     def compile():  # its worker has died meanwhile, and there will be no other one
         staged.executor.workers._workers.clear()
-        staged.monkeypatch.setattr(staged.executor.workers, "_new_executor", no_worker)
+        staged.monkeypatch.setattr(staged.executor.workers.engine, "new_worker", no_worker)
         return program()
 
-    make = staged.executor.workers._new_executor
+    make = staged.executor.workers.engine.new_worker
     job = staged.submit(compile=compile)
     assert job.finished.wait(DEADLINE)
-    staged.monkeypatch.setattr(staged.executor.workers, "_new_executor", make)
+    staged.monkeypatch.setattr(staged.executor.workers.engine, "new_worker", make)
     return job
 
 
@@ -375,7 +375,7 @@ def _killed_while_another_job_has_it(staged):
     on_the_qpu(other)
     job = staged.submit()
     (worker,) = staged.executor.workers._workers
-    os.kill(worker.started.result(DEADLINE), signal.SIGKILL)
+    os.kill(worker.up.result(DEADLINE), signal.SIGKILL)
     assert finished(other) == ["ERROR"]
     assert isinstance(other.error, WorkerDiedError)
     return job
@@ -389,7 +389,7 @@ def _ctrl_c_reaches_the_worker_too(staged):
 
     def compile():
         (worker,) = staged.executor.workers._workers
-        os.kill(worker.started.result(DEADLINE), signal.SIGINT)
+        os.kill(worker.up.result(DEADLINE), signal.SIGINT)
         return program()
 
     return staged.submit(compile=compile)
@@ -448,7 +448,7 @@ def _cancelled_in_a_heavy_step(staged):
     job = heavy_step(staged, heavy.stay)
     (worker,) = (each for each in staged.executor.workers._workers if each.ready_for)
     until = threading.Event()
-    while worker.ticket is None:
+    while worker.item is None:
         assert not until.wait(0.001)
     staged.cancel(job)
     return job

@@ -7,8 +7,10 @@ import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime.workers import pool
-from qiskit_modes.runtime.workers.pool import ProgramAbandoned, WorkerPool
-from qiskit_modes.runtime.workers.work_items import Errand, Turn
+from qiskit_modes.runtime.workers.engine import LokyEngine
+from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.pool import WorkerPool
+from qiskit_modes.runtime.workers.work_items import ProgramAbandoned, StepItem, Turn
 from qiskit_modes.runtime.workers.worker_process import Execution, UnknownCircuits
 from tests.runtime.controlled_machine import program
 
@@ -36,8 +38,6 @@ class ControlledFuture(Future):
 
 class Process:
     """An executor of one process: a thread of the run for each program, until it is killed."""
-
-    __module__ = "loky.stand_in"
 
     def __init__(self, run, answers):
         self.run, self.answers, self.name = run, answers, run.named("process")
@@ -75,7 +75,8 @@ class Pool:
         patch(pool, leaves=True)
         self.run, self.answers, self.got = run, list(answers), {}
         self.made = []
-        self.pool = WorkerPool(size, self._new_executor)
+        kind = partial(LokyWorker, self._new_executor)
+        self.pool = WorkerPool(engine=LokyEngine(size, kind))
 
     def _new_executor(self):
         self.made.append(Process(self.run, self.answers))
@@ -88,9 +89,9 @@ class Pool:
     def check(self):
         """Everything was answered, once; who is idle has nothing to do; all are ours."""
         assert all(len(answers) == 1 for answers in self.got.values()), self.got
-        assert not self.pool._waiting
+        assert not self.pool._turns
         assert len(self.pool._workers) <= self.pool.size
-        assert all(worker.ticket is None for worker in self.pool._workers)
+        assert all(worker.item is None for worker in self.pool._workers)
         assert not any(worker.executor.killed for worker in self.pool._workers)
         return [type(answer).__name__ for (answer,) in self.got.values()]
 
@@ -188,7 +189,7 @@ class Steps:
             taken = self.pool.pool.take_here_nowait()
             if not taken:
                 turn = ControlledFuture(self.pool.run)
-                self.pool.pool.send_away(Errand("a module", None, turn.answer))
+                self.pool.pool.send_away(StepItem("a module", None, on_done=turn.answer))
                 self.pool.run.point(turn.name, when=turn.done)
                 taken = turn.result() is Turn.HERE
         except (RuntimeClosedError, ProgramAbandoned):

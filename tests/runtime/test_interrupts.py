@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobTi
 from qiskit_modes import LocalService, SamplerV2, record
 from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
-from qiskit_modes.modes.context import current_session
+from qiskit_modes.modes.session import current_session
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.main_thread_guard import Uninterrupted

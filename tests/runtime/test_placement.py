@@ -3,31 +3,33 @@
 import pytest
 
 from qiskit_modes.runtime.workers import placement
-from qiskit_modes.runtime.workers.placement import Places
-from qiskit_modes.runtime.workers.work_items import Errand
-from qiskit_modes.runtime.workers.worker import Worker
+from qiskit_modes.runtime.workers.placement import Placement
+from qiskit_modes.runtime.workers.work_items import ProgramItem, StepItem
+from qiskit_modes.runtime.workers.worker import ExecutorWorker
+from qiskit_modes.runtime.workers.worker_process import Done, NotDone
+from qiskit_modes.simulation.run.program import Program
 
 MODULE = "some.module"
-BUSY = object()
+BUSY = ProgramItem(Program({}, (), 0), on_done=lambda _: None)
 """A program that a worker executes."""
 
 
-class OurExecutor:
+class OurWorker(ExecutorWorker):
     """Stands for a process of ours."""
 
-    __module__ = "loky.stand_in"
+    takes_steps = True
 
 
 class Room:
-    """Places, and the workers around them."""
+    """Placement, and the workers around them."""
 
-    def __init__(self, size, *, workers=1, executor=OurExecutor):
-        self.places, self.executor, self.workers = Places(size), executor, []
+    def __init__(self, size, *, workers=1, kind=OurWorker):
+        self.places, self.kind, self.workers = Placement(size), kind, []
         for _ in range(workers):
             self.new_worker()
 
     def new_worker(self):
-        self.workers.append(Worker(self.executor()))
+        self.workers.append(self.kind(None))
         return self.workers[-1]
 
     def assign(self):
@@ -36,23 +38,24 @@ class Room:
         return [
             (
                 "here" if worker is None else self.workers.index(worker),
-                "import" if errand.readies else errand,
+                "import" if step.readies else step,
             )
-            for worker, errand in assigned
+            for worker, step in assigned
         ]
 
     def add(self, **more):
-        errand = step(**more)
-        self.places.add(errand)
-        return errand
+        item = step(**more)
+        self.places.add(item)
+        return item
 
     def end(self, worker, *, well=True):
-        errand, self.workers[worker].ticket = self.workers[worker].ticket, None
-        self.places.answered(self.workers[worker], errand, well=well)
+        item, self.workers[worker].item = self.workers[worker].item, None
+        answer = Done(b"") if well else NotDone("the test says so")
+        self.places.answered(item, self.workers[worker], answer)
 
 
 def step(*, call=b"a call", seconds=0.1, of_batch=False):
-    return Errand(MODULE, call, lambda _: None, seconds, of_batch)
+    return StepItem(MODULE, call, seconds, of_batch, on_done=lambda _: None)
 
 
 @pytest.fixture
@@ -87,14 +90,14 @@ def test_a_step_beside_another_one_goes_to_a_ready_worker_but_not_to_the_last_fr
     first, second = room.add(), room.add()
     assert room.assign() == [(1, first)]
     room.end(1)
-    room.workers[1].ticket = BUSY
+    room.workers[1].item = BUSY
     assert room.assign() == [(0, second)]
 
 
 def test_a_worker_that_executes_a_program_gets_no_step():
     room = with_a_ready_worker()
     assert room.places.take_here_nowait()
-    room.workers[1].ticket = BUSY
+    room.workers[1].item = BUSY
     room.add()
     assert room.assign() == []
 
@@ -122,7 +125,7 @@ def test_a_batch_goes_on_when_the_worker_of_the_programs_is_gone():
 
 def test_a_batch_does_not_wait_for_a_worker_that_executes_a_program():
     room = with_a_ready_worker()
-    room.workers[1].ticket = BUSY
+    room.workers[1].item = BUSY
     waiting = room.add(of_batch=True)
     assert room.assign() == [("here", waiting)]
 
@@ -188,7 +191,7 @@ def test_more_workers_get_ready_as_long_as_one_is_left(at_once):
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_one_worker_or_workers_of_somebody_else_get_no_steps(at_once, size):
-    room = Room(size, workers=size, executor=OurExecutor if size == 1 else object)
+    room = Room(size, workers=size, kind=OurWorker if size == 1 else ExecutorWorker)
     assert room.places.take_here_nowait()
     room.add()
     assert room.assign() == []

@@ -4,11 +4,16 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from qiskit_modes.runtime import WorkerPool
-from qiskit_modes.runtime.workers import starting, worker, worker_process
+from qiskit_modes.runtime.workers import starting, worker_process
+from qiskit_modes.runtime.workers.engine import LokyEngine
+from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.worker import ExecutorWorker, ThreadWorker
 from tests.runtime.test_workers import submit
 
 PROGRAM = """
@@ -19,6 +24,7 @@ PROGRAM = """
     from qiskit_modes import SamplerV2
     from qiskit_modes.runtime import LocalRuntime, WorkerPool
     from qiskit_modes.runtime.local_runtime import use_runtime
+    from qiskit_modes.runtime.workers.worker import ThreadWorker
     import qiskit_modes.simulation.run.execution, qiskit_modes.simulation.run.division
 
     circuit = QuantumCircuit(1)
@@ -72,7 +78,8 @@ PROGRAM = """
         with LocalRuntime(workers=workers) as runtime, use_runtime(runtime):
             data = sampler.run([circuit], shots=100).result()[0].data
             assert data.meas.get_counts() == {"1": 100}
-            where = {worker.is_stopgap for worker in runtime.executor.workers._workers}
+            there = runtime.executor.workers._workers
+            where = {isinstance(worker, ThreadWorker) for worker in there}
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         (sys.stdout, sys.stderr), sys.executable = streams, executable
         os.chdir(directory)
@@ -107,8 +114,6 @@ def test_a_job_runs_whatever_its_process_has_done_to_itself(redirection, tmp_pat
 class Refusing:
     """An executor of loky's kind whose process cannot be started."""
 
-    __module__ = "loky.stand_in"
-
     def submit(self, *_):
         raise OSError(28, "No space left on device")
 
@@ -117,9 +122,8 @@ class Refusing:
 
 
 @pytest.fixture
-def pool_without_processes(monkeypatch):
-    monkeypatch.setattr("qiskit_modes.runtime.workers.pool.loky_executor", Refusing)
-    pool = WorkerPool(2, Refusing)
+def pool_without_processes():
+    pool = WorkerPool(engine=LokyEngine(2, partial(LokyWorker, Refusing)))
     yield pool
     pool.close()
 
@@ -129,7 +133,7 @@ def test_a_thread_stands_in_for_workers_and_it_is_said_once(pool_without_process
     answers = [submit(pool, "a")[1] for _ in range(5)]
     assert all(isinstance(each.get(), worker_process.Execution) for each in answers)
     (stopgap,) = pool._workers
-    assert stopgap.is_stopgap
+    assert isinstance(stopgap, ThreadWorker)
     assert pool._room() == 0, "one at a time: Aer holds the interpreter anyway"
     (told,) = caplog.records
     assert "No space left on device" in told.getMessage()
@@ -141,23 +145,16 @@ def test_processes_are_tried_again_when_it_is_time(pool_without_processes, monke
     submit(pool)[1].get()
     made = []
 
-    class Process(starting.InThisProcess):
-        __module__ = "loky.stand_in"
-
-        def shutdown(self, *, wait=True, kill_workers=False):
-            super().shutdown(wait=False)
-
-    def new_executor():
-        made.append(Process())
+    def new_worker():
+        made.append(ExecutorWorker(ThreadPoolExecutor(1)))
         return made[-1]
 
-    monkeypatch.setattr(worker.Worker, "is_stopgap", property(lambda w: w.executor not in made))
-    monkeypatch.setattr(pool, "_new_executor", new_executor)
+    monkeypatch.setattr(pool.engine, "_new_worker", new_worker)
     submit(pool)[1].get()
     assert not made
-    pool._no_processes_before = time.monotonic()
+    pool.engine._no_processes_before = time.monotonic()
     submit(pool)[1].get()
-    assert [each.executor for each in pool._workers] == made
+    assert pool._workers == made
 
 
 def test_streams_are_as_they_were(monkeypatch):

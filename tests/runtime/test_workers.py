@@ -11,8 +11,8 @@ import pytest
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.pool import ProgramAbandoned
-from qiskit_modes.runtime.workers.worker import Worker
+from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
+from qiskit_modes.runtime.workers.worker import ExecutorWorker
 from qiskit_modes.simulation.run.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
 
@@ -93,8 +93,7 @@ def test_a_program_that_is_alone_has_all_of_the_cores(monkeypatch):
         "run",
         lambda p, keys, threads=1: (keys == ("long",) and gate()) or threads,
     )
-    monkeypatch.setattr(Worker, "can_be_killed", True)
-    monkeypatch.setattr(Worker, "stop", lambda self, **_: self.executor.shutdown())
+    monkeypatch.setattr(ExecutorWorker, "shares_cores", True)
     pool = WorkerPool(3, new_executor=lambda: ThreadPoolExecutor(1))
     assert submit(pool, "short")[1].get() == 3
     ticket, long = submit(pool, "long")
@@ -173,8 +172,8 @@ def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
 def test_the_first_worker_too_starts_with_control_c_held_back():
     code = (
         "import signal\n"
-        "from qiskit_modes.runtime.workers.worker import Worker, loky_executor\n"
-        "worker = Worker(loky_executor())\n"
+        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "worker = LokyWorker()\n"
         "worker.start()\n"
         "print(worker.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result())\n"
         "worker.stop()"
@@ -188,8 +187,8 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
     """Whatever becomes of the process: nobody is left who could remove them."""
     code = (
         "import os\n"
-        "from qiskit_modes.runtime.workers.worker import Worker, loky_executor\n"
-        "worker = Worker(loky_executor())\n"
+        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "worker = LokyWorker()\n"
         "worker.start()\n"
         "worker.executor.submit(os.getpid).result()\n"
         "print([name for name in os.listdir('/dev/shm') if f'-{os.getpid()}-' in name])\n"

@@ -15,7 +15,7 @@ from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from qiskit_modes.runtime.workers.pool import WorkerPool
-from qiskit_modes.runtime.workers.split_program import Gathering
+from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
 from qiskit_modes.simulation.run import cost, division
@@ -146,7 +146,7 @@ def test_workers_share_one_parameter_set_and_give_the_bits_of_a_single_one():
     pool = WorkerPool(2)
     try:
         answers: queue.Queue = queue.Queue()
-        Gathering(pool, pieces, answers.put).start()
+        SplitProgram(pool, pieces, answers.put).start()
         answer = answers.get(timeout=60)
     finally:
         pool.close()

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.runtime.workers.switching import letting_others_in
-from qiskit_modes.runtime.workers.work_items import Errand, ErrandAnswer, Turn, pack
+from qiskit_modes.runtime.workers.work_items import StepAnswer, StepItem, Turn, pack
 from qiskit_modes.runtime.workers.worker import worker_error
 from qiskit_modes.runtime.workers.worker_process import Done, NotDone
 from qiskit_modes.scheduling import Mode
@@ -73,7 +73,7 @@ class HeavySteps:
 
     def _find_place(
         self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]
-    ) -> ErrandAnswer:
+    ) -> StepAnswer:
         """Return what came of it in a worker, or that the place here is its own now."""
         is_ready = self._workers.takes_steps(function.__module__)
         call = pack(function, args) if is_ready and self._is_of_batch else None
@@ -83,18 +83,16 @@ class HeavySteps:
             call = pack(function, args) if is_ready else None
         return self._send(seconds, function, call)
 
-    def _send(
-        self, seconds: float, function: Callable[..., Any], call: bytes | None
-    ) -> ErrandAnswer:
-        answers: SimpleQueue[ErrandAnswer] = SimpleQueue()
-        errand = Errand(function.__module__, call, answers.put, seconds, self._is_of_batch)
-        self._job.errand = errand
+    def _send(self, seconds: float, function: Callable[..., Any], call: bytes | None) -> StepAnswer:
+        answers: SimpleQueue[StepAnswer] = SimpleQueue()
+        step = StepItem(function.__module__, call, seconds, self._is_of_batch, on_done=answers.put)
+        self._job.step_item = step
         try:
-            self._workers.send_away(errand)
-            # The race being closed: whoever cancelled the job meanwhile did not see the errand, or
+            self._workers.send_away(step)
+            # The race being closed: whoever cancelled the job meanwhile did not see the step, or
             # saw it before it waited.
             if self._job.core.outcome is not None:
-                self._workers.drop(errand)
+                self._workers.abandon(step)
             return answers.get()
         finally:
-            self._job.errand = None
+            self._job.step_item = None

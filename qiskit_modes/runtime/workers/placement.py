@@ -19,21 +19,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from qiskit_modes.runtime.workers.work_items import Errand
+from qiskit_modes.runtime.workers.work_items import Import, StepItem
 from qiskit_modes.runtime.workers.worker import Worker
+from qiskit_modes.runtime.workers.worker_process import Done
 
-__all__ = ["Assigned", "Places"]
+__all__ = ["Assigned", "Placement"]
 
 WORTH_A_WORKER_SECONDS = 0.5
 """A worker gets ready when steps that last as long have had to wait. To get ready costs it 1.5 s on
 a core of its own; who has had so much to wait for is likely to have more."""
 
-Assigned = tuple[Worker | None, Errand]
-"""A step and the worker that gets it; None for this process."""
+Assigned = tuple[Worker | None, Any]
+"""The worker that gets an item, and the item; None for this process."""
 
 
-class Places:
+class Placement:
     """Decides which step goes where. Without threads: the pool calls it under its mutex.
 
     Args:
@@ -45,7 +47,7 @@ class Places:
         self._here_is_taken = False
         self._waited_seconds = 0.0
         """How long the steps last, in all, that had to wait since a worker last began to import."""
-        self.waiting: deque[Errand] = deque()
+        self.waiting: deque[StepItem] = deque()
 
     def take_here_nowait(self) -> bool:
         """Take the place in this process if it is free and nobody waits for it."""
@@ -58,15 +60,27 @@ class Places:
         """Give the place in this process back."""
         self._here_is_taken = False
 
-    def add(self, errand: Errand) -> None:
+    def add(self, step: StepItem) -> None:
         """Let a step wait, behind the others."""
-        self._waited_seconds += errand.seconds
-        self.waiting.append(errand)
+        self._waited_seconds += step.seconds
+        self.waiting.append(step)
 
-    def answered(self, worker: Worker, errand: Errand, *, well: bool) -> None:
-        """Take note of what came of an errand in a worker."""
-        if errand.readies and well:
-            worker.ready_for.add(errand.module)
+    def put_back(self, step: StepItem) -> None:
+        """Let a step wait before the others; an import is begun again when it is worth it."""
+        if not step.readies:
+            self.waiting.appendleft(step)
+
+    def remove(self, step: StepItem) -> bool:
+        """Take a step out; return whether it was there."""
+        if step not in self.waiting:
+            return False
+        self.waiting.remove(step)
+        return True
+
+    def answered(self, step: StepItem, worker: Worker, answer: Any) -> None:
+        """Take note of what came of a step in a worker."""
+        if step.readies and isinstance(answer, Done):
+            worker.ready_for.add(step.module)
 
     def assign(
         self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
@@ -78,65 +92,60 @@ class Places:
             new_worker: Adds one more to them; None if there may be no more.
         """
         assigned: list[Assigned] = []
-        for errand in list(self.waiting):
-            if not self._here_is_taken and self._may_be_here(errand, workers):
+        for step in list(self.waiting):
+            if not self._here_is_taken and self._may_be_here(step, workers):
                 self._here_is_taken = True
-                self.waiting.remove(errand)
-                assigned.append((None, errand))
-        for errand in list(self.waiting):
-            worker, given = self._place_for(errand, workers), errand
+                self.waiting.remove(step)
+                assigned.append((None, step))
+        for step in list(self.waiting):
+            worker, given = self._place_for(step, workers), step
             if worker is not None:
-                self.waiting.remove(errand)
-            elif self._is_worth_a_worker(errand, workers):
-                worker = self._cold(workers, errand.module) or self._new(workers, new_worker)
-                given = Errand.of_import(errand.module)
+                self.waiting.remove(step)
+            elif self._is_worth_a_worker(step, workers):
+                worker = self._cold(workers, step.module) or self._new(workers, new_worker)
+                given = Import(step.module, self)
             if worker is None:
                 continue
             if given.readies:
                 self._waited_seconds = 0.0
-            worker.ticket = given
+            worker.item = given
             assigned.append((worker, given))
         return assigned
 
-    def _may_be_here(self, errand: Errand, workers: Sequence[Worker]) -> bool:
-        if errand.call is None or not errand.of_batch:
+    def _may_be_here(self, step: StepItem, workers: Sequence[Worker]) -> bool:
+        if step.call is None or not step.of_batch:
             return True
         # Not a worker that is ready but executes a program: that may last, and is no place.
         return not any(
-            errand.module in worker.ready_for
+            step.module in worker.ready_for
             for worker in workers
-            if worker.ticket is None or isinstance(worker.ticket, Errand)
+            if worker.item is None or worker.item.is_step
         )
 
-    def _place_for(self, errand: Errand, workers: Sequence[Worker]) -> Worker | None:
+    def _place_for(self, step: StepItem, workers: Sequence[Worker]) -> Worker | None:
         # The worker that is left to the programs need not be there yet: they can start one.
-        if errand.call is None or self._steps_in(workers) >= self._size - 1:
+        if step.call is None or self._steps_in(workers) >= self._size - 1:
             return None
         ready = [
-            worker
-            for worker in workers
-            if worker.ticket is None and errand.module in worker.ready_for
+            worker for worker in workers if worker.item is None and step.module in worker.ready_for
         ]
         return ready[-1] if ready else None
 
     @staticmethod
     def _steps_in(workers: Sequence[Worker]) -> int:
-        return sum(isinstance(worker.ticket, Errand) for worker in workers)
+        return sum(worker.item is not None and worker.item.is_step for worker in workers)
 
-    def _is_worth_a_worker(self, errand: Errand, workers: Sequence[Worker]) -> bool:
+    def _is_worth_a_worker(self, step: StepItem, workers: Sequence[Worker]) -> bool:
         """Tell whether a worker is to get ready for a step and others of its module.
 
         One at a time gets ready, and not all of them.
         """
-        module = errand.module
+        module = step.module
         ready = sum(module in worker.ready_for for worker in workers)
-        if ready and errand.call is None:
+        if ready and step.call is None:
             return False  # with a worker ready, what still has no call cannot travel
         importing = any(
-            isinstance(worker.ticket, Errand)
-            and worker.ticket.readies
-            and worker.ticket.module == module
-            for worker in workers
+            worker.item is not None and worker.item.gets_ready_for(module) for worker in workers
         )
         is_worth_it = self._waited_seconds >= WORTH_A_WORKER_SECONDS
         return is_worth_it and not importing and ready < self._size - 1
@@ -148,7 +157,7 @@ class Places:
         cold = [
             worker
             for worker in workers
-            if worker.ticket is None and worker.can_be_killed and module not in worker.ready_for
+            if worker.item is None and worker.takes_steps and module not in worker.ready_for
         ]
         return cold[-1] if cold else None
 
@@ -158,5 +167,5 @@ class Places:
         """Return one more worker; None where they are somebody else's, who knows what for."""
         if new_worker is None or len(workers) >= self._size:
             return None
-        mine = workers and all(worker.can_be_killed for worker in workers)
+        mine = workers and all(worker.takes_steps for worker in workers)
         return new_worker() if mine else None

@@ -1,47 +1,41 @@
-"""The worker processes: a small set that executes the programs of all QPUs, and classical steps.
+"""The pool of workers: executes the programs of all QPUs, and heavy classical steps.
 
 A simulation holds the interpreter lock for as long as it runs, so it runs elsewhere, as a real QPU
-is another machine. Each worker is an executor with one process, so that the death of one is an
-error of the one program that it was running. Where classical steps go is decided by `Places`;
+is another machine. The pool decides what goes when, and to which worker; where workers come from
+is an `Engine`'s, what one of them can is a `Worker`'s, and what is to be done with an item is the
+item's: the pool asks for no kind of them. Where classical steps go is decided by `Placement`;
 programs come before them, because somebody holds a QPU meanwhile.
 
-Where no process can be started, a thread of this one stands in for the workers: one program at a
-time, which cannot be stopped and during which other threads stand still, but whose results are the
-same. What a worker did not begin is not lost with it.
+What a worker did not begin is not lost with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import math
-import os
 import threading
-import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime.workers.placement import Assigned, Places
-from qiskit_modes.runtime.workers.starting import InThisProcess, describe_failure, why_no_children
+from qiskit_modes.runtime.workers.engine import Engine, ExecutorEngine, LokyEngine, cores
+from qiskit_modes.runtime.workers.placement import Assigned, Placement
 from qiskit_modes.runtime.workers.turns import Turns
-from qiskit_modes.runtime.workers.work_items import Errand, Turn
-from qiskit_modes.runtime.workers.worker import (
+from qiskit_modes.runtime.workers.work_items import (
     Answer,
     ProgramAbandoned,
-    Ticket,
-    Unusable,
-    Worker,
-    loky_executor,
+    ProgramItem,
+    StepItem,
+    Turn,
+    WorkItem,
 )
-from qiskit_modes.runtime.workers.worker_process import Done, UnknownCircuits
+from qiskit_modes.runtime.workers.worker import ExecutorWorker, Worker
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
 
-__all__ = ["Answer", "ProgramAbandoned", "Ticket", "WorkerPool", "loky_executor"]
+__all__ = ["WorkerPool"]
 
 logger = logging.getLogger("qiskit_modes")
 
@@ -51,10 +45,6 @@ takes 0.2 s to start."""
 
 _MOST_REFUSALS = 3
 """After so many dead workers in a row, the fault is not a worker's."""
-
-_TRY_AGAIN_SECONDS = 60.0
-"""When processes could not be started, they are not tried again before that: a limit of the machine
-may have been reached for a while only, and each attempt may cost a second."""
 
 
 class WorkerPool:
@@ -66,41 +56,44 @@ class WorkerPool:
 
     Args:
         size: Most workers at a time; None for one per core.
-        new_executor: Makes the executor of one worker. Anything with the interface of
-            `concurrent.futures.Executor` will do; one that is not loky's cannot be killed, so its
-            programs are waited for even when their jobs were cancelled, and gets programs only.
-            The default starts processes; where that is not possible, a thread stands in for them.
+        new_executor: Makes the executor of one worker: anything with the interface of
+            `concurrent.futures.Executor`. Such workers cannot be killed, so their programs are
+            waited for even when their jobs were cancelled, and they get programs only. None for
+            processes of this machine; where none can be started, a thread stands in for them.
         light_seconds: What takes less is not worth the way to a process, and may be executed
-            elsewhere. With a ``new_executor`` of somebody else's nothing is.
+            elsewhere. With a ``new_executor`` nothing is.
+        engine: Where workers come from, instead of ``size`` and ``new_executor``.
     """
 
     def __init__(
         self,
         size: int | None = None,
-        new_executor: Callable[[], Executor] = loky_executor,
+        new_executor: Callable[[], Executor] | None = None,
         *,
         light_seconds: float = LIGHT_SECONDS,
+        engine: Engine | None = None,
     ) -> None:
-        self._starts_processes = new_executor is loky_executor
-        self.light_seconds = light_seconds if self._starts_processes else 0.0
-        no_children = why_no_children() if self._starts_processes else None
-        if no_children is not None:
-            logger.debug("programs are executed in this process: %s", no_children)
-        self.size = 1 if no_children is not None else size or os.cpu_count() or 1
+        if engine is None:
+            most = size or cores()
+            engine = ExecutorEngine(most, new_executor) if new_executor else LokyEngine(most)
+        self.engine = engine
+        self.light_seconds = 0.0 if engine.takes_light else light_seconds
         self.on_start: Callable[[], object] = lambda: None
-        """Called after each start of a worker, on any thread."""
-        self._new_executor = new_executor
+        """Called before and after each start of a worker, on any thread."""
         self._mutex = threading.Condition()
-        """Guards everything below, and which ticket a worker has; notified when a worker has been
+        """Guards everything below, and which item a worker has; notified when a worker has been
         stopped. Nothing is sent and nobody is called back while it is held."""
         self._workers: list[Worker] = []
         self._leaving: list[Worker] = []
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
-        self._waiting = Turns()
-        self._places = Places(self.size)
-        self._no_processes_before = -math.inf if no_children is None else math.inf
-        """On the machine's monotonic clock; until then a thread stands in for them."""
+        self._turns = Turns()
+        self._placement = Placement(engine.size)
         self._closed = False
+
+    @property
+    def size(self) -> int:
+        """Most workers at a time."""
+        return self.engine.size
 
     def warm_up(self, count: int = 1) -> list[Future[int]]:
         """Start workers, without waiting for them, until there are ``count``.
@@ -114,17 +107,18 @@ class WorkerPool:
         """
         with self._mutex:
             # One that has a classical step may have it for long.
-            free = [each for each in self._workers if not isinstance(each.ticket, Errand)]
+            free = [each for each in self._workers if each.item is None or not each.item.is_step]
             most = min(count - len(free), self._room())
             new = [self._add_worker() for _ in range(most)]
-            workers = [*free, *new]
+            for worker in new:
+                worker.is_being_started = True
         for worker in new:
-            self._start(worker)
-        return [worker.started for worker in workers if worker.started is not None]
+            self._begin_in(worker, self._start(worker))
+        return [worker.up for worker in [*free, *new]]
 
     def submit(
         self, program: Program, on_done: Callable[[Answer], None], *, source: Hashable = None
-    ) -> Ticket:
+    ) -> ProgramItem:
         """Have ``program`` executed.
 
         Args:
@@ -135,13 +129,14 @@ class WorkerPool:
         Raises:
             RuntimeClosedError: If the pool was closed.
         """
-        ticket = Ticket(program, on_done, source, self._peak_bytes(program))
+        peak = self._peak_bytes(program)
+        item = ProgramItem(program, source, on_done=on_done, queue=self._turns, peak_bytes=peak)
         with self._mutex:
             self._check_open()
-            self._waiting.add(ticket)
+            self._turns.add(item)
             assigned = self._assign()
         self._send(assigned)
-        return ticket
+        return item
 
     def _peak_bytes(self, program: Program) -> int:
         if self.size == 1:
@@ -150,17 +145,20 @@ class WorkerPool:
 
         return peak_bytes(program)
 
-    def abandon(self, ticket: Ticket) -> None:
-        """Stop a program if that is possible; it is answered all the same, sooner or later."""
+    def abandon(self, item: WorkItem) -> None:
+        """Stop an item if that is possible; it is answered all the same, sooner or later.
+
+        A classical step that is being done goes on: nobody holds a QPU for it.
+        """
         with self._mutex:
-            ticket.abandoned = True
-            never_sent = self._waiting.remove(ticket)
-            worker = ticket.worker
-            kill = worker is not None and worker.ticket is ticket and worker.can_be_killed
+            item.abandoned = True
+            never_sent = item.queue is not None and item.queue.remove(item)
+            worker = item.worker
+            has_it = worker is not None and worker.item is item and not item.is_step
             # From here on it gets no other program, so that none dies with this one.
-            stop = worker is not None and kill and self._take_out(worker)
+            stop = worker is not None and has_it and worker.stops_at_once and self._take_out(worker)
         if never_sent:
-            ticket.on_done(ProgramAbandoned())
+            item.on_done(ProgramAbandoned())
         elif worker is not None and stop:
             self._stop_aside(worker)
 
@@ -174,12 +172,12 @@ class WorkerPool:
         """
         with self._mutex:
             self._check_open()
-            return self._places.take_here_nowait()
+            return self._placement.take_here_nowait()
 
     def leave_here(self) -> None:
         """Give the place in this process back."""
         with self._mutex:
-            self._places.leave_here()
+            self._placement.leave_here()
             assigned = self._assign()
         self._send(assigned)
 
@@ -188,7 +186,7 @@ class WorkerPool:
         with self._mutex:
             return any(module in worker.ready_for for worker in self._workers)
 
-    def send_away(self, errand: Errand) -> None:
+    def send_away(self, step: StepItem) -> None:
         """Have a heavy step done in a worker or, if its place is free sooner, in this process.
 
         It is answered with ``Turn.HERE`` if the place here is its own now.
@@ -198,19 +196,10 @@ class WorkerPool:
         """
         with self._mutex:
             self._check_open()
-            self._places.add(errand)
+            step.queue = self._placement
+            self._placement.add(step)
             assigned = self._assign()
         self._send(assigned)
-
-    def drop(self, errand: Errand) -> None:
-        """Let a step wait no longer; one that is being done goes on."""
-        with self._mutex:
-            errand.abandoned = True  # should a worker that is dead have got it
-            waited = errand in self._places.waiting
-            if waited:
-                self._places.waiting.remove(errand)
-        if waited:
-            errand.on_done(ProgramAbandoned())
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -219,52 +208,83 @@ class WorkerPool:
         with self._mutex:
             self._closed = True
             workers, self._workers = self._workers, []
-            waiting: list[Ticket | Errand] = [*self._waiting, *self._places.waiting]
-            self._waiting.clear()
-            self._places.waiting.clear()
-        for ticket in waiting:
-            ticket.on_done(ProgramAbandoned())
+            waiting: list[WorkItem] = [*self._turns, *self._placement.waiting]
+            self._turns.clear()
+            self._placement.waiting.clear()
+        for item in waiting:
+            item.on_done(ProgramAbandoned())
         for worker in workers:
-            worker.stop()
+            _stop_whatever_comes(worker)
         with self._mutex:
             while self._leaving:
                 self._mutex.wait()
+        self.engine.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeClosedError("the local runtime has been shut down")
 
-    def _assign(self) -> list[tuple[Worker, Ticket] | Assigned]:
+    # -- who gets what -------------------------------------------------------------------------
+
+    def _assign(self) -> list[Assigned]:
         """Give what waits to who is free; the caller sends it without the mutex."""
-        assigned: list[tuple[Worker, Ticket] | Assigned] = []
-        self._retire_stopgap()
-        under_way = [each.ticket for each in self._workers if isinstance(each.ticket, Ticket)]
-        while ticket := self._waiting.next(under_way):
-            worker = self._idle_worker(ticket)
+        self._retire_outdated()
+        given: list[Assigned] = []
+        items = (worker.item for worker in self._workers)
+        under_way = [item for item in items if item is not None and not item.is_step]
+        while item := self._turns.next(under_way):
+            worker = self._idle_worker(item)
             if worker is None:
                 break
-            self._waiting.take(ticket)
-            under_way.append(ticket)
-            worker.ticket, ticket.worker = ticket, worker
-            assigned.append((worker, ticket))
-        new_worker = self._add_worker if self._room() and not self._is_without_processes() else None
-        assigned += self._places.assign(self._workers, new_worker)
-        busy = sum(worker.ticket is not None for worker in self._workers)
-        for _, given in assigned:
-            if isinstance(given, Ticket):
-                # A program that is alone has all of the cores. Who comes later shares them.
-                given.threads = max(1, self.size - busy + 1)
-        return assigned
+            self._turns.take(item)
+            under_way.append(item)
+            worker.item = item
+            given.append((worker, item))
+        programs = [item for _, item in given]
+        given += self._placement.assign(self._workers, self._add_worker if self._room() else None)
+        busy = sum(worker.item is not None for worker in self._workers)
+        for item in programs:
+            # A program that is alone has all of the cores. Who comes later shares them.
+            item.threads = max(1, self.size - busy + 1)
+        return [(worker, item) for worker, item in given if self._is_ours_to_send(worker, item)]
 
-    def _put_back(self, ticket: Ticket | Errand) -> None:
-        """Let it wait before the others, for another worker."""
-        if isinstance(ticket, Ticket):
-            self._waiting.put_back(ticket)
-        elif not ticket.readies:
-            self._places.waiting.appendleft(ticket)
+    @staticmethod
+    def _is_ours_to_send(worker: Worker | None, item: WorkItem) -> bool:
+        """Take note of who has an item; return whether it is not left to whoever starts it."""
+        if worker is None:
+            return True
+        item.worker = worker
+        ours = worker.has_begun or not worker.is_being_started
+        worker.is_being_started = not worker.has_begun
+        return ours
+
+    def _idle_worker(self, item: ProgramItem) -> Worker | None:
+        idle = [worker for worker in self._workers if worker.item is None]
+        best = min(idle, key=lambda each: (each.load, not each.knows(item.keys)), default=None)
+        if (best is None or best.load) and self._room():
+            return self._add_worker()
+        return best
+
+    def _room(self) -> int:
+        """Return how many workers may be added; they are what the caller needs."""
+        return 0 if self._closed else max(0, self.engine.room(self._workers))
+
+    def _add_worker(self) -> Worker:
+        try:
+            worker = self.engine.new_worker()
+        except Exception as error:  # no processes or semaphores left, a cluster is gone
+            worker = _Unusable(error)
+        self._workers.append(worker)
+        return worker
+
+    def _retire_outdated(self) -> None:
+        for worker in [each for each in self._workers if each.item is None]:
+            if self.engine.is_outdated(worker):
+                self._workers.remove(worker)
+                _stop_whatever_comes(worker, wait=False)
 
     def _take_out(self, worker: Worker) -> bool:
-        """Let a worker get no more programs; return whether it is to be stopped by the caller."""
+        """Let a worker get no more items; return whether it is to be stopped by the caller."""
         if worker not in self._workers:
             return False
         self._workers.remove(worker)
@@ -281,149 +301,132 @@ class WorkerPool:
             self._stop(worker, wait=False)
 
     def _stop(self, worker: Worker, *, wait: bool = True) -> None:
-        worker.stop(wait=wait)
+        _stop_whatever_comes(worker, wait=wait)
         with self._mutex:
             self._leaving.remove(worker)
             self._mutex.notify_all()
 
-    def _idle_worker(self, ticket: Ticket) -> Worker | None:
-        idle = [worker for worker in self._workers if worker.ticket is None]
-        for worker in idle:
-            if worker.knows(ticket):
-                return worker
-        if idle:
-            return idle[0]
-        return self._add_worker() if self._room() else None
+    # -- the way to a worker and back ------------------------------------------------------------
 
-    def _room(self) -> int:
-        """Return how many workers may be added; they are what the caller needs."""
-        if self._closed:
-            return 0
-        if self._is_without_processes():
-            return 0 if self._workers else 1
-        return self.size - len(self._workers)
-
-    def _is_without_processes(self) -> bool:
-        return time.monotonic() < self._no_processes_before
-
-    def _add_worker(self) -> Worker:
-        try:
-            without = self._is_without_processes()
-            worker = Worker(InThisProcess() if without else self._new_executor())
-        except Exception as error:  # no processes or semaphores left, a cluster is gone
-            worker = Worker(Unusable(error))
-        self._workers.append(worker)
-        return worker
-
-    def _retire_stopgap(self) -> None:
-        """Let processes be tried again, if it is time and nobody waits for the stopgap."""
-        if self._starts_processes and not self._is_without_processes():
-            for worker in [each for each in self._workers if each.is_stopgap and not each.ticket]:
-                self._workers.remove(worker)
-                worker.executor.shutdown(wait=False)
-
-    def _start(self, worker: Worker) -> None:
-        # An executor that cannot even be started fails the first program that it gets.
-        with contextlib.suppress(Exception):
-            worker.start()
+    def _start(self, worker: Worker) -> WorkItem | None:
+        """Start a worker; return what it has been given by then, which the caller sends."""
+        # Before, too: a program that ends just now must not wait for what this one will do.
         self.on_start()
+        try:
+            worker.start()
+        except Exception as error:  # whatever it is, it fails the first item that the worker gets
+            if not worker.up.done():
+                worker.up.set_exception(error)
+        self.on_start()
+        with self._mutex:
+            worker.has_begun = True
+            return worker.item
 
-    def _send(self, assigned: Sequence[tuple[Worker, Ticket] | Assigned]) -> None:
-        for worker, ticket in assigned:
+    def _send(self, assigned: Iterable[Assigned]) -> None:
+        for worker, item in assigned:
             if worker is None:
-                assert isinstance(ticket, Errand), "programs are executed by workers"
-                ticket.on_done(Turn.HERE)
-                continue
-            if worker.started is None:
-                self._start(worker)
-            try:
-                future = worker.send(ticket)
-            except Exception as error:  # whatever an executor raises, the program has not run
-                self._not_begun(worker, ticket, error)
+                item.on_done(Turn.HERE)
             else:
-                future.add_done_callback(partial(self._done, worker, ticket))
+                self._begin_in(worker, item if worker.has_begun else self._start(worker))
 
-    def _not_begun(self, worker: Worker, ticket: Ticket | Errand, error: BaseException) -> None:
-        """Have another worker do what this one has not begun, or none if all of them fail."""
-        ticket.refused += 1
-        is_dead = isinstance(error, BrokenExecutor)  # which another one need not be
-        if is_dead and ticket.refused < _MOST_REFUSALS:
-            self._returned(worker, ticket)
-        elif self._starts_processes and not worker.is_stopgap and not self._closed:
-            self._do_without_processes(error)
-            self._returned(worker, ticket)
+    def _begin_in(self, worker: Worker, item: WorkItem | None) -> None:
+        if item is None:
+            return
+        try:
+            future = item.begin(worker)
+        except Exception as error:  # whatever a worker raises, the item has not begun
+            self._not_begun(worker, item, error)
         else:
-            self._answered(worker, ticket, error, broken=True)
+            future.add_done_callback(partial(self._done, worker, item))
 
-    def _do_without_processes(self, error: BaseException) -> None:
-        with self._mutex:
-            again = self._is_without_processes()
-            self._no_processes_before = time.monotonic() + _TRY_AGAIN_SECONDS
-        if not again:
-            logger.warning(
-                "No worker process could be started (%s). Until one can, which is tried again in "
-                "%.0f s, programs are executed in this process, one at a time; its other threads "
-                "stand still meanwhile.",
-                describe_failure(error),
-                _TRY_AGAIN_SECONDS,
-            )
+    def _not_begun(self, worker: Worker, item: WorkItem, error: BaseException) -> None:
+        """Have another worker do what this one has not begun, or none if all of them fail."""
+        item.refused += 1
+        is_dead = isinstance(error, BrokenExecutor)  # which another one need not be
+        if item.abandoned or self._closed:
+            self._answered(worker, item, ProgramAbandoned(), broken=True)
+        elif (is_dead and item.refused < _MOST_REFUSALS) or self.engine.takes_over(worker, error):
+            self._returned(worker, item)
+        else:
+            self._answered(worker, item, error, broken=True)
 
-    def _returned(self, worker: Worker, ticket: Ticket | Errand) -> None:
-        """Give a program or step to another worker than the one that could not take it."""
+    def _returned(self, worker: Worker, item: WorkItem) -> None:
+        """Give an item to another worker than the one that could not take it."""
         with self._mutex:
-            worker.ticket = None
+            worker.item = None
             stop = self._take_out(worker)
-            dropped = self._closed or ticket.abandoned
-            if not dropped:
-                self._put_back(ticket)
+            dropped = self._closed or item.abandoned
+            if not dropped and item.queue is not None:
+                item.queue.put_back(item)
             assigned = self._assign()
         try:
             if dropped:
-                ticket.on_done(ProgramAbandoned())
+                item.on_done(ProgramAbandoned())
         finally:
             self._send(assigned)
             if stop:
                 self._stop_aside(worker)
 
-    def _done(self, worker: Worker, ticket: Ticket | Errand, future: Future[Any]) -> None:
+    def _done(self, worker: Worker, item: WorkItem, future: Future[Any]) -> None:
         if future.cancelled():
-            self._answered(worker, ticket, ProgramAbandoned())
+            self._answered(worker, item, ProgramAbandoned())
+            return
+        answer = future.exception() or future.result()
+        broken = isinstance(answer, BrokenExecutor)
+        if broken and worker.never_came_up:
+            self._not_begun(worker, item, answer)
+        elif broken and item.deaths < worker.tries_elsewhere and not item.abandoned:
+            item.deaths += 1
+            self._returned(worker, item)
         else:
-            answer = future.exception() or future.result()
-            broken = isinstance(answer, BrokenExecutor)
-            if broken and self._starts_processes and worker.never_came_up:
-                self._not_begun(worker, ticket, answer)
-            else:
-                self._answered(worker, ticket, answer, broken=broken)
+            self._answered(worker, item, answer, broken=broken)
 
     def _answered(
-        self,
-        worker: Worker,
-        ticket: Ticket | Errand,
-        answer: Any,
-        *,
-        broken: bool = False,
+        self, worker: Worker, item: WorkItem, answer: Any, *, broken: bool = False
     ) -> None:
         with self._mutex:
-            worker.ticket = None
-            if isinstance(answer, UnknownCircuits):
+            worker.item = None
+            again = item.is_asked_again(answer)
+            if again:
                 # The process was replaced, or its memory was full: send everything.
                 worker.forget_all()
-                if ticket.abandoned or self._closed:
-                    answer = ProgramAbandoned()
+                if item.abandoned or self._closed:
+                    again, answer = False, ProgramAbandoned()
+            if item.queue is not None:
+                if again:
+                    item.queue.put_back(item)
                 else:
-                    self._put_back(ticket)
-            if isinstance(ticket, Errand):
-                self._places.answered(worker, ticket, well=isinstance(answer, Done))
-            elif not isinstance(answer, UnknownCircuits):
-                self._waiting.ended(ticket)
+                    item.queue.answered(item, worker, answer)
             stop = broken and self._take_out(worker)
             assigned = self._assign()
         # First what somebody waits for.
         try:
-            if not isinstance(answer, UnknownCircuits):
-                ticket.on_done(answer)
+            if not again:
+                item.on_done(answer)
         finally:
             self._send(assigned)
             if stop:
                 self._stop_aside(worker)
+
+
+def _stop_whatever_comes(worker: Worker, *, wait: bool = True) -> None:
+    try:
+        worker.stop(wait=wait)
+    except Exception:  # somebody else's: nothing more is sent to it anyway
+        logger.exception("a worker could not be stopped")
+
+
+class _Unusable(ExecutorWorker):
+    """Stands for a worker that could not be made: fails the first item that it gets."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_Refusing(error))
+
+
+class _Refusing(Executor):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Raise what was raised when the worker should have been made."""
+        raise self._error

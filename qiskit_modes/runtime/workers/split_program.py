@@ -6,16 +6,17 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from qiskit_modes.runtime.workers.pool import Answer, Ticket, WorkerPool
+from qiskit_modes.runtime.workers.pool import WorkerPool
+from qiskit_modes.runtime.workers.work_items import Answer, WorkItem
 from qiskit_modes.runtime.workers.worker_process import Execution
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
 
-__all__ = ["Gathering"]
+__all__ = ["SplitProgram"]
 
 
-class Gathering:
+class SplitProgram:
     """Sends the pieces of a program to a pool, and answers once when all of them have ended.
 
     If a piece fails, the others are abandoned, and the answer is its error; but it comes only when
@@ -45,7 +46,7 @@ class Gathering:
         self._left = len(pieces)
         self._executions: list[Execution] = []
         self._error: BaseException | None = None
-        self._tickets: list[Ticket] = []
+        self._items: list[WorkItem] = []
         self._abandoned = False
 
     def start(self) -> None:
@@ -56,25 +57,25 @@ class Gathering:
         """
         for number, piece in enumerate(self._pieces):
             try:
-                ticket = self._workers.submit(piece, self._answered, source=self._source)
+                item = self._workers.submit(piece, self._answered, source=self._source)
             except Exception as error:
                 if number == 0:
                     raise
                 self._answered(error)
                 continue
             with self._mutex:
-                self._tickets.append(ticket)
+                self._items.append(item)
                 abandoned = self._abandoned
             if abandoned:
-                self._workers.abandon(ticket)
+                self._workers.abandon(item)
 
     def abandon(self) -> None:
         """Stop what can be stopped; the answer comes all the same."""
         with self._mutex:
             self._abandoned = True
-            tickets = list(self._tickets)
-        for ticket in tickets:
-            self._workers.abandon(ticket)
+            items = list(self._items)
+        for item in items:
+            self._workers.abandon(item)
 
     def _answered(self, answer: Answer) -> None:
         with self._mutex:

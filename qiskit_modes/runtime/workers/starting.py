@@ -1,7 +1,4 @@
-"""Starts worker processes, whatever the streams, descriptors and signals of this one.
-
-And who does its work where no process can be started: a thread of this one.
-"""
+"""Starts worker processes, whatever the streams, descriptors and signals of this one."""
 
 from __future__ import annotations
 
@@ -11,25 +8,16 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
 __all__ = [
-    "InThisProcess",
     "describe_failure",
     "descriptors_in_order",
     "start_conditions",
     "why_no_children",
 ]
-
-
-class InThisProcess(ThreadPoolExecutor):
-    """A worker without a process: one thread, which nobody can stop, and whose Aer holds all."""
-
-    def __init__(self) -> None:
-        super().__init__(1, thread_name_prefix="qiskit_modes-worker")
 
 
 def why_no_children() -> str | None:

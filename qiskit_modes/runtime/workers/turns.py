@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.memory import free_bytes, machine_bytes
 
 if TYPE_CHECKING:
-    from qiskit_modes.runtime.workers.worker import Ticket
+    from qiskit_modes.runtime.workers.work_items import ProgramItem, WorkItem
+    from qiskit_modes.runtime.workers.worker import Worker
 
 __all__ = ["Turns"]
 
@@ -40,39 +41,39 @@ class Turns:
     ) -> None:
         self._limit_bytes = limit_bytes
         self._free = free
-        self._queues: OrderedDict[Hashable, deque[Ticket]] = OrderedDict()
+        self._queues: OrderedDict[Hashable, deque[ProgramItem]] = OrderedDict()
         """Those with something in them, the next one first."""
 
     def __bool__(self) -> bool:
         """Tell whether anything waits."""
         return bool(self._queues)
 
-    def __iter__(self) -> Iterator[Ticket]:
+    def __iter__(self) -> Iterator[ProgramItem]:
         """Iterate over what waits, queue by queue."""
-        return (ticket for queue in self._queues.values() for ticket in queue)
+        return (item for queue in self._queues.values() for item in queue)
 
-    def add(self, ticket: Ticket) -> None:
+    def add(self, item: ProgramItem) -> None:
         """Let a program wait, behind those of its QPU."""
-        self._queues.setdefault(ticket.source, deque()).append(ticket)
+        self._queues.setdefault(item.source, deque()).append(item)
 
-    def put_back(self, ticket: Ticket) -> None:
+    def put_back(self, item: ProgramItem) -> None:
         """Let a program wait that had its turn already: it is the next one."""
-        self._queues.setdefault(ticket.source, deque()).appendleft(ticket)
-        self._queues.move_to_end(ticket.source, last=False)
+        self._queues.setdefault(item.source, deque()).appendleft(item)
+        self._queues.move_to_end(item.source, last=False)
 
-    def remove(self, ticket: Ticket) -> bool:
+    def remove(self, item: ProgramItem) -> bool:
         """Take a program out; return whether it was there."""
-        queue = self._queues.get(ticket.source, ())
-        if ticket not in queue:
+        queue = self._queues.get(item.source, ())
+        if item not in queue:
             return False
-        self._taken(ticket)
+        self._taken(item)
         return True
 
     def clear(self) -> None:
         """Take everything out."""
         self._queues.clear()
 
-    def next(self, under_way: Collection[Ticket]) -> Ticket | None:
+    def next(self, under_way: Collection[WorkItem]) -> ProgramItem | None:
         """Return the program whose turn it is and for which there is memory; it stays here.
 
         Args:
@@ -85,30 +86,34 @@ class Turns:
             waits_for_memory = waits_for_memory or queue[0].peak_bytes
         return None
 
-    def take(self, ticket: Ticket) -> None:
+    def take(self, item: ProgramItem) -> None:
         """Take out the program that `next` has returned; then it is the others' turn."""
-        self._taken(ticket)
-        self.ended(ticket)
+        self._taken(item)
+        self.ended(item)
 
-    def ended(self, ticket: Ticket) -> None:
+    def ended(self, item: ProgramItem) -> None:
         """Take note that a program has ended: whoever came while it ran is before its QPU."""
-        if ticket.source in self._queues:
-            self._queues.move_to_end(ticket.source)
+        if item.source in self._queues:
+            self._queues.move_to_end(item.source)
 
-    def _taken(self, ticket: Ticket) -> None:
-        queue = self._queues[ticket.source]
-        queue.remove(ticket)
+    def answered(self, item: ProgramItem, worker: Worker, answer: Any) -> None:  # noqa: ARG002
+        """See `WorkQueue`."""
+        self.ended(item)
+
+    def _taken(self, item: ProgramItem) -> None:
+        queue = self._queues[item.source]
+        queue.remove(item)
         if not queue:
-            del self._queues[ticket.source]
+            del self._queues[item.source]
 
-    def _fits(self, ticket: Ticket, under_way: Collection[Ticket], before: int) -> bool:
+    def _fits(self, item: ProgramItem, under_way: Collection[WorkItem], before: int) -> bool:
         if not under_way and not before:
             return True  # it was looked at alone when it was compiled
         if self._limit_bytes is None:
             self._limit_bytes = machine_bytes() // 2
-        if ticket.peak_bytes * _SMALL < self._limit_bytes:
+        if item.peak_bytes * _SMALL < self._limit_bytes:
             return True
         used = sum(each.peak_bytes for each in under_way)
-        if used + ticket.peak_bytes + before > self._limit_bytes:
+        if used + item.peak_bytes + before > self._limit_bytes:
             return False
-        return ticket.peak_bytes <= self._free()
+        return item.peak_bytes <= self._free()

@@ -1,17 +1,42 @@
-"""A heavy classical step on its way: waiting for a place, in one, or answered."""
+"""Items of work: programs, heavy classical steps, and the imports that steps need.
+
+Each kind says how a worker begins it and what becomes of it when the worker could not; so the pool
+treats all of them alike.
+"""
 
 from __future__ import annotations
 
 import enum
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.worker_process import Done, NotDone
+from qiskit_modes.runtime.workers.worker_process import Done, Execution, NotDone, UnknownCircuits
 
-__all__ = ["Errand", "ErrandAnswer", "Turn", "pack"]
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.workers.worker import Worker
+    from qiskit_modes.simulation.run.program import Program
+
+__all__ = [
+    "Answer",
+    "Import",
+    "ProgramAbandoned",
+    "ProgramItem",
+    "StepAnswer",
+    "StepItem",
+    "Turn",
+    "WorkItem",
+    "WorkQueue",
+    "pack",
+]
+
+
+class ProgramAbandoned(Exception):  # noqa: N818 - named for what happened
+    """A program was given up before a worker had run it."""
 
 
 class Turn(enum.Enum):
@@ -21,35 +46,122 @@ class Turn(enum.Enum):
     """Whoever waits for it does it now, and gives the place back."""
 
 
-ErrandAnswer = Done | NotDone | Turn | BaseException
-"""What comes of an errand: what a worker answered, the place here, or why it was not done."""
+Answer = Execution | BaseException
+"""What comes of a program."""
+
+StepAnswer = Done | NotDone | Turn | BaseException
+"""What comes of a step: what a worker answered, the place here, or why it was not done."""
+
+
+class WorkQueue(Protocol):
+    """Where items of one kind wait. Without threads: the pool calls it under its mutex."""
+
+    def put_back(self, item: Any) -> None:
+        """Let an item wait again that had its turn already, before the others."""
+
+    def remove(self, item: Any) -> bool:
+        """Take an item out; return whether it was there."""
+
+    def answered(self, item: Any, worker: Worker, answer: Any) -> None:
+        """Take note of what came of an item."""
+
+
+@dataclass(eq=False, kw_only=True)
+class WorkItem(ABC):
+    """Something that a worker does: waiting for one, in one, or answered."""
+
+    is_step: ClassVar[bool] = False
+    """Whether it is a classical step, or belongs to one: such take no QPU's time."""
+    on_done: Callable[[Any], None]
+    """Called exactly once, on any thread."""
+    queue: WorkQueue | None = None
+    """Where it waits; set by the pool."""
+    peak_bytes: int = 0
+    """Most memory that it takes at a time, roughly."""
+    worker: Worker | None = None
+    abandoned: bool = False
+    refused: int = 0
+    """By how many workers that turned out to be dead."""
+    deaths: int = 0
+    """Of how many workers that died while they had it, and were no processes of this machine."""
+
+    @abstractmethod
+    def begin(self, worker: Worker) -> Future[Any]:
+        """Have a worker begin it; what it answers is the future's."""
+
+    def gets_ready_for(self, module: str) -> bool:  # noqa: ARG002 - of most kinds for none
+        """Return whether it gets a worker ready for the steps of a module."""
+        return False
+
+    def is_asked_again(self, answer: Any) -> bool:  # noqa: ARG002 - of most kinds it never is
+        """Return whether the worker could not do it for want of something that can be sent."""
+        return False
 
 
 @dataclass(eq=False)
-class Errand:
-    """One heavy classical step, or the imports that a worker needs for such steps."""
+class ProgramItem(WorkItem):
+    """One program."""
+
+    program: Program
+    source: Hashable = None
+    """Who takes turns with others: the QPU."""
+    threads: int = 1
+    """How many of the cores are free for it."""
+    keys: tuple[str, ...] = field(init=False)
+    """Of its circuits. What is no program fails here, before anybody has it."""
+
+    def __post_init__(self) -> None:
+        self.keys = tuple(self.program.circuits)
+
+    def begin(self, worker: Worker) -> Future[Any]:
+        """See `WorkItem`."""
+        return worker.run(self.program, self.keys, self.threads)
+
+    def is_asked_again(self, answer: Any) -> bool:
+        """See `WorkItem`."""
+        return isinstance(answer, UnknownCircuits)
+
+
+@dataclass(eq=False)
+class StepItem(WorkItem):
+    """One heavy classical step."""
+
+    is_step: ClassVar[bool] = True
+    readies: ClassVar[bool] = False
+    """Whether a worker that has done it can take steps of its module."""
 
     module: str
     """Where its function is defined: a worker must have imported that."""
     call: bytes | None
     """The function and its arguments; None if it can be done in this process only."""
-    on_done: Callable[[ErrandAnswer], None]
-    """Called exactly once, on any thread."""
     seconds: float = 0.0
     """How long it takes, roughly."""
     of_batch: bool = False
     """Whether it rather waits for a worker that is ready than takes the place in this process."""
-    readies: bool = False
-    """Whether it is the import itself, after which a worker can take others of this module."""
-    abandoned: bool = False
-    refused: int = 0
-    """By how many workers that turned out to be dead."""
 
-    @classmethod
-    def of_import(cls, module: str) -> Errand:
-        """Return the errand that gets a worker ready for steps of a module."""
+    def begin(self, worker: Worker) -> Future[Any]:
+        """See `WorkItem`."""
+        assert self.call is not None, "it can be done in this process only"
+        return worker.call(worker_process.do, self.call)
+
+
+class Import(StepItem):
+    """The import that a worker needs before it can do steps of a module."""
+
+    readies: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        module: str,
+        queue: WorkQueue,
+        on_done: Callable[[StepAnswer], None] = lambda _: None,
+    ) -> None:
         call = pickle.dumps((worker_process.get_ready, (module,)))
-        return cls(module, call, lambda _: None, readies=True)
+        super().__init__(module, call, on_done=on_done, queue=queue)
+
+    def gets_ready_for(self, module: str) -> bool:
+        """See `WorkItem`."""
+        return module == self.module
 
 
 def pack(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes | None:
