@@ -28,6 +28,7 @@ __all__ = [
     "Cancelled",
     "Compiling",
     "Completed",
+    "EndedBy",
     "Executing",
     "Failed",
     "Fault",
@@ -39,6 +40,17 @@ __all__ = [
     "Queued",
     "Ready",
 ]
+
+
+class EndedBy(Enum):
+    """Parties that end a job before its time."""
+
+    USER = auto()
+    """Its user cancelled it."""
+    WORKLOAD = auto()
+    """The user cancelled its session or batch while it waited."""
+    LIMIT = auto()
+    """No user wanted it: a limit was reached."""
 
 
 class Fault(Enum):
@@ -68,6 +80,7 @@ class Cancelled:
 
     reason: str = ""
     code: int | None = None
+    by: EndedBy = EndedBy.LIMIT
 
 
 Outcome = Completed | Failed | Cancelled

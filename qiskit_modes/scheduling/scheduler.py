@@ -58,6 +58,7 @@ from qiskit_modes.scheduling.job import (
     Cancelled,
     Compiling,
     Completed,
+    EndedBy,
     Executing,
     Failed,
     Job,
@@ -70,7 +71,7 @@ from qiskit_modes.scheduling.rules.changes import Changes
 from qiskit_modes.scheduling.rules.refusals import refuse_job, refuse_workload
 from qiskit_modes.scheduling.rules.validation import validate
 from qiskit_modes.scheduling.rules.waiting import explain_wait
-from qiskit_modes.scheduling.workload import Mode, Timer, Workload
+from qiskit_modes.scheduling.workload import ClosedBy, Mode, Timer, Workload
 
 __all__ = ["Scheduler"]
 
@@ -181,13 +182,15 @@ class Scheduler(Changes):
             case WorkloadOpened():
                 self._open(event, now)
             case WorkloadClosed(workload_id):
-                self._stop_accepting(workload_id, "it was closed", now)
+                self._stop_accepting(workload_id, "it was closed", now, by=ClosedBy.CLOSING)
             case WorkloadCancelled(workload_id):
+                dropped = Cancelled("its session or batch was cancelled", by=EndedBy.WORKLOAD)
                 self._stop_accepting(
                     workload_id,
                     "it was cancelled",
                     now,
-                    drop_queued=Cancelled("its session or batch was cancelled"),
+                    by=ClosedBy.CANCELLING,
+                    drop_queued=dropped,
                 )
             case WorkloadExpired(workload_id):
                 if workload_id in self.open_workloads:
@@ -305,4 +308,5 @@ class Scheduler(Changes):
             message = f"job {job_id} has already ended"
             self._instructions.append(Refuse(job_id, Refusal.ALREADY_FINAL, message))
         else:
-            self._settle_early(job, Cancelled("it was cancelled by its user"), now)
+            outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
+            self._settle_early(job, outcome, now)

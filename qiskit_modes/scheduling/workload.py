@@ -15,13 +15,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum, StrEnum, auto
 
 from qiskit_modes.scheduling.errors import IllegalTransition
 from qiskit_modes.scheduling.ledger import Meter
 from qiskit_modes.scheduling.plan import Instance
 
-__all__ = ["Mode", "Timer", "Window", "Workload", "WorkloadState"]
+__all__ = ["ClosedBy", "Mode", "Timer", "Window", "Workload", "WorkloadState"]
+
+
+class ClosedBy(Enum):
+    """Reasons for which a session or batch accepts nothing more."""
+
+    CLOSING = auto()
+    """Its user closed it; what it had still ran."""
+    CANCELLING = auto()
+    """Its user cancelled it; what waited did not run."""
+    LIMIT = auto()
+    """No user: a timer ran out, or a limit of usage was reached."""
 
 
 class Mode(StrEnum):
@@ -102,7 +113,9 @@ class Workload:
     closing_at: float | None = None
     """When it stopped accepting jobs; None while it does."""
     closed_because: str | None = None
-    """Why it stopped accepting jobs."""
+    """Why it stopped accepting jobs; for people."""
+    closed_by: ClosedBy | None = None
+    """What let it accept nothing more."""
     meter: Meter | None = None
     """What will be charged of its window; of an active session only."""
     job_seconds: float = 0.0

@@ -36,7 +36,7 @@ from qiskit_modes.scheduling.instructions import (
     Refusal,
     Refuse,
 )
-from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, Failed, Fault
+from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Completed, EndedBy, Failed, Fault
 from qiskit_modes.scheduling.locks import Hold
 from qiskit_modes.scheduling.plan import PAY_AS_YOU_GO
 
@@ -122,7 +122,7 @@ def test_jobs_ready_for_the_qpu_get_it_in_the_order_in_which_they_became_ready(d
 def test_cancelling_a_queued_job_costs_nothing(driver):
     for n in range(6):
         driver.submit(f"j{n}", 0)
-    outcome = Cancelled("it was cancelled by its user")
+    outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
     assert driver(CancelRequested("j5"), 1) == [Finish("j5", outcome)]
     assert driver.scheduler.jobs["j5"].running_at is None
     assert driver.scheduler.jobs["j5"].charged_seconds(9) == 0
@@ -133,7 +133,7 @@ def test_cancelling_on_the_qpu_keeps_the_lock_until_the_qpu_has_stopped(driver):
     driver.submit("b", 0)
     driver(JobCompiled("a"), 1)
     driver(JobCompiled("b"), 1)
-    outcome = Cancelled("it was cancelled by its user")
+    outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
     assert driver(CancelRequested("a"), 5) == [Abandon("a"), Finish("a", outcome)]
     assert "a" in driver.scheduler.locks.qpu
     assert driver(JobFailed("a", Fault.SYSTEM, "killed"), 6) == [Execute("b")]
@@ -146,7 +146,7 @@ def test_a_result_that_arrives_after_the_cancel_does_not_turn_it_into_a_success(
     driver(JobCompiled("a"), 1)
     driver(CancelRequested("a"), 2)
     assert driver(JobExecuted("a"), 2) == []
-    assert driver.outcome("a") == Cancelled("it was cancelled by its user")
+    assert driver.outcome("a") == Cancelled("it was cancelled by its user", by=EndedBy.USER)
 
 
 def test_a_job_cannot_be_cancelled_twice(driver):
@@ -309,7 +309,7 @@ def test_a_cancelled_session_ends_with_its_running_jobs(driver):
     driver.open("s", Mode.SESSION)
     driver.submit("a", 0, "s")
     driver.submit("b", 0, "s")
-    dropped = Cancelled("its session or batch was cancelled")
+    dropped = Cancelled("its session or batch was cancelled", by=EndedBy.WORKLOAD)
     assert driver(WorkloadCancelled("s"), 1) == [Finish("b", dropped)]
     driver.run_through("a", 2, 3, 4)
     assert driver.outcome("a") == Completed()

@@ -18,16 +18,11 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Mode, Workload
-from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Job
+from qiskit_modes.scheduling.job import Cancelled, Completed, EndedBy, Failed, Job
 from qiskit_modes.scheduling.rules.waiting import CALIBRATION
+from qiskit_modes.scheduling.workload import ClosedBy
 
 __all__ = ["JobFacts", "make_recording", "recording_of_jobs"]
-
-_BY_USER = "it was cancelled by its user"
-"""The scheduler's reason when nobody but the user has ended a job."""
-
-_CLOSED, _CANCELLED = "it was closed", "it was cancelled"
-"""Its reasons when the user has ended a session or batch."""
 
 
 @dataclass
@@ -176,7 +171,7 @@ class _Writer:
 
     def _recorded(self, record: WorkloadRecord, core: Workload) -> RecordedWorkload:
         closing_at = core.closing_at
-        by_user = core.closed_because in (_CLOSED, _CANCELLED)
+        by_user = core.closed_by in (ClosedBy.CLOSING, ClosedBy.CANCELLING)
         return RecordedWorkload(
             number=len(self._workloads) + 1,
             id=core.id,
@@ -191,7 +186,7 @@ class _Writer:
                 for w in core.windows
             ),
             closing_at=self._time(closing_at) if by_user and closing_at is not None else None,
-            cancelled=core.closed_because == _CANCELLED,
+            cancelled=core.closed_by is ClosedBy.CANCELLING,
             closed_at=None if core.closed_at is None else self._time(core.closed_at),
             usage_seconds=round(core.usage_seconds(self._now), DECIMALS),
         )
@@ -222,6 +217,6 @@ def _outcome(core: Job) -> dict[str, Any]:
         case Failed(fault, reason, code):
             fields = {"fault": fault.name.lower(), "reason": reason, "code": code}
             return {"outcome": "failed", **fields}
-        case Cancelled(reason, code):
-            by_user = reason == _BY_USER
+        case Cancelled(reason, code, by):
+            by_user = by is EndedBy.USER
             return {"outcome": "cancelled", "reason": reason, "code": code, "by_user": by_user}

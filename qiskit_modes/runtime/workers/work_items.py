@@ -54,7 +54,7 @@ StepAnswer = Done | NotDone | Turn | BaseException
 
 
 class WorkQueue(Protocol):
-    """Where items of one kind wait. Without threads: the pool calls it under its mutex."""
+    """A place where items of one kind wait. Without threads: the pool calls it under its mutex."""
 
     def put_back(self, item: Any) -> None:
         """Let an item wait again that had its turn already, before the others."""

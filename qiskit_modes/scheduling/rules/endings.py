@@ -20,7 +20,7 @@ from qiskit_modes.scheduling.job import (
 )
 from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.state import SchedulerState
-from qiskit_modes.scheduling.workload import Workload, WorkloadState
+from qiskit_modes.scheduling.workload import ClosedBy, Workload, WorkloadState
 
 __all__ = ["Endings"]
 
@@ -88,7 +88,13 @@ class Endings(SchedulerState):
             self._usage_moved(job.instance)
 
     def _stop_accepting(
-        self, workload_id: str, why: str, now: float, *, drop_queued: Outcome | None = None
+        self,
+        workload_id: str,
+        why: str,
+        now: float,
+        *,
+        by: ClosedBy = ClosedBy.LIMIT,
+        drop_queued: Outcome | None = None,
     ) -> None:
         """Close a workload to submissions, and for good as soon as it has no job left."""
         workload = self.open_workloads.get(workload_id)
@@ -98,6 +104,7 @@ class Endings(SchedulerState):
             workload.closing_at = now
         workload.accepting_jobs = False
         workload.closed_because = workload.closed_because or why
+        workload.closed_by = workload.closed_by or by
         if drop_queued is not None:
             for job_id in list(workload.queued):
                 self._finish(self.jobs[job_id], drop_queued, now)
