@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from qiskit_modes.runtime.clock import iso
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
@@ -43,32 +43,40 @@ class JobLog:
 
 def logged(steps: Steps, log: JobLog) -> Steps:
     """Return steps that write into a log what they do; the same ones if nothing would be kept."""
-    if log.level > logging.INFO:
-        return steps
+    return steps if log.level > logging.INFO else _LoggedSteps(steps, log)
 
-    def compiled(elsewhere: Elsewhere = here) -> Program:
+
+@dataclass(frozen=True)
+class _LoggedSteps:
+    """Steps that write into a log what they do."""
+
+    steps: Steps
+    log: JobLog
+
+    def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, Any]:
         begin = time.perf_counter()
-        program = steps.compile(elsewhere)
+        program, notes = self.steps.compile(elsewhere)
         sets = sum(len(run.parameter_values) for run in program.runs)
-        log.write(
+        self.log.write(
             logging.INFO,
             f"compiled {len(program.circuits)} circuits with {sets} parameter sets in "
             f"{time.perf_counter() - begin:.3f} s",
         )
         for number, run in enumerate(program.runs):
             about = dict(program.circuits[run.circuit].metadata)
-            log.write(
+            self.log.write(
                 logging.DEBUG,
                 f"run {number}: {len(run.parameter_values)} parameter sets of {run.shots} shots, "
                 f"{about}",
             )
-        return program
+        return program, notes
 
-    def post_processed(samples: Samples, span: ExecutionSpan) -> Any:
+    def post_process(self, samples: Samples, notes: Any, span: ExecutionSpan) -> Any:
         executed = (span.stop - span.start).total_seconds()
-        log.write(logging.INFO, f"executed in {executed:.3f} s")
-        result = steps.post_process(samples, span)
-        log.write(logging.INFO, "post-processed")
+        self.log.write(logging.INFO, f"executed in {executed:.3f} s")
+        result = self.steps.post_process(samples, notes, span)
+        self.log.write(logging.INFO, "post-processed")
         return result
 
-    return replace(steps, compile=compiled, post_process=post_processed)
+    def executions(self) -> Sequence[CircuitExecutions]:
+        return self.steps.executions()

@@ -1,12 +1,12 @@
-"""A job of PUBs that was checked, and could be submitted."""
+"""A job that was checked and counted, and could be submitted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from qiskit import QuantumCircuit
-from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qiskit_modes.primitives.options.job_settings import JobSettings
 from qiskit_modes.runtime.steps import Steps
@@ -16,25 +16,27 @@ __all__ = ["PreparedJob"]
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job that a sampler or an estimator makes of the arguments of its ``run()``."""
+    """A job that a primitive makes of the arguments of its ``run()``."""
 
     primitive: str
-    """``"sampler"`` or ``"estimator"``."""
+    """The service's name of the program, such as ``"sampler"``."""
 
     options: JobSettings
     """What the options say about it."""
 
     steps: Steps
 
-    pubs: tuple[SamplerPub, ...] | tuple[EstimatorPub, ...]
-    """What was passed, copied and with every number filled in."""
+    inputs: dict[str, Any]
+    """What was passed, copied and with every number filled in, to be shown by the job."""
+
+    circuits: Sequence[tuple[str, QuantumCircuit]]
+    """The circuits whose gates count against the plan, each with the words for it."""
 
     executions: int
-    """How often a circuit is executed, all PUBs, parameter sets and shots together."""
+    """How often a circuit is executed, all circuits, parameter sets and shots together."""
 
     folded: tuple[float, ...] = (1.0,)
     """The noise factors for which gates on two qubits are folded."""
 
-    def circuits(self) -> list[tuple[str, QuantumCircuit]]:
-        """Return the circuits of the PUBs, each with the words for it."""
-        return [(f"the circuit of PUB {n}", pub.circuit) for n, pub in enumerate(self.pubs)]
+    remarks: tuple[str, ...] = ()
+    """What its user should know when it is submitted."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
@@ -20,11 +19,10 @@ from qiskit_modes.modes import Resolution, Session, resolve_mode
 from qiskit_modes.primitives.inputs.job_limits import check_size
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_log import JobLog, logged
-from qiskit_modes.primitives.options.job_settings import JobSettings
 from qiskit_modes.primitives.options.read import options_as_dict
+from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
-from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.scheduling import WorkloadState
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import unsupported_options, warn
@@ -46,7 +44,6 @@ class Primitive:
         InvalidInputError: If there is no such mode, or an option does not exist.
     """
 
-    _primitive_id: ClassVar[str]
     options: Any
     request: JobRequest | None = None
     """The request to the service's interface that its jobs come from; set by doors, not by users.
@@ -133,27 +130,12 @@ class Primitive:
         unsupported_options(describe(resolution.backend).refusals())
         return resolution
 
-    def _submit(
-        self,
-        resolution: Resolution,
-        options: JobSettings,
-        steps: Steps,
-        *,
-        inputs: dict[str, Any],
-        executions: int,
-        circuits: Iterable[tuple[str, QuantumCircuit]],
-        folded: tuple[float, ...] = (1.0,),
-    ) -> RuntimeJobV2:
+    def _submit(self, resolution: Resolution, prepared: PreparedJob) -> RuntimeJobV2:
         """Hand a job in and return it.
 
         Args:
             resolution: Where it runs.
-            options: What its options say about it.
-            steps: What it does.
-            inputs: What was passed to ``run()``, to be shown by the job; the options are added.
-            executions: How many shots it takes in all.
-            circuits: Whose gates count against the plan, each with the words for it.
-            folded: See `check_size`.
+            prepared: The job.
 
         Raises:
             InvalidInputError: If it is larger than the plan allows.
@@ -163,25 +145,23 @@ class Primitive:
             QiskitModesWarning: If its instance has reached its limit, so that it will wait.
         """
         instance = resolution.runtime.current(resolution.instance)
-        check_size(self._primitive_id, circuits, executions, instance, folded=folded)
-        if self.request is None and self._is_limited(resolution):
-            warn(
-                f"Instance {instance.id!r} has reached its limit of usage. The job is accepted, "
-                "but does not start before usage leaves the window of the plan, or the limit is "
-                "raised.",
-                QiskitModesWarning,
-            )
+        options, executions = prepared.options, prepared.executions
+        check_size(
+            prepared.primitive, prepared.circuits, executions, instance, folded=prepared.folded
+        )
+        if self.request is None:
+            self._tell(prepared.remarks, resolution)
         log = JobLog(options.log_level)
         record = JobRecord(
             id=str(uuid.uuid4()),
             qpu=resolution.runtime.qpu(resolution.backend),
-            steps=logged(steps, log),
+            steps=logged(prepared.steps, log),
             backend=resolution.backend,
             instance=instance,
             mode=resolution.mode,
             workload=resolution.workload,
-            primitive_id=self._primitive_id,
-            inputs={**inputs, "options": options_as_dict(self.options)},
+            primitive_id=prepared.primitive,
+            inputs={**prepared.inputs, "options": options_as_dict(self.options)},
             tags=list(options.job_tags),
             private=(self.request.private if self.request is not None else options.private),
             log=log,
@@ -196,6 +176,18 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
+
+    def _tell(self, remarks: Sequence[str], resolution: Resolution) -> None:
+        """Warn of what the user of a job should know."""
+        if self._is_limited(resolution):
+            limited = (
+                f"Instance {resolution.instance.id!r} has reached its limit of usage. The job is "
+                "accepted, but does not start before usage leaves the window of the plan, or the "
+                "limit is raised."
+            )
+            remarks = [*remarks, limited]
+        for remark in remarks:
+            warn(remark, QiskitModesWarning)
 
     @staticmethod
     def _is_limited(resolution: Resolution) -> bool:

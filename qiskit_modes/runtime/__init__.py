@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.clock import Clock, SystemClock
     from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
     from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
-    from qiskit_modes.runtime.steps import ExecutionSpan, Steps
+    from qiskit_modes.runtime.steps import ExecutionSpan, StepFunctions, Steps
     from qiskit_modes.runtime.workers.pool import WorkerPool
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "JobMode",
     "JobRecord",
     "LocalRuntime",
+    "StepFunctions",
     "Steps",
     "SystemClock",
     "WorkerPool",
@@ -36,6 +37,7 @@ __getattr__, __dir__ = lazy(
         "JobMode": "qiskit_modes.runtime.records",
         "JobRecord": "qiskit_modes.runtime.records",
         "LocalRuntime": "qiskit_modes.runtime.local_runtime",
+        "StepFunctions": "qiskit_modes.runtime.steps",
         "Steps": "qiskit_modes.runtime.steps",
         "SystemClock": "qiskit_modes.runtime.clock",
         "WorkerPool": "qiskit_modes.runtime.workers.pool",

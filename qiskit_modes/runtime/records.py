@@ -128,6 +128,8 @@ class JobRecord:
     """The scheduler's facts; set when the scheduler has accepted the job."""
     program: Program | None = None
     """What to execute, while that is needed."""
+    notes: Any = None
+    """What its compilation found out and its post-processing needs, while that is needed."""
     samples: Samples | None = None
     """What came from the QPU, while that is needed."""
     span: ExecutionSpan | None = None
@@ -190,7 +192,7 @@ class JobRecord:
 
         What is under way in the workers is left to whoever answers for it.
         """
-        self.steps = self.program = self.samples = None
+        self.steps = self.program = self.notes = self.samples = None
         self.pieces = []
         if not isinstance(self.core.outcome, Completed):
             self.result = None

@@ -235,7 +235,7 @@ class StepRunner:
         steps = job.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
-                job.program = steps.compile(HeavySteps(job, self._workers))
+                job.program, job.notes = steps.compile(HeavySteps(job, self._workers))
                 if job.simulated is None:
                     self._get_ready(job, job.program)
         except BaseException as error:  # whatever it is, the lane must be given back
@@ -274,12 +274,12 @@ class StepRunner:
         return [program] if self._workers.size == 1 else split(program)
 
     def _post_process(self, job: JobRecord) -> None:
-        # In this order: what has ended loses its steps before its samples.
-        samples, steps = job.samples, job.steps
+        # In this order: what has ended loses its steps before what they need.
+        samples, notes, steps = job.samples, job.notes, job.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.span = self._span(job)
-                job.result = steps.post_process(samples, job.span)  # type: ignore[arg-type]
+                job.result = steps.post_process(samples, notes, job.span)  # type: ignore[arg-type]
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:

@@ -1,11 +1,17 @@
-"""A job as the runtime sees it: three functions, and the data that passes between them."""
+"""A job as the runtime sees it: three functions, and the data that passes between them.
+
+::
+
+    compile ──▶ program ──▶ execution on the QPU ──▶ samples ──▶ post_process ──▶ result
+           └──▶ notes ──────────────────────────────────────────▶
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -18,6 +24,7 @@ __all__ = [
     "Durations",
     "ExecutionSpan",
     "SimulatedSteps",
+    "StepFunctions",
     "StepName",
     "Steps",
 ]
@@ -56,23 +63,50 @@ class CircuitExecutions:
     """What it is executed for, if one PUB takes several circuits; for people."""
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(Protocol):
     """Steps of a job before, on and after the QPU.
 
-    The step between the two functions, the execution of the program, is the runtime's own: it
-    happens in a worker process while the job holds the QPU lock.
+    No step changes the object: what `compile` finds out and `post_process` needs are its notes,
+    plain data that the runtime keeps between them. The step between the two, the execution of the
+    program, is the runtime's own: it happens in a worker process while the job holds the QPU lock.
     """
 
-    compile: Callable[[Elsewhere], Program]
-    """Runs in a lane, without any lock; not on the user's thread. What is heavy in it, it leaves to
-    the means that it is given."""
+    def compile(self, elsewhere: Elsewhere, /) -> tuple[Program, Any]:
+        """Return the program, and notes.
 
-    post_process: Callable[[Samples, ExecutionSpan], Any]
-    """Runs in a lane after the QPU lock was released; what it returns is the job's result."""
+        Runs in a lane, without any lock; not on the user's thread. What is heavy in it, it leaves
+        to the means that it is given.
+        """
 
-    executions: Callable[[], Sequence[CircuitExecutions]] = tuple
-    """What the QPU will execute, for estimates; asked at most once, before the job has ended."""
+    def post_process(self, samples: Samples, notes: Any, span: ExecutionSpan, /) -> Any:
+        """Return the job's result; runs in a lane after the QPU lock was released."""
+
+    def executions(self) -> Sequence[CircuitExecutions]:
+        """Return what the QPU will execute, for estimates; before the job has ended."""
+
+
+@dataclass(frozen=True)
+class StepFunctions:
+    """Steps made of two functions, which need no notes and plan nothing."""
+
+    compiling: Callable[[Elsewhere], Any]
+    """Returns the program."""
+
+    post_processing: Callable[[Any, ExecutionSpan], Any]
+    """Makes the result of samples."""
+
+    def compile(self, elsewhere: Elsewhere, /) -> tuple[Program, None]:
+        """See `Steps.compile`."""
+        return self.compiling(elsewhere), None
+
+    def post_process(self, samples: Samples, notes: Any, span: ExecutionSpan, /) -> Any:
+        """See `Steps.post_process`."""
+        del notes
+        return self.post_processing(samples, span)
+
+    def executions(self) -> Sequence[CircuitExecutions]:
+        """See `Steps.executions`."""
+        return ()
 
 
 @dataclass(frozen=True)

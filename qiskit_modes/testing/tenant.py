@@ -15,7 +15,7 @@ from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.runtime.clock import Timer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus, WorkloadRecord
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps, Steps
+from qiskit_modes.runtime.steps import Durations, SimulatedSteps, StepFunctions
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 
@@ -210,7 +210,7 @@ class Tenant:
                 id=str(uuid.uuid4()),
                 qpu=self.runtime.qpu(self._backend),
                 # Nothing is compiled, and nothing is made of the samples: it is about time only.
-                steps=Steps(compile=lambda _: None, post_process=lambda *_: None),  # type: ignore[arg-type, return-value]
+                steps=StepFunctions(lambda _: None, lambda *_: None),
                 backend=self._backend,
                 instance=self.instance,
                 mode=JobMode(mode, f"{self.instance.id} wants it so"),

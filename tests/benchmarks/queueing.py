@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from qiskit_aer import AerSimulator
 
-from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, Steps, WorkerPool
+from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, StepFunctions, WorkerPool
 from qiskit_modes.runtime.steps import Durations, SimulatedSteps
 from qiskit_modes.scheduling import Instance, Mode, Scheduler
 from qiskit_modes.scheduling.events import (
@@ -137,7 +137,9 @@ def _seconds_on_the_manual_clock(number):
             record = JobRecord(
                 id=str(uuid.uuid4()),
                 qpu=qpu,
-                steps=Steps(compile=lambda _: Program({}, (), 0), post_process=lambda *_: None),
+                steps=StepFunctions(
+                    compiling=lambda _: Program({}, (), 0), post_processing=lambda *_: None
+                ),
                 backend=backend,
                 instance=tenant,
                 mode=JobMode(mode, "a benchmark"),
@@ -202,7 +204,9 @@ def _submitter(runtime, backend, going_on):
         going_on.wait()
         return Program({}, (), 0)
 
-    steps = Steps(compile=lambda _: compile(), post_process=lambda samples, span: samples)
+    steps = StepFunctions(
+        compiling=lambda _: compile(), post_processing=lambda samples, span: samples
+    )
 
     def submit():
         record = JobRecord(

@@ -21,10 +21,10 @@ from qiskit_ibm_runtime.fake_provider import (
 )
 
 from qiskit_modes import SamplerV2, Session
-from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.estimator.prepare import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
-from qiskit_modes.runtime import JobMode, JobRecord, Steps, default_runtime
+from qiskit_modes.runtime import JobMode, JobRecord, StepFunctions, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
 from tests.benchmarks.against_aer import against_aer, noisy_lines
 from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
@@ -86,7 +86,9 @@ def against_the_simulation_itself():
 
 def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
-    from qiskit_modes.primitives.estimator import plain_job
+    from qiskit_modes.primitives.inputs.isa import instruction_set_of
+    from qiskit_modes.primitives.measurement.bases import plan_of
+    from qiskit_modes.primitives.measurement.basis_change import kept_measured_in
 
     options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
     (pub,) = coerce_estimator_pubs(
@@ -96,12 +98,12 @@ def _plain_program_seconds(vqe):
         default_precision=options.default_precision,
         default_shots=options.default_shots,
     )
-    instructions = plain_job.instruction_set_of(vqe.backend)
+    instructions = instruction_set_of(vqe.backend)
     model = NoiseModel.from_backend(vqe.backend)
     errors = model._local_quantum_errors
     programs = []
-    for basis in plain_job._plan_of(pub).bases:
-        measured, _ = plain_job._measured_circuit(pub, basis, instructions)
+    for basis in plan_of(pub.observables, pub.parameter_shape).bases:
+        measured, _ = kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions)
         bound = measured.assign_parameters(pub.parameter_values[0])
         active = sorted({bound.find_bit(q).index for i in bound.data for q in i.qubits})
         where = {qubit: position for position, qubit in enumerate(active)}
@@ -132,8 +134,10 @@ def mode_layer():
     inputs = coerce_estimator_pubs(
         [vqe.pub()], backend, precision=None, default_precision=0.1, default_shots=SHOTS
     )
-    program = estimator_steps(inputs, options, backend).compile()
-    steps = Steps(compile=lambda _: program, post_process=lambda samples, span: samples)
+    program = estimator_steps(inputs, options, backend).compile()[0]
+    steps = StepFunctions(
+        compiling=lambda _: program, post_processing=lambda samples, span: samples
+    )
     pool, done = runtime.executor.workers, threading.Event()
 
     def directly():

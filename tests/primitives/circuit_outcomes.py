@@ -12,10 +12,10 @@ from qiskit import QuantumCircuit, qpy
 from qiskit_ibm_runtime import QuantumProgram
 
 from qiskit_modes.exceptions import NotISAError, QiskitModesError
-from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.executor.program_input import coerce_quantum_program
 from qiskit_modes.primitives.programs.compile import compile_quantum_program
-from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.simulation import Program
 from tests.simulation.devices import device
@@ -32,10 +32,10 @@ def programs(name: str, circuit: QuantumCircuit) -> Iterator[Program]:
     """Yield what a sampler, an estimator and an executor make of a circuit."""
     backend = device(name)
     values = [0.3 * (k + 1) for k in range(circuit.num_parameters)]
-    yield prepare_sampler_job([(circuit, values)], OPTIONS, backend, shots=32).steps.compile()
+    yield prepare_sampler_job([(circuit, values)], OPTIONS, backend, shots=32).steps.compile()[0]
     options = {**OPTIONS, "resilience_level": 0, "default_shots": 32}
     pub = (circuit, ["IIIIZ", "IIXZI"], values)
-    yield prepare_estimator_job([pub], options, backend, precision=None).steps.compile()
+    yield prepare_estimator_job([pub], options, backend, precision=None).steps.compile()[0]
     program = QuantumProgram(shots=32)
     program.append_circuit_item(circuit, circuit_arguments=np.array(values))
     checked = coerce_quantum_program(program, backend)

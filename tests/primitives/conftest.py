@@ -12,14 +12,14 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
-from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.inputs.pubs import (
     EstimatorInput,
     SamplerInput,
     coerce_estimator_pubs,
     coerce_sampler_pubs,
 )
-from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 from qiskit_modes.runtime.steps import ExecutionSpan, Steps
 from qiskit_modes.simulation import Program, Samples, execute
 
@@ -76,11 +76,11 @@ def estimator_inputs() -> Callable[..., tuple[EstimatorInput, ...]]:
 
 
 def _run(steps: Steps, programs: list[Program] | None) -> PrimitiveResult:
-    program = steps.compile()
+    program, notes = steps.compile()
     if programs is not None:
         programs.append(program)
     samples = execute(program) if program.runs else Samples(())
-    return steps.post_process(samples, SPAN)
+    return steps.post_process(samples, notes, SPAN)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is prepared and compiled in another process gives the results of having done it here."""
 
+import pickle
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,13 +11,13 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.estimator.prepare import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs, coerce_sampler_pubs
 from qiskit_modes.primitives.options.resolve import (
     resolve_estimator_options,
     resolve_sampler_options,
 )
-from qiskit_modes.primitives.sampler.plain_job import sampler_steps
+from qiskit_modes.primitives.sampler.prepare import sampler_steps
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
 from tests.way import ToAWorker, Way
@@ -60,16 +61,16 @@ def of_sampler(options):
     return sampler_steps(pubs, resolved, backend)
 
 
-def came_of(steps, program):
+def came_of(steps, program, notes):
     """The data of the job's only PUB, as arrays by their names."""
-    data = steps.post_process(execute(program), SPAN)[0].data
+    data = steps.post_process(execute(program), pickle.loads(pickle.dumps(notes)), SPAN)[0].data
     return {name: getattr(value, "array", value) for name, value in data.items()}
 
 
 def check_gives_the_same(make, options, way):
     here, away = make(options), make(options)
-    expected = came_of(here, here.compile())
-    found = came_of(away, away.compile(way))
+    expected = came_of(here, *here.compile())
+    found = came_of(away, *away.compile(way))
     assert expected.keys() == found.keys()
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name])
@@ -79,7 +80,7 @@ def check_gives_the_same(make, options, way):
     ("make", "options", "done"),
     [
         (of_sampler, {}, {"compiled"}),
-        (of_sampler, {"twirling": {"enable_gates": True}}, {"compiled"}),
+        (of_sampler, {"twirling": {"enable_gates": True}}, {"_box", "compiled"}),
         (of_sampler, DECOUPLED, {"_decoupled", "compiled"}),
         (of_estimator, {"resilience_level": 0}, {"compiled"}),
         (of_estimator, {}, {"_prepared", "compiled"}),

@@ -17,14 +17,14 @@ from qiskit_aer.noise import NoiseModel, ReadoutError
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
-from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.estimator.prepare import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs, coerce_sampler_pubs
 from qiskit_modes.primitives.options.models import LocalEstimatorOptions, LocalSamplerOptions
 from qiskit_modes.primitives.options.resolve import (
     resolve_estimator_options,
     resolve_sampler_options,
 )
-from qiskit_modes.primitives.sampler.plain_job import sampler_steps
+from qiskit_modes.primitives.sampler.prepare import sampler_steps
 from qiskit_modes.simulation import outcome_probabilities
 
 SEED = {"simulator": {"seed_simulator": 11}}
@@ -83,7 +83,7 @@ def program(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:
         inputs = coerce_sampler_pubs(
             [pub(kind, backend)], backend, shots=None, default_shots=resolved.default_shots
         )
-        return sampler_steps(inputs, resolved, backend).compile()
+        return sampler_steps(inputs, resolved, backend).compile()[0]
     resolved = resolve_estimator_options(options)
     inputs = coerce_estimator_pubs(
         [pub(kind, backend)],
@@ -92,7 +92,7 @@ def program(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:
         default_precision=resolved.default_precision,
         default_shots=resolved.default_shots,
     )
-    return estimator_steps(inputs, resolved, backend).compile()
+    return estimator_steps(inputs, resolved, backend).compile()[0]
 
 
 def executed(kind: str, backend: BackendV2, options: dict[str, Any]) -> Any:

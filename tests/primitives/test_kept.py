@@ -15,9 +15,9 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import estimate_usage
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.inputs.pubs import coerce_sampler_pubs
-from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 from qiskit_modes.simulation import compile_circuit, execute, fingerprint, outcome_probabilities
 
 DECOUPLED = {"dynamical_decoupling": {"enable": True}, "simulator": {"seed_simulator": 5}}
@@ -137,7 +137,8 @@ def test_what_another_job_measured_changes_nothing(span, level):
         isa = generate_preset_pass_manager(0, backend, seed_transpiler=1).run(circuit)
         pubs = [(isa, SparsePauliOp(each).apply_layout(isa.layout)) for each in observables]
         job = prepare_estimator_job(pubs, options, backend, precision=None)
-        results = job.steps.post_process(execute(job.steps.compile()), span)
+        program, notes = job.steps.compile()
+        results = job.steps.post_process(execute(program), notes, span)
         return [(float(each.data.evs), float(each.data.stds)) for each in results]
 
     jobs = [["ZZI", "IIZ"], ["ZZI"], ["IIZ"], ["IIZ", "ZII"], ["ZZI", "XXX"], ["IIZ"]]

@@ -23,7 +23,7 @@ from qiskit_modes.primitives.boxes.used_qubits import (
     used_qubits,
     widened,
 )
-from qiskit_modes.primitives.estimator.plain_job import estimator_steps
+from qiskit_modes.primitives.estimator.prepare import estimator_steps
 from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, Calibration
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
@@ -56,7 +56,7 @@ def test_an_optimizers_iterations_send_numbers_only(torino, estimator_inputs, le
     for iteration in range(3):
         scaled = (iteration + 1) * observable
         inputs = estimator_inputs([(circuit.copy(), scaled, [0.1 * iteration])], torino)
-        program = estimator_steps(inputs, options, torino).compile()
+        program = estimator_steps(inputs, options, torino).compile()[0]
         seen.add((frozenset(program.circuits), len(known)))
     assert len(seen) == 1
 
@@ -65,7 +65,7 @@ def test_idle_qubits_are_not_in_the_circuits(torino, estimator_inputs):
     circuit, observable = on(torino, ansatz(), SparsePauliOp(["ZZ", "XI"]))
     options = resolve_estimator_options({"default_shots": 64})
     inputs = estimator_inputs([(circuit, observable, [0.1])], torino)
-    program = estimator_steps(inputs, options, torino).compile()
+    program = estimator_steps(inputs, options, torino).compile()[0]
     assert {each.registers["_meas"] for each in program.circuits.values()} == {2}
     # 3 angles in front of each measurement, and those of the circuit and the calibration.
     assert max(each.num_parameters for each in program.circuits.values()) < 12
@@ -119,7 +119,7 @@ def test_twirled_measurements_of_a_long_chain_take_little_memory(manila, estimat
     options = resolve_estimator_options({"default_shots": 64})
     program = estimator_steps(
         estimator_inputs([(circuit, "Z" * 16)], backend), options, backend
-    ).compile()
+    ).compile()[0]
     peaks = [part.peak for each in program.circuits.values() for part in each.components]
     assert max(peaks) < 4**10
 
@@ -279,7 +279,7 @@ def test_angles_are_not_rounded_by_themselves(ideal, estimator_inputs):
     programs = [
         estimator_steps(
             estimator_inputs([(ansatz(), "ZZ", [0.4 + step])], ideal), options, ideal
-        ).compile()
+        ).compile()[0]
         for step in (0.0, 1e-7)
     ]
     values = [program.runs[0].parameter_values for program in programs]

@@ -16,8 +16,8 @@ from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.options.resolve import resolve_sampler_options
-from qiskit_modes.primitives.sampler.plain_job import sampler_steps
-from qiskit_modes.primitives.sampler.randomised_job import _decoupled
+from qiskit_modes.primitives.sampler.prepare import sampler_steps
+from qiskit_modes.primitives.sampler.templates import decoupled_circuit
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 
@@ -98,7 +98,7 @@ def test_iterations_send_numbers_only(torino, sampler_inputs):
     keys = {
         frozenset(
             sampler_steps(sampler_inputs([(circuit.copy(), [value])], torino), options, torino)
-            .compile()
+            .compile()[0]
             .circuits
         )
         for value in (0.1, 0.2, 0.3)
@@ -137,7 +137,7 @@ def test_pulses_are_in_the_circuit_that_runs(manila, sampler_inputs, sequence, p
         {"dynamical_decoupling": {"enable": True, "sequence_type": sequence}}
     )
     (pub,) = sampler_inputs([circuit], manila)
-    runs = _decoupled(pub, options, manila)
+    runs = decoupled_circuit(pub, options, manila)
     waiting = circuit.layout.final_index_layout()[1]
 
     def count(circuit: QuantumCircuit, name: str) -> int:
@@ -146,8 +146,8 @@ def test_pulses_are_in_the_circuit_that_runs(manila, sampler_inputs, sequence, p
 
     assert count(runs, "x") - count(circuit, "x") >= pulses
     assert count(runs, "delay") > count(circuit, "delay")
-    (program,) = [sampler_steps((pub,), options, manila).compile()]
-    (plain,) = [sampler_steps((pub,), resolve_sampler_options(None), manila).compile()]
+    (program,) = [sampler_steps((pub,), options, manila).compile()[0]]
+    (plain,) = [sampler_steps((pub,), resolve_sampler_options(None), manila).compile()[0]]
     assert program.runs[0].circuit != plain.runs[0].circuit
 
 

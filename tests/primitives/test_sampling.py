@@ -12,7 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.execution_span import ExecutionSpans
 
-from qiskit_modes.primitives.sampler.plain_job import draw_seed
+from qiskit_modes.primitives.backends.seed import draw_seed
 from qiskit_modes.runtime.steps import ExecutionSpan
 
 Sample = Callable[..., PrimitiveResult]

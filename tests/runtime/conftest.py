@@ -11,7 +11,7 @@ from qiskit_modes.runtime import (
     JobMode,
     JobRecord,
     LocalRuntime,
-    Steps,
+    StepFunctions,
     WorkerPool,
     session_executor,
 )
@@ -69,7 +69,7 @@ class Machine:
         return JobRecord(
             id=str(uuid.uuid4()),
             qpu=self.qpu,
-            steps=Steps(lambda _: compile(), post_process),
+            steps=StepFunctions(lambda _: compile(), post_process),
             backend=self.backend,
             instance=Instance(),
             mode=JobMode(mode, "the test says so"),

@@ -12,7 +12,7 @@ from qiskit_modes.runtime.clock import SystemClock
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
-from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.runtime.steps import StepFunctions
 from qiskit_modes.runtime.workers import split_program
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker_process import Execution
@@ -230,7 +230,7 @@ class Machine:
         job = SharedJob(
             id=job_id,
             qpu=self.qpu,
-            steps=Steps(lambda _: program(), lambda samples, span: samples),
+            steps=StepFunctions(lambda _: program(), lambda samples, span: samples),
             backend=None,
             instance=Instance(),
             mode=JobMode(Mode.JOB, "the test says so"),

@@ -28,7 +28,7 @@ from qiskit_modes.exceptions import (
     WorkerDiedError,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime import Steps, timer
+from qiskit_modes.runtime import StepFunctions, timer
 from qiskit_modes.runtime.workers import pool, worker_process
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.run.program import Program
@@ -424,8 +424,8 @@ def heavy_step(staged, function):
     workload = staged.machine.open(Mode.BATCH)
     job = staged.machine.job(workload=workload)
     arguments = () if function is heavy.refuse else (os.getpid(),)
-    job.steps = Steps(
-        lambda elsewhere: elsewhere(1.0, function, *arguments), job.steps.post_process
+    job.steps = StepFunctions(
+        lambda elsewhere: elsewhere(1.0, function, *arguments), job.steps.post_processing
     )
     staged.machine.submit(job)
     staged.executor.close_workload(workload)

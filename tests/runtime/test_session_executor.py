@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
-from qiskit_modes.runtime import LocalRuntime, Steps, WorkerPool
+from qiskit_modes.runtime import LocalRuntime, StepFunctions, WorkerPool
 from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.scheduling import Mode, WorkloadState
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
@@ -287,8 +287,8 @@ def test_a_fork_starts_with_a_runtime_of_its_own():
 
 def test_steps_may_be_of_any_kind(threaded):
     job = threaded.job()
-    job.steps = Steps(
-        compile=lambda _: program(), post_process=lambda samples, span: {"answer": 42}
+    job.steps = StepFunctions(
+        compiling=lambda _: program(), post_processing=lambda samples, span: {"answer": 42}
     )
     assert finished(threaded.submit(job)) == ["DONE"]
     assert job.result == {"answer": 42}

@@ -12,9 +12,9 @@ from qiskit.providers import BackendV2
 from qiskit.quantum_info import Pauli, PauliList, SparseObservable, SparsePauliOp
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.prepared_job import PreparedJob
-from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 
 __all__ = ["read_job"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from qiskit.circuit import BoxOp, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.equivalence_library import StandardEquivalenceLibrary
-from qiskit.transpiler import PassManager, Target
+from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import BasisTranslator, UnrollCustomDefinitions
 from samplomatic import build
 from samplomatic.samplex import Samplex
@@ -17,21 +17,18 @@ from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
+from qiskit_modes.primitives.boxes.checks import PULSES
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.boxes.swept_delays import SweptDelays, put_back, set_aside
-from qiskit_modes.primitives.boxes.used_qubits import measured_early, used_qubits, widened
-from qiskit_modes.primitives.inputs.isa import InstructionSet
+from qiskit_modes.primitives.boxes.used_qubits import measured_early, widened
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
-from qiskit_modes.simulation.circuits.durations import open_delays
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
 __all__ = [
+    "SECONDS_PER_INSTRUCTION",
     "Template",
     "boxed",
-    "check_decoupling",
-    "check_for_boxes",
-    "check_pulses",
     "explained",
     "placed",
     "readable",
@@ -39,8 +36,8 @@ __all__ = [
     "warn_absent",
 ]
 
-_PULSES = ("rz", "sx")
-"""The gates that samplomatic writes single-qubit gates in."""
+SECONDS_PER_INSTRUCTION = 0.12e-3
+"""What boxing and building take; as often as a noise factor says, with gates folded."""
 
 _OPEN_ANGLES = frozenset({"rx", "rz"})
 
@@ -61,7 +58,7 @@ class Template:
     """Names of the parameters of the other part."""
 
 
-def boxed(circuit: QuantumCircuit, **boxing: Any) -> Template:
+def boxed(circuit: QuantumCircuit, boxing: Mapping[str, Any]) -> Template:
     """Return what a circuit becomes when it is boxed and built.
 
     Args:
@@ -103,7 +100,7 @@ def readable(circuit: QuantumCircuit) -> QuantumCircuit:
     }
     if not unread or circuit.has_control_flow_op():
         return circuit
-    names = sorted({*circuit.count_ops(), *_OPEN_ANGLES, *_PULSES} - unread)
+    names = sorted({*circuit.count_ops(), *_OPEN_ANGLES, *PULSES} - unread)
     # Not by the session's library, to which anybody may add: what comes of it is kept.
     library = StandardEquivalenceLibrary
     passes = [UnrollCustomDefinitions(library, names), BasisTranslator(library, names)]
@@ -133,82 +130,6 @@ def explained(where: str) -> Iterator[None]:
             "Switch it off with twirling.enable_gates=False and twirling.enable_measure=False "
             "(for an estimator with resilience_level=0)."
         ) from error
-
-
-def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
-    """Check that a circuit can be put into boxes.
-
-    Raises:
-        InvalidInputError: If it has boxes already.
-    """
-    if any(isinstance(step.operation, BoxOp) for step in circuit.data if step.name == "box"):
-        raise InvalidInputError(
-            f"{where}: the circuit contains boxes, and twirling makes boxes of its own. Remove "
-            "them, switch twirling off, or run the boxed circuit as an item of a QuantumProgram."
-        )
-
-
-def check_decoupling(
-    circuit: QuantumCircuit, target: Target, where: str, *, stores: bool = True
-) -> None:
-    """Check that a circuit can be decoupled.
-
-    Args:
-        circuit: The circuit.
-        target: Of the device.
-        where: Names the circuit, at the start of the message.
-        stores: Whether stores are executed, as a sampler's are.
-
-    Raises:
-        InvalidInputError: If it cannot be scheduled before it runs, or its device has no durations.
-    """
-    if circuit.has_control_flow_op():
-        raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
-            "control flow has none before it runs. Set dynamical_decoupling.enable=False, or run "
-            "this circuit in a job of its own."
-        )
-    if stores and "store" in circuit.count_ops():
-        raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and stores have no "
-            "place in one. Set dynamical_decoupling.enable=False, or leave stores and classical "
-            "variables out of this circuit."
-        )
-    if open_delays(circuit):
-        raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit has "
-            "none before the durations of its delays are known. Assign the parameters that they "
-            "depend on, or set dynamical_decoupling.enable=False."
-        )
-    for qubit in used_qubits(circuit):
-        known = target["x"].get((qubit,)) if "x" in target.operation_names else None
-        if known is None or known.duration is None:
-            raise InvalidInputError(
-                f"{where}: dynamical decoupling needs to know how long an x pulse takes on qubit "
-                f"{qubit}, and the backend does not tell. Use a backend with durations, such as a "
-                "fake backend, or set dynamical_decoupling.enable=False."
-            )
-
-
-def check_pulses(instructions: InstructionSet, qubits: Collection[int], where: str) -> None:
-    """Check that a device has the gates that randomised circuits are written in.
-
-    Args:
-        instructions: Of the device.
-        qubits: On which qubits they are needed.
-        where: Names the circuit, at the start of the message.
-
-    Raises:
-        InvalidInputError: If it has not.
-    """
-    for qubit in qubits:
-        for name in _PULSES:
-            if not instructions.supports(name, (qubit,)):
-                raise InvalidInputError(
-                    f"{where}: randomised circuits are written in rz and sx, but "
-                    f"{instructions.name} has no {name} on qubit {qubit}. Switch off what "
-                    "randomises: twirling, and for an estimator set resilience_level=0."
-                )
 
 
 def placed(

@@ -12,7 +12,7 @@ from qiskit_modes.primitives.backends.simulated_backend import (
     refusals_with_noise,
     simulated_backend,
 )
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.options.models import layer_errors
 from qiskit_modes.primitives.options.resilience import needs_layer_noise, noise_factors_of
@@ -20,7 +20,7 @@ from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
-__all__ = ["check_estimation", "with_layers_of", "with_noise_of_layers"]
+__all__ = ["check_estimation", "with_noise_of_layers"]
 
 
 def with_noise_of_layers(
@@ -47,45 +47,49 @@ def check_estimation(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
-) -> None:
-    """Raise if PUBs, options and backend do not go together.
+    seed: int,
+) -> tuple[ResolvedEstimatorOptions, int]:
+    """Raise if PUBs, options and backend do not go together; find noise of layers that is needed.
 
     Args:
         inputs: The PUBs.
         options: The options.
         backend: The backend that the job is for.
+        seed: From which all in the job is drawn.
+
+    Returns:
+        The options with the noise of all layers, where a technique needs it, and how many shots an
+        experiment would take to learn it.
 
     Raises:
-        InvalidInputError: Saying what contradicts what, and what to change.
+        InvalidInputError: Saying what contradicts what, and what to change; or if a circuit cannot
+            be boxed, or the noise of a layer not be learned.
 
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is given, or a
+            circuit uses what its backend reports as broken.
     """
     unsupported_options(refusals_with_noise(backend, options.noise_model))
     _check_techniques(options)
-    if not options.mitigates:
-        return
-    # Loaded late: an estimator that mitigates nothing does not need what this brings along.
-    from qiskit_modes.primitives.boxes.templates import (
-        check_decoupling,
-        check_for_boxes,
-        check_pulses,
-    )
-    from qiskit_modes.primitives.boxes.used_qubits import used_qubits
+    if options.mitigates:
+        # Loaded late: an estimator that mitigates nothing does not need what this brings along.
+        from qiskit_modes.primitives.mitigation.checks import check_circuits
 
-    instructions = instruction_set_of(backend)
-    for index, each in enumerate(inputs):
-        where = f"PUB {index}"
-        if options.resilience.measure_mitigation and each.observables.has_projectors:
-            raise InvalidInputError(
-                f"{where}: measurements are mitigated, and that knows the errors of Paulis, not of "
-                "the projectors that an observable contains. Set resilience_level=0 or "
-                "resilience.measure_mitigation=False, or write projectors as sums of Paulis: "
-                "SparseObservable.as_paulis() does that."
-            )
-        check_for_boxes(each.circuit, where)
-        qubits = used_qubits(each.circuit) | {int(qubit) for qubit in each.observables.qubits}
-        check_pulses(instructions, qubits, where)
-        if options.dynamical_decoupling is not None:
-            check_decoupling(each.circuit, instructions.target, where, stores=False)
+        check_circuits(inputs, options, backend)
+    warn_of_broken((each.fingerprint for each in inputs), backend)
+    learning = 0
+    if needs_layer_noise(options.resilience):
+        from qiskit_modes.primitives.estimator.learned_layers import find_layer_noise
+
+        given = layer_errors(options.resilience.layer_noise_model) is not None
+        options, learning = find_layer_noise(inputs, options, backend)
+        if given:
+            options = with_noise_of_layers(options, backend)
+    if options.twirling.gates or options.layer_noise_model is not None:
+        from qiskit_modes.primitives.mitigation.checks import check_layers
+
+        check_layers(inputs, options, backend, seed)
+    return options, learning
 
 
 def _check_techniques(options: ResolvedEstimatorOptions) -> None:
@@ -117,57 +121,3 @@ def _check_techniques(options: ResolvedEstimatorOptions) -> None:
                     f"factors, and there are {factors}. Add to resilience.zne.noise_factors, or "
                     "take the extrapolator out of resilience.zne.extrapolator."
                 )
-
-
-def with_layers_of(
-    inputs: Sequence[EstimatorInput],
-    options: ResolvedEstimatorOptions,
-    backend: BackendV2,
-) -> tuple[ResolvedEstimatorOptions, int]:
-    """Find the noise of the circuits' layers where a technique needs it, and check the layers.
-
-    Args:
-        inputs: The PUBs, checked by `check_estimation`.
-        options: The options.
-        backend: The backend that the job is for.
-
-    Returns:
-        The options with the noise of all layers, and how many shots an experiment would take to
-        learn it.
-
-    Raises:
-        InvalidInputError: If a circuit cannot be boxed, or the noise of a layer not be learned.
-
-    Warns:
-        QiskitModesWarning: If there is no noise for a layer, where noise of layers is given.
-    """
-    executions = 0
-    if needs_layer_noise(options.resilience):
-        from qiskit_modes.primitives.estimator.learned_layers import find_layer_noise
-
-        given = layer_errors(options.resilience.layer_noise_model) is not None
-        options, executions = find_layer_noise(inputs, options, backend)
-        if given:
-            options = with_noise_of_layers(options, backend)
-    if options.twirling.gates or options.layer_noise_model is not None:
-        _check_layers(inputs, options, backend)
-    return options, executions
-
-
-def _check_layers(
-    inputs: Sequence[EstimatorInput],
-    options: ResolvedEstimatorOptions,
-    backend: BackendV2,
-) -> None:
-    """Box the circuits now, to find out whether the options suit their layers."""
-    from qiskit_modes.primitives.boxes.templates import warn_absent
-    from qiskit_modes.primitives.estimator.mitigated_job import prepare_pubs
-    from qiskit_modes.primitives.layers.layer_noise import LayerNoise
-
-    prepared = prepare_pubs(inputs, options, backend)
-    if options.layer_noise_model is None:
-        return
-    noise = LayerNoise.of(options.layer_noise_model)
-    circuits = [item.circuit for pub in prepared for item in pub.items]
-    if options.warn_absent:
-        warn_absent(noise, circuits)

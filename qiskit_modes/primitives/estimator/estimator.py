@@ -11,7 +11,7 @@ from qiskit.primitives.containers import EstimatorPubLike
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit_ibm_runtime.options_models import EstimatorOptions
 
-from qiskit_modes.primitives.estimator.plain_job import prepare_estimator_job
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.inputs.shots import precision_of
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.finalize import finalize_estimator_options
@@ -49,7 +49,6 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         -1.0
     """
 
-    _primitive_id = "estimator"
     options: EstimatorOptions
     older: bool = False
     """Whether jobs are what the service's older estimator makes of PUBs: measurements with which a
@@ -121,12 +120,4 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             precision=precision,
             older=self.older,
         )
-        return self._submit(
-            resolution,
-            job.options,
-            job.steps,
-            inputs={"pubs": list(job.pubs)},
-            executions=job.executions,
-            circuits=job.circuits(),
-            folded=job.folded,
-        )
+        return self._submit(resolution, job)

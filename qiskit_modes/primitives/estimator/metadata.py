@@ -8,7 +8,7 @@ from typing import Any
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 
-__all__ = ["job_metadata", "summary"]
+__all__ = ["job_metadata"]
 
 # A group of options is told only if its technique was on.
 _TUNING = {
@@ -59,13 +59,3 @@ def _off(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _common(values: Sequence[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else None
-
-
-def summary(simulations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say once what all simulations have in common, and only what differs as a list."""
-    told: dict[str, Any] = {}
-    for key in dict.fromkeys(key for each in simulations for key in each):
-        values = [each.get(key) for each in simulations]
-        same = all(value == values[0] for value in values)
-        told[key] = values[0] if same else values
-    return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,26 +16,26 @@ from qiskit_ibm_runtime.results import EstimatorPubResult
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
-from qiskit_modes.primitives.estimator.metadata import job_metadata, summary
+from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
-from qiskit_modes.primitives.mitigation.preparation import Group, Planner
+from qiskit_modes.primitives.mitigation.preparation import Group, planners_of
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.primitives.mitigation.values import Estimates
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.primitives.programs.compile import CompiledQuantumProgram
 from qiskit_modes.primitives.programs.parts import (
-    by_key,
     compile_part,
     joined,
     parted,
     seed_of_part,
 )
-from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan, Steps
+from qiskit_modes.primitives.programs.summary import summary
+from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
 from qiskit_modes.simulation import Program, Samples, fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["mitigated_estimator_steps", "prepare_pubs"]
+__all__ = ["MitigatedEstimatorJob"]
 
 
 _Outputs = dict[str, npt.NDArray[Any]]
@@ -47,87 +48,115 @@ _OPAQUE = 0x6F706171
 """Beside a seed, so that what is drawn here is not what is drawn when a program is compiled."""
 
 
-def mitigated_estimator_steps(
-    inputs: Sequence[EstimatorInput],
-    options: ResolvedEstimatorOptions,
-    backend: BackendV2,
-    seed: int,
-) -> Steps:
-    """Return the steps of an estimator's job with error mitigation.
+@dataclass(frozen=True)
+class _GroupNotes:
+    """What was prepared and compiled for PUBs with the same number of shots."""
+
+    places: tuple[int, ...]
+    """Which PUBs of the job they are."""
+    group: Group
+    drawn: list[_Outputs]
+    """For each item what was drawn before it was compiled."""
+    parts: tuple[CompiledQuantumProgram, ...]
+    """The PUBs, and what has other shots than they."""
+
+
+@dataclass(frozen=True)
+class MitigatedEstimatorJob:
+    """The steps of an estimator's job with error mitigation.
 
     ``stds`` comes from the spread over randomisations, ``ensemble_standard_error`` from all shots
     taken together, as upstream has them; with extrapolation there are its further fields.
-
-    Args:
-        inputs: The PUBs, as `coerce_estimator_pubs` returns them.
-        options: The options; they ask for some technique.
-        backend: The backend to simulate.
-        seed: From which randomisations and shots are drawn.
     """
-    job = _MitigatedJob(tuple(inputs), options, backend, seed)
-    return Steps(compile=job.compile, post_process=job.post_process, executions=job.executions)
 
+    inputs: tuple[EstimatorInput, ...]
+    options: ResolvedEstimatorOptions
+    """They ask for some technique."""
+    backend: BackendV2
+    seed: int
+    """From which randomisations and shots are drawn."""
 
-def prepare_pubs(
-    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
-) -> list[PreparedPub]:
-    """Box and build the circuits of PUBs, and keep what came of it for their job.
-
-    Raises:
-        InvalidInputError: If a PUB does not go with the options; the message names it.
-    """
-    job = _MitigatedJob(tuple(inputs), options, backend, options.seed or 0)
-    return [pub for planner in job.planners() for pub in planner.prepared()]
-
-
-class _MitigatedJob:
-    """Facts that compilation finds out and post-processing needs."""
-
-    def __init__(
-        self,
-        inputs: tuple[EstimatorInput, ...],
-        options: ResolvedEstimatorOptions,
-        backend: BackendV2,
-        seed: int,
-    ) -> None:
-        self._inputs = inputs
-        self._options = options
-        self._backend = backend
-        self._seed = seed
-        run = [index for index, each in enumerate(inputs) if each.pub.size > 0]
-        groups = by_key(inputs[index].shots for index in run)
-        self._places = [[run[index] for index in places] for places in groups.values()]
-        self._groups: list[Group] = []
-        self._drawn: list[list[_Outputs]] = []
-        self._parts: list[list[CompiledQuantumProgram]] = []
-        """Of each group: its PUBs, and what has other shots than they."""
-
-    def compile(self, elsewhere: Elsewhere = here) -> Program:
-        self._groups, self._parts, self._drawn = [], [], []
-        planners = self.planners(elsewhere)
-        for number, (planner, places) in enumerate(zip(planners, self._places, strict=True)):
-            group, seed = planner.group(), seed_of_part(self._seed, number)
+    def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, list[_GroupNotes]]:
+        """Prepare the PUBs, put their numbers in, compile all; see `Steps.compile`."""
+        planners = planners_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
+        notes = []
+        for number, (places, planner) in enumerate(planners.items()):
+            group, seed = planner.group(), seed_of_part(self.seed, number)
             programs, drawn = self._quantum_programs(group, places, seed)
-            self._groups.append(group)
-            self._drawn.append(drawn)
-            self._parts.append(
-                [
-                    compile_part(
-                        program,
-                        self._backend,
-                        self._options,
-                        seed_of_part(seed, part * _CALIBRATION),
-                        elsewhere,
-                    )
-                    for part, program in enumerate(programs)
-                ]
+            parts = tuple(
+                compile_part(
+                    program,
+                    self.backend,
+                    self.options,
+                    seed_of_part(seed, part * _CALIBRATION),
+                    elsewhere,
+                )
+                for part, program in enumerate(programs)
             )
-        return joined([each for parts in self._parts for each in parts], self._seed)
+            notes.append(_GroupNotes(places, group, drawn, parts))
+        return joined([part for each in notes for part in each.parts], self.seed), notes
+
+    def _quantum_programs(
+        self, group: Group, places: Sequence[int], seed: int
+    ) -> tuple[list[QuantumProgram], list[_Outputs]]:
+        """Return what to execute, and for each item what was drawn for it already."""
+        program = QuantumProgram(group.shots)
+        programs = [program]
+        drawn: list[_Outputs] = []
+        for place, pub in zip(places, group.pubs, strict=True):
+            values = _values(self.inputs[place], pub)
+            for item in pub.items:
+                if isinstance(item, OpaqueItem):
+                    generator = np.random.default_rng((seed, len(drawn), _OPAQUE))
+                    executed, outputs = item.drawn(values, generator)
+                    program.items.append(executed)
+                    drawn.append(outputs)
+                else:
+                    program.items.append(_item(item, values, self.inputs[place], pub))
+                    drawn.append({})
+        if group.calibration is not None:
+            if group.calibration_shots != group.shots:
+                programs.append(QuantumProgram(group.calibration_shots))
+            programs[-1].items.append(_item(group.calibration.item))
+            drawn.append({})
+        return programs, drawn
+
+    def post_process(
+        self,
+        samples: Samples,
+        notes: list[_GroupNotes],
+        span: ExecutionSpan,  # noqa: ARG002 - estimators report no spans
+    ) -> PrimitiveResult[PubResult]:
+        """Evaluate what was recorded by the technique of the job; see `Steps.post_process`."""
+        results = [_empty_result(each) for each in self.inputs]
+        own = iter(parted(samples, [part for each in notes for part in each.parts]))
+        for noted in notes:
+            group = noted.group
+            bits = [found for part in noted.parts for found in _recorded(part, next(own))]
+            items = [item for part in noted.parts for item in part.items]
+            outputs = [
+                {**item.outputs, **more} for item, more in zip(items, noted.drawn, strict=True)
+            ]
+            readout = None
+            if group.calibration is not None:
+                readout = group.calibration.readout(bits[-1], outputs[-1])
+            first = 0
+            for place, pub in zip(noted.places, group.pubs, strict=True):
+                mine = slice(first, first + len(pub.items))
+                each = self.inputs[place]
+                found = pub.evaluate(
+                    bits[mine], outputs[mine], each.observables.coefficients, readout
+                )
+                simulations = [item.simulation for item in items[mine]]
+                results[place] = _pub_result(each, pub, found, group.shots, simulations)
+                first = mine.stop
+        return PrimitiveResult(results, job_metadata(self.options, self.inputs, self.seed))
 
     def executions(self) -> list[CircuitExecutions]:
-        """Return which circuits are executed, one for each item, and how often."""
+        """Return which circuits are executed, one for each item; see `Steps.executions`."""
         planned = []
-        for planner, places in zip(self.planners(), self._places, strict=True):
+        planners = planners_of(self.inputs, self.options, self.backend, self.seed)
+        for places, planner in planners.items():
             group = planner.group()
             items = [
                 (place, item, group.shots, f"{pub.technique} {number}" * (len(pub.items) > 1))
@@ -142,71 +171,6 @@ class _MitigatedJob:
                 content = fingerprint(item.circuit)
                 planned.append(CircuitExecutions(place, item.circuit, content, count, purpose))
         return planned
-
-    def planners(self, elsewhere: Elsewhere = here) -> list[Planner]:
-        """Return what prepares the PUBs, those with the same number of shots together."""
-        return [
-            Planner(
-                [(place, self._inputs[place]) for place in places],
-                self._options,
-                self._backend,
-                seed_of_part(self._seed, number),
-                elsewhere,
-            )
-            for number, places in enumerate(self._places)
-        ]
-
-    def _quantum_programs(
-        self, group: Group, places: Sequence[int], seed: int
-    ) -> tuple[list[QuantumProgram], list[_Outputs]]:
-        """Return what to execute, and for each item what was drawn for it already."""
-        program = QuantumProgram(group.shots)
-        programs = [program]
-        drawn: list[_Outputs] = []
-        for place, pub in zip(places, group.pubs, strict=True):
-            values = _values(self._inputs[place], pub)
-            for item in pub.items:
-                if isinstance(item, OpaqueItem):
-                    generator = np.random.default_rng((seed, len(drawn), _OPAQUE))
-                    executed, outputs = item.drawn(values, generator)
-                    program.items.append(executed)
-                    drawn.append(outputs)
-                else:
-                    program.items.append(_item(item, values, self._inputs[place], pub))
-                    drawn.append({})
-        if group.calibration is not None:
-            if group.calibration_shots != group.shots:
-                programs.append(QuantumProgram(group.calibration_shots))
-            programs[-1].items.append(_item(group.calibration.item))
-            drawn.append({})
-        return programs, drawn
-
-    def post_process(
-        self,
-        samples: Samples,
-        span: ExecutionSpan,  # noqa: ARG002 - estimators report no spans
-    ) -> PrimitiveResult[PubResult]:
-        results = [_empty_result(each) for each in self._inputs]
-        own = iter(parted(samples, [each for parts in self._parts for each in parts]))
-        groups = zip(self._groups, self._parts, self._drawn, self._places, strict=True)
-        for group, parts, drawn, places in groups:
-            bits = [found for part in parts for found in _recorded(part, next(own))]
-            items = [item for part in parts for item in part.items]
-            outputs = [{**item.outputs, **more} for item, more in zip(items, drawn, strict=True)]
-            readout = None
-            if group.calibration is not None:
-                readout = group.calibration.readout(bits[-1], outputs[-1])
-            first = 0
-            for place, pub in zip(places, group.pubs, strict=True):
-                mine = slice(first, first + len(pub.items))
-                each = self._inputs[place]
-                found = pub.evaluate(
-                    bits[mine], outputs[mine], each.observables.coefficients, readout
-                )
-                simulations = [item.simulation for item in items[mine]]
-                results[place] = _pub_result(each, pub, found, group.shots, simulations)
-                first = mine.stop
-        return PrimitiveResult(results, job_metadata(self._options, self._inputs, self._seed))
 
 
 def _values(pub: EstimatorInput, prepared: PreparedPub) -> npt.NDArray[np.float64]:

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 from samplomatic.quantum_program import QuantumProgram
 
-from qiskit_modes.primitives.boxes.templates import warn_absent
-from qiskit_modes.primitives.executor.options import (
-    ResolvedExecutorOptions,
-    coerce_executor_options,
-    resolve_executor_options,
-)
-from qiskit_modes.primitives.executor.program_input import ProgramInput, coerce_quantum_program
-from qiskit_modes.primitives.executor.semantic_role import decoder_of
-from qiskit_modes.primitives.inputs.isa import warn_of_broken
-from qiskit_modes.primitives.inputs.job_limits import check_results
+from qiskit_modes.primitives.executor.options import coerce_executor_options
+from qiskit_modes.primitives.executor.prepare import prepare_executor_job
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.primitive import Primitive
-from qiskit_modes.primitives.programs.compile import (
-    CompiledQuantumProgram,
-    compile_quantum_program,
-)
-from qiskit_modes.primitives.sampler.plain_job import draw_seed
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Samples
-from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Executor"]
 
@@ -61,7 +44,6 @@ class Executor(Primitive):
         ((100, 1), True)
     """
 
-    _primitive_id = "executor"
     options: ExecutorOptions
 
     @staticmethod
@@ -90,77 +72,8 @@ class Executor(Primitive):
                 if a circuit uses what its backend reports as broken.
         """
         resolution = self._resolve(dry_run=dry_run)
-        options = resolve_executor_options(self.options, resolution.backend)
-        checked = coerce_quantum_program(program, resolution.backend)
-        items, shots = checked.program.items, checked.program.shots
-        circuits = [item.circuit for item in items]
-        bits = [sum(register.size for register in circuit.cregs) for circuit in circuits]
-        # Each bit is a byte of the result.
-        check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
-        if options.layer_noise is not None and options.warn_absent:
-            warn_absent(options.layer_noise, circuits)
-        warn_of_broken(checked.fingerprints, resolution.backend)
-        return self._submit(
-            resolution,
-            options,
-            # Whoever sent a request decodes the result.
-            _executor_steps(checked, options, resolution.backend, decoded=self.request is None),
-            inputs={"quantum_program": checked.program},
-            executions=checked.executions,
-            circuits=[(f"the circuit of item {n}", circuit) for n, circuit in enumerate(circuits)],
+        # Whoever sent a request decodes the result.
+        job = prepare_executor_job(
+            program, self.options, resolution.backend, decoded=self.request is None
         )
-
-
-def _executor_steps(
-    checked: ProgramInput,
-    options: ResolvedExecutorOptions,
-    backend: BackendV2,
-    *,
-    decoded: bool = True,
-) -> Steps:
-    """Return the steps of an executor's job.
-
-    Args:
-        checked: The program.
-        options: What of the user's options acts.
-        backend: The backend to simulate.
-        decoded: Whether the result of a program that upstream's client prepared from PUBs is what
-            the client makes of it, and not the program's own.
-    """
-    job = _ExecutorJob(checked, options, backend, decoded=decoded)
-    return Steps(compile=job.compile, post_process=job.post_process)
-
-
-class _ExecutorJob:
-    """Facts that compilation finds out and post-processing needs."""
-
-    def __init__(
-        self,
-        checked: ProgramInput,
-        options: ResolvedExecutorOptions,
-        backend: BackendV2,
-        *,
-        decoded: bool,
-    ) -> None:
-        self._checked = checked
-        self._options = options
-        self._backend = backend
-        self._seed = draw_seed(options.seed, backend)
-        self._decode = decoder_of(checked.program) if decoded else None
-        self._compiled: CompiledQuantumProgram
-
-    def compile(self, elsewhere: Elsewhere = here) -> Program:
-        self._compiled = compile_quantum_program(
-            self._checked.program,
-            self._backend,
-            seed=self._seed,
-            layer_noise=self._options.layer_noise,
-            angle_decimals=self._options.angle_decimals,
-            fingerprints=self._checked.fingerprints,
-            elsewhere=elsewhere,
-        )
-        return self._compiled.program
-
-    def post_process(self, samples: Samples, span: ExecutionSpan) -> Any:
-        result = self._compiled.result(samples, span)
-        return result if self._decode is None else self._decode(result)
+        return self._submit(resolution, job)

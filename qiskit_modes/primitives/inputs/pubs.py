@@ -7,6 +7,7 @@ shares nothing with the user's objects that the user could change afterwards.
 from __future__ import annotations
 
 import keyword
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from qiskit.quantum_info.operators.base_operator import BaseOperator
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.inputs.circuits import check_circuit, own_circuit
 from qiskit_modes.primitives.inputs.final_measurements import without_final_measurements
+from qiskit_modes.primitives.inputs.job_limits import check_results
 from qiskit_modes.primitives.inputs.observables import PauliSums, coerce_observables, flatten
 from qiskit_modes.primitives.inputs.parameters import read_parameter_values
 from qiskit_modes.primitives.inputs.shots import (
@@ -43,6 +45,9 @@ __all__ = [
 ]
 
 _OBSERVABLES = (BaseOperator, ObservablesArray, SparseObservable)
+_BYTES_PER_VALUE = 16
+"""An expectation value and its standard error."""
+
 _RESERVED_NAMES = frozenset(dir(DataBin)) | {"shape"}  # attributes of the result's container
 
 
@@ -140,6 +145,10 @@ def coerce_sampler_pubs(
         check_circuit(snapshot, key, table, backend, where)
         settled = SamplerPub(snapshot, bindings, chosen, validate=False)
         inputs.append(SamplerInput(settled, key, table, chosen))
+    # Before anything is made of their shapes.
+    rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
+    shots_of_pubs = [each.shots * each.pub.size for each in inputs]
+    check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     return tuple(inputs)
 
 
@@ -206,6 +215,8 @@ def coerce_estimator_pubs(
         except ValueError as error:  # the shapes of observables and values do not go together
             raise InvalidInputError(f"{where}: {error}") from error
         inputs.append(EstimatorInput(settled, key, table, shots, flatten(array), target, body))
+    # Before anything is made of their shapes.
+    check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     return tuple(inputs)
 
 

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import PauliList
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.primitives.inputs.observables import PROJECTORS, PauliSums, PauliTerm, Term
 from qiskit_modes.primitives.measurement.expectation_values import Support
 
-__all__ = ["Contribution", "Family", "MeasurementPlan", "Outcome", "make_plan"]
+__all__ = ["Contribution", "Family", "MeasurementPlan", "Outcome", "make_plan", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,20 @@ class MeasurementPlan:
 
     outcomes: tuple[Outcome, ...]
     """One for each observable of which any result is asked for."""
+
+
+# An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
+_plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
+
+
+def plan_of(observables: PauliSums, parameter_shape: tuple[int, ...]) -> MeasurementPlan:
+    """Return the plan of one PUB's measurements; see `make_plan`."""
+    key = (observables.structure, parameter_shape)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = make_plan(observables, parameter_shape)
+        _plans.put(key, plan)
+    return plan
 
 
 def make_plan(observables: PauliSums, parameter_shape: tuple[int, ...]) -> MeasurementPlan:

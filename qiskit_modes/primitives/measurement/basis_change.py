@@ -14,9 +14,8 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.inputs.isa import InstructionSet
 from qiskit_modes.primitives.inputs.observables import PauliTerm
-from qiskit_modes.simulation import fingerprint
 
-__all__ = ["measured_in", "measurement_register_name"]
+__all__ = ["kept_measured_in", "measured_in", "measurement_register_name"]
 
 _REGISTER_NAME = "basis"
 
@@ -28,6 +27,25 @@ def measurement_register_name(circuit: QuantumCircuit) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+def kept_measured_in(
+    circuit: QuantumCircuit, content: bytes, basis: PauliTerm, instructions: InstructionSet
+) -> tuple[QuantumCircuit, bytes]:
+    """Return what `measured_in` returns; it is made once while the backend lives.
+
+    Args:
+        circuit: The circuit, not modified.
+        content: Its content key.
+        basis: The qubits to measure, and the letter of each.
+        instructions: What the backend can execute, and what is kept with it.
+    """
+    key = (content, basis)
+    measured = instructions.measured_circuits.get(key)
+    if measured is None:
+        measured = measured_in(circuit, content, basis, instructions)
+        instructions.measured_circuits.put(key, measured)
+    return measured
 
 
 def measured_in(

@@ -19,8 +19,15 @@ from samplomatic.utils import get_annotation
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
+from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.swept_delays import set_aside
-from qiskit_modes.primitives.boxes.templates import explained, placed, readable, refuse_variables
+from qiskit_modes.primitives.boxes.templates import (
+    SECONDS_PER_INSTRUCTION,
+    explained,
+    placed,
+    readable,
+    refuse_variables,
+)
 from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
 from qiskit_modes.primitives.inputs.isa import instruction_set_of
@@ -44,13 +51,11 @@ from qiskit_modes.primitives.options.resilience import (
     technique_of,
 )
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.primitives.programs.parts import by_key, seed_of_part
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["Group", "Planner", "boxing_of", "qubits_of"]
-
-_SECONDS_PER_INSTRUCTION = 0.12e-3
-"""What boxing and building take; as often as a noise factor says, with gates folded."""
+__all__ = ["Group", "Planner", "boxing_of", "planners_of", "qubits_of"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,43 @@ class Planner:
         """
         return [self._prepared(number, each) for number, each in self._inputs]
 
+    def check(self) -> None:
+        """Prepare small PUBs, and keep what came of them; of others look at a sample.
+
+        Raises:
+            InvalidInputError: If a PUB does not go with the options; the message names it.
+        """
+        for number, each in self._inputs:
+            if not self._sample_can_be_prepared(each):
+                self._prepared(number, each)
+
+    def _sample_can_be_prepared(self, pub: EstimatorInput) -> bool:
+        """Return whether a circuit is large, and nothing in it is known to be in the way."""
+        # Whether noise is known for layers, no sample tells.
+        if len(pub.circuit.data) <= AT_ONCE or self._request.noise_maps:
+            return False
+        facts = self._facts()  # of which boxing reads nothing
+        key = ("sample", pub.fingerprint, self._key, self._options.older)
+        verdict: bool | None = self._known.get(key, facts)
+        if verdict is None:
+            sample = sample_of(pub.circuit)
+            circuit = narrowed(sample, sorted(used_qubits(sample)) or [0])
+            circuit = self._as_measured(circuit)
+            one = ObservablesArray("Z" * circuit.num_qubits)
+            shape = pub.parameter_shape
+            try:
+                _prepared("", circuit, one, shape, self._request)
+            except InvalidInputError:
+                verdict = False
+            else:
+                verdict = True
+            self._known.put(key, verdict, facts)
+        return verdict
+
+    def _as_measured(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        circuit = with_unread_bits(circuit)
+        return held_measurements(circuit) if self._options.older else circuit
+
     def group(self) -> Group:
         """Return everything that is executed, on the qubits of the device.
 
@@ -164,9 +206,7 @@ class Planner:
             qubits = self._qubits_within(pub.circuit.num_qubits)
             where, request = f"PUB {number}", self._request
             with explained(where):
-                circuit = with_unread_bits(narrowed(pub.circuit, qubits))
-                if self._options.older:
-                    circuit = held_measurements(circuit)
+                circuit = self._as_measured(narrowed(pub.circuit, qubits))
                 observables = on_qubits(pub.observables, qubits)
             arguments = (where, circuit, observables, pub.parameter_shape, request)
             prepared = self._elsewhere(_seconds(circuit, request), _prepared, *arguments)
@@ -253,6 +293,37 @@ class Planner:
         return TargetFacts(self._instructions.target)
 
 
+def planners_of(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    seed: int,
+    elsewhere: Elsewhere = here,
+) -> dict[tuple[int, ...], Planner]:
+    """Return what prepares PUBs, by their places in the job; those with as many shots together.
+
+    Args:
+        inputs: The PUBs; those that have no value to estimate are left out.
+        options: The options.
+        backend: Whose gates and durations count.
+        seed: From which all in the job is drawn.
+        elsewhere: Boxes, builds and decouples what is not known yet.
+    """
+    run = [index for index, each in enumerate(inputs) if each.pub.size > 0]
+    groups = by_key(inputs[index].shots for index in run)
+    places = [tuple(run[index] for index in group) for group in groups.values()]
+    return {
+        own: Planner(
+            [(place, inputs[place]) for place in own],
+            options,
+            backend,
+            seed_of_part(seed, number),
+            elsewhere,
+        )
+        for number, own in enumerate(places)
+    }
+
+
 def _prepared(
     where: str,
     circuit: QuantumCircuit,
@@ -276,7 +347,7 @@ def _seconds(circuit: QuantumCircuit, request: Request) -> float:
     times = 1.0
     if request.technique == "gate_folding":
         times = sum(noise_factors_of(request.resilience))
-    return _SECONDS_PER_INSTRUCTION * len(circuit.data) * times
+    return SECONDS_PER_INSTRUCTION * len(circuit.data) * times
 
 
 def qubits_of(pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) -> tuple[int, ...]:

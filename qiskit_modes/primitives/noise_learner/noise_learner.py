@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from qiskit.circuit import CircuitInstruction
@@ -15,15 +15,14 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.layers.learn import learn_layer
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
+from qiskit_modes.primitives.noise_learner.learner_job import LearnerJob
 from qiskit_modes.primitives.options.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.options.read import coerce_model
 from qiskit_modes.primitives.options.rules import check_options
+from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.primitive import Primitive
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Samples
-from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["NoiseLearnerV3", "resolve_learner_options"]
+__all__ = ["NoiseLearnerV3", "prepare_learner_job", "resolve_learner_options"]
 
 _BASES = 9
 """In so many measurement bases an experiment sees all errors on one and two qubits."""
@@ -56,7 +55,6 @@ class NoiseLearnerV3(Primitive):
         15
     """
 
-    _primitive_id = "noise-learner"
     options: NoiseLearnerV3Options
 
     @staticmethod
@@ -83,32 +81,55 @@ class NoiseLearnerV3(Primitive):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        settings = resolve_learner_options(self.options)
-        if isinstance(instructions, CircuitInstruction):
-            raise InvalidInputError(
-                "noise_learner.run expects a list of instructions; put this one into a list"
-            )
-        boxes = list(instructions)
-        layers = [
-            read_layer(box, resolution.backend, f"Instruction {index}")
-            for index, box in enumerate(boxes)
-        ]
-        return self._submit(
-            resolution,
-            settings,
-            _steps(layers, resolution.backend),
-            inputs={"instructions": boxes},
-            executions=sum(map(self._executions, layers)),
-            circuits=(),  # it makes its own, of a few layers each
-        )
+        job = prepare_learner_job(instructions, self.options, resolution.backend)
+        return self._submit(resolution, job)
 
-    def _executions(self, layer: Layer) -> int:
-        """Return how many shots an experiment would take."""
-        options = self.options
-        shots = options.num_randomizations * options.shots_per_randomization
-        if layer.kind == "measurement":
-            return shots
-        return _BASES * len(options.layer_pair_depths) * shots
+
+def prepare_learner_job(
+    instructions: Iterable[CircuitInstruction],
+    options: NoiseLearnerV3Options,
+    backend: BackendV2,
+) -> PreparedJob:
+    """Check everything that a learner is given, and return its job.
+
+    Args:
+        instructions: See `NoiseLearnerV3.run`.
+        options: See `resolve_learner_options`.
+        backend: The backend whose noise is learned.
+
+    Raises:
+        InvalidInputError: If something cannot be learned; the message names the instruction.
+        NotISAError: If a box holds what the backend does not have.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    settings = resolve_learner_options(options)
+    if isinstance(instructions, CircuitInstruction):
+        raise InvalidInputError(
+            "noise_learner.run expects a list of instructions; put this one into a list"
+        )
+    boxes = list(instructions)
+    layers = [read_layer(box, backend, f"Instruction {index}") for index, box in enumerate(boxes)]
+    return PreparedJob(
+        primitive="noise-learner",
+        options=settings,
+        steps=LearnerJob(partial(_learned, layers, backend)),
+        inputs={"instructions": boxes},
+        circuits=(),  # it makes its own, of a few layers each
+        executions=sum(_executions(layer, options) for layer in layers),
+    )
+
+
+def _executions(layer: Layer, options: NoiseLearnerV3Options) -> int:
+    """Return how many shots an experiment would take."""
+    shots = int(options.num_randomizations * options.shots_per_randomization)
+    if layer.kind == "measurement":
+        return shots
+    return _BASES * len(options.layer_pair_depths) * shots
+
+
+def _learned(layers: Sequence[Layer], backend: BackendV2) -> NoiseLearnerV3Results:
+    data = [learn_layer(layer, backend) for layer in layers]
+    return NoiseLearnerV3Results(data, {"backend": backend.name})
 
 
 def resolve_learner_options(
@@ -129,27 +150,3 @@ def resolve_learner_options(
     model = coerce_model(options, NoiseLearnerV3Options, "noise-learner")
     check_options("noise-learner", model)
     return JobSettings(**job_settings(model))
-
-
-def _steps(layers: list[Layer], backend: BackendV2) -> Steps:
-    job = _LearnerJob(layers, backend)
-    return Steps(compile=job.compile, post_process=job.post_process)
-
-
-@dataclass
-class _LearnerJob:
-    """A result, which compilation finds out; there is nothing to execute."""
-
-    layers: list[Layer]
-    backend: BackendV2
-    results: NoiseLearnerV3Results | None = None
-
-    def compile(self, elsewhere: Elsewhere = here) -> Program:
-        del elsewhere  # nothing is heavy: the matrices are those of single gates
-        data = [learn_layer(layer, self.backend) for layer in self.layers]
-        self.results = NoiseLearnerV3Results(data, {"backend": self.backend.name})
-        return Program({}, (), 0)
-
-    def post_process(self, samples: Samples, span: ExecutionSpan) -> NoiseLearnerV3Results | None:
-        del samples, span
-        return self.results

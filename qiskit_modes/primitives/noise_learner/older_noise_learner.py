@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.results import NoiseLearnerResult
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import belonging
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
-from qiskit_modes.primitives.boxes.templates import check_for_boxes
+from qiskit_modes.primitives.boxes.checks import check_for_boxes
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.estimator.layers import counted_layers
 from qiskit_modes.primitives.estimator.learned_layers import (
@@ -29,17 +29,17 @@ from qiskit_modes.primitives.estimator.learned_layers import (
 from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
+from qiskit_modes.primitives.noise_learner.learner_job import LearnerJob
 from qiskit_modes.primitives.options.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.options.models import LocalNoiseLearnerOptions
 from qiskit_modes.primitives.options.read import coerce_estimator_options, coerce_learner_options
 from qiskit_modes.primitives.options.rules import check_options
 from qiskit_modes.primitives.options.twirling import Twirling
+from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.primitive import Primitive
-from qiskit_modes.runtime.steps import ExecutionSpan, Steps
-from qiskit_modes.simulation import Program, Samples, fingerprint
-from qiskit_modes.simulation.elsewhere import Elsewhere, here
+from qiskit_modes.simulation import fingerprint
 
-__all__ = ["NoiseLearner", "resolve_older_learner_options"]
+__all__ = ["NoiseLearner", "prepare_older_learner_job", "resolve_older_learner_options"]
 
 
 class NoiseLearner(Primitive):
@@ -67,7 +67,6 @@ class NoiseLearner(Primitive):
         ([0, 1], 2)
     """
 
-    _primitive_id = "noise-learner"
     options: LocalNoiseLearnerOptions
 
     @staticmethod
@@ -97,21 +96,48 @@ class NoiseLearner(Primitive):
             IBMRuntimeError: If the session is closed, or the rules refuse the job.
         """
         resolution = self._resolve(dry_run=dry_run)
-        backend = resolution.backend
-        settings = resolve_older_learner_options(self.options)
-        source = simulated_backend(backend, self.options.simulator.noise_model)
-        taken = [_checked(each, index, backend) for index, each in enumerate(_listed(circuits))]
-        layers = _layers(taken, self.options, backend)
-        name = belonging(backend).name or backend.name
-        metadata = {"backend": name, "input_options": _told(self.options)}
-        return self._submit(
-            resolution,
-            settings,
-            _steps(layers, source, metadata),
-            inputs={"circuits": taken},
-            executions=len(layers) * shots_of(self.options),
-            circuits=[(f"circuit {n}", each) for n, each in enumerate(taken)],
-        )
+        job = prepare_older_learner_job(circuits, self.options, resolution.backend)
+        return self._submit(resolution, job)
+
+
+def prepare_older_learner_job(
+    circuits: Iterable[QuantumCircuit | EstimatorPubLike],
+    options: LocalNoiseLearnerOptions,
+    backend: BackendV2,
+) -> PreparedJob:
+    """Check everything that a learner is given, and return its job.
+
+    Args:
+        circuits: See `NoiseLearner.run`.
+        options: See `resolve_older_learner_options`.
+        backend: The backend whose noise is learned.
+
+    Raises:
+        InvalidInputError: If a layer cannot be learned; the message says which.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    settings = resolve_older_learner_options(options)
+    source = simulated_backend(backend, options.simulator.noise_model)
+    taken = [_checked(each, index, backend) for index, each in enumerate(_listed(circuits))]
+    layers = _layers(taken, options, backend)
+    name = belonging(backend).name or backend.name
+    metadata = {"backend": name, "input_options": _told(options)}
+    return PreparedJob(
+        primitive="noise-learner",
+        options=settings,
+        steps=LearnerJob(partial(_learned, layers, source, metadata)),
+        inputs={"circuits": taken},
+        circuits=[(f"circuit {n}", each) for n, each in enumerate(taken)],
+        executions=len(layers) * shots_of(options),
+    )
+
+
+def _learned(
+    layers: Sequence[Layer], source: BackendV2, metadata: Mapping[str, Any]
+) -> NoiseLearnerResult:
+    data = [layer_error(each, learned_map(each, source)) for each in layers]
+    return NoiseLearnerResult(data, dict(metadata))
 
 
 def resolve_older_learner_options(
@@ -197,28 +223,3 @@ def _layers(
         read_layer(counted[index].instruction, backend, f"Layer {index}", counted[index].places)
         for index in most_important(counted, options.max_layers_to_learn)
     ]
-
-
-def _steps(layers: Sequence[Layer], source: BackendV2, metadata: Mapping[str, Any]) -> Steps:
-    job = _LearnerJob(layers, source, dict(metadata))
-    return Steps(compile=job.compile, post_process=job.post_process)
-
-
-@dataclass
-class _LearnerJob:
-    """A result, which compilation finds out; there is nothing to execute."""
-
-    layers: Sequence[Layer]
-    source: BackendV2
-    metadata: dict[str, Any]
-    result: NoiseLearnerResult | None = None
-
-    def compile(self, elsewhere: Elsewhere = here) -> Program:
-        del elsewhere  # nothing is heavy: the matrices are those of single gates
-        data = [layer_error(each, learned_map(each, self.source)) for each in self.layers]
-        self.result = NoiseLearnerResult(data, self.metadata)
-        return Program({}, (), 0)
-
-    def post_process(self, samples: Samples, span: ExecutionSpan) -> NoiseLearnerResult | None:
-        del samples, span
-        return self.result

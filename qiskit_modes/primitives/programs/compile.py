@@ -26,9 +26,9 @@ from samplomatic.quantum_program import (
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
-from qiskit_modes.primitives.estimator.metadata import summary
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.primitives.programs.compiled import CompiledItem, CompiledQuantumProgram
+from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
 from qiskit_modes.simulation.circuits.durations import FixedCircuit, with_durations
 from qiskit_modes.simulation.elsewhere import Elsewhere, here

@@ -10,25 +10,23 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.circuit import QuantumCircuit
 
-from qiskit_modes.primitives.estimator.metadata import summary
-from qiskit_modes.simulation import CompiledCircuit, Run, RunSamples
+from qiskit_modes.primitives.programs.summary import summary
+from qiskit_modes.simulation import CompiledCircuit, Program, Run, RunSamples
 from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 
-__all__ = ["Sweep", "compile_sweep", "gathered"]
+__all__ = ["Sweep", "SweepNotes", "compile_sweep", "gathered", "program_of"]
 
 Rows = Sequence[npt.NDArray[np.intp] | None]
 """Which of all parameter sets each run is for; None: all."""
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Executions of one circuit."""
+class SweepNotes:
+    """Facts that are needed of the runs of one circuit when they have been executed."""
 
-    circuits: Mapping[str, CompiledCircuit]
-    """By their keys."""
-    runs: tuple[Run, ...]
     rows: Rows
+    """One entry for each run."""
     simulation: dict[str, Any]
     """How the circuits are simulated, for metadata."""
 
@@ -38,7 +36,28 @@ class Sweep:
         Args:
             runs: What all runs of a job gave; those of this circuit come next.
         """
-        return gathered([next(runs) for _ in self.runs], self.rows)
+        return gathered([next(runs) for _ in self.rows], self.rows)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Executions of one circuit."""
+
+    circuits: Mapping[str, CompiledCircuit]
+    """By their keys."""
+    runs: tuple[Run, ...]
+    notes: SweepNotes
+
+
+def program_of(sweeps: Sequence[Sweep], seed: int) -> Program:
+    """Return one program with the runs of all sweeps, in order.
+
+    Args:
+        sweeps: What is executed for each circuit.
+        seed: From which the shots are drawn.
+    """
+    circuits = {key: each for sweep in sweeps for key, each in sweep.circuits.items()}
+    return Program(circuits, tuple(run for sweep in sweeps for run in sweep.runs), seed)
 
 
 def compile_sweep(
@@ -68,7 +87,7 @@ def compile_sweep(
         runs.append(Run(compiled.key, each.values, shots))
         rows.append(each.rows)
     simulation = summary([each.metadata for each in circuits.values()])
-    return Sweep(circuits, tuple(runs), rows, simulation)
+    return Sweep(circuits, tuple(runs), SweepNotes(rows, simulation))
 
 
 def gathered(runs: Sequence[RunSamples], rows: Rows) -> Mapping[str, npt.NDArray[np.uint8]]:

@@ -16,7 +16,7 @@ from qiskit_modes.primitives.options.finalize import finalize_sampler_options
 from qiskit_modes.primitives.options.read import coerce_sampler_options
 from qiskit_modes.primitives.options.resolve import DEFAULT_SHOTS, resolve_sampler_options
 from qiskit_modes.primitives.primitive import Primitive
-from qiskit_modes.primitives.sampler.plain_job import prepare_sampler_job, warn_of_empty_results
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 
 __all__ = ["SamplerV2"]
 
@@ -47,7 +47,6 @@ class SamplerV2(Primitive, BaseSamplerV2):
         1000
     """
 
-    _primitive_id = "sampler"
     options: SamplerOptions
 
     @staticmethod
@@ -108,13 +107,4 @@ class SamplerV2(Primitive, BaseSamplerV2):
         """
         resolution = self._resolve(dry_run=dry_run)
         job = prepare_sampler_job(pubs, self.options, resolution.backend, shots=shots)
-        if self.request is None:
-            warn_of_empty_results(job.pubs)
-        return self._submit(
-            resolution,
-            job.options,
-            job.steps,
-            inputs={"pubs": list(job.pubs)},
-            executions=job.executions,
-            circuits=job.circuits(),
-        )
+        return self._submit(resolution, job)

@@ -1,0 +1,133 @@
+"""Whether circuits can be boxed, randomised and decoupled: looked at before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+
+from qiskit.circuit import BoxOp, CircuitInstruction, Gate, QuantumCircuit
+from qiskit.transpiler import Target
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.boxes.used_qubits import used_qubits
+from qiskit_modes.primitives.inputs.isa import InstructionSet
+from qiskit_modes.simulation.circuits.durations import open_delays
+
+__all__ = [
+    "AT_ONCE",
+    "PULSES",
+    "check_decoupling",
+    "check_for_boxes",
+    "check_pulses",
+    "sample_of",
+]
+
+PULSES = ("rz", "sx")
+"""The gates that samplomatic writes single-qubit gates in."""
+
+AT_ONCE = 160
+"""So many instructions are boxed and built in 20 ms. A circuit that has no more of them is prepared
+when ``run()`` is called, and what came of it kept for its job; of others a sample is looked at."""
+
+
+def sample_of(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit with each kind of gate once, and everything else of the given one.
+
+    What cannot be randomised is nearly always an instruction, wherever it stands. So what is said
+    of the sample is said of the circuit, at a small part of the cost. Where the sample is refused,
+    the circuit itself must be looked at: what stood between two measurements is missing.
+
+    Args:
+        circuit: The circuit, not modified.
+    """
+    sample = circuit.copy_empty_like()
+    seen: set[Hashable] = set()
+    for step in circuit.data:
+        kind = _kind(step) if isinstance(step.operation, Gate) else None
+        if kind is None or kind not in seen:
+            sample.append(step)
+            seen.add(kind)
+    return sample
+
+
+def _kind(step: CircuitInstruction) -> Hashable:
+    """Return what tells whether a gate can be randomised: the angles of wide ones count too."""
+    operation = step.operation
+    open_angles = operation.is_parameterized()
+    angles = () if open_angles or len(step.qubits) < 2 else tuple(map(str, operation.params))
+    return operation.base_class, step.name, len(step.qubits), open_angles, angles
+
+
+def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
+    """Check that a circuit can be put into boxes.
+
+    Raises:
+        InvalidInputError: If it has boxes already.
+    """
+    if any(isinstance(step.operation, BoxOp) for step in circuit.data if step.name == "box"):
+        raise InvalidInputError(
+            f"{where}: the circuit contains boxes, and twirling makes boxes of its own. Remove "
+            "them, switch twirling off, or run the boxed circuit as an item of a QuantumProgram."
+        )
+
+
+def check_decoupling(
+    circuit: QuantumCircuit, target: Target, where: str, *, stores: bool = True
+) -> None:
+    """Check that a circuit can be decoupled.
+
+    Args:
+        circuit: The circuit.
+        target: Of the device.
+        where: Names the circuit, at the start of the message.
+        stores: Whether stores are executed, as a sampler's are.
+
+    Raises:
+        InvalidInputError: If it cannot be scheduled before it runs, or its device has no durations.
+    """
+    if circuit.has_control_flow_op():
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
+            "control flow has none before it runs. Set dynamical_decoupling.enable=False, or run "
+            "this circuit in a job of its own."
+        )
+    if stores and "store" in circuit.count_ops():
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling fills the idle times of a schedule, and stores have no "
+            "place in one. Set dynamical_decoupling.enable=False, or leave stores and classical "
+            "variables out of this circuit."
+        )
+    if open_delays(circuit):
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit has "
+            "none before the durations of its delays are known. Assign the parameters that they "
+            "depend on, or set dynamical_decoupling.enable=False."
+        )
+    for qubit in used_qubits(circuit):
+        known = target["x"].get((qubit,)) if "x" in target.operation_names else None
+        if known is None or known.duration is None:
+            raise InvalidInputError(
+                f"{where}: dynamical decoupling needs to know how long an x pulse takes on qubit "
+                f"{qubit}, and the backend does not tell. Use a backend with durations, such as a "
+                "fake backend, or set dynamical_decoupling.enable=False."
+            )
+
+
+def check_pulses(instructions: InstructionSet, qubits: Collection[int], where: str) -> None:
+    """Check that a device has the gates that randomised circuits are written in.
+
+    Args:
+        instructions: Of the device.
+        qubits: On which qubits they are needed.
+        where: Names the circuit, at the start of the message.
+
+    Raises:
+        InvalidInputError: If it has not.
+    """
+    for qubit in qubits:
+        for name in PULSES:
+            if not instructions.supports(name, (qubit,)):
+                raise InvalidInputError(
+                    f"{where}: randomised circuits are written in rz and sx, but "
+                    f"{instructions.name} has no {name} on qubit {qubit}. Switch off what "
+                    "randomises: twirling, and for an estimator set resilience_level=0."
+                )

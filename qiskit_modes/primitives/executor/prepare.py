@@ -1,0 +1,58 @@
+"""From the arguments of an executor's ``run()`` to its job: read, checked, counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.primitives.backends.seed import draw_seed
+from qiskit_modes.primitives.boxes.templates import warn_absent
+from qiskit_modes.primitives.executor.executor_job import ExecutorJob
+from qiskit_modes.primitives.executor.options import resolve_executor_options
+from qiskit_modes.primitives.executor.program_input import coerce_quantum_program
+from qiskit_modes.primitives.executor.semantic_role import decoder_of
+from qiskit_modes.primitives.inputs.isa import warn_of_broken
+from qiskit_modes.primitives.inputs.job_limits import check_results
+from qiskit_modes.primitives.prepared_job import PreparedJob
+
+__all__ = ["prepare_executor_job"]
+
+
+def prepare_executor_job(
+    program: Any, options: Any, backend: BackendV2, *, decoded: bool
+) -> PreparedJob:
+    """Check everything that an executor is given, and return its job.
+
+    Args:
+        program: See `coerce_quantum_program`.
+        options: See `resolve_executor_options`.
+        backend: The backend to simulate.
+        decoded: Whether the result of a program that upstream's client prepared from PUBs is what
+            the client makes of it, and not the program's own.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the item.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    resolved = resolve_executor_options(options, backend)
+    checked = coerce_quantum_program(program, backend)
+    items, shots = checked.program.items, checked.program.shots
+    circuits = [item.circuit for item in items]
+    bits = [sum(register.size for register in circuit.cregs) for circuit in circuits]
+    # Each bit is a byte of the result.
+    check_results(zip([shots * item.size() for item in items], bits, strict=True), "Item")
+    if resolved.layer_noise is not None and resolved.warn_absent:
+        warn_absent(resolved.layer_noise, circuits)
+    warn_of_broken(checked.fingerprints, backend)
+    decode = decoder_of(checked.program) if decoded else None
+    seed = draw_seed(resolved.seed, backend)
+    return PreparedJob(
+        primitive="executor",
+        options=resolved,
+        steps=ExecutorJob(checked, resolved, backend, seed, decode),
+        inputs={"quantum_program": checked.program},
+        circuits=[(f"the circuit of item {n}", circuit) for n, circuit in enumerate(circuits)],
+        executions=checked.executions,
+    )

@@ -1,0 +1,80 @@
+"""Values and variances of a PUB's observables, from what was sampled in the bases of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiskit_modes.primitives.measurement.bases import Family, MeasurementPlan, Outcome
+from qiskit_modes.primitives.measurement.expectation_values import (
+    expectation_values,
+    mean_squares,
+    term_weights,
+)
+
+__all__ = ["values_and_variances"]
+
+
+def values_and_variances(
+    plan: MeasurementPlan,
+    coefficients: NDArray[np.float64],
+    samples: Sequence[NDArray[np.uint8]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the expectation values of observables, and their variances in a single shot.
+
+    Args:
+        plan: What was measured.
+        coefficients: The coefficients of all terms of all observables, one after another.
+        samples: What was recorded in each basis, packed, shape (num_sets, shots, bytes).
+
+    Returns:
+        Two flat arrays of the plan's size.
+    """
+    means = [_family_means(family, samples) for family in plan.families]
+    size = int(np.prod(plan.shape, dtype=np.intp))
+    values = np.zeros(size)
+    variances = np.zeros(size)
+    for number, family in enumerate(plan.families):
+        mine = [outcome for outcome in plan.outcomes if outcome.family == number]
+        spread = _family_variances(family, mine, coefficients, samples, means[number])
+        for row, outcome in enumerate(mine):
+            weights = coefficients[outcome.coefficients]
+            values[outcome.results] = (
+                weights @ means[number][np.ix_(outcome.terms, outcome.columns)]
+            )
+            variances[outcome.results] = spread[row, outcome.columns]
+    return values, variances
+
+
+def _family_means(family: Family, samples: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Return the expectation values of a family's terms, shape (num_terms, num_sets)."""
+    means = np.ones((len(family.terms), len(family.sets)))  # an identity stays 1, exactly
+    for part in family.contributions:
+        means[part.terms] = expectation_values(samples[part.basis][part.rows], part.supports)
+    return means
+
+
+def _family_variances(
+    family: Family,
+    outcomes: Sequence[Outcome],
+    coefficients: NDArray[np.float64],
+    samples: Sequence[NDArray[np.uint8]],
+    means: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the variances of observables in a single shot, (num_outcomes, num_sets)."""
+    lengths = [len(outcome.terms) for outcome in outcomes]
+    weights = term_weights(
+        np.concatenate([coefficients[outcome.coefficients] for outcome in outcomes]),
+        np.concatenate([outcome.terms for outcome in outcomes]),
+        np.repeat(np.arange(len(outcomes)), lengths),
+        (len(family.terms), len(outcomes)),
+    )
+    variances = np.zeros((len(outcomes), len(family.sets)))
+    for part in family.contributions:
+        # Terms that are read in the same shots vary together.
+        own = weights[part.terms]
+        squares = mean_squares(samples[part.basis][part.rows], part.supports, [own])[0]
+        variances += np.maximum(squares - (own.T @ means[part.terms]) ** 2, 0.0)
+    return variances

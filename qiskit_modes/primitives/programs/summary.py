@@ -1,0 +1,18 @@
+"""What several simulations have in common, said once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["summary"]
+
+
+def summary(simulations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say once what all simulations have in common, and only what differs as a list."""
+    told: dict[str, Any] = {}
+    for key in dict.fromkeys(key for each in simulations for key in each):
+        values = [each.get(key) for each in simulations]
+        same = all(value == values[0] for value in values)
+        told[key] = values[0] if same else values
+    return told

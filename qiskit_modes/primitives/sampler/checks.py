@@ -1,0 +1,50 @@
+"""What goes together in a sampler's job, checked when ``run()`` is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.primitives.backends.simulated_backend import refusals_with_noise
+from qiskit_modes.primitives.inputs.isa import warn_of_broken
+from qiskit_modes.primitives.inputs.pubs import SamplerInput
+from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
+from qiskit_modes.warn import unsupported_options
+
+__all__ = ["check_sampling"]
+
+
+def check_sampling(
+    inputs: Sequence[SamplerInput],
+    options: ResolvedSamplerOptions,
+    backend: BackendV2,
+) -> None:
+    """Raise if PUBs, options and backend do not go together.
+
+    Args:
+        inputs: The PUBs.
+        options: The options.
+        backend: The backend that the job is for.
+
+    Raises:
+        UnsupportedOptionError: If an option would have no effect.
+        InvalidInputError: Naming the PUB and what to change.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated, or
+            a circuit uses what its backend reports as broken.
+    """
+    unsupported_options(refusals_with_noise(backend, options.noise_model))
+    if options.layer_noise_model is not None and not options.twirling.enabled:
+        sentence = (
+            "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "
+            "nothing is twirled. Set twirling.enable_gates=True, or leave it unset."
+        )
+        unsupported_options([sentence])
+    if options.changes_circuits:
+        # Loaded late: a sampler that changes no circuit does not need what this brings along.
+        from qiskit_modes.primitives.sampler.templates import check_templates
+
+        check_templates(inputs, options, backend)
+    warn_of_broken((each.fingerprint for each in inputs), backend)

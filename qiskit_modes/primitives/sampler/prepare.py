@@ -1,0 +1,83 @@
+"""From the arguments of a sampler's ``run()`` to its job: read, checked, counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from qiskit.providers import BackendV2
+
+from qiskit_modes.primitives.backends.seed import draw_seed
+from qiskit_modes.primitives.inputs.pubs import SamplerInput, coerce_sampler_pubs
+from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions, resolve_sampler_options
+from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.sampler.checks import check_sampling
+from qiskit_modes.primitives.sampler.plain_job import PlainSamplerJob
+from qiskit_modes.runtime.steps import Steps
+
+__all__ = ["prepare_sampler_job", "sampler_steps"]
+
+
+def prepare_sampler_job(
+    pubs: Iterable[Any],
+    options: Any,
+    backend: BackendV2,
+    *,
+    shots: int | None,
+) -> PreparedJob:
+    """Check everything that a sampler is given, and return its job.
+
+    Args:
+        pubs: See `coerce_sampler_pubs`.
+        options: See `resolve_sampler_options`.
+        backend: The backend to simulate.
+        shots: For PUBs that have none of their own.
+
+    Raises:
+        InvalidInputError: If something cannot be run; the message names the PUB.
+        NotISAError: If a circuit is not in the backend's instruction set.
+        UnsupportedOptionError: If an option was set that cannot be honoured.
+    """
+    resolved = resolve_sampler_options(options)
+    inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
+    check_sampling(inputs, resolved, backend)
+    executions = (
+        len(each.parameter_values) * math.prod(resolved.twirling.divide(each.shots))
+        for each in inputs
+    )
+    empty = (
+        f"PUB {index}: the circuit has no classical registers with bits in them, so its result is "
+        "empty. Add measurements, for example with circuit.measure_all(); bits without a register "
+        "are not in the result."
+        for index, each in enumerate(inputs)
+        if not any(register.size for register in each.circuit.cregs)
+    )
+    return PreparedJob(
+        primitive="sampler",
+        options=resolved,
+        steps=sampler_steps(inputs, resolved, backend),
+        inputs={"pubs": [each.pub for each in inputs]},
+        circuits=[(f"the circuit of PUB {n}", each.circuit) for n, each in enumerate(inputs)],
+        executions=sum(executions),
+        remarks=tuple(empty),
+    )
+
+
+def sampler_steps(
+    inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions, backend: BackendV2
+) -> Steps:
+    """Return the steps of a sampler's job.
+
+    Args:
+        inputs: The PUBs, as `coerce_sampler_pubs` returns them.
+        options: What of the user's options acts.
+        backend: The backend to simulate.
+    """
+    seed = draw_seed(options.seed, backend)
+    if options.changes_circuits or options.angle_decimals is not None:
+        # Loaded late: a sampler that changes no circuit does not need what this brings along.
+        from qiskit_modes.primitives.sampler.randomised_job import RandomisedSamplerJob
+
+        return RandomisedSamplerJob(tuple(inputs), options, backend, seed)
+    return PlainSamplerJob(tuple(inputs), options, backend, seed)
