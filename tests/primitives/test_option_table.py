@@ -43,6 +43,7 @@ from qiskit_modes.primitives.options.table import (
 )
 from qiskit_modes.warn import answering_a_request
 from tests.option_values import OTHER_VALUES, nested
+from tests.primitives.options_page import PAGE, page
 
 MODELS: dict[str, type[BaseModel]] = {
     "sampler": SamplerOptions,
@@ -299,3 +300,7 @@ def test_what_is_refused_is_refused_with_the_reason_of_its_row(program, row, res
         resolve(program, options)
     assert f"{row.path}=" in refused.value.message
     assert row.why in refused.value.message
+
+
+def test_the_page_of_options_says_what_the_table_says():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.primitives.options_page"

@@ -2,7 +2,8 @@
 
 What stands in no row is refused by its name, and so is a value of an option with a fixed set of
 them that stands not in its row: an option of a newer release is never dropped in silence. To add
-an option is to add its row, and to let it act. The page of options in the docs is made from this.
+an option is to add its row, and to let it act. The page of options in the docs is made
+from this, by `python -m tests.primitives.options_page`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-__all__ = ["PROGRAMS", "ROWS", "Acts", "Feature", "Refused", "Renamed", "Row", "Tunes", "rows_of"]
+__all__ = [
+    "PROGRAMS",
+    "ROWS",
+    "SECTIONS",
+    "Acts",
+    "Feature",
+    "Refused",
+    "Renamed",
+    "Row",
+    "Tunes",
+    "rows_of",
+]
 
 _PRIMITIVES = ("sampler", "estimator")
 _SAMPLER = ("sampler",)
@@ -428,16 +440,19 @@ _OF_LEARNING: tuple[Row, ...] = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (
-    *_OF_SHOTS,
-    *_OF_MITIGATION,
-    *_OF_SUPPRESSION,
-    *_OF_LEARNING,
-    *_OF_EXECUTION,
-    *_OF_SIMULATION,
-    *_OF_JOBS,
-)
-"""Every option, in the order in which the docs have them."""
+SECTIONS: dict[str, tuple[Row, ...]] = {
+    "Shots and precision": _OF_SHOTS,
+    "Error mitigation": _OF_MITIGATION,
+    "Twirling and dynamical decoupling": _OF_SUPPRESSION,
+    "Learning noise": _OF_LEARNING,
+    "Execution": _OF_EXECUTION,
+    "Simulation": _OF_SIMULATION,
+    "The job": _OF_JOBS,
+}
+"""Every option, in the order and under the titles under which the docs have them."""
+
+ROWS: tuple[Row, ...] = tuple(row for rows in SECTIONS.values() for row in rows)
+"""Every option."""
 
 
 @cache
