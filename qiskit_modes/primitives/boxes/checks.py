@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable
 
-from qiskit.circuit import BoxOp, CircuitInstruction, Gate, QuantumCircuit
+from qiskit.circuit import BoxOp, CircuitInstruction, QuantumCircuit
 from qiskit.transpiler import Target
 
 from qiskit_modes.exceptions import InvalidInputError
@@ -30,31 +31,34 @@ when ``run()`` is called, and what came of it kept for its job; of others a samp
 
 
 def sample_of(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return a circuit with each kind of gate once, and everything else of the given one.
+    """Return a circuit with each kind of instruction of another once.
 
     What cannot be randomised is nearly always an instruction, wherever it stands. So what is said
-    of the sample is said of the circuit, at a small part of the cost. Where the sample is refused,
-    the circuit itself must be looked at: what stood between two measurements is missing.
+    of the sample is said of the circuit, at a small part of the cost. What writes bits that are
+    written more than once stays, as that counts too. Where the sample is refused, the circuit
+    itself must be looked at: what stood between two measurements is missing.
 
     Args:
         circuit: The circuit, not modified.
     """
+    written = Counter(bit for step in circuit.data for bit in step.clbits)
     sample = circuit.copy_empty_like()
     seen: set[Hashable] = set()
     for step in circuit.data:
-        kind = _kind(step) if isinstance(step.operation, Gate) else None
-        if kind is None or kind not in seen:
+        kind = _kind(step)
+        if kind not in seen or any(written[bit] > 1 for bit in step.clbits):
             sample.append(step)
             seen.add(kind)
     return sample
 
 
 def _kind(step: CircuitInstruction) -> Hashable:
-    """Return what tells whether a gate can be randomised: the angles of wide ones count too."""
-    operation = step.operation
-    open_angles = operation.is_parameterized()
-    angles = () if open_angles or len(step.qubits) < 2 else tuple(map(str, operation.params))
-    return operation.base_class, step.name, len(step.qubits), open_angles, angles
+    """Return what tells whether something can be randomised: the angles of wide gates count too."""
+    width, is_open = len(step.qubits), step.is_parameterized()
+    angles = () if is_open or width < 2 else tuple(map(str, step.params))
+    # To make the operation takes longer than all else here.
+    whose = None if step.is_standard_gate() else step.operation.base_class
+    return whose, step.name, width, is_open, angles
 
 
 def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:

@@ -221,7 +221,7 @@ class InstructionSet:
         for instruction in block.data:
             name = instruction.name
             qubits = tuple(indices[qubit] for qubit in instruction.qubits)
-            if not self.supports(name, qubits):
+            if (name, qubits) not in places and not self.supports(name, qubits):
                 raise NotISAError(self._unsupported(name, qubits))
             places[name, qubits] = None
             if name == "rzz" and not self.names_only:

@@ -1,0 +1,156 @@
+"""What `run()` does with large circuits: it looks at them, and the job prepares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
+
+from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
+from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
+from qiskit_modes.primitives.mitigation import preparation
+from qiskit_modes.primitives.sampler import templates
+from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
+
+TWIRLED: dict[str, Any] = {"twirling": {"enable_gates": True, "enable_measure": True}}
+EXTRAPOLATED = {"resilience_level": 2, "twirling": {"enable_gates": True}}
+
+
+def layers(num_qubits: int, gates: int) -> QuantumCircuit:
+    """A circuit with so many gates and more, each angle another."""
+    circuit = QuantumCircuit(num_qubits, num_qubits)
+    random = np.random.default_rng(5)
+    while len(circuit.data) < gates:
+        for qubit in range(num_qubits):
+            circuit.rz(float(random.uniform(0, 6)), qubit)
+            circuit.sx(qubit)
+        for qubit in range(0, num_qubits - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    return circuit
+
+
+def sampled(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
+    whole = circuit.copy()
+    whole.measure(whole.qubits, whole.clbits)
+    return prepare_sampler_job([whole], TWIRLED, backend, shots=16)
+
+
+def estimated(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
+    pub = (circuit, "Z" * circuit.num_qubits)
+    return prepare_estimator_job([pub], EXTRAPOLATED, backend, precision=0.5)
+
+
+@pytest.mark.parametrize("prepare", [sampled, estimated])
+def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypatch):
+    boxed: list[int] = []
+
+    def counting(module: Any, name: str, place: int) -> None:
+        original = getattr(module, name)
+
+        def counted(*args: Any, **more: Any) -> Any:
+            boxed.append(len(args[place].data))
+            return original(*args, **more)
+
+        monkeypatch.setattr(module, name, counted)
+
+    counting(templates, "boxed", 0)
+    counting(preparation, "_prepared", 1)
+    for gates in (400, 1600):
+        prepare(layers(10, gates), AerSimulator())
+    assert len(boxed) == 2
+    assert max(boxed) < 10
+
+
+@pytest.mark.parametrize("prepare", [sampled, estimated])
+def test_what_small_circuits_become_is_kept_for_their_jobs(prepare, monkeypatch):
+    backend = AerSimulator()
+    job = prepare(layers(4, 20), backend)
+    monkeypatch.setattr(templates, "boxed", None)
+    monkeypatch.setattr(preparation, "_prepared", None)
+    program, _ = job.steps.compile()
+    assert program.runs
+
+
+def test_a_sample_has_each_kind_once():
+    circuit = layers(6, 600)
+    circuit.rzz(0.5, 0, 1)
+    circuit.rzz(0.25, 1, 2)
+    circuit.rzz(Parameter("a"), 2, 3)
+    circuit.rzz(Parameter("b"), 2, 3)
+    circuit.barrier()
+    circuit.measure(circuit.qubits[:5], circuit.clbits[:5])
+    circuit.measure(5, 4)
+    counts = sample_of(circuit).count_ops()
+    assert counts == {"rz": 1, "sx": 1, "cx": 1, "rzz": 3, "barrier": 1, "measure": 3}
+
+
+def conditional(circuit: QuantumCircuit) -> None:
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+
+
+def storing(circuit: QuantumCircuit) -> None:
+    circuit.store(circuit.add_var("flag", False), True)
+
+
+def looping(circuit: QuantumCircuit) -> None:
+    with circuit.for_loop(range(2)):
+        circuit.x(0)
+
+
+REFUSED: dict[str, Callable[[QuantumCircuit], object]] = {
+    "a condition": conditional,
+    "a loop": looping,
+    "a store": storing,
+    "a variable": lambda circuit: circuit.add_var("flag", False),
+    "three qubits": lambda circuit: circuit.ccx(0, 1, 2),
+    "an angle": lambda circuit: circuit.cp(0.3, 0, 1),
+    "another angle": lambda circuit: circuit.crx(Parameter("a"), 0, 1),
+    "a bit measured twice": lambda circuit: circuit.measure([2, 3], [2, 2]),
+    "a unitary": lambda circuit: circuit.unitary(np.eye(4), [0, 1]),
+}
+
+
+@pytest.mark.parametrize("prepare", [sampled, estimated])
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_of_small_circuits_is_refused_of_large_ones(case, prepare):
+    """At once, in the same words; or of neither."""
+    said = []
+    for gates in (0, 4 * AT_ONCE):
+        circuit = layers(4, gates)
+        REFUSED[case](circuit)
+        try:
+            prepare(circuit, AerSimulator())
+        except InvalidInputError as error:
+            said.append(error.message)
+        else:
+            said.append("")
+    assert said[0] == said[1]
+
+
+def test_at_least_most_of_them_are_refused():
+    """So that the test above compares something."""
+    circuit = layers(4, 0)
+    for case in ("a condition", "three qubits", "an angle"):
+        bad = circuit.copy()
+        REFUSED[case](bad)
+        with pytest.raises(InvalidInputError, match="cannot be randomised"):
+            sampled(bad, AerSimulator())
+
+
+@pytest.mark.parametrize(("prepare", "module"), [(sampled, templates), (estimated, preparation)])
+def test_where_a_sample_is_refused_the_circuit_decides(prepare, module, monkeypatch):
+    refused = layers(4, 0)
+    conditional(refused)
+    monkeypatch.setattr(module, "sample_of", lambda _: refused)
+    job = prepare(layers(4, 2 * AT_ONCE), AerSimulator())
+    monkeypatch.setattr(templates, "boxed", None)
+    monkeypatch.setattr(preparation, "_prepared", None)
+    program, _ = job.steps.compile()
+    assert program.runs
