@@ -1,4 +1,4 @@
-"""Whether circuits can be boxed, randomised and decoupled: looked at before anything is made."""
+"""Checks of circuits that are to be boxed, randomised or decoupled, before anything is made."""
 
 from __future__ import annotations
 

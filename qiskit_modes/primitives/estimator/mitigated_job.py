@@ -50,7 +50,7 @@ _OPAQUE = 0x6F706171
 
 @dataclass(frozen=True)
 class _GroupNotes:
-    """What was prepared and compiled for PUBs with the same number of shots."""
+    """PUBs with the same number of shots, prepared and compiled."""
 
     places: tuple[int, ...]
     """Which PUBs of the job they are."""

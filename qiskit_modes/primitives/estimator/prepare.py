@@ -1,4 +1,4 @@
-"""From the arguments of an estimator's ``run()`` to its job: read, checked, counted."""
+"""Preparation of an estimator's job: the arguments of ``run()``, read, checked and counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the arguments of an executor's ``run()`` to its job: read, checked, counted."""
+"""Preparation of an executor's job: the arguments of ``run()``, read, checked and counted."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.inputs.isa import InstructionSet
 from qiskit_modes.primitives.inputs.observables import PauliTerm
+from qiskit_modes.simulation import fingerprint
 
 __all__ = ["kept_measured_in", "measured_in", "measurement_register_name"]
 

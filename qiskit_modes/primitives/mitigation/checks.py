@@ -1,4 +1,4 @@
-"""Whether circuits go together with mitigation: looked at when ``run()`` is called."""
+"""Checks of circuits that are to be mitigated, when ``run()`` is called."""
 
 from __future__ import annotations
 

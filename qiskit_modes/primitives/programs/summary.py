@@ -1,4 +1,4 @@
-"""What several simulations have in common, said once."""
+"""Summary of several simulations: what they have in common is said once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes together in a sampler's job, checked when ``run()`` is called."""
+"""Checks of what goes together in a sampler's job, when ``run()`` is called."""
 
 from __future__ import annotations
 

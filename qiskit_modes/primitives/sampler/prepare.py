@@ -1,4 +1,4 @@
-"""From the arguments of a sampler's ``run()`` to its job: read, checked, counted."""
+"""Preparation of a sampler's job: the arguments of ``run()``, read, checked and counted."""
 
 from __future__ import annotations
 

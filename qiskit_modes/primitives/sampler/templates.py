@@ -1,4 +1,4 @@
-"""What the circuits of a sampler's PUBs become: boxed and built, decoupled, put on the device.
+"""Templates of a sampler's circuits: boxed and built, decoupled, put on the device.
 
 What is prepared here depends on no numbers, and is kept for as long as the backend lives.
 """
