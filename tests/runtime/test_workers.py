@@ -1,19 +1,25 @@
 """The pool of workers: circuits travel once, and nothing is lost when a worker is."""
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
-from qiskit_modes.simulation.run.program import Program
+from qiskit_modes.simulation import compile_circuit
+from qiskit_modes.simulation.run.program import Program, Run
 from tests.runtime.conftest import DEADLINE, Gate
 
 
@@ -197,3 +203,34 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert "leaked" not in done.stderr
+
+
+READY = """
+import sys
+from qiskit_modes.runtime.workers.worker_process import prepare
+prepare()
+before = set(sys.modules)
+import pickle
+from qiskit_modes.runtime.workers.worker_process import run
+run(pickle.loads(sys.stdin.buffer.read()), {keys!r})
+print(sorted(name for name in set(sys.modules) - before if name.startswith("qiskit_modes")))
+print("qiskit" in sys.modules)
+"""
+
+
+def test_a_worker_starts_without_qiskit_and_imports_nothing_more_for_a_program():
+    circuit = QuantumCircuit(3, 3)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1, 2], [0, 1, 2])
+    passes = generate_preset_pass_manager(0, FakeManilaV2(), seed_transpiler=1)
+    for given, backend in ((circuit, AerSimulator()), (passes.run(circuit), FakeManilaV2())):
+        compiled = compile_circuit(given, backend)
+        program = Program({compiled.key: compiled}, (Run(compiled.key, np.zeros((1, 0)), 9),), 1)
+        done = subprocess.run(
+            [sys.executable, "-c", READY.format(keys=(compiled.key,))],
+            input=pickle.dumps(program),
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout.decode().split("\n")[:2] == ["[]", "False"], done

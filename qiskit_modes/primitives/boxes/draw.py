@@ -48,6 +48,7 @@ def draw_randomisations(
             arguments[own[len(shape) - arguments.ndim :]],
             num_randomizations=math.prod(free_shape),
             rng=generator,
+            max_workers=1,  # the same bits by any number, and starting threads takes longer
         )
         for name, values in outputs.items():
             if name not in drawn:

@@ -85,11 +85,13 @@ def prepare(parent: Connection | None = None) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
-    # Imported for later. Programs need no Qiskit, but for what they leave to Aer; that its import
-    # is over before is not the QPU's time.
-    import qiskit_modes.simulation.aer.component
+    # Imported for later, and no more than programs need that leave nothing to Aer: whoever has the
+    # first one waits for this worker, and Qiskit would take ten times as long as all of it.
     import qiskit_modes.simulation.run.component_kinds
-    import qiskit_modes.simulation.run.execution  # noqa: F401
+    import qiskit_modes.simulation.run.execution
+    import qiskit_modes.simulation.run.ideal.stabilizer_component
+    import qiskit_modes.simulation.run.ideal.state_component
+    import qiskit_modes.simulation.run.window.component  # noqa: F401
 
 
 def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution | UnknownCircuits:
