@@ -185,7 +185,7 @@ def _aer_seconds(circuit, model, line, shots=1024):
         if step.name != "barrier":
             clbits = [circuit.find_bit(bit).index for bit in step.clbits]
             cut.append(step.operation, [place[qubit] for qubit in on], clbits)
-    methods = ["statevector", "density_matrix"] if len(line) <= 10 else ["statevector"]
+    methods = ["statevector", "density_matrix"] if len(line) <= 8 else ["statevector"]
     return min(_method_seconds(cut, model, method, shots) for method in methods)
 
 
@@ -196,8 +196,9 @@ def _method_seconds(circuit, model, method, shots):
     def run(number):
         return timed(lambda: simulator.run(circuit, shots=number, memory=True).result())
 
-    few, more = (8, 64) if circuit.num_qubits < 14 else (2, 6)
-    run(1)
+    few, more = (8, 64) if circuit.num_qubits < 14 else (1, 3)  # a second each on 20 qubits
+    if circuit.num_qubits < 14:
+        run(1)
     begin = run(few)
     expected = begin + max(0.0, run(more) - begin) / (more - few) * (shots - few)
     return run(shots) if expected < MOST_AER_SECONDS else expected
