@@ -139,7 +139,8 @@ def warn_at_users_line(message: str, category: type[Warning]) -> None:
         category,
         filename=frame.f_code.co_filename,
         lineno=frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
+        # Code that was given to exec may have no name, and without any nothing would be said.
+        module=frame.f_globals.get("__name__") or frame.f_code.co_filename,
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
 
@@ -153,7 +154,7 @@ _ON_THE_WAY = {"contextlib", "functools", "qiskit_ibm_runtime"}
 def _users_frame(frame: FrameType) -> FrameType:
     """Return the user's frame; the outermost one if all are ours, as in a thread of ours."""
     while frame.f_back is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if not frame.f_code.co_filename.startswith(_OURS) and package not in _ON_THE_WAY:
             break
         frame = frame.f_back

@@ -161,6 +161,12 @@ def test_what_users_wrap_a_call_in_is_not_their_line():
     assert {filename for filename, _ in lines_warned_of(use)} == {__file__}
 
 
+def test_code_without_a_name_is_warned_too():
+    code = compile("warn('here', UserWarning)", "<theirs>", "exec")
+    said = lines_warned_of(lambda: exec(code, {"warn": warn_at_users_line}))
+    assert said == [("<theirs>", "here")]
+
+
 def test_a_warning_in_a_thread_of_ours_points_somewhere():
     thread = threading.Thread(target=warn_at_users_line, args=("here", UserWarning))
     said = lines_warned_of(lambda: (thread.start(), thread.join()))
