@@ -10,6 +10,9 @@ from typing import Any, ClassVar, Self
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
+# What a first job needs, so that it does not wait for imports.
+import qiskit_modes.simulation.run.division
+import qiskit_modes.simulation.run.execution  # noqa: F401
 from qiskit_modes.exceptions import (
     QiskitModesWarning,
     RefusedError,

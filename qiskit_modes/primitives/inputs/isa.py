@@ -9,9 +9,11 @@ and not in the middle of it.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,7 +99,8 @@ class InstructionSet:
 
     Args:
         name: The backend's name, for messages.
-        target: The backend's target: what circuits are transpiled to.
+        target: The backend's target, what circuits are transpiled to; or what makes it when it is
+            first asked for.
         num_qubits: The width of the device, or None for a simulator without one.
         executed: For a backend of Aer what it executes, on whatever qubits; None for others, which
             execute what is in their target.
@@ -109,7 +112,7 @@ class InstructionSet:
     def __init__(
         self,
         name: str,
-        target: Target,
+        target: Target | Callable[[], Any],
         num_qubits: int | None,
         *,
         executed: frozenset[str] | None = None,
@@ -117,14 +120,13 @@ class InstructionSet:
         plain_target: Target | None = None,
     ) -> None:
         self.name = name
-        self.target = target
+        self._target = target
         self.num_qubits = num_qubits
-        self.written_in = plain_target or target
-        """What is not in users' circuits is written in these gates, such as a change of basis."""
+        self._plain_target = plain_target
         self.names_only = executed is not None
         self._reported = reported
         self._fractional = plain_target is not None
-        known = frozenset(target.operation_names) if executed is None else executed
+        known = frozenset(self.target.operation_names) if executed is None else executed
         self._names = known | _ALWAYS_SUPPORTED
         self.measured_circuits: BoundedCache[
             tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
@@ -133,6 +135,16 @@ class InstructionSet:
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
         self._told: BoundedCache[Hashable, bool] = BoundedCache(_CHECKED_CIRCUITS)
+
+    @cached_property
+    def target(self) -> Target:
+        """The target of the backend."""
+        return self._target if isinstance(self._target, Target) else self._target()
+
+    @property
+    def written_in(self) -> Target:
+        """What is not in users' circuits is written in its gates, such as a change of basis."""
+        return self._plain_target or self.target
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:
         """Return whether the instruction ``name`` can be executed on these qubits."""
@@ -375,10 +387,16 @@ def instruction_set_of(backend: BackendV2) -> InstructionSet:
     return last[1]
 
 
+def _later(backend: BackendV2) -> Callable[[], Target]:
+    """Return what reads a backend's target, without keeping the backend itself alive."""
+    alike = copy.copy(backend)
+    return lambda: describe(alike).target
+
+
 def _instruction_set(described: BackendDescription) -> InstructionSet:
     return InstructionSet(
         described.name,
-        described.target,
+        _later(described.backend) if described.builds_its_target else described.target,
         described.num_qubits,
         executed=described.executed,
         reported=described.reported,

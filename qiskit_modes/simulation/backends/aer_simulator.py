@@ -81,6 +81,8 @@ class AerDescription(BackendDescription):
     @property
     def executed(self) -> frozenset[str]:
         """The instructions of its method, and those by which its device measures."""
+        if self.builds_its_target:
+            return executed_by(self.backend) | {"measure", "reset"}
         return executed_by(self.backend) | {
             operation.name
             for operation in self.target.operations
@@ -99,14 +101,21 @@ class AerDescription(BackendDescription):
         To find out, Aer builds its target, which takes longer than many a job. It need not where
         nothing says of any gate where it acts: no device, no coupling map, no configuration of it.
         """
+        return self._is_plain(configuration) or self.backend.coupling_map is None
+
+    def _is_plain(self, configuration: Any = None) -> bool:
         backend = self.backend
-        is_plain = (
+        return (
             not getattr(backend, "_from_backend", True)
             and getattr(backend, "_coupling_map", backend) is None
             and backend.properties() is None
             and not (configuration or backend.configuration()).gates
         )
-        return is_plain or backend.coupling_map is None
+
+    @property
+    def builds_its_target(self) -> bool:
+        """Whether it is made of no device: it measures as all simulators do, on any qubits."""
+        return self.reported is None and self._is_plain()
 
     @property
     def choice(self) -> SimulatorChoice:

@@ -87,6 +87,11 @@ class BackendDescription:
         return target
 
     @property
+    def builds_its_target(self) -> bool:
+        """Whether it makes a target, which takes a while, that its circuits do not depend on."""
+        return False
+
+    @property
     def instructions_state(self) -> Hashable:
         """What decides which instructions it executes: equal as long as they are the same."""
         return state_of_target(self.target)
