@@ -11,9 +11,10 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
-from qiskit_modes.simulation.aer.costs import aer_cost, least_aer_seconds
+from qiskit_modes.simulation.aer.costs import aer_bytes, aer_cost, least_aer_seconds
 from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
+from qiskit_modes.simulation.compile.clifford import may_be_clifford
 from qiskit_modes.simulation.compile.components import final_measurements
 from qiskit_modes.simulation.compile.costs import (
     TYPICAL_SHOTS,
@@ -235,7 +236,13 @@ class ComponentBuilder:
         return exact, divided
 
     def _aer(self, block: Block, before: Sequence[Operation]) -> AerComponent:
-        """Return a component that Aer simulates."""
+        """Return a component that Aer simulates.
+
+        Raises:
+            SimulationTooLargeError: If there is no memory for it; where that can be seen before
+                a circuit for Aer is written, it is.
+        """
+        self._check_memory_before(block)
         known = executed_by_method(self._choice.method or "statevector")
         cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise, known)
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
@@ -259,6 +266,15 @@ class ComponentBuilder:
             },
             cost=aer_cost(cut, method, computed_once=computed_once),
         )
+
+    def _check_memory_before(self, block: Block) -> None:
+        """Refuse what needs too much memory, however it would be written for Aer."""
+        method = self._choice.method or "statevector"
+        if aer_bytes(method, len(block.qubits)) > self._available and (
+            self._choice.method
+            or not may_be_clifford(block, clifford_angles=self._settings.clifford_angles)
+        ):
+            check_memory(method, block.qubits, self._available)
 
     def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:
         """Return the linear maps of a stretch without feed-forward."""
