@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.results import LayerError, NoiseLearnerResult, PauliLind
 
 from qiskit_modes import EstimatorV2, NoiseLearner, NoiseLearnerV3
 from qiskit_modes.exceptions import InvalidInputError, NotISAError, QiskitModesWarning
-from qiskit_modes.primitives.estimator import learned_layers
+from qiskit_modes.primitives.mitigation import learned_layers
 from tests.primitives.test_mitigation_helps import CIRCUITS
 
 TECHNIQUES: dict[str, dict[str, Any]] = {

@@ -79,7 +79,7 @@ def check_estimation(
     warn_of_broken((each.fingerprint for each in inputs), backend)
     learning = 0
     if needs_layer_noise(options.resilience):
-        from qiskit_modes.primitives.estimator.learned_layers import find_layer_noise
+        from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise
 
         given = layer_errors(options.resilience.layer_noise_model) is not None
         options, learning = find_layer_noise(inputs, options, backend)

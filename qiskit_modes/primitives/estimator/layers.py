@@ -1,35 +1,29 @@
-"""The layers of circuits, boxed as a primitive's options say: those to learn the noise of."""
+"""Layers that an estimator's circuits are boxed into, for users who learn or give their noise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from qiskit.circuit import CircuitInstruction, ClassicalRegister, QuantumCircuit
+from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit_mitigation import PEA, PEC, GateFolding, MitigationTask, find_combined_unique_layers
-from samplomatic import InjectNoise
-from samplomatic.transpiler import generate_boxing_pass_manager
-from samplomatic.utils import find_unique_box_instructions, get_annotation
 
 from qiskit_modes.primitives.boxes.swept_delays import set_aside
 from qiskit_modes.primitives.boxes.templates import explained, readable, refuse_variables
 from qiskit_modes.primitives.boxes.used_qubits import narrowed
-from qiskit_modes.primitives.layers.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation.preparation import boxing_of
-from qiskit_modes.primitives.mitigation.techniques import REGISTER
 from qiskit_modes.primitives.options.resilience import technique_of
-from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions, ResolvedSamplerOptions
+from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 
-__all__ = ["CountedLayer", "counted_layers", "estimator_layers", "sampler_layers"]
+__all__ = ["estimator_layers"]
 
 _TASKS = {"none": MitigationTask, "gate_folding": GateFolding, "pea": PEA, "pec": PEC}
 
-Types = Literal["gates", "all"]
-
 
 def estimator_layers(
-    circuits: Sequence[QuantumCircuit], options: ResolvedEstimatorOptions, types: Types
+    circuits: Sequence[QuantumCircuit],
+    options: ResolvedEstimatorOptions,
+    types: Literal["gates", "all"],
 ) -> list[CircuitInstruction]:
     """Return each layer once that an estimator's circuits are boxed into.
 
@@ -55,83 +49,3 @@ def estimator_layers(
             box_types=types,
         )
     return layers
-
-
-def sampler_layers(
-    circuits: Sequence[QuantumCircuit], options: ResolvedSamplerOptions, types: Types
-) -> list[CircuitInstruction]:
-    """Return each layer once that a sampler's circuits are boxed into; see `estimator_layers`."""
-    twirling = options.twirling
-    manager = generate_boxing_pass_manager(enable_measures=twirling.measure, **twirling.boxing())
-    with explained("find_unique_layers"):
-        for circuit in circuits:
-            refuse_variables(circuit)
-        boxed = [manager.run(readable(set_aside(circuit)[0])) for circuit in circuits]
-    instructions = [step for circuit in boxed for step in circuit.data if step.name == "box"]
-    layers = find_unique_box_instructions(
-        instructions, normalize_annotations=None, undress_boxes=True
-    )
-    return [layer for layer in layers if types == "all" or kind_of_box(layer) == "gates"]
-
-
-@dataclass(frozen=True)
-class CountedLayer:
-    """A layer of gates in circuits, and how often it occurs in them."""
-
-    instruction: CircuitInstruction
-    """A box whose annotation ``InjectNoise`` has the name of its noise."""
-    places: tuple[int, ...]
-    """The device's qubits that it acts on, in the order of the box's."""
-    num_gates: int
-    """How many two-qubit gates it has."""
-    count: int = 0
-
-
-def counted_layers(
-    circuits: Sequence[QuantumCircuit], qubits: Sequence[int], boxing: Mapping[str, Any]
-) -> list[CountedLayer]:
-    """Return each layer of gates once that circuits are boxed into, in the order of the first.
-
-    Args:
-        circuits: The circuits.
-        qubits: The qubits that matter to any of them.
-        boxing: Arguments of the boxing pass manager.
-
-    Raises:
-        InvalidInputError: If a circuit cannot be boxed.
-    """
-    needed = {
-        "enable_gates": True,
-        "inject_noise_targets": "gates",
-        "inject_noise_strategy": "uniform_modification",
-    }
-    manager = generate_boxing_pass_manager(**{**boxing, **needed})
-    found: dict[tuple[str, tuple[int, ...]], CountedLayer] = {}
-    for number, circuit in enumerate(circuits):
-        with explained(f"Circuit {number}"):
-            refuse_variables(circuit)
-            boxed = manager.run(_measured(narrowed(circuit, _within(qubits, circuit))))
-        for box in boxed.data:
-            if box.name != "box" or kind_of_box(box) != "gates":
-                continue
-            places = tuple(circuit.find_bit(qubit).index for qubit in box.qubits)
-            (layer,) = find_unique_box_instructions([box])
-            gates = sum(step.operation.num_qubits > 1 for step in layer.operation.body.data)
-            key = get_annotation(layer.operation, InjectNoise).ref, places
-            known = found.get(key, CountedLayer(layer, places, gates))
-            found[key] = replace(known, count=known.count + 1)
-    return list(found.values())
-
-
-def _within(qubits: Sequence[int], circuit: QuantumCircuit) -> list[int]:
-    return [qubit for qubit in qubits if qubit < circuit.num_qubits]
-
-
-def _measured(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return a circuit that ends with the measurement of all qubits, as a technique measures it."""
-    whole: QuantumCircuit = readable(set_aside(circuit)[0]).remove_final_measurements(inplace=False)
-    register = ClassicalRegister(whole.num_qubits, REGISTER)
-    whole.add_register(register)
-    whole.barrier()
-    whole.measure(whole.qubits, register)
-    return whole

@@ -19,16 +19,16 @@ from qiskit_modes.modes.backends import belonging
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.boxes.checks import check_for_boxes
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
-from qiskit_modes.primitives.estimator.layers import counted_layers
-from qiskit_modes.primitives.estimator.learned_layers import (
+from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.job import RuntimeJobV2
+from qiskit_modes.primitives.layers.learnable import Layer, read_layer
+from qiskit_modes.primitives.mitigation.counted_layers import counted_layers
+from qiskit_modes.primitives.mitigation.learned_layers import (
     layer_error,
     learned_map,
     most_important,
     shots_of,
 )
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
-from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.layers.learnable import Layer, read_layer
 from qiskit_modes.primitives.noise_learner.learner_job import LearnerJob
 from qiskit_modes.primitives.options.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.options.models import LocalNoiseLearnerOptions

@@ -77,7 +77,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         Raises:
             InvalidInputError: If a circuit cannot be boxed.
         """
-        from qiskit_modes.primitives.estimator.layers import sampler_layers
+        from qiskit_modes.primitives.sampler.layers import sampler_layers
 
         circuits = [SamplerPub.coerce(pub).circuit for pub in pubs]
         return sampler_layers(circuits, resolve_sampler_options(self.options), types)

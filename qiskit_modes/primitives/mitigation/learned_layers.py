@@ -15,11 +15,11 @@ from samplomatic.constants import SYMMETRIC_2Q_GATES
 from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.estimator.layers import CountedLayer, counted_layers
 from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.learn import learn_layer
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
+from qiskit_modes.primitives.mitigation.counted_layers import CountedLayer, counted_layers
 from qiskit_modes.primitives.mitigation.preparation import boxing_of, qubits_of
 from qiskit_modes.primitives.options.models import LayerNoiseLearningOptions, layer_errors
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
