@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Hashable
 
 from qiskit.circuit import BoxOp, CircuitInstruction, QuantumCircuit
-from qiskit.transpiler import Target
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
@@ -16,14 +15,15 @@ from qiskit_modes.simulation.circuits.durations import open_delays
 __all__ = [
     "AT_ONCE",
     "PULSES",
-    "check_decoupling",
+    "check_circuit",
     "check_for_boxes",
-    "check_pulses",
     "sample_of",
 ]
 
 PULSES = ("rz", "sx")
 """The gates that samplomatic writes single-qubit gates in."""
+
+_FILLS = "dynamical decoupling fills the idle times of a schedule"
 
 AT_ONCE = 160
 """So many instructions are boxed and built in 20 ms. A circuit that has no more of them is prepared
@@ -61,8 +61,68 @@ def _kind(step: CircuitInstruction) -> Hashable:
     return whose, step.name, width, is_open, angles
 
 
+def check_circuit(
+    circuit: QuantumCircuit,
+    instructions: InstructionSet,
+    where: str,
+    *,
+    boxes: bool = True,
+    decouples: bool = False,
+    stores: bool = True,
+    measured: Collection[int] = (),
+) -> None:
+    """Check that a circuit can be boxed, randomised and decoupled.
+
+    Args:
+        circuit: The circuit.
+        instructions: Of the device.
+        where: Names the circuit, at the start of the message.
+        boxes: Whether it is boxed and randomised.
+        decouples: Whether it is decoupled.
+        stores: Whether stores are executed, as a sampler's are.
+        measured: Qubits that are measured beside those that the circuit uses.
+
+    Raises:
+        InvalidInputError: If it has boxes already, if it cannot be scheduled before it runs, or if
+            the device lacks gates or durations.
+    """
+    if boxes:
+        check_for_boxes(circuit, where)
+    if decouples:
+        _check_schedule(circuit, where, stores=stores)
+    if decouples and open_delays(circuit):
+        raise InvalidInputError(
+            f"{where}: {_FILLS}, and a circuit has none before the durations of its delays are "
+            "known. Assign the parameters that they depend on, or set "
+            "dynamical_decoupling.enable=False."
+        )
+    used = used_qubits(circuit)
+    needed = [(name, (qubit,)) for qubit in {*used, *measured} for name in PULSES if boxes]
+    missing = next((each for each in needed if not instructions.supports(*each)), None)
+    if missing is not None:
+        name, (qubit,) = missing
+        raise InvalidInputError(
+            f"{where}: randomised circuits are written in rz and sx, but {instructions.name} has "
+            f"no {name} on qubit {qubit}. Switch off what randomises: twirling, and for an "
+            "estimator set resilience_level=0."
+        )
+    known = instructions.target["x"] if "x" in instructions.target.operation_names else {}
+    timed = {qubits for qubits, each in known.items() if each and each.duration is not None}
+    untimed = next((qubit for qubit in used if decouples and (qubit,) not in timed), None)
+    if untimed is not None:
+        raise InvalidInputError(
+            f"{where}: dynamical decoupling needs to know how long an x pulse takes on qubit "
+            f"{untimed}, and the backend does not tell. Use a backend with durations, such as a "
+            "fake backend, or set dynamical_decoupling.enable=False."
+        )
+
+
 def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
     """Check that a circuit can be put into boxes.
+
+    Args:
+        circuit: The circuit.
+        where: Names the circuit, at the start of the message.
 
     Raises:
         InvalidInputError: If it has boxes already.
@@ -74,64 +134,16 @@ def check_for_boxes(circuit: QuantumCircuit, where: str) -> None:
         )
 
 
-def check_decoupling(
-    circuit: QuantumCircuit, target: Target, where: str, *, stores: bool = True
-) -> None:
-    """Check that a circuit can be decoupled.
-
-    Args:
-        circuit: The circuit.
-        target: Of the device.
-        where: Names the circuit, at the start of the message.
-        stores: Whether stores are executed, as a sampler's are.
-
-    Raises:
-        InvalidInputError: If it cannot be scheduled before it runs, or its device has no durations.
-    """
+def _check_schedule(circuit: QuantumCircuit, where: str, *, stores: bool) -> None:
+    """Refuse what has no place in a schedule that is made before a circuit runs."""
     if circuit.has_control_flow_op():
         raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit with "
-            "control flow has none before it runs. Set dynamical_decoupling.enable=False, or run "
-            "this circuit in a job of its own."
+            f"{where}: {_FILLS}, and a circuit with control flow has none before it runs. Set "
+            "dynamical_decoupling.enable=False, or run this circuit in a job of its own."
         )
     if stores and "store" in circuit.count_ops():
         raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and stores have no "
-            "place in one. Set dynamical_decoupling.enable=False, or leave stores and classical "
-            "variables out of this circuit."
+            f"{where}: {_FILLS}, and stores have no place in one. Set "
+            "dynamical_decoupling.enable=False, or leave stores and classical variables out of "
+            "this circuit."
         )
-    if open_delays(circuit):
-        raise InvalidInputError(
-            f"{where}: dynamical decoupling fills the idle times of a schedule, and a circuit has "
-            "none before the durations of its delays are known. Assign the parameters that they "
-            "depend on, or set dynamical_decoupling.enable=False."
-        )
-    for qubit in used_qubits(circuit):
-        known = target["x"].get((qubit,)) if "x" in target.operation_names else None
-        if known is None or known.duration is None:
-            raise InvalidInputError(
-                f"{where}: dynamical decoupling needs to know how long an x pulse takes on qubit "
-                f"{qubit}, and the backend does not tell. Use a backend with durations, such as a "
-                "fake backend, or set dynamical_decoupling.enable=False."
-            )
-
-
-def check_pulses(instructions: InstructionSet, qubits: Collection[int], where: str) -> None:
-    """Check that a device has the gates that randomised circuits are written in.
-
-    Args:
-        instructions: Of the device.
-        qubits: On which qubits they are needed.
-        where: Names the circuit, at the start of the message.
-
-    Raises:
-        InvalidInputError: If it has not.
-    """
-    for qubit in qubits:
-        for name in PULSES:
-            if not instructions.supports(name, (qubit,)):
-                raise InvalidInputError(
-                    f"{where}: randomised circuits are written in rz and sx, but "
-                    f"{instructions.name} has no {name} on qubit {qubit}. Switch off what "
-                    "randomises: twirling, and for an estimator set resilience_level=0."
-                )

@@ -22,6 +22,7 @@ from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.boxes.swept_delays import SweptDelays, put_back, set_aside
 from qiskit_modes.primitives.boxes.used_qubits import measured_early, widened
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.simulation.circuits.durations import OpenDelay
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.warn import warn
 
@@ -32,7 +33,6 @@ __all__ = [
     "explained",
     "placed",
     "readable",
-    "refuse_variables",
     "warn_absent",
 ]
 
@@ -65,34 +65,38 @@ def boxed(circuit: QuantumCircuit, boxing: Mapping[str, Any]) -> Template:
         circuit: The circuit, not modified.
         boxing: Arguments of samplomatic's boxing pass manager.
     """
-    refuse_variables(circuit)
-    circuit, delays = set_aside(circuit)
+    circuit, delays = readable(circuit)
     names = tuple(parameter.name for parameter in circuit.parameters)
-    boxes = generate_boxing_pass_manager(**boxing).run(readable(circuit))
+    boxes = generate_boxing_pass_manager(**boxing).run(circuit)
     template, samplex = build(boxes)
     if not delays:
         return Template(template, samplex, names)
     return Template(put_back(template, delays), samplex, names, SweptDelays(delays, template))
 
 
-def refuse_variables(circuit: QuantumCircuit) -> None:
-    """Refuse classical variables and stores, which are lost on the way through boxing.
+def readable(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[OpenDelay, ...]]:
+    """Return a circuit that samplomatic can read, and the delays that were set aside from it.
+
+    Open angles are those of rz and rx alone; all single-qubit gates are written as rz and sx
+    anyway, so nothing else changes by this. Of the delays, those with open durations are marked.
+
+    Args:
+        circuit: The circuit, not modified.
 
     Raises:
-        ValueError: If there are any, for `explained` to say what to do.
+        ValueError: If it has classical variables or stores, which would be lost on the way through
+            boxing; for `explained` to say what to do.
     """
     names = sorted(variable.name for variable in circuit.iter_vars())
     if names:
         raise ValueError(f"it has classical variables, {', '.join(map(repr, names))}.")
     if "store" in circuit.count_ops():
         raise ValueError("it stores into classical bits.")
+    marked, delays = set_aside(circuit)
+    return _with_open_rotations(marked), delays
 
 
-def readable(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return a circuit whose open angles samplomatic can read: those of rz and rx alone.
-
-    It writes all single-qubit gates as rz and sx anyway, so nothing else changes by this.
-    """
+def _with_open_rotations(circuit: QuantumCircuit) -> QuantumCircuit:
     unread = {
         step.name
         for step in circuit.data

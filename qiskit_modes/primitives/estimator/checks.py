@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.simulated_backend import (
     refusals_with_noise,
-    simulated_backend,
 )
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
-from qiskit_modes.primitives.options.models import layer_errors
 from qiskit_modes.primitives.options.resilience import needs_layer_noise, noise_factors_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
-from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
-__all__ = ["check_estimation", "with_noise_of_layers"]
-
-
-def with_noise_of_layers(
-    options: ResolvedEstimatorOptions, backend: BackendV2
-) -> ResolvedEstimatorOptions:
-    """Return the options, with noise for a simulator that has none of its own.
-
-    The noise that mitigation is to remove, ``resilience.layer_noise_model``, is simulated where
-    nothing else is: on a simulator without noise, as upstream does. A noisy backend has that noise
-    already, and it would act twice; upstream adds it there too.
-    """
-    layers = options.resilience.layer_noise_model
-    if options.layer_noise_model is not None or not layers:
-        return options
-    if layer_errors(layers) is not None:
-        return options  # which layers of the circuits they belong to is found out later
-    if not describe(simulated_backend(backend, options.noise_model)).is_noiseless:
-        return options
-    # Whoever gives noise for mitigation gives it for layers of gates; the others are no mistake.
-    return replace(options, layer_noise_model=tuple(layers), warn_absent=False)
+__all__ = ["check_estimation"]
 
 
 def check_estimation(
@@ -71,25 +47,14 @@ def check_estimation(
     """
     unsupported_options(refusals_with_noise(backend, options.noise_model))
     _check_techniques(options)
+    final, learning = options, 0
     if options.mitigates:
         # Loaded late: an estimator that mitigates nothing does not need what this brings along.
-        from qiskit_modes.primitives.mitigation.checks import check_circuits
+        from qiskit_modes.primitives.mitigation.checks import check_mitigation
 
-        check_circuits(inputs, options, backend)
+        final, learning = check_mitigation(inputs, options, backend, seed)
     warn_of_broken((each.fingerprint for each in inputs), backend)
-    learning = 0
-    if needs_layer_noise(options.resilience):
-        from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise
-
-        given = layer_errors(options.resilience.layer_noise_model) is not None
-        options, learning = find_layer_noise(inputs, options, backend)
-        if given:
-            options = with_noise_of_layers(options, backend)
-    if options.twirling.gates or options.layer_noise_model is not None:
-        from qiskit_modes.primitives.mitigation.checks import check_layers
-
-        check_layers(inputs, options, backend, seed)
-    return options, learning
+    return final, learning
 
 
 def _check_techniques(options: ResolvedEstimatorOptions) -> None:

@@ -8,8 +8,7 @@ from typing import Literal
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit_mitigation import PEA, PEC, GateFolding, MitigationTask, find_combined_unique_layers
 
-from qiskit_modes.primitives.boxes.swept_delays import set_aside
-from qiskit_modes.primitives.boxes.templates import explained, readable, refuse_variables
+from qiskit_modes.primitives.boxes.templates import explained, readable
 from qiskit_modes.primitives.boxes.used_qubits import narrowed
 from qiskit_modes.primitives.mitigation.preparation import boxing_of
 from qiskit_modes.primitives.options.resilience import technique_of
@@ -37,13 +36,8 @@ def estimator_layers(
     """
     task = _TASKS[technique_of(options.resilience)]
     with explained("find_unique_layers"):
-        for circuit in circuits:
-            refuse_variables(circuit)
         layers: list[CircuitInstruction] = find_combined_unique_layers(
-            [
-                readable(set_aside(narrowed(circuit, range(circuit.num_qubits)))[0])
-                for circuit in circuits
-            ],
+            [readable(narrowed(circuit, range(circuit.num_qubits)))[0] for circuit in circuits],
             [task() for _ in circuits],
             boxing_of(options),
             box_types=types,

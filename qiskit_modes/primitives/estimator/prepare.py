@@ -9,10 +9,11 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qiskit_modes.primitives.backends.seed import draw_seed
-from qiskit_modes.primitives.estimator.checks import check_estimation, with_noise_of_layers
+from qiskit_modes.primitives.estimator.checks import check_estimation
 from qiskit_modes.primitives.estimator.plain_job import PlainEstimatorJob
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput, coerce_estimator_pubs
 from qiskit_modes.primitives.measurement.bases import plan_of
+from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
 from qiskit_modes.primitives.options.resilience import (
     calibration_randomisations,
     calibration_shots,
@@ -62,11 +63,11 @@ def prepare_estimator_job(
         default_shots=resolved.default_shots,
         older=older,
     )
-    resolved, learning = check_estimation(inputs, resolved, backend, seed)
+    final, learning = check_estimation(inputs, resolved, backend, seed)
     return PreparedJob(
         primitive="estimator",
         options=resolved,
-        steps=estimator_steps(inputs, resolved, backend, seed),
+        steps=estimator_steps(inputs, final, backend, seed),
         inputs={"pubs": [each.pub for each in inputs]},
         circuits=[(f"the circuit of PUB {n}", each.pub.circuit) for n, each in enumerate(inputs)],
         executions=_count(inputs, resolved) + learning,

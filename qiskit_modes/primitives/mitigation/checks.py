@@ -7,30 +7,42 @@ from collections.abc import Sequence
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.boxes.checks import check_decoupling, check_for_boxes, check_pulses
+from qiskit_modes.primitives.boxes.checks import check_circuit
 from qiskit_modes.primitives.boxes.templates import warn_absent
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise
 from qiskit_modes.primitives.mitigation.preparation import planners_of
+from qiskit_modes.primitives.options.resilience import needs_layer_noise
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 
-__all__ = ["check_circuits", "check_layers"]
+__all__ = ["check_mitigation"]
 
 
-def check_circuits(
-    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
-) -> None:
-    """Raise if a circuit cannot be boxed or decoupled, or its observables not be mitigated.
+def check_mitigation(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    seed: int,
+) -> tuple[ResolvedEstimatorOptions, int]:
+    """Raise if circuits do not go together with mitigation; find noise of layers that it needs.
 
     Args:
         inputs: The PUBs.
         options: The options; they ask for some technique.
         backend: The backend that the job is for.
+        seed: From which all in the job is drawn.
+
+    Returns:
+        The options with the noise of all layers, where a technique needs it, and how many shots an
+        experiment would take to learn it.
 
     Raises:
-        InvalidInputError: Naming the PUB, and what to change.
+        InvalidInputError: Naming the PUB or the layer, and what to change.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is given.
     """
     instructions = instruction_set_of(backend)
     for index, each in enumerate(inputs):
@@ -42,33 +54,29 @@ def check_circuits(
                 "resilience.measure_mitigation=False, or write projectors as sums of Paulis: "
                 "SparseObservable.as_paulis() does that."
             )
-        check_for_boxes(each.circuit, where)
-        qubits = used_qubits(each.circuit) | {int(qubit) for qubit in each.observables.qubits}
-        check_pulses(instructions, qubits, where)
-        if options.dynamical_decoupling is not None:
-            check_decoupling(each.circuit, instructions.target, where, stores=False)
+        check_circuit(
+            each.circuit,
+            instructions,
+            where,
+            decouples=options.dynamical_decoupling is not None,
+            stores=False,
+            measured=each.observables.qubits.tolist(),
+        )
+    final, learning = options, 0
+    if needs_layer_noise(options.resilience):
+        final, learning = find_layer_noise(inputs, options, backend)
+    if options.twirling.gates or final.layer_noise_model is not None:
+        _check_layers(inputs, final, backend, seed)
+    return final, learning
 
 
-def check_layers(
+def _check_layers(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
     seed: int,
 ) -> None:
-    """Raise if circuits cannot be divided into layers that suit the options.
-
-    Args:
-        inputs: The PUBs.
-        options: The options; they randomise layers, or simulate noise of them.
-        backend: The backend that the job is for.
-        seed: From which all in the job is drawn.
-
-    Raises:
-        InvalidInputError: Naming the PUB, and what to change.
-
-    Warns:
-        QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated.
-    """
+    """Raise if circuits cannot be divided into layers, warn of layers without noise."""
     planners = planners_of(inputs, options, backend, seed)
     if options.layer_noise_model is None:
         for planner in planners.values():

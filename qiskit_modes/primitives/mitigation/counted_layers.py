@@ -11,8 +11,7 @@ from samplomatic import InjectNoise
 from samplomatic.transpiler import generate_boxing_pass_manager
 from samplomatic.utils import find_unique_box_instructions, get_annotation
 
-from qiskit_modes.primitives.boxes.swept_delays import set_aside
-from qiskit_modes.primitives.boxes.templates import explained, readable, refuse_variables
+from qiskit_modes.primitives.boxes.templates import explained, readable
 from qiskit_modes.primitives.boxes.used_qubits import narrowed
 from qiskit_modes.primitives.layers.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation.techniques import REGISTER
@@ -55,8 +54,15 @@ def counted_layers(
     found: dict[tuple[str, tuple[int, ...]], CountedLayer] = {}
     for number, circuit in enumerate(circuits):
         with explained(f"Circuit {number}"):
-            refuse_variables(circuit)
-            boxed = manager.run(_measured(narrowed(circuit, _within(qubits, circuit))))
+            kept = [qubit for qubit in qubits if qubit < circuit.num_qubits]
+            body, _ = readable(narrowed(circuit, kept))
+            # It ends with the measurement of all qubits, as a technique measures it.
+            whole = body.remove_final_measurements(inplace=False)
+            register = ClassicalRegister(whole.num_qubits, REGISTER)
+            whole.add_register(register)
+            whole.barrier()
+            whole.measure(whole.qubits, register)
+            boxed = manager.run(whole)
         for box in boxed.data:
             if box.name != "box" or kind_of_box(box) != "gates":
                 continue
@@ -67,17 +73,3 @@ def counted_layers(
             known = found.get(key, CountedLayer(layer, places, gates))
             found[key] = replace(known, count=known.count + 1)
     return list(found.values())
-
-
-def _within(qubits: Sequence[int], circuit: QuantumCircuit) -> list[int]:
-    return [qubit for qubit in qubits if qubit < circuit.num_qubits]
-
-
-def _measured(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return a circuit that ends with the measurement of all qubits, as a technique measures it."""
-    whole: QuantumCircuit = readable(set_aside(circuit)[0]).remove_final_measurements(inplace=False)
-    register = ClassicalRegister(whole.num_qubits, REGISTER)
-    whole.add_register(register)
-    whole.barrier()
-    whole.measure(whole.qubits, register)
-    return whole

@@ -21,6 +21,7 @@ from qiskit_modes.primitives.layers.learn import learn_layer
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
 from qiskit_modes.primitives.mitigation.counted_layers import CountedLayer, counted_layers
 from qiskit_modes.primitives.mitigation.preparation import boxing_of, qubits_of
+from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
 from qiskit_modes.primitives.options.models import LayerNoiseLearningOptions, layer_errors
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation import fingerprint
@@ -76,7 +77,7 @@ def find_layer_noise(
     ]
     if errors is not None:
         maps = _looked_up(layers, errors)
-        return _with_noise(options, counted, layers, maps), 0
+        return with_noise_of_layers(_with_noise(options, counted, layers, maps), backend), 0
     learning = options.resilience.layer_noise_learning
     chosen = most_important(counted, learning.max_layers_to_learn)
     source = simulated_backend(backend, options.noise_model)

@@ -20,13 +20,11 @@ from samplomatic.utils import get_annotation
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
-from qiskit_modes.primitives.boxes.swept_delays import set_aside
 from qiskit_modes.primitives.boxes.templates import (
     SECONDS_PER_INSTRUCTION,
     explained,
     placed,
     readable,
-    refuse_variables,
 )
 from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
@@ -333,9 +331,8 @@ def _prepared(
 ) -> PreparedPub:
     """Prepare a PUB: a pure function, whose arguments can be pickled."""
     with explained(where):
-        refuse_variables(circuit)
-        marked, delays = set_aside(circuit)
-        prepared = prepare(readable(marked), observables, parameter_shape, request)
+        marked, delays = readable(circuit)
+        prepared = prepare(marked, observables, parameter_shape, request)
         if not delays:
             return prepared
         items = tuple(item.with_delays(delays) for item in prepared.items)

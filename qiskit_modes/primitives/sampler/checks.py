@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qiskit.providers import BackendV2
 
 from qiskit_modes.primitives.backends.simulated_backend import refusals_with_noise
-from qiskit_modes.primitives.inputs.isa import warn_of_broken
+from qiskit_modes.primitives.inputs.isa import instruction_set_of, warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.warn import unsupported_options
@@ -44,7 +44,17 @@ def check_sampling(
         unsupported_options([sentence])
     if options.changes_circuits:
         # Loaded late: a sampler that changes no circuit does not need what this brings along.
+        from qiskit_modes.primitives.boxes.checks import check_circuit
         from qiskit_modes.primitives.sampler.templates import check_templates
 
+        instructions = instruction_set_of(backend)
+        for index, each in enumerate(inputs):
+            check_circuit(
+                each.circuit,
+                instructions,
+                f"PUB {index}",
+                boxes=options.twirling.enabled,
+                decouples=options.dynamical_decoupling is not None,
+            )
         check_templates(inputs, options, backend)
     warn_of_broken((each.fingerprint for each in inputs), backend)

@@ -9,8 +9,7 @@ from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from samplomatic.transpiler import generate_boxing_pass_manager
 from samplomatic.utils import find_unique_box_instructions
 
-from qiskit_modes.primitives.boxes.swept_delays import set_aside
-from qiskit_modes.primitives.boxes.templates import explained, readable, refuse_variables
+from qiskit_modes.primitives.boxes.templates import explained, readable
 from qiskit_modes.primitives.layers.layer_noise import kind_of_box
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 
@@ -35,9 +34,7 @@ def sampler_layers(
     twirling = options.twirling
     manager = generate_boxing_pass_manager(enable_measures=twirling.measure, **twirling.boxing())
     with explained("find_unique_layers"):
-        for circuit in circuits:
-            refuse_variables(circuit)
-        boxed = [manager.run(readable(set_aside(circuit)[0])) for circuit in circuits]
+        boxed = [manager.run(readable(circuit)[0]) for circuit in circuits]
     instructions = [step for circuit in boxed for step in circuit.data if step.name == "box"]
     layers = find_unique_box_instructions(
         instructions, normalize_annotations=None, undress_boxes=True

@@ -15,13 +15,7 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import (
-    AT_ONCE,
-    check_decoupling,
-    check_for_boxes,
-    check_pulses,
-    sample_of,
-)
+from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.boxes.templates import (
     SECONDS_PER_INSTRUCTION,
@@ -47,7 +41,7 @@ def check_templates(
     options: ResolvedSamplerOptions,
     backend: BackendV2,
 ) -> None:
-    """Raise if a PUB does not go with options that change circuits.
+    """Raise if a circuit cannot be boxed as the options say.
 
     Args:
         inputs: The PUBs.
@@ -60,16 +54,9 @@ def check_templates(
     Warns:
         QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated.
     """
-    instructions = instruction_set_of(backend)
     for index, each in enumerate(inputs):
-        where = f"PUB {index}"
-        if options.dynamical_decoupling is not None:
-            check_decoupling(each.circuit, instructions.target, where)
-        if options.twirling.enabled:
-            check_for_boxes(each.circuit, where)
-            check_pulses(instructions, used_qubits(each.circuit), where)
-            if not _sample_can_be_boxed(each, options, backend):
-                _boxed(each, options, backend, where)
+        if options.twirling.enabled and not _sample_can_be_boxed(each, options, backend):
+            _boxed(each, options, backend, f"PUB {index}")
     if options.layer_noise_model is not None and options.warn_absent:
         noise = LayerNoise.of(options.layer_noise_model)
         circuits = [_boxed(each, options, backend, "").circuit for each in inputs]
