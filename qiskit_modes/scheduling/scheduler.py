@@ -159,7 +159,6 @@ class Scheduler(Changes):
         if now < self.now:
             raise ValueError(f"time runs backwards: {now} after {self.now}")
         at_this_time = 0
-        self._take_changes(self.now)
         while (due := self._overdue(now, time_passed=time_passed)) is not None:
             at, act = due
             if self._take_changes(max(at, self.now)):
@@ -174,7 +173,6 @@ class Scheduler(Changes):
             self.now = max(self.now, at)
             act(self.now)
             self._pump(self.now)
-            self._take_changes(self.now)
         self.now = now
 
     def _apply(self, event: Event, now: float) -> None:

@@ -101,7 +101,7 @@ class ReferenceModel:
     def leaving(self):
         for each in self.instances():
             for _, at, _ in self.charged(each):
-                yield at + (each.plan.window_seconds or inf)
+                yield at + (self.books.current(each).plan.window_seconds or inf)
 
     def stops(self):
         for job in self.those("executing"):
@@ -109,7 +109,8 @@ class ReferenceModel:
         for each in self.instances():
             comes_next = self.draining is not None and self.draining.instance == each
             if (each.plan.stops_at_limit or comes_next) and each.id not in self.at_limit:
-                running = len(self.running(each)) if each.plan.running_usage_counts else 0
+                counts = self.books.current(each).plan.running_usage_counts
+                running = len(self.running(each)) if counts else 0
                 since = max(self.now, self.books.touched.get(each.id, 0.0))
                 left = self.left(each, since)
                 if left == 0.0:
@@ -139,7 +140,7 @@ class ReferenceModel:
             going_on = job.workload is not None and job.workload.state == "active"
             charges = self.charged(job.instance)
             if self.is_limited(job.instance) and not going_on and charges:
-                window = job.instance.plan.window_seconds
+                window = self.books.current(job.instance).plan.window_seconds
                 if window is not None:
                     yield charges[0][1] + window, lambda: None
 

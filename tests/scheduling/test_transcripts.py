@@ -665,6 +665,20 @@ def test_what_another_qpu_sees_leave_the_window_lets_things_start_here_too():
     assert one.scheduler.next_deadline() is other.scheduler.next_deadline() is None
 
 
+def test_a_limit_is_met_also_by_what_starts_when_usage_has_left_a_window(driver):
+    carol = Instance("carol", PAY_AS_YOU_GO, limit_seconds=2)
+    driver.submit("short", 0, instance=Instance("dan", Plan(window_seconds=600)))
+    driver(JobCompiled("short"), 0)
+    driver(JobExecuted("short"), 10)
+    driver(JobPostProcessed("short"), 10)
+    driver(MaintenanceBegan(700), 10)
+    driver.open("s", Mode.SESSION, 20, instance=carol)
+    driver.submit("a", 20, "s", instance=carol)
+    assert Finish("a", RAN_TOO_LONG) in driver(TimePassed(), 5000)
+    assert driver.scheduler.jobs["a"].running_at == 710
+    assert driver.scheduler.jobs["a"].settled_at == 712
+
+
 def test_a_session_whose_limit_is_reached_while_it_drains_lets_others_go_on(driver):
     carol = Instance("carol", limit_seconds=10)
     driver = Driver(lanes=2)

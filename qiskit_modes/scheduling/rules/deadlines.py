@@ -38,6 +38,7 @@ class Deadlines(Dispatch):
         What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
         stopped, unless time has passed and nothing has ended.
         """
+        self._take_changes(self.now)
         slack = 0.0 if time_passed else ROUNDING_SECONDS
         due = [d for d in self._stops() if d[0] + slack <= now]
         due += [d for d in self._others() if d[0] <= now]
