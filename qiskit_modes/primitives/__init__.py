@@ -1,4 +1,24 @@
-"""PUBs and options in, results out: the primitives, and the job that users hold."""
+"""PUBs and options in, results out: the primitives, and the job that users hold.
+
+A folder for each primitive, with a module of that name: its ``run()`` prepares a job (`prepare`:
+read, checked, counted) and hands it in. A job's steps are a class of their own, beside it; the
+words for them are those of `qiskit_modes.runtime.steps`. Each folder imports only from those below:
+
+=  ====================================================  =======================================
+6  ``estimator``, ``noise_learner``                      expectation values; noise of layers
+5  ``sampler``, ``executor``                             shots; results of quantum programs
+5  ``mitigation``                                        what techniques prepare, and make of data
+4  ``primitive``                                         what all primitives do
+4  ``programs``                                          programs of the simulation
+3  ``job``, ``prepared_job``                             a job that users hold; one to hand in
+3  ``boxes``                                             circuits boxed, built and decoupled
+2  ``options``                                           one table of them, read and judged by it
+2  ``measurement``                                       bases, and what terms make of the bits
+2  ``layers``                                            layers, and noise given or learned of them
+1  ``inputs``                                            arguments of ``run()``, checked and copied
+0  ``backends``, ``job_log``, ``quick_estimate``         what needs none of the others
+=  ====================================================  =======================================
+"""
 
 from typing import TYPE_CHECKING
 
