@@ -86,7 +86,7 @@ def against_the_simulation_itself():
 
 def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
-    from qiskit_modes.primitives.inputs.isa import instruction_set_of
+    from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
     from qiskit_modes.primitives.measurement.bases import plan_of
     from qiskit_modes.primitives.measurement.basis_change import kept_measured_in
 

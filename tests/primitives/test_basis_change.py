@@ -7,7 +7,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.measurement.basis_change import measured_in
 
 BASIS = ((0, 1, 2), "XYZ")

@@ -18,7 +18,8 @@ from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import NotISAError
-from qiskit_modes.primitives.inputs.isa import check_isa, instruction_set_of
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
+from qiskit_modes.primitives.inputs.isa import check_isa
 from qiskit_modes.simulation import fingerprint
 from qiskit_modes.simulation.backends.aer_simulator import AerDescription
 

@@ -17,6 +17,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.boxes.used_qubits import (
     measured_early,
     narrowed,
@@ -24,7 +25,6 @@ from qiskit_modes.primitives.boxes.used_qubits import (
     widened,
 )
 from qiskit_modes.primitives.estimator.prepare import estimator_steps
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, Calibration
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 

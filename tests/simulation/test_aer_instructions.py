@@ -29,7 +29,7 @@ from qiskit_aer.noise import (
 )
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by
 from qiskit_modes.simulation.settings import Settings

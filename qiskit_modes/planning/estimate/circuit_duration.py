@@ -22,8 +22,8 @@ from qiskit.circuit import (
 )
 from qiskit.transpiler import Target
 
+from qiskit_modes.primitives.backends.instruction_set import InstructionSet
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.inputs.isa import InstructionSet
 
 __all__ = ["CircuitDuration", "circuit_duration", "known_duration"]
 

@@ -17,7 +17,7 @@ from qiskit_modes.durations import seconds_of
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.estimate.circuit_duration import CircuitDuration, known_duration
 from qiskit_modes.planning.estimate.inputs import read_job
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.quick_estimate import (
     CIRCUIT_SECONDS,
     OVERHEAD_SECONDS,

@@ -8,8 +8,8 @@ from collections.abc import Collection, Hashable
 from qiskit.circuit import BoxOp, CircuitInstruction, QuantumCircuit
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.backends.instruction_set import InstructionSet
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
-from qiskit_modes.primitives.inputs.isa import InstructionSet
 from qiskit_modes.simulation.circuits.durations import open_delays
 
 __all__ = [

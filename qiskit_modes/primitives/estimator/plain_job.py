@@ -13,9 +13,9 @@ from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import MeasurementPlan, plan_of
 from qiskit_modes.primitives.measurement.basis_change import (

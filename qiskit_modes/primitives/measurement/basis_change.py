@@ -12,7 +12,7 @@ from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 
 from qiskit_modes.exceptions import UnsupportedCircuitError
-from qiskit_modes.primitives.inputs.isa import InstructionSet
+from qiskit_modes.primitives.backends.instruction_set import InstructionSet
 from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.simulation import fingerprint
 

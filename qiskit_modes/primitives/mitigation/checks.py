@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.boxes.checks import check_circuit
 from qiskit_modes.primitives.boxes.templates import warn_absent
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise

@@ -13,9 +13,9 @@ from qiskit_ibm_runtime.results import LayerError, PauliLindbladError
 from samplomatic.constants import SYMMETRIC_2Q_GATES
 
 from qiskit_modes.exceptions import QiskitModesWarning
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.learn import learn_layer
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer

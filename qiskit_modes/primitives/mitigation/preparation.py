@@ -18,6 +18,7 @@ from samplomatic import InjectNoise
 from samplomatic.utils import get_annotation
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.templates import (
@@ -28,7 +29,6 @@ from qiskit_modes.primitives.boxes.templates import (
 )
 from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.observables import on_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.mitigation.measurement_twirl import prepare_opaque

@@ -16,10 +16,10 @@ from qiskit_ibm_runtime.results import NoiseLearnerResult
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import belonging
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.boxes.checks import check_for_boxes
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
 from qiskit_modes.primitives.mitigation.counted_layers import counted_layers

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from qiskit.providers import BackendV2
 
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import refusals_with_noise
-from qiskit_modes.primitives.inputs.isa import instruction_set_of, warn_of_broken
+from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.warn import unsupported_options

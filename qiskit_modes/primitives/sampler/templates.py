@@ -14,6 +14,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.decoupling import decoupled
@@ -26,7 +27,6 @@ from qiskit_modes.primitives.boxes.templates import (
     warn_absent,
 )
 from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
-from qiskit_modes.primitives.inputs.isa import instruction_set_of
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
