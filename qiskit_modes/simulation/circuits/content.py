@@ -8,12 +8,8 @@ no other circuit ever has, so that nothing kept is used for it. Nothing is left 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import marshal
 import os
-import sys
-import types
-import weakref
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -29,7 +25,6 @@ from qiskit.circuit import (
     ContinueLoopOp,
     Delay,
     ForLoopOp,
-    Gate,
     IfElseOp,
     Instruction,
     Measure,
@@ -45,7 +40,14 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
-from qiskit_modes.exceptions import UnsupportedCircuitError
+from qiskit_modes.simulation.circuits.classes import (
+    FUNCTIONS,
+    UndescribedError,
+    check_name,
+    class_content,
+    function_content,
+    is_trusted,
+)
 from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_expression
 
 __all__ = ["Content", "Held", "describe", "fingerprint", "read_content"]
@@ -56,11 +58,7 @@ _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None)})
 _SIMPLE = frozenset({Measure, Reset, Barrier, BreakLoopOp, ContinueLoopOp})
 """Not gates; their names, labels and bits say all."""
 
-_TRUSTED = frozenset({"builtins", "copyreg", "numpy", "qiskit", "qiskit_aer"})
-_TRUSTED |= {"qiskit_ibm_runtime", "samplomatic", "collections", "functools", "uuid"}
-"""Packages whose classes stay what they are while a process lives. A user's class may be defined
-anew under its old name, as in a notebook, and what it computes may depend on more than its state.
-"""
+_CONTROL_FLOW = frozenset({IfElseOp, WhileLoopOp, ForLoopOp, SwitchCaseOp, Store, BoxOp})
 
 _LARGEST_MATRIX_QUBITS = 4
 """A user's gate on more qubits that has a matrix is not described: the matrix is too large."""
@@ -109,7 +107,7 @@ def read_content(circuit: QuantumCircuit) -> Content:
     reader = _Reader(circuit)
     try:
         content = reader.whole(circuit)
-    except _UndescribedError:
+    except UndescribedError:
         return Content(os.urandom(16), Held.OBJECTS)
     return Content(_digest(content), reader.held)
 
@@ -121,21 +119,13 @@ def describe(thing: Any) -> bytes | None:
     """
     try:
         return _digest(_Reader().value(thing, {}))
-    except _UndescribedError:
+    except UndescribedError:
         return None
 
 
 def _digest(content: Any) -> bytes:
     # marshal's version 2 writes values only, without references, so equal values give equal bytes.
     return hashlib.blake2b(marshal.dumps(content, 2), digest_size=16).digest()
-
-
-class _UndescribedError(Exception):
-    """Something that has no description, so that it equals nothing else."""
-
-
-_serials: weakref.WeakKeyDictionary[type, int] = weakref.WeakKeyDictionary()
-_next_serial = itertools.count(1)
 
 
 class _Reader:
@@ -203,7 +193,7 @@ class _Reader:
         """Return any value in that form; its type counts too.
 
         Raises:
-            _UndescribedError: If it cannot be told what it is.
+            UndescribedError: If it cannot be told what it is.
         """
         kind = type(value)
         if kind in _PLAIN:
@@ -223,13 +213,13 @@ class _Reader:
                 return ("bit", repr(value))
             case Register():
                 bits = [self.value(bit, clbits) for bit in value]
-                return ("register", self._class(kind), value.name, bits)
+                return ("register", class_content(kind), value.name, bits)
             case Enum():
-                return ("enum", self._class(kind), value.name)
+                return ("enum", class_content(kind), value.name)
             case range():
                 return ("range", value.start, value.stop, value.step)
             case type():
-                return ("class", self._class(value))
+                return ("class", class_content(value))
             case Operation():
                 return self._instruction(value, clbits)
         if kind in {tuple, list}:
@@ -239,8 +229,8 @@ class _Reader:
         if kind in {set, frozenset}:
             members = [self.value(item, clbits) for item in value]
             return (kind.__name__, sorted(marshal.dumps(member, 2) for member in members))
-        if isinstance(value, _FUNCTIONS):
-            return self._function(value)
+        if isinstance(value, FUNCTIONS):
+            return function_content(value)
         return self._object(value, clbits)
 
     def _inner(self, circuit: QuantumCircuit, clbits: Mapping[Any, int]) -> Any:
@@ -260,15 +250,9 @@ class _Reader:
             self.held = max(self.held, Held.BODIES)
             return self._control_flow(operation, clbits)
         self.held = Held.OBJECTS
-        meant = _MEANT.get(getattr(operation, "name", ""))
-        if (meant is not None and not isinstance(operation, meant)) or _is_disguised(operation):
-            raise UnsupportedCircuitError(
-                f"The circuit has an instruction of the class {kind.__name__} that is called "
-                f"{operation.name!r}, and that is the name of another one, for which it would be "
-                "taken. Give it a name of its own."
-            )
+        check_name(operation)
         error = getattr(operation, "_quantum_error", None)
-        if error is not None and _is_trusted(kind) and _is_trusted(type(error)):
+        if error is not None and is_trusted(kind) and is_trusted(type(error)):
             return self._error(error, clbits)
         return self._object(operation, clbits)
 
@@ -322,7 +306,7 @@ class _Reader:
         return {parameter: at for at, parameter in enumerate(parameters)}
 
     def _array(self, array: Any, clbits: Mapping[Any, int]) -> Any:
-        kind = self._class(type(array))
+        kind = class_content(type(array))
         if array.dtype.hasobject:
             return ("array", kind, array.shape, self.value(array.tolist(), clbits))
         return ("array", kind, repr(array.dtype), array.shape, array.tobytes())
@@ -333,19 +317,19 @@ class _Reader:
     def _object(self, thing: Any, clbits: Mapping[Any, int]) -> Any:
         """Return what an object would be pickled as, and what a user's gate answers."""
         if id(thing) in self._within:
-            raise _UndescribedError("it contains itself")
+            raise UndescribedError("it contains itself")
         self._within.add(id(thing))
         try:
             answers = self._answers(thing, clbits)  # first: giving a definition changes the state
             reduced = thing.__reduce_ex__(4)
             if isinstance(reduced, str):  # the name of a constant in its module
-                raise _UndescribedError(reduced)
+                raise UndescribedError(reduced)
             made, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
             if len(reduced) > 5 and reduced[5] is not None:
-                raise _UndescribedError(reduced)
+                raise UndescribedError(reduced)
             return (
                 "object",
-                self._class(getattr(thing, "base_class", type(thing))),
+                class_content(getattr(thing, "base_class", type(thing))),
                 self.value(made, clbits),
                 self.value(arguments, clbits),
                 self.value(state, clbits),
@@ -354,7 +338,7 @@ class _Reader:
                 answers,
             )
         except (TypeError, AttributeError, RecursionError) as error:
-            raise _UndescribedError(repr(error)) from error
+            raise UndescribedError(repr(error)) from error
         finally:
             self._within.discard(id(thing))
 
@@ -369,72 +353,13 @@ class _Reader:
     def _answers(self, thing: Any, clbits: Mapping[Any, int]) -> Any:
         """Return the matrix and the definition of a user's instruction, as it gives them now."""
         kind = getattr(thing, "base_class", type(thing))
-        if not isinstance(thing, Operation) or _is_trusted(kind):
+        if not isinstance(thing, Operation) or is_trusted(kind):
             return None
         if isinstance(thing, Instruction) and thing.is_parameterized():
-            raise _UndescribedError("what it answers depends on values that are not known yet")
+            raise UndescribedError("what it answers depends on values that are not known yet")
         matrix = None
         if hasattr(thing, "__array__"):
             if thing.num_qubits > _LARGEST_MATRIX_QUBITS:
-                raise _UndescribedError("its matrix is too large")
+                raise UndescribedError("its matrix is too large")
             matrix = self._array(np.asarray(thing), clbits)
         return (matrix, self.value(getattr(thing, "definition", None), clbits))
-
-    def _class(self, kind: type) -> tuple[str, str, int]:
-        """Return a class by its name, one that may be defined anew by a number too."""
-        serial = 0 if _is_trusted(kind) else _serials.setdefault(kind, next(_next_serial))
-        return (kind.__module__, kind.__qualname__, serial)
-
-    def _function(self, function: Any) -> Any:
-        """Return a function by its name, if it is compiled or a library's and so stays the same."""
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, type) and _is_trusted(owner):
-            return ("method", self._class(owner), function.__name__)
-        compiled = isinstance(function, types.BuiltinFunctionType)
-        if compiled and (owner is None or isinstance(owner, types.ModuleType)):
-            return ("function", function.__module__, function.__qualname__)
-        if isinstance(function, types.FunctionType) and _is_trusted(function):
-            return ("function", function.__module__, function.__qualname__)
-        raise _UndescribedError(function)
-
-
-_MEANT: dict[str, type] = {
-    "barrier": Barrier,
-    "box": BoxOp,
-    "break_loop": BreakLoopOp,
-    "continue_loop": ContinueLoopOp,
-    "delay": Delay,
-    "for_loop": ForLoopOp,
-    "if_else": IfElseOp,
-    "measure": Measure,
-    "reset": Reset,
-    "store": Store,
-    "switch_case": SwitchCaseOp,
-    "while_loop": WhileLoopOp,
-}
-"""Whose names are what simulators, Aer too, go by."""
-_CHANNELS = frozenset({"initialize", "kraus", "superop"})
-"""Names that simulators go by as well, of instructions that may be of no class of their own."""
-
-
-def _is_disguised(operation: Any) -> bool:
-    """Tell whether a gate, or what is composed of others, has the name of a channel."""
-    if getattr(operation, "name", "") not in _CHANNELS:
-        return False
-    composed = type(operation) is Instruction and operation.definition is not None
-    return composed or isinstance(operation, Gate)
-
-
-_CONTROL_FLOW = frozenset({IfElseOp, WhileLoopOp, ForLoopOp, SwitchCaseOp, Store, BoxOp})
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-
-
-def _is_trusted(thing: Any) -> bool:
-    """Tell whether a class or function is found under its name in a library."""
-    module = thing.__module__ or ""
-    if module.partition(".")[0] not in _TRUSTED:
-        return False
-    found: Any = sys.modules.get(module)
-    for name in thing.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is thing
