@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, assert_never
 from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.offload import HeavySteps
 from qiskit_modes.runtime.progress.notices import describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
-from qiskit_modes.runtime.workers.offload import HeavySteps
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.work_items import Answer, ProgramAbandoned

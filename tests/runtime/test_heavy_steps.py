@@ -15,8 +15,8 @@ from qiskit_modes.exceptions import (
     WorkerDiedError,
 )
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
+from qiskit_modes.runtime.offload import HEAVY_SECONDS
 from qiskit_modes.runtime.workers import placement
-from qiskit_modes.runtime.workers.offload import HEAVY_SECONDS
 from qiskit_modes.scheduling import Mode
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program, runtime_is_gone
@@ -31,7 +31,7 @@ class Lane:
         self.value = None
         self.job = machine.job(workload=workload)
         self.job.steps = self.job.steps.__class__(
-            partial(self._compile, call), self.job.steps.post_process
+            partial(self._compile, call), self.job.steps.post_processing
         )
         machine.submit(self.job)
 
