@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 
-from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
+from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.primitives.backends.instruction_set import InstructionSet, instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
+from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import MeasurementPlan, plan_of
 from qiskit_modes.primitives.measurement.basis_change import (
     kept_measured_in,
+    measured_in,
     measurement_register_name,
+)
+from qiskit_modes.primitives.measurement.parts import (
+    cheapest_parts,
+    divided,
+    light_cone,
+    places_of,
 )
 from qiskit_modes.primitives.measurement.values import values_and_variances
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.primitives.programs.sweeps import Sweep, SweepNotes, compile_sweep, program_of
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
-from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit
+from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit, fingerprint
 from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["PlainEstimatorJob"]
 
-_Notes = list[tuple[SweepNotes, ...]]
-"""Of each PUB, one entry for each basis."""
+TOGETHER_SECONDS = 2.0
+"""A basis that takes less is measured as a whole: to look for parts takes as long."""
+
+
+@dataclass(frozen=True)
+class _PubNotes:
+    """What post-processing needs of one PUB."""
+
+    plan: MeasurementPlan
+    """As it is simulated, perhaps with more bases than are reported."""
+    sweeps: tuple[SweepNotes, ...]
+    """One for each basis of that plan."""
+
+
+_Notes = list[_PubNotes]
+"""One entry for each PUB."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +90,43 @@ class PlainEstimatorJob:
         """Compile each circuit with the measurement of each basis; see `Steps.compile`."""
         simulated = simulated_backend(self.backend, self.options.noise_model)
         compiling = partial(compile_circuit, backend=simulated, elsewhere=elsewhere)
-        sweeps = [self._sweeps(each, compiling) for each in self.inputs]
-        program = program_of([sweep for own in sweeps for sweep in own], self.seed)
-        return program, [tuple(sweep.notes for sweep in own) for own in sweeps]
+        compiled = [self._sweeps(each, compiling) for each in self.inputs]
+        program = program_of([sweep for _, own in compiled for sweep in own], self.seed)
+        return program, [
+            _PubNotes(plan, tuple(sweep.notes for sweep in own)) for plan, own in compiled
+        ]
 
-    def _sweeps(self, pub: EstimatorInput, compiling: Any) -> list[Sweep]:
+    def _sweeps(self, pub: EstimatorInput, compiling: Any) -> tuple[MeasurementPlan, list[Sweep]]:
+        """Return a PUB's plan and what is executed for each of its bases.
+
+        A basis that is too much as a whole is parted.
+        """
         plan, instructions = _plan_of(pub), instruction_set_of(self.backend)
         beginning = None
         if len(plan.bases) > 1:  # the state before them is the same
             qubits = frozenset(qubit for basis, _ in plan.bases for qubit in basis)
             beginning = Beginning(pub.fingerprint, qubits, len(plan.bases))
-        return [
-            compile_sweep(
-                *kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions),
-                pub.parameter_values[sets],
-                pub.shots,
-                compiling,
-                beginning=beginning,
-            )
-            for basis, sets in zip(plan.bases, plan.sets, strict=True)
-        ]
+        sweeps: list[Sweep] = []
+        added: list[Sweep] = []
+        for number, (basis, sets) in enumerate(zip(plan.bases, plan.sets, strict=True)):
+            whole: Sweep | SimulationTooLargeError
+            try:
+                whole = compile_sweep(
+                    *kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions),
+                    pub.parameter_values[sets],
+                    pub.shots,
+                    compiling,
+                    beginning=beginning,
+                )
+            except SimulationTooLargeError as error:
+                whole = error
+            measuring = _Parts(pub, basis, pub.parameter_values[sets], instructions, compiling)
+            parts = measuring.found(places_of(_plan_of(pub), number), whole)
+            sweeps.append(parts[0][1])
+            if len(parts) > 1:
+                plan = divided(plan, number, [places for places, _ in parts])
+                added += [sweep for _, sweep in parts[1:]]
+        return plan, [*sweeps, *added]
 
     def post_process(
         self,
@@ -95,7 +137,7 @@ class PlainEstimatorJob:
         """Make expectation values of what was recorded; see `Steps.post_process`."""
         runs = iter(samples.runs)
         results = [
-            _pub_result(each, sweeps, runs) for each, sweeps in zip(self.inputs, notes, strict=True)
+            _pub_result(each, own, runs) for each, own in zip(self.inputs, notes, strict=True)
         ]
         metadata = job_metadata(self.options, self.inputs, self.seed)
         return PrimitiveResult(results, metadata)
@@ -119,14 +161,94 @@ class PlainEstimatorJob:
         return planned
 
 
+class _Parts:
+    """Finds out whether a basis is better measured in parts.
+
+    Args:
+        pub: The PUB.
+        basis: The basis.
+        values: The parameter sets that are measured in it.
+        instructions: What the backend can execute.
+        compiling: Compiles a circuit.
+    """
+
+    def __init__(
+        self,
+        pub: EstimatorInput,
+        basis: PauliTerm,
+        values: NDArray[np.float64],
+        instructions: InstructionSet,
+        compiling: Any,
+    ) -> None:
+        self._pub = pub
+        self._basis = basis
+        self._values = values
+        self._instructions = instructions
+        self._compiling = compiling
+        self._sweeps: dict[frozenset[int], Sweep | SimulationTooLargeError] = {}
+
+    def found(
+        self, terms: Sequence[frozenset[int]], whole: Sweep | SimulationTooLargeError
+    ) -> list[tuple[frozenset[int], Sweep]]:
+        """Return the parts, as positions in the basis, and what is executed for each.
+
+        Args:
+            terms: The qubits of all terms.
+            whole: The basis as a whole, or why it cannot be simulated so.
+
+        Raises:
+            SimulationTooLargeError: If that is so of a single term.
+        """
+        everything = frozenset(range(len(self._basis[0])))
+        self._sweeps[everything] = whole
+        together = self._seconds(everything)
+        if together <= TOGETHER_SECONDS or len(terms) < 2:
+            return [(everything, _possible(whole))]
+        apart, parts = cheapest_parts(terms, self._seconds)
+        if together <= apart and isinstance(whole, Sweep):
+            return [(everything, whole)]
+        return [(places, _possible(self._sweeps[places])) for places in parts]
+
+    def _seconds(self, places: frozenset[int]) -> float:
+        """Return what it takes to measure some qubits of the basis together."""
+        if places not in self._sweeps:
+            self._sweeps[places] = self._compiled(places)
+        sweep = self._sweeps[places]
+        if isinstance(sweep, SimulationTooLargeError):
+            return math.inf
+        return sum(
+            len(run.parameter_values) * sweep.circuits[run.circuit].seconds(run.shots)
+            for run in sweep.runs
+        )
+
+    def _compiled(self, places: frozenset[int]) -> Sweep | SimulationTooLargeError:
+        qubits, letters = self._basis
+        chosen = sorted(places)
+        basis = tuple(qubits[at] for at in chosen), "".join(letters[at] for at in chosen)
+        cone = light_cone(self._pub.circuit, basis[0])
+        measured = measured_in(cone, fingerprint(cone), basis, self._instructions)
+        try:
+            # Values are those of all parameters, of which the cone may have fewer.
+            names = [parameter.name for parameter in self._pub.circuit.parameters]
+            columns = [names.index(parameter.name) for parameter in cone.parameters]
+            values = self._values[:, columns]
+            return compile_sweep(*measured, values, self._pub.shots, self._compiling)
+        except SimulationTooLargeError as error:
+            return error
+
+
+def _possible(sweep: Sweep | SimulationTooLargeError) -> Sweep:
+    if isinstance(sweep, SimulationTooLargeError):
+        raise sweep
+    return sweep
+
+
 def _plan_of(pub: EstimatorInput) -> MeasurementPlan:
     return plan_of(pub.observables, pub.parameter_shape)
 
 
-def _pub_result(
-    pub: EstimatorInput, sweeps: tuple[SweepNotes, ...], runs: Iterator[RunSamples]
-) -> PubResult:
-    plan = _plan_of(pub)
+def _pub_result(pub: EstimatorInput, notes: _PubNotes, runs: Iterator[RunSamples]) -> PubResult:
+    plan, sweeps = notes.plan, notes.sweeps
     register = measurement_register_name(pub.circuit)
     samples = [sweep.recorded(runs)[register] for sweep in sweeps]
     values, variances = values_and_variances(plan, pub.observables.coefficients, samples)
@@ -143,6 +265,6 @@ def _pub_result(
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
         "executor": None,
-        "simulation": {"num_bases": len(sweeps), **simulation},
+        "simulation": {"num_bases": len(_plan_of(pub).bases), **simulation},
     }
     return EstimatorPubResult(data, metadata=metadata)

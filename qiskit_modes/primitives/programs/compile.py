@@ -31,6 +31,7 @@ from qiskit_modes.primitives.programs.compiled import CompiledItem, CompiledQuan
 from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
 from qiskit_modes.simulation.circuits.durations import FixedCircuit, with_durations
+from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
@@ -168,11 +169,19 @@ def _compiled_for_quarters(compiling: Callable[..., CompiledCircuit]) -> Compile
     """
     try:
         compiled = compiling()
-        if not any("statevector" in method for method in compiled.metadata["methods"]):
+        singly = any(word in each for each in compiled.metadata["methods"] for word in _SINGLY)
+        if not singly or compiled.seconds(TYPICAL_SHOTS) < _SOON:
             return compiled
     except SimulationTooLargeError:
         pass
     return compiling(settings=replace(DEFAULT_SETTINGS, clifford_angles=True))
+
+
+_SINGLY = ("statevector", "trajectories")
+"""Words in the names of methods that take every shot through a state of all qubits in use."""
+
+_SOON = 0.5
+"""What takes less for the usual number of shots is not looked at again, in seconds."""
 
 
 def _quarters(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

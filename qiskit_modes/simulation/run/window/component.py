@@ -125,7 +125,7 @@ class WindowComponent:
         maps: dict[int, RealArray | StateMap] = {}
         for step in self.maps:
             if step.kraus is not None:
-                maps[step.number] = StateMap.of(step.kraus)
+                (maps[step.number],) = StateMap.all_of(step.kraus[None])
             elif step.transfer is not None:
                 maps[step.number] = step.transfer
         return maps
@@ -217,7 +217,5 @@ def _state_maps(
     for (_, entering), members in alike.items():
         transfers = np.stack([_transfer(step, products) for step in members])
         kraus: ComplexArray = kraus_operators(transfers, entering)
-        maps.update(
-            (step.number, StateMap.of(own)) for step, own in zip(members, kraus, strict=True)
-        )
+        maps.update(zip((step.number for step in members), StateMap.all_of(kraus), strict=True))
     return maps

@@ -48,14 +48,15 @@ def kraus_operators(transfer: RealArray, entering: Sequence[int] = ()) -> Comple
     return np.ascontiguousarray(operators).reshape(count, used, size, len(met))
 
 
-def least_likelihood(kraus: ComplexArray) -> float:
-    """Return how likely a channel's first operator is at least, whatever the state.
+def least_likelihood(kraus: ComplexArray) -> RealArray:
+    """Return how likely the first operator of channels is at least, whatever the state.
 
     Args:
-        kraus: Of one channel, shape (operators, rows, columns).
+        kraus: Shape (channels, operators, rows, columns).
     """
-    effect = kraus[0].conj().T @ kraus[0]
-    return float(np.linalg.eigvalsh(effect)[0])
+    first = kraus[:, 0]
+    levels = np.linalg.eigvalsh(first.conj().transpose(0, 2, 1) @ first)
+    return np.asarray(levels[:, 0], dtype=float)
 
 
 def _is_any(index: int, places: Sequence[int], width: int) -> bool:

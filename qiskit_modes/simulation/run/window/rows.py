@@ -208,15 +208,15 @@ class StateMap:
     """(columns * columns, operators): from density matrices to likelihoods."""
 
     @classmethod
-    def of(cls, kraus: ComplexArray) -> StateMap:
-        """Prepare a channel, given by `kraus_operators`."""
-        effects = kraus.conj().transpose(0, 2, 1) @ kraus
-        return cls(
-            first=np.ascontiguousarray(kraus[0].T),
-            least=least_likelihood(kraus),
-            operators=kraus.transpose(0, 2, 1),
-            effects=effects.transpose(0, 2, 1).reshape(len(kraus), -1).T,
-        )
+    def all_of(cls, kraus: ComplexArray) -> list[StateMap]:
+        """Prepare channels, given by `kraus_operators`."""
+        count, operators = kraus.shape[:2]
+        effects = (kraus.conj().swapaxes(2, 3) @ kraus).swapaxes(2, 3).reshape(count, operators, -1)
+        transposed = np.ascontiguousarray(kraus.swapaxes(2, 3))
+        return [
+            cls(own[0], float(least), own, effect.T)
+            for own, least, effect in zip(transposed, least_likelihood(kraus), effects, strict=True)
+        ]
 
 
 class StateRows(Rows):
