@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,40 @@ def _estimate(parsed: argparse.Namespace) -> int:
     backend = LocalService().backend(parsed.backend)
     circuits = _read(Path(parsed.file))
     level = parsed.resilience_level
+    options = None if level is None else {"resilience_level": level}
+    given: dict[str, Any] = {
+        "primitive": "sampler" if parsed.observable is None else "estimator",
+        "shots": parsed.shots,
+        "precision": parsed.precision,
+    }
+    pubs = [_pub(circuit, backend, parsed.observable) for circuit in circuits]
     estimate = estimate_usage(
-        [_pub(circuit, backend, parsed.observable) for circuit in circuits],
+        pubs,
         backend,
-        None if level is None else {"resilience_level": level},
-        primitive="sampler" if parsed.observable is None else "estimator",
-        shots=parsed.shots,
-        precision=parsed.precision,
+        options,
+        **given,
         jobs=parsed.jobs,
         classical_time=parsed.classical_time,
         thinking_time=parsed.thinking_time,
     )
-    return print_json(estimate.to_dict()) if parsed.json else print_text(str(estimate))
+    here, text = _simulated(pubs, backend, options, given)
+    if parsed.json:
+        return print_json({**estimate.to_dict(), "simulation": here})
+    return print_text(f"{estimate}\n{text}")
+
+
+def _simulated(
+    pubs: list[Any], backend: Any, options: Any, given: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """Return what it takes to simulate one job here, as data and in words."""
+    from qiskit_modes.exceptions import SimulationTooLargeError
+    from qiskit_modes.planning.estimate.simulation import estimate_simulation
+
+    try:
+        found = estimate_simulation(pubs, backend, options, **given)
+    except SimulationTooLargeError as error:
+        return {"refused": error.message}, f"Simulated here: not possible. {error.message}"
+    return asdict(found), f"Simulated here: one job takes {found}."
 
 
 def _read(path: Path) -> list[Any]:

@@ -25,7 +25,7 @@ from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.offload import HeavySteps
-from qiskit_modes.runtime.progress.notices import describe_wait
+from qiskit_modes.runtime.progress.notices import describe_length, describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
@@ -249,6 +249,7 @@ class StepRunner:
             job.is_light = True
             job.pieces = [program]
             return
+        self._say_if_long(job, program)
         job.pieces = self._divide(program)
         # The start of a worker is not the QPU's time: it is over before the lock.
         for started in self._workers.warm_up(self._jobs.busy_qpus()):
@@ -266,6 +267,13 @@ class StepRunner:
             return False
         seconds = seconds_here(program)
         return seconds is not None and seconds < self._workers.light_seconds
+
+    def _say_if_long(self, job: JobRecord, program: Program) -> None:
+        from qiskit_modes.simulation.run.estimate import estimate
+
+        text = describe_length(job.id, estimate(program), self._workers.size)
+        if text is not None:
+            logger.warning(text)
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""

@@ -34,6 +34,7 @@ from tests.benchmarks.over_http import over_http
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue, waiting_workloads
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
+from tests.benchmarks.wide import wide
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
 
 LAYERS = 50
@@ -320,6 +321,7 @@ ROWS = {
     "P8": first_result,
     "P9": long_queue,
     "P9b": waiting_workloads,
+    "P11": wide,
     "P10": against_aer,
     "P10b": noisy_lines,
 }

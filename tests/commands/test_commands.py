@@ -193,6 +193,28 @@ def test_the_estimate_of_a_file(bell_file, capsys):
     ) in text
 
 
+def test_how_a_circuit_would_be_simulated_here(bell_file, tmp_path, capsys):
+    command = ["estimate", bell_file, "--backend", "fake_manila", "--shots", "8000"]
+    assert main([*command, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)["simulation"]
+    assert data["methods"] == ["density matrix"]
+    assert 0 < data["seconds"] < 0.1
+    assert main(command) == 0
+    assert "Simulated here: one job takes about" in said(capsys)
+    wide = QuantumCircuit(127)
+    for step in (1, 7, 20, 45, 60, 33):
+        wide.rx(0.3, range(127))
+        for qubit in range(0, 126, 2):
+            wide.cx(qubit, (qubit + step * 2 + 1) % 127)
+    path = tmp_path / "wide.qpy"
+    with path.open("wb") as file:
+        qpy.dump(wide, file)
+    assert main(["estimate", str(path), "--backend", "fake_sherbrooke"]) == 0
+    text = said(capsys)
+    assert "Simulated here: not possible. The circuit joins 127 qubits" in text
+    assert "fewer layers" in text
+
+
 def test_the_estimate_of_observables(tmp_path, capsys):
     path = tmp_path / "ansatz.qpy"
     circuit = QuantumCircuit(2)

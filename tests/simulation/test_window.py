@@ -65,7 +65,7 @@ def test_operators_make_up_their_channel(seed, width, data):
     vector /= np.linalg.norm(vector)
     likelihoods = [np.linalg.norm(each @ vector) ** 2 for each in operators]
     assert sum(likelihoods) == pytest.approx(1.0)
-    assert likelihoods[0] >= least_likelihood(operators) - 1e-12
+    assert likelihoods[0] >= least_likelihood(operators[None])[0] - 1e-12
     whole = np.zeros(2**width, dtype=complex)
     whole[met] = vector
     swap = [int(f"{k:0{width}b}"[::-1], 2) for k in range(2**width)]  # our order and Qiskit's

@@ -1,4 +1,4 @@
-"""Notices to users, once, about a job that does not start."""
+"""Notices to users, once, about a job that does not start, or that will take long."""
 
 from __future__ import annotations
 
@@ -9,8 +9,33 @@ from qiskit_modes.scheduling.rules.waiting import CALIBRATION, MAINTENANCE
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
+    from qiskit_modes.simulation.run.estimate import SimulationEstimate
 
-__all__ = ["describe_wait"]
+__all__ = ["LONG_SECONDS", "describe_length", "describe_wait"]
+
+LONG_SECONDS = 60.0
+"""Of a job that will take longer, users are told when it begins."""
+
+
+def describe_length(job_id: str, estimate: SimulationEstimate, processes: int) -> str | None:
+    """Return how long a job will take, by which method, and the ways out; None if it is short.
+
+    Args:
+        job_id: The job.
+        estimate: What it takes.
+        processes: How many worker processes share it.
+    """
+    from qiskit_modes.simulation.run.estimate import readable_seconds
+
+    if estimate.seconds < LONG_SECONDS * processes:
+        return None
+    shared = "" if processes == 1 else f" in {processes} processes"
+    return (
+        f"Job {job_id} will take about {readable_seconds(estimate.seconds / processes)}{shared} to "
+        f"simulate, by {', '.join(estimate.methods)}. Until then it can be cancelled: "
+        "job.cancel(). What takes less: fewer shots, fewer layers of gates, qubits that are joined "
+        "along a line; and of an estimator, observables on fewer qubits."
+    )
 
 
 def describe_wait(job: JobRecord, wait: Wait) -> str:

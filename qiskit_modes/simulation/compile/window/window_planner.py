@@ -15,6 +15,7 @@ from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import WindowBuilder, window_work
 from qiskit_modes.simulation.operations import Block, Measure, Operation
 from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.estimate import readable_seconds
 from qiskit_modes.simulation.run.window.component import (
     WindowComponent,
     shots_at_once,
@@ -24,8 +25,8 @@ from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["WindowPlanner"]
 
-LONGEST_SHOT_SECONDS = 600.0
-"""What takes longer for a single shot is refused: a thousand of them would take a week."""
+LONGEST_SHOT_SECONDS = 60.0
+"""What takes longer for a single shot is refused: a thousand of them would take most of a day."""
 
 SECONDS_PER_OPEN_MAP = 0.2e-3
 """Making operators of a channel whose angles are open, for every parameter set."""
@@ -123,23 +124,3 @@ class WindowPlanner:
         else:
             as_vector = costs[True].per_shot < costs[False].per_shot
         return as_vector, costs[as_vector]
-
-
-def readable_seconds(seconds: float) -> str:
-    """Return a duration for people, in one unit.
-
-    Example:
-        >>> readable_seconds(0.004), readable_seconds(75), readable_seconds(1e6)
-        ('4 ms', '75 s', '12 days')
-    """
-    for unit, size, following in (
-        ("ms", 1e-3, 1.0),
-        ("s", 1.0, 120.0),
-        ("minutes", 60.0, 7200.0),
-        ("hours", 3600.0, 172800.0),
-        ("days", 86400.0, 3e7),
-    ):
-        if seconds < following:
-            return f"{max(1, round(seconds / size)):,} {unit}"
-    years = seconds / 3.15e7
-    return f"{years:,.0f} years" if years < 1e6 else "millions of years"
