@@ -12,6 +12,7 @@ from qiskit_aer import AerSimulator
 from qiskit_modes import SamplerV2, Session, record
 from qiskit_modes.cli import main
 from qiskit_modes.commands import arguments, doctor
+from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.planning import Recording
 from qiskit_modes.scheduling.plan import PLANS
 from qiskit_modes.testing import Scenario
@@ -193,7 +194,7 @@ def test_the_estimate_of_a_file(bell_file, capsys):
     ) in text
 
 
-def test_how_a_circuit_would_be_simulated_here(bell_file, tmp_path, capsys):
+def test_how_a_circuit_would_be_simulated_here(bell_file, monkeypatch, capsys):
     command = ["estimate", bell_file, "--backend", "fake_manila", "--shots", "8000"]
     assert main([*command, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)["simulation"]
@@ -201,18 +202,17 @@ def test_how_a_circuit_would_be_simulated_here(bell_file, tmp_path, capsys):
     assert 0 < data["seconds"] < 0.1
     assert main(command) == 0
     assert "Simulated here: one job takes about" in said(capsys)
-    wide = QuantumCircuit(127)
-    for step in (1, 7, 20, 45, 60, 33):
-        wide.rx(0.3, range(127))
-        for qubit in range(0, 126, 2):
-            wide.cx(qubit, (qubit + step * 2 + 1) % 127)
-    path = tmp_path / "wide.qpy"
-    with path.open("wb") as file:
-        qpy.dump(wide, file)
-    assert main(["estimate", str(path), "--backend", "fake_sherbrooke"]) == 0
-    text = said(capsys)
-    assert "Simulated here: not possible. The circuit joins 127 qubits" in text
-    assert "fewer layers" in text
+
+    def too_large(*_, **__):
+        raise SimulationTooLargeError(
+            "It is too wide.", num_qubits=60, needed_bytes=2, available_bytes=1
+        )
+
+    monkeypatch.setattr("qiskit_modes.planning.estimate.simulation.estimate_simulation", too_large)
+    assert main(command) == 0
+    assert "Simulated here: not possible. It is too wide." in said(capsys)
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["simulation"] == {"refused": "It is too wide."}
 
 
 def test_the_estimate_of_observables(tmp_path, capsys):
