@@ -31,7 +31,7 @@ from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
-from qiskit_modes.runtime.steps import SimulatedSteps
+from qiskit_modes.runtime.steps import ScriptedSteps
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -74,7 +74,7 @@ class LocalRuntime:
         workers: WorkerPool | None = None,
         instance: Instance | None = None,
         surface: Callable[[], Surface | None] | None = None,
-        simulate: Callable[[JobRecord], SimulatedSteps | None] = lambda _: None,
+        simulate: Callable[[JobRecord], ScriptedSteps | None] = lambda _: None,
         refused: Callable[[JobRecord], None] = lambda _: None,
     ) -> None:
         self.instance = instance or Instance()
@@ -155,7 +155,7 @@ class LocalRuntime:
         """
         steps = job.steps  # it may have ended, and have dropped them, before this method has
         try:
-            job.simulated = self._simulate(job)
+            job.scripted = self._simulate(job)
             submit = partial(self.executor.submit, max_execution_seconds=max_execution_seconds)
             self._whole(partial(submit, job))
         except BaseException:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit_modes.runtime.latch import Latch
 from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName, Steps
+from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName, Steps
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
     RAN_TOO_LONG,
@@ -138,9 +138,9 @@ class JobRecord:
     result: Any = None
     error: BaseException | None = None
     """Why it failed: the exception of the step that raised it."""
-    simulated: SimulatedSteps | None = None
+    scripted: ScriptedSteps | None = None
     """If its steps last what somebody says, instead of being executed."""
-    simulated_step: set[StepName] = field(default_factory=set)
+    scripted_step: set[StepName] = field(default_factory=set)
     """Such a step, while it is under way: whoever takes it away answers for it."""
     pieces: list[Program] = field(default_factory=list)
     """The program as it is divided among workers, while that is needed."""
@@ -170,13 +170,13 @@ class JobRecord:
         result, self.result = self.result, None
         return result
 
-    def take_simulated_step(self) -> bool:
-        """Take away the simulated step that is under way; return whether there was one.
+    def take_scripted_step(self) -> bool:
+        """Take away the scripted step that is under way; return whether there was one.
 
         Its end and its cancellation may come at once, from two threads: one of them gets it.
         """
         try:
-            self.simulated_step.pop()
+            self.scripted_step.pop()
         except KeyError:
             return False
         return True

@@ -28,7 +28,7 @@ from qiskit_modes.runtime.offload import HeavySteps
 from qiskit_modes.runtime.progress.notices import describe_length, describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.steps import ExecutionSpan, SimulatedSteps, StepName
+from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.work_items import Answer, ProgramAbandoned
@@ -133,12 +133,12 @@ class StepRunner:
     # -- the beginning and the end of a step -----------------------------------------------------
 
     def _begin(self, step: StepName, job: JobRecord) -> None:
-        if job.simulated is None:
+        if job.scripted is None:
             self._do(step, job)
         else:
-            job.simulated_step = {step}
-            ends_at = self._clock.now() + job.simulated.seconds(step)
-            self._call_at(job.id, ends_at, partial(self._end_simulated, step, job))
+            job.scripted_step = {step}
+            ends_at = self._clock.now() + job.scripted.seconds(step)
+            self._call_at(job.id, ends_at, partial(self._end_scripted, step, job))
 
     def _do(self, step: StepName, job: JobRecord) -> None:
         match step:
@@ -152,14 +152,14 @@ class StepRunner:
             case "post_process":
                 self._in_lane(self._post_process, job)
 
-    def _end_simulated(self, step: StepName, job: JobRecord) -> None:
-        simulated = job.simulated
-        assert simulated is not None
-        if not job.take_simulated_step():
+    def _end_scripted(self, step: StepName, job: JobRecord) -> None:
+        scripted = job.scripted
+        assert scripted is not None
+        if not job.take_scripted_step():
             return
-        if simulated.fails_in == step:
-            error = simulated.error or RuntimeError("the test says so")
-            self._fail(job, error, code=simulated.code)
+        if scripted.fails_in == step:
+            error = scripted.error or RuntimeError("the test says so")
+            self._fail(job, error, code=scripted.code)
         else:
             self._do(step, job)
 
@@ -170,7 +170,7 @@ class StepRunner:
             split_program.abandon()
         elif step_item is not None:
             self._workers.abandon(step_item)
-        elif job.take_simulated_step():
+        elif job.take_scripted_step():
             self._call_at(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())
 
@@ -236,7 +236,7 @@ class StepRunner:
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.program, job.notes = steps.compile(HeavySteps(job, self._workers))
-                if job.simulated is None:
+                if job.scripted is None:
                     self._get_ready(job, job.program)
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
@@ -308,8 +308,8 @@ class StepRunner:
 
     def _execute(self, job: JobRecord) -> None:
         self._clock.work_begins()
-        if job.simulated is not None:
-            self._executed(job, self._simulated_execution(job.simulated, job.program))
+        if job.scripted is not None:
+            self._executed(job, self._scripted_execution(job.scripted, job.program))
             return
         try:
             assert job.pieces, "a job is executed after it was compiled"
@@ -347,13 +347,13 @@ class StepRunner:
         finally:
             self._clock.work_ends()
 
-    def _simulated_execution(self, simulated: SimulatedSteps, program: Program | None) -> Answer:
+    def _scripted_execution(self, scripted: ScriptedSteps, program: Program | None) -> Answer:
         now = self._clock.now()
         try:
-            samples = simulated.samples(program)
+            samples = scripted.samples(program)
         except Exception as error:  # a test's own function
             return error
-        return Execution(samples, now - simulated.durations.execute, now)
+        return Execution(samples, now - scripted.durations.execute, now)
 
     # -- what a step leaves ----------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ __all__ = [
     "CircuitExecutions",
     "Durations",
     "ExecutionSpan",
-    "SimulatedSteps",
+    "ScriptedSteps",
     "StepFunctions",
     "StepName",
     "Steps",
@@ -119,7 +119,7 @@ class Durations:
 
 
 @dataclass(frozen=True)
-class SimulatedSteps:
+class ScriptedSteps:
     """Stand-ins for the steps of a job that only pass the time.
 
     The program is not executed. For tests of rules and limits, and for what-if simulations.

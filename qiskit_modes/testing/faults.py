@@ -10,7 +10,7 @@ from typing import Any
 from qiskit_modes.exceptions import RefusedError, WorkerDiedError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.steps import SimulatedSteps, StepName
+from qiskit_modes.runtime.steps import ScriptedSteps, StepName
 from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.scheduling.instructions import Refusal
 
@@ -36,18 +36,18 @@ class Faults:
 
     def __init__(self, **settings: Any) -> None:
         self._special: dict[
-            int, Callable[[JobRecord, SimulatedSteps | None], SimulatedSteps | None]
+            int, Callable[[JobRecord, ScriptedSteps | None], ScriptedSteps | None]
         ] = {}
         self._numbers = count(1)
         self.runtime = LocalRuntime(simulate=self._simulate, refused=self._refused, **settings)
 
-    def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
+    def _simulate(self, job: JobRecord) -> ScriptedSteps | None:
         return self._fated(job, None)
 
     def _refused(self, job: JobRecord) -> None:
         """Take note that a job was not accepted."""
 
-    def _fated(self, job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
+    def _fated(self, job: JobRecord, steps: ScriptedSteps | None) -> ScriptedSteps | None:
         """Return what happens with a job whose steps would be ``steps``; None to execute it."""
         special = self._special.pop(next(self._numbers), None)
         return steps if special is None else special(job, steps)
@@ -70,7 +70,7 @@ class Faults:
         """
         error = error or RuntimeError(f"the scenario lets job {number} fail")
         self._special[number] = lambda _, steps: replace(
-            steps or SimulatedSteps(), fails_in=step, error=error, code=code
+            steps or ScriptedSteps(), fails_in=step, error=error, code=code
         )
 
     def worker_dies(self, number: int) -> None:
@@ -93,7 +93,7 @@ class Faults:
             refusal: Which rule it is; decides the status code at the service's doors.
         """
 
-        def refuse(_: JobRecord, __: SimulatedSteps | None) -> SimulatedSteps | None:
+        def refuse(_: JobRecord, __: ScriptedSteps | None) -> ScriptedSteps | None:
             raise RefusedError(reason, refusal)
 
         self._special[number] = refuse
@@ -132,7 +132,7 @@ class Faults:
         What the job's ``run()`` raises is what it raises when a maximum TTL has run out.
         """
 
-        def expire(job: JobRecord, steps: SimulatedSteps | None) -> SimulatedSteps | None:
+        def expire(job: JobRecord, steps: ScriptedSteps | None) -> ScriptedSteps | None:
             if job.workload is not None:
                 self.runtime.expire_workload(job.workload)
             return steps

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 
 __all__ = ["JobDurations"]
 
@@ -40,7 +40,7 @@ class JobDurations:
     """
 
     def __init__(self, usual: Durations, samples: Callable[..., object]) -> None:
-        self._steps = SimulatedSteps(samples=samples)
+        self._steps = ScriptedSteps(samples=samples)
         self._rules: tuple[_Rule, ...] = (_Rule(None, None, usual),)
         """Replaced as a whole, the latest first among those that say the same much."""
         self._next: list[_Rule] = []
@@ -70,7 +70,7 @@ class JobDurations:
         with suppress(ValueError):  # a job has it
             self._next.remove(rule)
 
-    def take(self, job: JobRecord) -> SimulatedSteps:
+    def take(self, job: JobRecord) -> ScriptedSteps:
         """Return how long the steps of a job last that is being submitted."""
         for rule in tuple(self._next):
             if not rule.applies_to(job):

@@ -13,7 +13,7 @@ from qiskit_modes.primitives.options.table import PROGRAMS
 from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.steps import SimulatedSteps
+from qiskit_modes.runtime.steps import ScriptedSteps
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.testing.faults import Faults
 from qiskit_modes.testing.job_durations import JobDurations
@@ -197,9 +197,9 @@ class Scenario(Faults):
     def _qpu(self, backend: BackendV2) -> QPU:
         return self.runtime.qpu(offered(self.runtime, backend))
 
-    def _simulate(self, job: JobRecord) -> SimulatedSteps | None:
-        if job.simulated is not None:  # another tenant's
-            return job.simulated
+    def _simulate(self, job: JobRecord) -> ScriptedSteps | None:
+        if job.scripted is not None:  # another tenant's
+            return job.scripted
         return self._fated(job, self._durations.take(job))
 
     def _refused(self, job: JobRecord) -> None:

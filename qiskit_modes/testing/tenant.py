@@ -15,7 +15,7 @@ from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.runtime.clock import Timer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus, WorkloadRecord
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps, StepFunctions
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps, StepFunctions
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 
@@ -201,7 +201,7 @@ class Tenant:
     ) -> TenantJob:
         job = TenantJob(self)
         limit = None if max_execution_time is None else seconds_of(max_execution_time)
-        steps = SimulatedSteps(durations_of(**durations))
+        steps = ScriptedSteps(durations_of(**durations))
 
         def submit() -> None:
             record = workload()
@@ -215,7 +215,7 @@ class Tenant:
                 instance=self.instance,
                 mode=JobMode(mode, f"{self.instance.id} wants it so"),
                 workload=record,
-                simulated=steps,
+                scripted=steps,
             )
             self.runtime.submit(job.record, max_execution_seconds=limit)
 

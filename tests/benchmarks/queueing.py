@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from qiskit_aer import AerSimulator
 
 from qiskit_modes.runtime import JobMode, JobRecord, LocalRuntime, StepFunctions, WorkerPool
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.scheduling import Instance, Mode, Scheduler
 from qiskit_modes.scheduling.events import (
     JobCompiled,
@@ -126,7 +126,7 @@ def _seconds_to_drain(number):
 
 def _seconds_on_the_manual_clock(number):
     clock = ManualClock()
-    steps = SimulatedSteps(Durations(execute=1.0), samples=zero_samples)
+    steps = ScriptedSteps(Durations(execute=1.0), samples=zero_samples)
     with LocalRuntime(clock=clock, simulate=lambda _: steps) as runtime:
         backend, tenants = AerSimulator(), _tenants()
         qpu = runtime.qpu(backend)

@@ -88,7 +88,7 @@ def against_the_simulation_itself():
 def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
     from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-    from qiskit_modes.primitives.measurement.bases import plan_of
+    from qiskit_modes.primitives.measurement.bases import measurements_of
     from qiskit_modes.primitives.measurement.basis_change import kept_measured_in
 
     options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
@@ -103,7 +103,7 @@ def _plain_program_seconds(vqe):
     model = NoiseModel.from_backend(vqe.backend)
     errors = model._local_quantum_errors
     programs = []
-    for basis in plan_of(pub.observables, pub.parameter_shape).bases:
+    for basis in measurements_of(pub.observables, pub.parameter_shape).bases:
         measured, _ = kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions)
         bound = measured.assign_parameters(pub.parameter_values[0])
         active = sorted({bound.find_bit(q).index for i in bound.data for q in i.qubits})

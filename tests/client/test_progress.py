@@ -6,7 +6,7 @@ from qiskit_ibm_runtime import SamplerV2
 
 from qiskit_modes.client import local_runtime
 from qiskit_modes.runtime import LocalRuntime
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.testing import ManualClock
 from qiskit_modes.testing.zero_samples import zero_samples
 
@@ -25,7 +25,7 @@ class Seen:
 
 
 def test_a_long_wait_is_shown(bell):
-    seen, steps = Seen(), SimulatedSteps(Durations(execute=2.4), samples=zero_samples)
+    seen, steps = Seen(), ScriptedSteps(Durations(execute=2.4), samples=zero_samples)
     runtime = LocalRuntime(
         clock=ManualClock(autojump=True), surface=lambda: seen, simulate=lambda _: steps
     )

@@ -9,7 +9,11 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import PauliList
 
 from qiskit_modes.primitives.inputs.observables import PauliSums, PauliTerm, flatten
-from qiskit_modes.primitives.measurement.bases import MeasurementPlan, make_plan, qubit_wise_groups
+from qiskit_modes.primitives.measurement.bases import (
+    Measurements,
+    choose_measurements,
+    qubit_wise_groups,
+)
 
 
 def term(label: str) -> PauliTerm:
@@ -21,10 +25,10 @@ def sums(observables: Any) -> PauliSums:
     return flatten(ObservablesArray.coerce(observables))
 
 
-def validate(plan: MeasurementPlan, observables: PauliSums, parameter_shape: tuple[int, ...]):
+def validate(measurements: Measurements, observables: PauliSums, parameter_shape: tuple[int, ...]):
     """Raise unless every result is made of exactly what it needs, measured once."""
     shape = np.broadcast_shapes(observables.shape, parameter_shape)
-    assert plan.shape == shape
+    assert measurements.shape == shape
     num_observables, num_sets = (
         int(np.prod(each, dtype=int)) for each in (observables.shape, parameter_shape)
     )
@@ -36,8 +40,8 @@ def validate(plan: MeasurementPlan, observables: PauliSums, parameter_shape: tup
     ends = observables.observable_ends
 
     seen: list[int] = []
-    for outcome in plan.outcomes:
-        family = plan.families[outcome.family]
+    for outcome in measurements.outcomes:
+        family = measurements.families[outcome.family]
         for column, result in zip(outcome.columns, outcome.results, strict=True):
             seen.append(int(result))
             own = slice(ends[observable_at[result]], ends[observable_at[result] + 1])
@@ -46,60 +50,66 @@ def validate(plan: MeasurementPlan, observables: PauliSums, parameter_shape: tup
             assert [family.terms[each] for each in outcome.terms] == terms[own]
     assert sorted(seen) == list(range(int(np.prod(shape, dtype=int))))
 
-    for family in plan.families:
+    for family in measurements.families:
         measured = [family.terms[t] for part in family.contributions for t in part.terms]
         assert sorted(measured) == sorted(each for each in family.terms if each[0])
         for part in family.contributions:
-            basis_qubits, basis_letters = plan.bases[part.basis]
-            np.testing.assert_array_equal(plan.sets[part.basis][part.rows], family.sets)
+            basis_qubits, basis_letters = measurements.bases[part.basis]
+            np.testing.assert_array_equal(measurements.sets[part.basis][part.rows], family.sets)
             for position, support in zip(part.terms, part.supports, strict=True):
                 qubits, letters = family.terms[position]
                 assert tuple(basis_qubits[bit] for bit in support) == qubits
                 assert "".join(basis_letters[bit] for bit in support) == letters
-    for sets in plan.sets:
+    for sets in measurements.sets:
         assert len(set(sets.tolist())) == len(sets)
 
 
 def test_a_chain_with_a_transverse_field_needs_two_bases():
-    plan = make_plan(sums({"IIII": 1, "ZZII": 1, "IZZI": 1, "XIII": 1, "IXII": 1, "IIXX": 1}), ())
-    assert sorted(plan.bases) == sorted([term("XXXX"), term("ZZZI")])
+    measurements = choose_measurements(
+        sums({"IIII": 1, "ZZII": 1, "IZZI": 1, "XIII": 1, "IXII": 1, "IIXX": 1}), ()
+    )
+    assert sorted(measurements.bases) == sorted([term("XXXX"), term("ZZZI")])
 
 
 def test_only_the_qubits_in_use_are_measured():
-    plan = make_plan(sums("I" * 60 + "X" + "I" * 70 + "Y" + "I"), ())
-    assert plan.bases == (((1, 72), "YX"),)
+    measurements = choose_measurements(sums("I" * 60 + "X" + "I" * 70 + "Y" + "I"), ())
+    assert measurements.bases == (((1, 72), "YX"),)
 
 
 def test_an_identity_needs_no_circuit():
-    plan = make_plan(sums(["II", {"II": 2.0}]), (2,))
-    assert plan.bases == ()
-    validate(plan, sums(["II", {"II": 2.0}]), (2,))
+    measurements = choose_measurements(sums(["II", {"II": 2.0}]), (2,))
+    assert measurements.bases == ()
+    validate(measurements, sums(["II", {"II": 2.0}]), (2,))
 
 
 def test_no_parameter_sets_need_no_circuit():
-    plan = make_plan(sums("ZZ"), (0,))
-    assert (plan.bases, plan.outcomes, plan.shape) == ((), (), (0,))
+    measurements = choose_measurements(sums("ZZ"), (0,))
+    assert (measurements.bases, measurements.outcomes, measurements.shape) == ((), (), (0,))
 
 
 def test_sets_that_are_zipped_with_observables_are_measured_in_their_own_bases_only():
     observables = sums(["ZZ", "XX", "ZI"])
-    plan = make_plan(observables, (3,))
-    by_basis = dict(zip(plan.bases, (sets.tolist() for sets in plan.sets), strict=True))
+    measurements = choose_measurements(observables, (3,))
+    by_basis = dict(
+        zip(measurements.bases, (sets.tolist() for sets in measurements.sets), strict=True)
+    )
     assert by_basis == {term("ZZ"): [0], term("XX"): [1], term("ZI"): [2]}
-    validate(plan, observables, (3,))
+    validate(measurements, observables, (3,))
 
 
 def test_sets_that_meet_all_observables_share_the_bases():
-    plan = make_plan(sums([["ZZ"], ["XX"], ["ZI"]]), (4,))
-    by_basis = dict(zip(plan.bases, (sets.tolist() for sets in plan.sets), strict=True))
+    measurements = choose_measurements(sums([["ZZ"], ["XX"], ["ZI"]]), (4,))
+    by_basis = dict(
+        zip(measurements.bases, (sets.tolist() for sets in measurements.sets), strict=True)
+    )
     assert by_basis == {term("ZZ"): [0, 1, 2, 3], term("XX"): [0, 1, 2, 3]}
 
 
 def test_observables_of_the_same_terms_make_one_family():
     observables = sums([{"ZZ": 1, "XX": 2}, {"ZZ": 3, "XX": 4}, {"ZZ": 5, "XX": 6}])
-    plan = make_plan(observables, (3,))
-    assert len(plan.families) == 1
-    validate(plan, observables, (3,))
+    measurements = choose_measurements(observables, (3,))
+    assert len(measurements.families) == 1
+    validate(measurements, observables, (3,))
 
 
 def test_groups_are_those_of_qiskit():
@@ -125,7 +135,7 @@ def _broadcastable(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @given(shapes=_broadcastable(), data=st.data())
-def test_every_plan_gives_every_result(
+def test_every_choice_gives_every_result(
     shapes: tuple[tuple[int, ...], tuple[int, ...]], data: st.DataObject
 ):
     observable_shape, parameter_shape = shapes
@@ -135,4 +145,4 @@ def test_every_plan_gives_every_result(
         labels = data.draw(st.lists(pauli, min_size=1, max_size=4, unique=True))
         array[index] = {label: 1.0 + number for number, label in enumerate(labels)}
     observables = sums(array)
-    validate(make_plan(observables, parameter_shape), observables, parameter_shape)
+    validate(choose_measurements(observables, parameter_shape), observables, parameter_shape)

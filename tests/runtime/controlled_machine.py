@@ -154,9 +154,9 @@ class SharedJob(JobRecord):
     def core(self, core):
         self.__dict__["core"] = core
 
-    def take_simulated_step(self):
-        self.run.point((self.id, "simulated step"))
-        return super().take_simulated_step()
+    def take_scripted_step(self):
+        self.run.point((self.id, "scripted step"))
+        return super().take_scripted_step()
 
 
 class SharedExecutor(SessionExecutor):
@@ -225,7 +225,7 @@ class Machine:
 
         scheduler.handle, runner.carry_out = handled, carried
 
-    def job(self, workload=None, simulated=None):
+    def job(self, workload=None, scripted=None):
         job_id = f"job {len(self.jobs)}"
         job = SharedJob(
             id=job_id,
@@ -235,7 +235,7 @@ class Machine:
             instance=Instance(),
             mode=JobMode(Mode.JOB, "the test says so"),
             workload=workload,
-            simulated=simulated,
+            scripted=scripted,
             finished=SimpleNamespace(set=partial(self.finishes.update, [job_id])),
         )
         job.run = self.run

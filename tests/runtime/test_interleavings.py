@@ -7,7 +7,7 @@ import pytest
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError, WorkerDiedError
 from qiskit_modes.runtime.session_executor import SessionExecutor
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.scheduling.events import TimePassed
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
@@ -258,11 +258,11 @@ def test_a_program_that_would_not_end_is_stopped_whenever_its_job_is_cancelled(e
     explore(scenario, least=1000, seed=seed)
 
 
-def test_a_simulated_step_ends_while_its_job_is_cancelled(explore):
+def test_a_scripted_step_ends_while_its_job_is_cancelled(explore):
     def scenario(run, patch):
         machine = Machine(run, patch)
-        simulated = SimulatedSteps(Durations(1, 1, 1))
-        job = machine.submit(machine.job(simulated=simulated))
+        scripted = ScriptedSteps(Durations(1, 1, 1))
+        job = machine.submit(machine.job(scripted=scripted))
         ends = machine.clock.deadlines.pop(job.id)
         run.spawn(ends, "timer")
         run.spawn(partial(machine.executor.cancel, job), "canceller")
@@ -275,10 +275,10 @@ def test_a_simulated_step_ends_while_its_job_is_cancelled(explore):
 # -- the end of everything -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("simulated", [None, SimulatedSteps(Durations(1, 1, 1))], ids=["", "timed"])
+@pytest.mark.parametrize("scripted", [None, ScriptedSteps(Durations(1, 1, 1))], ids=["", "timed"])
 @pytest.mark.parametrize("reserved", [False, True], ids=["free", "reserved"])
 @all_or_drawn
-def test_a_job_is_submitted_while_the_runtime_shuts_down(explore, simulated, reserved, seed):
+def test_a_job_is_submitted_while_the_runtime_shuts_down(explore, scripted, reserved, seed):
     seen = set()
 
     def scenario(run, patch):
@@ -289,7 +289,7 @@ def test_a_job_is_submitted_while_the_runtime_shuts_down(explore, simulated, res
             machine.lanes.finish()
             machine.programs.finish()
             machine.lanes.finish()
-        late = machine.job(simulated=simulated)
+        late = machine.job(scripted=scripted)
         submit = partial(machine.submit, late)
         run.spawn(quietly(submit, RefusedError, RuntimeClosedError), "submitter")
         run.spawn(machine.executor.shut_down, "closer")

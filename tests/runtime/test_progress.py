@@ -9,7 +9,7 @@ from qiskit_modes.runtime.progress import progress as progress_module
 from qiskit_modes.runtime.progress.notebook_bar import NotebookBar, notebook_bar
 from qiskit_modes.runtime.progress.outlook import Limit, Outlook
 from qiskit_modes.runtime.progress.progress import SETTING, show_progress
-from qiskit_modes.runtime.steps import Durations, SimulatedSteps
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.testing.manual_clock import ManualClock
 from tests.runtime.conftest import DEADLINE, Machine, runtime_is_gone
 
@@ -63,7 +63,7 @@ def machine(clock, seen):
     """A machine whose jobs have the QPU for as many seconds as their programs' seeds say."""
 
     def simulate(job):
-        return SimulatedSteps(Durations(execute=job.seconds))
+        return ScriptedSteps(Durations(execute=job.seconds))
 
     with LocalRuntime(clock=clock, surface=seen.new, simulate=simulate) as runtime:
         yield Machine(runtime)
@@ -226,7 +226,7 @@ def test_shutting_down_takes_it_away(machine, seen, clock):
 
 def test_a_runtime_on_another_clock_shows_nothing(clock, monkeypatch):
     monkeypatch.setattr("qiskit_modes.runtime.local_runtime.find_surface", lambda: 1 / 0)
-    seconds = SimulatedSteps(Durations(execute=5.0))
+    seconds = ScriptedSteps(Durations(execute=5.0))
     with LocalRuntime(clock=clock, simulate=lambda _: seconds) as runtime:
         machine = Machine(runtime)
         assert runtime.wait(machine.submit())
@@ -237,7 +237,7 @@ def test_its_thread_lives_no_longer_than_what_it_shows(monkeypatch):
     monkeypatch.setattr(progress_module, "_PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(progress_module, "_LINGER_SECONDS", 0.0)
     before = set(threading.enumerate())
-    steps = SimulatedSteps(Durations(execute=0.05))
+    steps = ScriptedSteps(Durations(execute=0.05))
     surface = Seen(ManualClock())
     with LocalRuntime(surface=surface.new, simulate=lambda _: steps) as runtime:
         machine = Machine(runtime)

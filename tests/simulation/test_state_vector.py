@@ -34,7 +34,7 @@ from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.compile.multiply import multiplied
 from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
-from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
+from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 from tests.simulation.comparing import assert_drawn_from, assert_same, memory_counts, sample
 
@@ -252,7 +252,9 @@ def test_circuits_that_begin_alike_share_their_state(num_qubits):
         circuit, ["Z" * num_qubits, "X" + "Z" * (num_qubits - 1)], values=values
     )
     body = compiled[0].components[0].body
-    with mock.patch.object(StatePlan, "apply", autospec=True, side_effect=StatePlan.apply) as apply:
+    with mock.patch.object(
+        StateEvolution, "apply", autospec=True, side_effect=StateEvolution.apply
+    ) as apply:
         together = execute(program)
     bodies = [
         call

@@ -19,7 +19,7 @@ from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
-from qiskit_modes.primitives.mitigation.preparation import Group, planners_of
+from qiskit_modes.primitives.mitigation.preparation import Group, preparers_of
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.primitives.mitigation.values import Estimates
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
@@ -78,10 +78,10 @@ class MitigatedEstimatorJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, list[_GroupNotes]]:
         """Prepare the PUBs, put their numbers in, compile all; see `Steps.compile`."""
-        planners = planners_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
+        preparers = preparers_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
         notes = []
-        for number, (places, planner) in enumerate(planners.items()):
-            group, seed = planner.group(), seed_of_part(self.seed, number)
+        for number, (places, preparer) in enumerate(preparers.items()):
+            group, seed = preparer.group(), seed_of_part(self.seed, number)
             programs, drawn = self._quantum_programs(group, places, seed)
             parts = tuple(
                 compile_part(
@@ -155,9 +155,9 @@ class MitigatedEstimatorJob:
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, one for each item; see `Steps.executions`."""
         planned = []
-        planners = planners_of(self.inputs, self.options, self.backend, self.seed)
-        for places, planner in planners.items():
-            group = planner.group()
+        preparers = preparers_of(self.inputs, self.options, self.backend, self.seed)
+        for places, preparer in preparers.items():
+            group = preparer.group()
             items = [
                 (place, item, group.shots, f"{pub.technique} {number}" * (len(pub.items) > 1))
                 for place, pub in zip(places, group.pubs, strict=True)

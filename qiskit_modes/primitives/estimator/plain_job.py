@@ -21,7 +21,7 @@ from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
-from qiskit_modes.primitives.measurement.bases import MeasurementPlan, plan_of
+from qiskit_modes.primitives.measurement.bases import Measurements, measurements_of
 from qiskit_modes.primitives.measurement.basis_change import (
     kept_measured_in,
     measured_in,
@@ -53,10 +53,10 @@ TOGETHER_SECONDS = 2.0
 class _PubNotes:
     """What post-processing needs of one PUB."""
 
-    plan: MeasurementPlan
+    measurements: Measurements
     """As it is simulated, perhaps with more bases than are reported."""
     sweeps: tuple[SweepNotes, ...]
-    """One for each basis of that plan."""
+    """One for each basis of that measurements."""
 
 
 _Notes = list[_PubNotes]
@@ -93,22 +93,25 @@ class PlainEstimatorJob:
         compiled = [self._sweeps(each, compiling) for each in self.inputs]
         program = program_of([sweep for _, own in compiled for sweep in own], self.seed)
         return program, [
-            _PubNotes(plan, tuple(sweep.notes for sweep in own)) for plan, own in compiled
+            _PubNotes(measurements, tuple(sweep.notes for sweep in own))
+            for measurements, own in compiled
         ]
 
-    def _sweeps(self, pub: EstimatorInput, compiling: Any) -> tuple[MeasurementPlan, list[Sweep]]:
-        """Return a PUB's plan and what is executed for each of its bases.
+    def _sweeps(self, pub: EstimatorInput, compiling: Any) -> tuple[Measurements, list[Sweep]]:
+        """Return a PUB's measurements, and what is executed for each of its bases.
 
         A basis that is too much as a whole is parted.
         """
-        plan, instructions = _plan_of(pub), instruction_set_of(self.backend)
+        measurements, instructions = _measurements_of(pub), instruction_set_of(self.backend)
         beginning = None
-        if len(plan.bases) > 1:  # the state before them is the same
-            qubits = frozenset(qubit for basis, _ in plan.bases for qubit in basis)
-            beginning = Beginning(pub.fingerprint, qubits, len(plan.bases))
+        if len(measurements.bases) > 1:  # the state before them is the same
+            qubits = frozenset(qubit for basis, _ in measurements.bases for qubit in basis)
+            beginning = Beginning(pub.fingerprint, qubits, len(measurements.bases))
         sweeps: list[Sweep] = []
         added: list[Sweep] = []
-        for number, (basis, sets) in enumerate(zip(plan.bases, plan.sets, strict=True)):
+        for number, (basis, sets) in enumerate(
+            zip(measurements.bases, measurements.sets, strict=True)
+        ):
             whole: Sweep | SimulationTooLargeError
             try:
                 whole = compile_sweep(
@@ -121,12 +124,12 @@ class PlainEstimatorJob:
             except SimulationTooLargeError as error:
                 whole = error
             measuring = _Parts(pub, basis, pub.parameter_values[sets], instructions, compiling)
-            parts = measuring.found(places_of(_plan_of(pub), number), whole)
+            parts = measuring.found(places_of(_measurements_of(pub), number), whole)
             sweeps.append(parts[0][1])
             if len(parts) > 1:
-                plan = divided(plan, number, [places for places, _ in parts])
+                measurements = divided(measurements, number, [places for places, _ in parts])
                 added += [sweep for _, sweep in parts[1:]]
-        return plan, [*sweeps, *added]
+        return measurements, [*sweeps, *added]
 
     def post_process(
         self,
@@ -147,8 +150,8 @@ class PlainEstimatorJob:
         instructions = instruction_set_of(self.backend)
         planned = []
         for index, each in enumerate(self.inputs):
-            plan = _plan_of(each)
-            for basis, sets in zip(plan.bases, plan.sets, strict=True):
+            measurements = _measurements_of(each)
+            for basis, sets in zip(measurements.bases, measurements.sets, strict=True):
                 circuit, content = kept_measured_in(
                     each.circuit, each.fingerprint, basis, instructions
                 )
@@ -243,21 +246,21 @@ def _possible(sweep: Sweep | SimulationTooLargeError) -> Sweep:
     return sweep
 
 
-def _plan_of(pub: EstimatorInput) -> MeasurementPlan:
-    return plan_of(pub.observables, pub.parameter_shape)
+def _measurements_of(pub: EstimatorInput) -> Measurements:
+    return measurements_of(pub.observables, pub.parameter_shape)
 
 
 def _pub_result(pub: EstimatorInput, notes: _PubNotes, runs: Iterator[RunSamples]) -> PubResult:
-    plan, sweeps = notes.plan, notes.sweeps
+    measurements, sweeps = notes.measurements, notes.sweeps
     register = measurement_register_name(pub.circuit)
     samples = [sweep.recorded(runs)[register] for sweep in sweeps]
-    values, variances = values_and_variances(plan, pub.observables.coefficients, samples)
+    values, variances = values_and_variances(measurements, pub.observables.coefficients, samples)
     stds = np.sqrt(variances / pub.shots)
     data = DataBin(
-        evs=values.reshape(plan.shape),
-        stds=stds.reshape(plan.shape),
-        ensemble_standard_error=stds.copy().reshape(plan.shape),
-        shape=plan.shape,
+        evs=values.reshape(measurements.shape),
+        stds=stds.reshape(measurements.shape),
+        ensemble_standard_error=stds.copy().reshape(measurements.shape),
+        shape=measurements.shape,
     )
     simulation = summary([sweep.simulation for sweep in sweeps])
     metadata = {
@@ -265,6 +268,6 @@ def _pub_result(pub: EstimatorInput, notes: _PubNotes, runs: Iterator[RunSamples
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
         "executor": None,
-        "simulation": {"num_bases": len(_plan_of(pub).bases), **simulation},
+        "simulation": {"num_bases": len(_measurements_of(pub).bases), **simulation},
     }
     return EstimatorPubResult(data, metadata=metadata)

@@ -12,7 +12,7 @@ from qiskit_modes.primitives.backends.seed import draw_seed
 from qiskit_modes.primitives.estimator.checks import check_estimation
 from qiskit_modes.primitives.estimator.plain_job import PlainEstimatorJob
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput, coerce_estimator_pubs
-from qiskit_modes.primitives.measurement.bases import plan_of
+from qiskit_modes.primitives.measurement.bases import measurements_of
 from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
 from qiskit_modes.primitives.options.resilience import (
     calibration_randomisations,
@@ -111,7 +111,7 @@ def _count(inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) 
     calibrations = {}
     for each in inputs:
         number, shots = options.divide(each.shots)
-        sets = plan_of(each.observables, each.parameter_shape).sets
+        sets = measurements_of(each.observables, each.parameter_shape).sets
         executions += number * shots * sum(map(len, sets)) * copies
         if resilience.measure_mitigation:
             calibrations[each.shots] = calibration_shots(

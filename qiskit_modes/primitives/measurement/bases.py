@@ -4,7 +4,7 @@ A basis is an assignment of X, Y or Z to some qubits; measuring it gives every t
 it wherever the term is not the identity, a projector agreeing with the Pauli that it is of. The
 terms that one parameter set needs are sorted into as few bases as Qiskit's greedy colouring finds.
 Everything here depends on shapes and letters only, never on numbers, so an optimizer's iterations
-reuse one plan.
+reuse them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from qiskit_modes.caches import BoundedCache
 from qiskit_modes.primitives.inputs.observables import PROJECTORS, PauliSums, PauliTerm, Term
 from qiskit_modes.primitives.measurement.expectation_values import Support
 
-__all__ = ["Contribution", "Family", "MeasurementPlan", "Outcome", "make_plan", "plan_of"]
+__all__ = [
+    "Contribution",
+    "Family",
+    "Measurements",
+    "Outcome",
+    "choose_measurements",
+    "measurements_of",
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Contribution:
     """Contribution of one basis to the terms of one family of parameter sets."""
 
     basis: int
-    """Index into `MeasurementPlan.bases`."""
+    """Index into `Measurements.bases`."""
 
     rows: slice
     """The family's parameter sets among those measured in this basis, in the family's order."""
@@ -61,7 +68,7 @@ class Outcome:
     """Places of the expectation values of one observable, and what they are made of."""
 
     family: int
-    """Index into `MeasurementPlan.families`."""
+    """Index into `Measurements.families`."""
 
     terms: NDArray[np.intp]
     """The observable's terms in the order of its coefficients, as indices into the family's."""
@@ -77,7 +84,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class MeasurementPlan:
+class Measurements:
     """Measurements from which all expectation values of one PUB are obtained."""
 
     shape: tuple[int, ...]
@@ -97,21 +104,21 @@ class MeasurementPlan:
 
 
 # An optimizer's iterations differ in numbers only, so what does not depend on numbers is kept.
-_plans: BoundedCache[tuple[bytes, tuple[int, ...]], MeasurementPlan] = BoundedCache(256)
+_measurements: BoundedCache[tuple[bytes, tuple[int, ...]], Measurements] = BoundedCache(256)
 
 
-def plan_of(observables: PauliSums, parameter_shape: tuple[int, ...]) -> MeasurementPlan:
-    """Return the plan of one PUB's measurements; see `make_plan`."""
+def measurements_of(observables: PauliSums, parameter_shape: tuple[int, ...]) -> Measurements:
+    """Return the measurements of one PUB; see `choose_measurements`."""
     key = (observables.structure, parameter_shape)
-    plan = _plans.get(key)
-    if plan is None:
-        plan = make_plan(observables, parameter_shape)
-        _plans.put(key, plan)
-    return plan
+    measurements = _measurements.get(key)
+    if measurements is None:
+        measurements = choose_measurements(observables, parameter_shape)
+        _measurements.put(key, measurements)
+    return measurements
 
 
-def make_plan(observables: PauliSums, parameter_shape: tuple[int, ...]) -> MeasurementPlan:
-    """Plan the measurements of one PUB.
+def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]) -> Measurements:
+    """Choose the measurements of one PUB.
 
     Args:
         observables: The PUB's observables.
@@ -157,7 +164,7 @@ def make_plan(observables: PauliSums, parameter_shape: tuple[int, ...]) -> Measu
                 results=results,
             )
         )
-    return MeasurementPlan(
+    return Measurements(
         shape=shape,
         bases=tuple(bases.number),
         sets=tuple(np.concatenate(parts) for parts in bases.parts),

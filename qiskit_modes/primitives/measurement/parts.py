@@ -15,7 +15,7 @@ from dataclasses import replace
 from qiskit.circuit import Clbit, QuantumCircuit, Qubit
 
 from qiskit_modes.primitives.inputs.observables import PauliTerm
-from qiskit_modes.primitives.measurement.bases import Contribution, MeasurementPlan
+from qiskit_modes.primitives.measurement.bases import Contribution, Measurements
 from qiskit_modes.primitives.measurement.expectation_values import Support
 
 __all__ = ["cheapest_parts", "divided", "light_cone", "places_of"]
@@ -27,11 +27,11 @@ Places = frozenset[int]
 """Some qubits of a basis, by their positions in it."""
 
 
-def places_of(plan: MeasurementPlan, basis: int) -> list[Places]:
+def places_of(measurements: Measurements, basis: int) -> list[Places]:
     """Return the qubits of each term that a basis gives, each set once, in order."""
     found = {
         _places(support)
-        for family in plan.families
+        for family in measurements.families
         for part in family.contributions
         if part.basis == basis
         for support in part.supports
@@ -67,16 +67,16 @@ def cheapest_parts(
     return sum(each for each, _ in parts), [places for _, places in parts]
 
 
-def divided(plan: MeasurementPlan, basis: int, parts: Sequence[Places]) -> MeasurementPlan:
-    """Return a plan in which one basis is measured in parts; they follow after all other bases.
+def divided(measurements: Measurements, basis: int, parts: Sequence[Places]) -> Measurements:
+    """Return measurements in which one basis is measured in parts, which follow all other bases.
 
     Args:
-        plan: The plan.
+        measurements: The measurements.
         basis: Which one; it keeps the first part.
         parts: Each term of the basis is within at least one of them, and is read in the first such.
     """
-    qubits, letters = plan.bases[basis]
-    bases, sets = list(plan.bases), list(plan.sets)
+    qubits, letters = measurements.bases[basis]
+    bases, sets = list(measurements.bases), list(measurements.sets)
     numbers = [basis, *range(len(bases), len(bases) + len(parts) - 1)]
     for number, places in zip(numbers, parts, strict=True):
         chosen = sorted(places)
@@ -88,15 +88,15 @@ def divided(plan: MeasurementPlan, basis: int, parts: Sequence[Places]) -> Measu
             bases[basis] = part
         else:
             bases.append(part)
-            sets.append(plan.sets[basis])
+            sets.append(measurements.sets[basis])
     families = []
-    for family in plan.families:
+    for family in measurements.families:
         contributions: list[Contribution] = []
         for each in family.contributions:
             own = [each] if each.basis != basis else _parted(each, numbers, parts)
             contributions += own
         families.append(replace(family, contributions=tuple(contributions)))
-    return replace(plan, bases=tuple(bases), sets=tuple(sets), families=tuple(families))
+    return replace(measurements, bases=tuple(bases), sets=tuple(sets), families=tuple(families))
 
 
 def _parted(

@@ -1,4 +1,4 @@
-"""Values and variances of a PUB's observables, from what was sampled in the bases of its plan."""
+"""Values and variances of a PUB's observables, from samples in the bases of its measurements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qiskit_modes.primitives.measurement.bases import Family, MeasurementPlan, Outcome
+from qiskit_modes.primitives.measurement.bases import Family, Measurements, Outcome
 from qiskit_modes.primitives.measurement.expectation_values import (
     expectation_values,
     mean_squares,
@@ -18,26 +18,26 @@ __all__ = ["values_and_variances"]
 
 
 def values_and_variances(
-    plan: MeasurementPlan,
+    measurements: Measurements,
     coefficients: NDArray[np.float64],
     samples: Sequence[NDArray[np.uint8]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the expectation values of observables, and their variances in a single shot.
 
     Args:
-        plan: What was measured.
+        measurements: What was measured.
         coefficients: The coefficients of all terms of all observables, one after another.
         samples: What was recorded in each basis, packed, shape (num_sets, shots, bytes).
 
     Returns:
-        Two flat arrays of the plan's size.
+        Two flat arrays, with an element for each expectation value.
     """
-    means = [_family_means(family, samples) for family in plan.families]
-    size = int(np.prod(plan.shape, dtype=np.intp))
+    means = [_family_means(family, samples) for family in measurements.families]
+    size = int(np.prod(measurements.shape, dtype=np.intp))
     values = np.zeros(size)
     variances = np.zeros(size)
-    for number, family in enumerate(plan.families):
-        mine = [outcome for outcome in plan.outcomes if outcome.family == number]
+    for number, family in enumerate(measurements.families):
+        mine = [outcome for outcome in measurements.outcomes if outcome.family == number]
         spread = _family_variances(family, mine, coefficients, samples, means[number])
         for row, outcome in enumerate(mine):
             weights = coefficients[outcome.coefficients]

@@ -13,7 +13,7 @@ from qiskit_modes.primitives.boxes.templates import warn_absent
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise
-from qiskit_modes.primitives.mitigation.preparation import planners_of
+from qiskit_modes.primitives.mitigation.preparation import preparers_of
 from qiskit_modes.primitives.options.resilience import needs_layer_noise
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 
@@ -77,12 +77,12 @@ def _check_layers(
     seed: int,
 ) -> None:
     """Raise if circuits cannot be divided into layers, warn of layers without noise."""
-    planners = planners_of(inputs, options, backend, seed)
+    preparers = preparers_of(inputs, options, backend, seed)
     if options.layer_noise_model is None:
-        for planner in planners.values():
-            planner.check()
+        for preparer in preparers.values():
+            preparer.check()
         return
-    prepared = [pub for planner in planners.values() for pub in planner.prepared()]
+    prepared = [pub for preparer in preparers.values() for pub in preparer.prepared()]
     if options.warn_absent:
         noise = LayerNoise.of(options.layer_noise_model)
         circuits = [item.circuit for pub in prepared for item in pub.items]

@@ -53,7 +53,7 @@ from qiskit_modes.primitives.programs.parts import by_key, seed_of_part
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["Group", "Planner", "boxing_of", "planners_of", "qubits_of"]
+__all__ = ["Group", "Preparer", "boxing_of", "preparers_of", "qubits_of"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindblad
     return maps
 
 
-class Planner:
+class Preparer:
     """Prepares the PUBs of a job that have the same number of shots.
 
     Args:
@@ -291,13 +291,13 @@ class Planner:
         return TargetFacts(self._instructions.target)
 
 
-def planners_of(
+def preparers_of(
     inputs: Sequence[EstimatorInput],
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
     seed: int,
     elsewhere: Elsewhere = here,
-) -> dict[tuple[int, ...], Planner]:
+) -> dict[tuple[int, ...], Preparer]:
     """Return what prepares PUBs, by their places in the job; those with as many shots together.
 
     Args:
@@ -311,7 +311,7 @@ def planners_of(
     groups = by_key(inputs[index].shots for index in run)
     places = [tuple(run[index] for index in group) for group in groups.values()]
     return {
-        own: Planner(
+        own: Preparer(
             [(place, inputs[place]) for place in own],
             options,
             backend,

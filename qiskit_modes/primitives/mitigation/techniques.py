@@ -25,8 +25,8 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes.swept_delays import SweptDelays, put_back
 from qiskit_modes.primitives.inputs.observables import measured_by_paulis
+from qiskit_modes.primitives.measurement.assembly import ResultAssembly, make_assembly
 from qiskit_modes.primitives.measurement.readings import Readings
-from qiskit_modes.primitives.measurement.value_plan import ValuePlan, make_value_plan
 from qiskit_modes.primitives.mitigation.values import (
     Estimates,
     Extrapolation,
@@ -123,7 +123,7 @@ class PreparedPub:
     """Knows which basis was measured for which parameter set."""
     items: tuple[PreparedItem, ...]
     resilience: ResilienceOptions
-    plan: ValuePlan
+    assembly: ResultAssembly
     """Where the terms of the observables were measured."""
 
     @property
@@ -158,7 +158,7 @@ class PreparedPub:
             for bits, drawn in self._by_noise_factor(item, given)
         ]
         return estimates(
-            self.plan,
+            self.assembly,
             coefficients,
             readings,
             gamma=self.task.gamma if isinstance(self.task, PEC) else 1.0,
@@ -260,8 +260,8 @@ def prepare(
                 )
             ]
     items = tuple(PreparedItem.of(item) for program in programs for item in program.items)
-    plan = make_value_plan(observables, parameter_shape, task.param_basis_pairs)
-    return PreparedPub(request.technique, task, items, resilience, plan)
+    assembly = make_assembly(observables, parameter_shape, task.param_basis_pairs)
+    return PreparedPub(request.technique, task, items, resilience, assembly)
 
 
 def _folded(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.primitives.measurement.assembly import Part, ResultAssembly
 from qiskit_modes.primitives.measurement.readings import Readings
-from qiskit_modes.primitives.measurement.value_plan import Part, ValuePlan
 from qiskit_modes.primitives.mitigation.extrapolation import Extrapolated, extrapolated, select
 
 __all__ = ["Estimates", "Extrapolation", "Readout", "estimates"]
@@ -87,7 +87,7 @@ class Estimates:
 
 
 def estimates(
-    plan: ValuePlan,
+    assembly: ResultAssembly,
     coefficients: Array,
     readings: Sequence[Readings],
     *,
@@ -98,7 +98,7 @@ def estimates(
     """Estimate the results of a PUB.
 
     Args:
-        plan: Where its terms were measured, and what they are parts of.
+        assembly: Where its terms were measured, and what they are parts of.
         coefficients: Those of its observables, shape (num_terms,).
         readings: What was read, at each noise factor.
         gamma: By what signed values are multiplied.
@@ -110,34 +110,34 @@ def estimates(
         extrapolator and point, then one for each noise factor.
     """
     means = [
-        [each.means(number, supports) for number, supports in enumerate(plan.supports)]
+        [each.means(number, supports) for number, supports in enumerate(assembly.supports)]
         for each in readings
     ]
     fidelities = None if readout is None else readout.fidelities()
-    scales = np.where(plan.identities, 1.0, gamma)
+    scales = np.where(assembly.identities, 1.0, gamma)
     if fidelities is not None:
-        scales = scales * np.exp(-plan.incidence @ np.log(fidelities[: plan.num_qubits]))
+        scales = scales * np.exp(-assembly.incidence @ np.log(fidelities[: assembly.num_qubits]))
     measured = np.stack([np.concatenate(each, axis=1).mean(axis=0) for each in means], axis=-1)
-    measured = np.where(plan.identities[:, np.newaxis], 1.0, measured) * scales[:, np.newaxis]
+    measured = np.where(assembly.identities[:, np.newaxis], 1.0, measured) * scales[:, np.newaxis]
 
     selected: tuple[tuple[str, ...], ...] = ()
     if extrapolation is None:
         wanted = Extrapolated(measured, np.ones((*measured.shape, 1)))
     else:
         errors = _term_errors(readings, means, measured, scales)
-        wanted, chosen = _extrapolate(extrapolation, measured, errors, plan.identities)
+        wanted, chosen = _extrapolate(extrapolation, measured, errors, assembly.identities)
         names = [extrapolation.names[number] for number in chosen]
-        selected = tuple(tuple(names[row] for row in rows) for rows in plan.rows_of_results())
+        selected = tuple(tuple(names[row] for row in rows) for rows in assembly.rows_of_results())
 
     num_values = wanted.values.shape[-1]
-    values = np.zeros((plan.size, num_values))
+    values = np.zeros((assembly.size, num_values))
     between, ensemble = np.zeros_like(values), np.zeros_like(values)
-    slopes = np.zeros((plan.size, num_values, 0 if fidelities is None else len(fidelities)))
-    for part in plan.parts(coefficients):
+    slopes = np.zeros((assembly.size, num_values, 0 if fidelities is None else len(fidelities)))
+    for part in assembly.parts(coefficients):
         weights = part.coefficients  # (num_terms, num_results), dense or sparse
         values[part.results] += weights.T @ wanted.values[part.rows]
         gradients = wanted.gradients[part.rows] * scales[part.rows, np.newaxis, np.newaxis]
-        gradients[plan.identities[part.rows]] = 0.0
+        gradients[assembly.identities[part.rows]] = 0.0
         for number, (each, found) in enumerate(zip(readings, means, strict=True)):
             spread, shot = _variances(
                 each, part, gradients[..., number].T, found[part.configuration]
@@ -147,8 +147,8 @@ def estimates(
         if fidelities is not None:
             moved = np.einsum("tvf,tf->tv", wanted.gradients[part.rows], measured[part.rows])
             for value in range(num_values):
-                by_qubit = moved[:, value, np.newaxis] * plan.incidence[part.rows]
-                slopes[part.results, value, : plan.num_qubits] -= weights.T @ by_qubit
+                by_qubit = moved[:, value, np.newaxis] * assembly.incidence[part.rows]
+                slopes[part.results, value, : assembly.num_qubits] -= weights.T @ by_qubit
     if readout is not None and fidelities is not None:
         slopes /= fidelities
         spread, shot = readout.variances(slopes.reshape(-1, len(fidelities)))

@@ -37,7 +37,7 @@ from qiskit_modes.simulation.read.read_ideal import (
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
-from qiskit_modes.simulation.run.ideal.state_vector import StatePlan, plan_steps
+from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution, evolution_steps
 from qiskit_modes.simulation.run.ideal.towers import Stage, Tower
 from qiskit_modes.simulation.run.pauli_vector.products import Products
 from qiskit_modes.simulation.settings import Settings
@@ -57,7 +57,7 @@ STABILIZERS_FROM_QUBITS = 13
 
 
 # The bases in which a circuit is measured are compiled one after the other.
-_bodies: BoundedCache[Hashable, tuple[StatePlan, bytes]] = BoundedCache(64)
+_bodies: BoundedCache[Hashable, tuple[StateEvolution, bytes]] = BoundedCache(64)
 
 
 @dataclass(frozen=True)
@@ -211,37 +211,37 @@ def _component(
     qubits = frozenset(_qubits(gates))
     measured = qubits.intersection(ideal.measured)
     if beginning is None:
-        body_plan, body_digest = _plan(gates, (), len(qubits), ideal.angles)
-        last, last_digest = body_plan, b""
+        body_evolution, body_digest = _evolution(gates, (), len(qubits), ideal.angles)
+        last, last_digest = body_evolution, b""
     else:
         body, ending = _parted(gates)
         known = _bodies.get((shared, qubits))
         if known is None:
-            known = _plan(body, (), len(qubits), ideal.angles)
+            known = _evolution(body, (), len(qubits), ideal.angles)
             _bodies.put((shared, qubits), known)
-        body_plan, body_digest = known
+        body_evolution, body_digest = known
         turned = [gate for gate in ending if gate[0][0] in measured]
-        last, last_digest = _plan(turned, body_plan.axes, len(qubits), ideal.angles)
+        last, last_digest = _evolution(turned, body_evolution.axes, len(qubits), ideal.angles)
     order = tuple(qubit for qubit in last.axes if qubit in measured)
     clbits = tuple(ideal.measured[qubit] for qubit in order)
     key = hashlib.blake2b(body_digest + last_digest, digest_size=16)
     key.update(repr((last.axes, order, clbits)).encode())
     return StateComponent(
-        body=body_plan,
+        body=body_evolution,
         ending=None if beginning is None else last,
         measured=order,
         clbits=clbits,
         max_threads=max_threads,
         body_key=None if beginning is None else beginning.content + body_digest,
         key=key.digest(),
-        shared_seconds=0.0 if beginning is None else state_seconds(body_plan),
-        cost=state_cost(body_plan, None if beginning is None else last),
+        shared_seconds=0.0 if beginning is None else state_seconds(body_evolution),
+        cost=state_cost(body_evolution, None if beginning is None else last),
     )
 
 
-def _plan(
+def _evolution(
     gates: Sequence[IdealGate], axes: Sequence[int], num_qubits: int, angles: Angles
-) -> tuple[StatePlan, bytes]:
+) -> tuple[StateEvolution, bytes]:
     """Return the steps for some gates, and a digest of all that they depend on but expressions.
 
     Args:
@@ -271,8 +271,8 @@ def _plan(
         stage, unitaries = gathered(unitaries, width)
         stages.append(stage)
     tower = Tower(ground, tuple(stages))
-    steps, axes = plan_steps(unitaries, axes)
-    return StatePlan(
+    steps, axes = evolution_steps(unitaries, axes)
+    return StateEvolution(
         tower.evaluated() if tower.is_constant else tower, steps, axes
     ), digest.digest()
 

@@ -16,6 +16,7 @@ from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
 from qiskit_modes.simulation.compile.clifford import may_be_clifford
 from qiskit_modes.simulation.compile.components import final_measurements
+from qiskit_modes.simulation.compile.contraction import build_contraction
 from qiskit_modes.simulation.compile.costs import (
     TYPICAL_SHOTS,
     crossover,
@@ -32,7 +33,6 @@ from qiskit_modes.simulation.compile.methods import (
     is_clifford,
     is_ideal,
 )
-from qiskit_modes.simulation.compile.plan import build_plan
 from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.compile.window.lives import lives_apart
 from qiskit_modes.simulation.compile.window.order import ordered
@@ -56,8 +56,8 @@ from qiskit_modes.simulation.run.component_kinds import (
     FeedForwardComponent,
     StaticComponent,
 )
+from qiskit_modes.simulation.run.pauli_vector.contraction import Contraction
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["ComponentBuilder"]
@@ -187,18 +187,22 @@ class ComponentBuilder:
         return least_aer_seconds(len(before), len(block.qubits), TYPICAL_SHOTS)
 
     def _static(self, block: Block) -> StaticComponent | None:
-        """Return a density matrix that follows a plan; None if there is no memory for it."""
+        """Return a density matrix that follows a contraction; None if there is no memory for it."""
         used = self._pool.mark()
         num_qubits = len(block.qubits)
         before, finals = final_measurements(lives_apart(block))
         groups = self._groups(before, num_qubits)
         if self._settings.lazy_qubits:
             groups = ordered(groups, {measure.qubit for measure in finals})
-        plan = build_plan(groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits)
-        if not density_fits(plan.peak, self._available, self._settings):
+        contraction = build_contraction(
+            groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits
+        )
+        if not density_fits(contraction.peak, self._available, self._settings):
             self._pool.forget_since(used)
             return None
-        return StaticComponent(plan, tuple(number for _, number in plan.axes), static_cost(plan))
+        return StaticComponent(
+            contraction, tuple(number for _, number in contraction.axes), static_cost(contraction)
+        )
 
     def _feed_forward(
         self, block: Block, operations: Sequence[Operation], finals: Sequence[Measure]
@@ -213,10 +217,10 @@ class ComponentBuilder:
         qubits = tuple(sorted(block.qubits))
         count = next(i for i, op in enumerate(operations) if not _is_quantum(op))
         groups = self._groups(operations[:count], len(qubits))
-        begin = build_plan(groups, self._pool, staying=qubits)
+        begin = build_contraction(groups, self._pool, staying=qubits)
         overwritten = {measure.clbit for measure in finals}
         nodes = (begin, *self._nodes(operations[count:], qubits))
-        final = build_plan([], self._pool, present=qubits, finals=finals)
+        final = build_contraction([], self._pool, present=qubits, finals=finals)
         all_branches, by_shots = feed_forward_costs(nodes, final, size)
         divided = FeedForwardComponent(
             qubits=qubits,
@@ -292,9 +296,9 @@ class ComponentBuilder:
                 for operation in run:
                     yield self._node(operation, qubits)
 
-    def _stretch(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Plan:
+    def _stretch(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Contraction:
         groups = self._groups(operations, len(qubits))
-        return build_plan(groups, self._pool, present=qubits, staying=qubits)
+        return build_contraction(groups, self._pool, present=qubits, staying=qubits)
 
     def _node(self, operation: Operation, qubits: Sequence[int]) -> Node:
         match operation:

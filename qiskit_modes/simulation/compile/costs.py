@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from qiskit_modes.simulation.operations import Measure, Store
 from qiskit_modes.simulation.run.cost import Cost
-from qiskit_modes.simulation.run.ideal.state_vector import StatePlan
+from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
+from qiskit_modes.simulation.run.pauli_vector.contraction import Contraction
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 
 __all__ = [
     "ROUNDS",
@@ -125,31 +125,31 @@ class WindowWork:
         return max(1, round(seconds / cost.per_shot))
 
 
-def plan_seconds(plan: Plan, branches: float = 1.0) -> float:
-    """Return the seconds for taking so many branches of one parameter set through a plan."""
-    far = plan.peak * branches > NEAR_ELEMENTS
+def contraction_seconds(contraction: Contraction, branches: float = 1.0) -> float:
+    """Return the seconds for taking so many branches of one parameter set through a contraction."""
+    far = contraction.peak * branches > NEAR_ELEMENTS
     per_element = SECONDS_PER_FAR_ELEMENT if far else SECONDS_PER_ELEMENT
-    return len(plan.steps) * SECONDS_PER_STEP + plan.moved * branches * per_element
+    return len(contraction.steps) * SECONDS_PER_STEP + contraction.moved * branches * per_element
 
 
-def static_cost(plan: Plan) -> Cost:
+def static_cost(contraction: Contraction) -> Cost:
     """Return the cost of a component whose operations do not depend on measured values."""
-    return Cost(plan_seconds(plan), SECONDS_PER_DRAW)
+    return Cost(contraction_seconds(contraction), SECONDS_PER_DRAW)
 
 
-def state_seconds(plan: StatePlan) -> float:
+def state_seconds(evolution: StateEvolution) -> float:
     """Return the seconds for taking one parameter set through the steps of a state vector."""
-    stages = [] if plan.tower.is_constant else plan.tower.stages
+    stages = [] if evolution.tower.is_constant else evolution.tower.stages
     rounds = [each for stage in stages for rounds in stage.rounds.values() for each in rounds]
     return (
-        len(plan.steps) * SECONDS_PER_STATE_STEP
-        + plan.moved * SECONDS_PER_AMPLITUDE
+        len(evolution.steps) * SECONDS_PER_STATE_STEP
+        + evolution.moved * SECONDS_PER_AMPLITUDE
         + len(rounds) * SECONDS_PER_ROUND
         + sum(len(each.sources) for each in rounds) * SECONDS_PER_MATRIX
     )
 
 
-def state_cost(body: StatePlan, ending: StatePlan | None) -> Cost:
+def state_cost(body: StateEvolution, ending: StateEvolution | None) -> Cost:
     """Return the cost of a component that is a state vector."""
     last = body if ending is None else ending
     once = state_seconds(body) + (0.0 if ending is None else state_seconds(ending))
@@ -161,7 +161,7 @@ def stabilizer_cost(elements: int) -> Cost:
     return Cost(SECONDS_PER_STEP, SECONDS_PER_DRAW + SECONDS_PER_BIT * elements)
 
 
-def feed_forward_costs(nodes: Sequence[Node], final: Plan, size: int) -> tuple[Cost, Cost]:
+def feed_forward_costs(nodes: Sequence[Node], final: Contraction, size: int) -> tuple[Cost, Cost]:
     """Return the cost of following all branches, and that of dividing the shots among them.
 
     Args:
@@ -193,11 +193,13 @@ class _Walk:
         """Add nodes to which a share of the branches comes."""
         for node in nodes:
             match node:
-                case Plan():
+                case Contraction():
                     branches = share * 2.0 ** len(self._bits)
-                    self.all_branches += plan_seconds(node, branches)
-                    self.one_branch += share * (plan_seconds(node) - plan_seconds(node, 0.0))
-                    self.calls += plan_seconds(node, 0.0)
+                    self.all_branches += contraction_seconds(node, branches)
+                    self.one_branch += share * (
+                        contraction_seconds(node) - contraction_seconds(node, 0.0)
+                    )
+                    self.calls += contraction_seconds(node, 0.0)
                 case Measure(clbit=clbit):
                     self._move(share)
                     self._bits.add(clbit)

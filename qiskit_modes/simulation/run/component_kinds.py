@@ -15,9 +15,9 @@ from qiskit_modes.simulation.run.component import Bits, ParameterSets, SingleCom
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.branches import Branches
-from qiskit_modes.simulation.run.pauli_vector.density import apply_plan
+from qiskit_modes.simulation.run.pauli_vector.contraction import Contraction
+from qiskit_modes.simulation.run.pauli_vector.density import contract
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import Node, Walk
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan
 from qiskit_modes.simulation.run.sampling import draw_rows
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 class StaticComponent:
     """Joined qubits whose operations do not depend on measured values."""
 
-    plan: Plan
+    contraction: Contraction
     clbits: tuple[int, ...]
     """Bits of an outcome, most significant first."""
     cost: Cost
@@ -59,7 +59,7 @@ class StaticComponent:
     @property
     def peak(self) -> int:
         """Largest number of float64 numbers held for one parameter set."""
-        return self.plan.peak
+        return self.contraction.peak
 
     def peak_bytes(self, num_sets: int) -> int:
         """Return the memory for so many parameter sets at once."""
@@ -68,7 +68,7 @@ class StaticComponent:
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set."""
         begin = np.ones((len(sets), 1, 1))
-        weights = apply_plan(self.plan, begin, sets.products).reshape(len(sets), -1)
+        weights = contract(self.contraction, begin, sets.products).reshape(len(sets), -1)
         return Outcomes(weights, self.clbits)
 
     def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
@@ -82,7 +82,7 @@ class FeedForwardComponent:
 
     qubits: tuple[int, ...]
     nodes: tuple[Node, ...]
-    final: Plan
+    final: Contraction
     """What happens after the last operation that depends on a measured value."""
     remembered: tuple[int, ...]
     """Bits that are recorded in the classical memory on the way."""
@@ -136,7 +136,7 @@ class FeedForwardComponent:
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set, following every branch."""
         branches = self._walk(sets.products, Branches((0,), np.ones((len(sets), 1, 1))))
-        weights = apply_plan(self.final, branches.state, sets.products)
+        weights = contract(self.final, branches.state, sets.products)
         patterns = self._patterns(
             branches, *np.divmod(np.arange(weights[0].size), weights.shape[2])
         )
@@ -151,7 +151,7 @@ class FeedForwardComponent:
         begin = Branches((0,), np.ones((1, 1, 1)), np.array([shots]), generator)
         branches = self._walk(sets.products, begin)
         assert branches.shots is not None
-        weights = apply_plan(self.final, branches.state, sets.products)[0]
+        weights = contract(self.final, branches.state, sets.products)[0]
         rows = np.repeat(np.arange(len(branches)), branches.shots)
         drawn = self._patterns(branches, rows, draw_rows(weights, rows, generator))
         return generator.permutation(drawn)
@@ -161,8 +161,8 @@ class FeedForwardComponent:
             if isinstance(deed, Measure):
                 axis = self.qubits.index(deed.qubit)
                 return branches.measured(deed, axis, len(self.qubits))
-            assert isinstance(deed, Plan)
-            return branches.evolved(apply_plan(deed, branches.state, products))
+            assert isinstance(deed, Contraction)
+            return branches.evolved(contract(deed, branches.state, products))
 
         # Between any two nodes the axes are all of the component's qubits, in their order.
         branches, leaving = Walk(do, self.max_loop_rounds).run(self.nodes, branches)

@@ -10,7 +10,7 @@ import numpy as np
 
 from qiskit_modes.simulation.run.component import Bits, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
-from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StatePlan, marginal
+from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StateEvolution, marginal
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.share import Share
 
@@ -21,9 +21,9 @@ __all__ = ["StateComponent"]
 class StateComponent:
     """Joined qubits without noise that are measured at the end."""
 
-    body: StatePlan
+    body: StateEvolution
     """From nothing to the state."""
-    ending: StatePlan | None
+    ending: StateEvolution | None
     """The basis changes after it, where other circuits share the state."""
     measured: tuple[int, ...]
     """Which qubits are measured, in the order of the last state's axes."""

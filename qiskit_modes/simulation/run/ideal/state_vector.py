@@ -22,7 +22,7 @@ from qiskit_modes.simulation.run.ideal.towers import Table, Tower
 from qiskit_modes.simulation.run.products_of_rows import product
 from qiskit_modes.simulation.run.share import Share
 
-__all__ = ["StatePlan", "StateStep", "marginal", "plan_steps"]
+__all__ = ["StateEvolution", "StateStep", "evolution_steps", "marginal"]
 
 PART_ELEMENTS = 1 << 15
 """A part of a large state: 512 kB, within a core's cache together with its copy."""
@@ -46,7 +46,7 @@ class StateStep:
     """Which of the matrix's qubits are |0⟩ and have no axis yet."""
 
 
-def plan_steps(
+def evolution_steps(
     blocks: Sequence[tuple[tuple[int, ...], int]], axes: Sequence[int] = ()
 ) -> tuple[tuple[StateStep, ...], tuple[int, ...]]:
     """Return the steps that apply matrices one after the other, and the axes at the end.
@@ -68,7 +68,7 @@ def plan_steps(
 
 
 @dataclass(frozen=True, eq=False)
-class StatePlan:
+class StateEvolution:
     """All steps from one state to another."""
 
     tower: Tower

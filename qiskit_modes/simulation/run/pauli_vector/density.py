@@ -1,4 +1,4 @@
-"""Applying a plan to density matrices, for many parameter sets at once."""
+"""Applying a contraction to density matrices, for many parameter sets at once."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.pauli_vector.plan import Plan
+from qiskit_modes.simulation.run.pauli_vector.contraction import Contraction
 
-__all__ = ["apply_plan"]
+__all__ = ["contract"]
 
 
-def apply_plan(plan: Plan, state: RealArray, products: Sequence[RealArray]) -> RealArray:
+def contract(
+    contraction: Contraction, state: RealArray, products: Sequence[RealArray]
+) -> RealArray:
     """Return the state after all steps.
 
     Args:
-        plan: The steps.
+        contraction: The steps.
         state: Shape (num_sets, branches, elements), the elements in the order of the axes that
-            the plan begins with.
+            the contraction begins with.
         products: The matrices that depend on angles, for the same parameter sets.
 
     Returns:
-        Shape (num_sets, branches, elements), in the order of ``plan.axes``.
+        Shape (num_sets, branches, elements), in the order of ``contraction.axes``.
     """
     num_sets, branches = state.shape[:2]
 
@@ -30,7 +32,7 @@ def apply_plan(plan: Plan, state: RealArray, products: Sequence[RealArray]) -> R
         axes = (0, 1, *(place + 2 for place in order))
         return state.reshape(num_sets, branches, *shape).transpose(axes)
 
-    for step in plan.steps:
+    for step in contraction.steps:
         if step.order is not None:
             state = arranged(step.shape, step.order)
         if step.matrix is not None:
@@ -40,6 +42,6 @@ def apply_plan(plan: Plan, state: RealArray, products: Sequence[RealArray]) -> R
             assert step.product is not None
             stack, place = step.product
             state = state.reshape(num_sets, -1, step.columns) @ products[stack][:, place]
-    if plan.arrangement is not None:
-        state = arranged(*plan.arrangement)
+    if contraction.arrangement is not None:
+        state = arranged(*contraction.arrangement)
     return np.ascontiguousarray(state).reshape(num_sets, branches, -1)

@@ -16,7 +16,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit_modes.primitives.measurement.bases import measured_by, support_of
 from qiskit_modes.primitives.measurement.expectation_values import Support, term_weights
 
-__all__ = ["Part", "ValuePlan", "make_value_plan"]
+__all__ = ["Part", "ResultAssembly", "make_assembly"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class ValuePlan:
+class ResultAssembly:
     """The terms of a PUB, each once for each configuration in which it is read."""
 
     shape: tuple[int, ...]
@@ -94,12 +94,12 @@ class ValuePlan:
             first = last
 
 
-def make_value_plan(
+def make_assembly(
     observables: ObservablesArray,
     parameter_shape: tuple[int, ...],
     configurations: Sequence[tuple[tuple[int, ...], str]],
-) -> ValuePlan:
-    """Plan how the results of a PUB come of its measurements.
+) -> ResultAssembly:
+    """Find how the results of a PUB come of its measurements.
 
     Args:
         observables: Its observables; their coefficients do not matter.
@@ -130,7 +130,7 @@ def make_value_plan(
     incidence = np.zeros((first[-1], observables.num_qubits))
     for row, support in enumerate(support for each in supports for support in each):
         incidence[row, [bit if isinstance(bit, int) else bit[0] for bit in support]] = 1.0
-    return ValuePlan(
+    return ResultAssembly(
         shape=shape,
         num_qubits=observables.num_qubits,
         supports=supports,

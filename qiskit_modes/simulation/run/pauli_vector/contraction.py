@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from qiskit_modes.simulation.pauli_basis import RealArray
 
-__all__ = ["Plan", "Step"]
+__all__ = ["Contraction", "Step"]
 
 Axis = tuple[str, int]
 """("qubit", its number) or ("clbit", its number)."""
@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Contraction:
     """All steps of a component, or of a stretch of it between two measurements."""
 
     steps: tuple[Step, ...]

@@ -1,4 +1,4 @@
-"""Turning groups of operations into the steps of a plan: which axis comes and goes when."""
+"""Turning groups of operations into the steps of a contraction: which axis comes and goes when."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.compile.product_pool import Factor, ProductPool
 from qiskit_modes.simulation.operations import Measure
 from qiskit_modes.simulation.pauli_basis import FRESH, MEASURE, TRACE, tensor
-from qiskit_modes.simulation.run.pauli_vector.plan import Axis, Plan, Step
+from qiskit_modes.simulation.run.pauli_vector.contraction import Axis, Contraction, Step
 
-__all__ = ["build_plan"]
+__all__ = ["build_contraction"]
 
 
 def _axis_size(axis: Axis) -> int:
     return 4 if axis[0] == "qubit" else 2
 
 
-class PlanBuilder:
+class ContractionBuilder:
     """Turns groups into steps, keeping track of the axes.
 
     Args:
@@ -58,22 +58,24 @@ class PlanBuilder:
         self._peak = max(self._peak, after)
         self._moved += max(before, after)
 
-    def finish(self, last_qubits: Sequence[int]) -> Plan:
-        """Return the plan, with some qubits as the last axes of its result."""
+    def finish(self, last_qubits: Sequence[int]) -> Contraction:
+        """Return the contraction, with some qubits as the last axes of its result."""
         last: list[Axis] = [("qubit", qubit) for qubit in last_qubits]
         arranged = [*(axis for axis in self.axes if axis not in last), *last]
         arrangement = None
         if arranged != self.axes:
             shape = tuple(map(_axis_size, self.axes))
             arrangement = (shape, tuple(map(self.axes.index, arranged)))
-        return Plan(tuple(self._steps), arrangement, tuple(arranged), self._peak, self._moved)
+        return Contraction(
+            tuple(self._steps), arrangement, tuple(arranged), self._peak, self._moved
+        )
 
     @staticmethod
     def _size(axes: Sequence[Axis]) -> int:
         return math.prod(_axis_size(axis) for axis in axes)
 
 
-def build_plan(
+def build_contraction(
     groups: Sequence[Group],
     pool: ProductPool,
     *,
@@ -81,7 +83,7 @@ def build_plan(
     finals: Sequence[Measure] = (),
     staying: Sequence[int] = (),
     lazy: bool = True,
-) -> Plan:
+) -> Contraction:
     """Return the steps for a component, or for a stretch of one.
 
     Args:
@@ -94,7 +96,7 @@ def build_plan(
             measured at the end or dropped.
         lazy: Whether qubits enter and leave the state as late and as early as they can.
     """
-    builder = PlanBuilder([("qubit", qubit) for qubit in present], pool)
+    builder = ContractionBuilder([("qubit", qubit) for qubit in present], pool)
     closing = {measure.qubit: measure for measure in finals}
     before = {qubit: group for group in groups for qubit in group.qubits}
     everything = sorted(before.keys() | {*closing, *staying, *present})
@@ -128,7 +130,7 @@ def _identity(qubit: int) -> Group:
 
 
 def _add_group(
-    builder: PlanBuilder,
+    builder: ContractionBuilder,
     group: Group,
     here: set[int],
     leaving: Sequence[int],
@@ -156,7 +158,7 @@ def _add_group(
 
 
 def _add_measurement(
-    builder: PlanBuilder, measure: Measure, is_fresh: bool, leaving: Sequence[int]
+    builder: ContractionBuilder, measure: Measure, is_fresh: bool, leaving: Sequence[int]
 ) -> None:
     """Add a measurement, as a map from a qubit to a bit, and to a qubit if it lives on."""
     projections = np.zeros((2, 4, 4))
