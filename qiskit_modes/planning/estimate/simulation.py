@@ -1,4 +1,4 @@
-"""How long a job takes to simulate on this machine, and by which method, before it is run."""
+"""Estimates how long a job takes to simulate here, and by which method, before it is run."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class InstructionSet:
 
     @property
     def written_in(self) -> Target:
-        """What is not in users' circuits is written in its gates, such as a change of basis."""
+        """Gates in which is written what is not in users' circuits, such as a change of basis."""
         return self._plain_target or self.target
 
     def supports(self, name: str, qubits: tuple[int, ...]) -> bool:

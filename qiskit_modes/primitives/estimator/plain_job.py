@@ -51,12 +51,12 @@ TOGETHER_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class _PubNotes:
-    """What post-processing needs of one PUB."""
+    """Facts of one PUB that post-processing needs."""
 
     measurements: Measurements
     """As it is simulated, perhaps with more bases than are reported."""
     sweeps: tuple[SweepNotes, ...]
-    """One for each basis of that measurements."""
+    """One for each basis of the measurements."""
 
 
 _Notes = list[_PubNotes]

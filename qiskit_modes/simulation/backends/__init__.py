@@ -1,1 +1,1 @@
-"""What a backend is: `describe` answers all that is asked of one, whatever its kind."""
+"""Descriptions of backends: `describe` answers all that is asked of one, whatever its kind."""

@@ -65,7 +65,7 @@ class AerDescription(BackendDescription):
 
     @property
     def instructions_state(self) -> Hashable:
-        """What decides it: Aer's gates depend on options that may be set at any time.
+        """Options that decide it: Aer's gates depend on them, and they may be set at any time.
 
         Aer builds a target anew for each access, but the configuration tells in microseconds
         whether it would be another one.
@@ -114,12 +114,12 @@ class AerDescription(BackendDescription):
 
     @property
     def builds_its_target(self) -> bool:
-        """Whether it is made of no device: it measures as all simulators do, on any qubits."""
+        """Tell whether it is made of no device: it measures as all simulators do, on any qubits."""
         return self.reported is None and self._is_plain()
 
     @property
     def choice(self) -> SimulatorChoice:
-        """What its options say of how to simulate.
+        """Choice of a simulation by its options.
 
         Raises:
             UnsupportedOptionError: If its method cannot measure.

@@ -1,4 +1,4 @@
-"""What is asked of a backend, and what a backend with a target answers."""
+"""Questions to a backend, and the answers of one with a target."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class BackendDescription:
 
     @property
     def machine(self) -> Hashable | None:
-        """What is equal for objects that stand for one machine; None: each object is one."""
+        """Identity, equal for objects that stand for one machine; None: each object is one."""
         return None
 
     @property
     def configuration(self) -> Any | None:
-        """What a snapshot of a machine says of it, much faster than its target; None for others."""
+        """Configuration in a machine's snapshot, much faster than its target; None for others."""
         return None
 
     # -- its noise -------------------------------------------------------------------------------
@@ -70,12 +70,12 @@ class BackendDescription:
 
     @property
     def reported(self) -> Target | None:
-        """Where it reports its errors; None where it does not."""
+        """Report of its errors; None where there is none."""
         return self.target
 
     @property
     def assumed_errors(self) -> Mapping[str, str]:
-        """Of which gate the errors are of one without any report, by that one's name."""
+        """Gates of which the errors are taken for those without any report, by their names."""
         return {}
 
     # -- its instruction set ---------------------------------------------------------------------
@@ -88,12 +88,12 @@ class BackendDescription:
 
     @property
     def builds_its_target(self) -> bool:
-        """Whether it makes a target, which takes a while, that its circuits do not depend on."""
+        """Tell whether it makes a target, which takes a while and decides nothing of circuits."""
         return False
 
     @property
     def instructions_state(self) -> Hashable:
-        """What decides which instructions it executes: equal as long as they are the same."""
+        """State that decides which instructions it executes: equal as long as they are the same."""
         return state_of_target(self.target)
 
     @property
@@ -116,7 +116,7 @@ class BackendDescription:
 
     @property
     def choice(self) -> SimulatorChoice:
-        """What the user chose of how to simulate.
+        """Choice of a simulation by the user.
 
         Raises:
             UnsupportedOptionError: If that cannot be done at all.

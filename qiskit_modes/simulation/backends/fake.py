@@ -31,7 +31,7 @@ class FakeDescription(BackendDescription):
 
     @property
     def configuration(self) -> Any:
-        """What the snapshot says; a target takes much longer to make."""
+        """Configuration in the snapshot; a target takes much longer to make."""
         return self.backend.configuration()
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a component may be one of Clifford gates and Pauli errors, seen before Aer's circuit is.
+"""Tells whether a component may be of Clifford gates and Pauli errors, before Aer's circuit is.
 
 Aer's stabilizer method needs hardly any memory, so that nothing is refused for want of it before
 this is known. To write a circuit for Aer takes seconds where it is large, for the errors above all.

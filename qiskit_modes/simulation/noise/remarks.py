@@ -43,15 +43,15 @@ def written(place: Place) -> str:
 
 
 class Reports(Protocol):
-    """Who tells what errors are reported, such as the description of a backend."""
+    """Teller of the errors that are reported, such as the description of a backend."""
 
     @property
     def reported(self) -> Target | None:
-        """Where errors are reported; None where they are not."""
+        """Report of errors; None where there is none."""
 
     @property
     def assumed_errors(self) -> Mapping[str, str]:
-        """Of which gate the errors are of one without any report, by that one's name."""
+        """Gates of which the errors are taken for those without any report, by their names."""
 
 
 def remarks(backend: Reports, read: Collection[tuple[Any, ...]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How long a program takes to simulate, and how, before it is run."""
+"""Estimates how long a program takes to simulate, and how, before it is run."""
 
 from __future__ import annotations
 

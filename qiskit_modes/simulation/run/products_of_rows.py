@@ -24,6 +24,10 @@ def product(rows: Array, factor: Array) -> Array:
     It would divide the work by the number of cores, and its threads wait for each other at full
     speed: where cores are busy with other things, that takes many times as long as the work. In a
     worker it has one thread anyway, and what is not small goes there.
+
+    Args:
+        rows: Shape (num_rows, before).
+        factor: Shape (before, after).
     """
     at_once = max(FEWEST_ROWS, SINGLE_THREADED // factor.size)
     into = np.empty((len(rows), factor.shape[1]), dtype=rows.dtype)

@@ -55,14 +55,14 @@ def ordered(groups: Sequence[Group], recorded: Collection[int] = ()) -> list[Gro
 
 @dataclass(frozen=True)
 class _Need:
-    """What must be done before a qubit can leave; sets are integers, one bit each."""
+    """Work before a qubit can leave; sets are integers, one bit each."""
 
     groups: int
     qubits: int
 
 
 class _Needs:
-    """What each group and each qubit waits for.
+    """Needs of each group and of each qubit.
 
     Args:
         groups: In any order in which they may be applied.

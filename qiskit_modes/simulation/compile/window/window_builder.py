@@ -1,4 +1,4 @@
-"""From the ordered groups of a component to the steps of its window."""
+"""Turns the ordered groups of a component into the steps of its window."""
 
 from __future__ import annotations
 

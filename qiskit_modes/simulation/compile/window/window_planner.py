@@ -1,4 +1,4 @@
-"""Whether a component can be simulated qubit by qubit, and how."""
+"""Decides whether a component can be simulated qubit by qubit, and how."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ is, only what is followed knows."""
 
 
 class Followed(Protocol):
-    """What is followed: many states at once, each with its classical memory."""
+    """States that are followed, many at once, each with its classical memory."""
 
     def __len__(self) -> int: ...
 

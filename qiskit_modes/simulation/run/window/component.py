@@ -65,7 +65,7 @@ class WindowComponent:
         return self
 
     def chosen(self, shots: int) -> WindowComponent:
-        """There is but one way."""
+        """Return itself: there is but one way."""
         del shots
         return self
 
@@ -191,7 +191,7 @@ def state_bytes(width: int, shots: int, as_vector: bool) -> int:
 
 
 def entered(transfer: RealArray, step: LinearStep) -> RealArray:
-    """Return a transfer matrix for those of its qubits that are in the state already."""
+    """Return a transfer matrix, (4^n, 4^n), for those n of its qubits that are in the state."""
     if not step.entering:
         return transfer
     places = range(step.width)

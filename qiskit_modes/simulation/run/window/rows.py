@@ -154,7 +154,7 @@ class PauliRows(Rows):
         return np.array([shots], dtype=np.int64)
 
     def applied(self, step: LinearStep, matrix: RealArray) -> PauliRows:
-        """Return the rows after a linear map, given as a matrix to multiply from the right."""
+        """Return the rows after a linear map, a matrix of shape (before, after) on the right."""
         state = product(self._transposed(step.axes, step.order).reshape(-1, len(matrix)), matrix)
         return replace(self, state=state.reshape(len(self), -1))
 
@@ -209,7 +209,7 @@ class StateMap:
 
     @classmethod
     def all_of(cls, kraus: ComplexArray) -> list[StateMap]:
-        """Prepare channels, given by `kraus_operators`."""
+        """Prepare channels of shape (channels, operators, 2^n, 2^n); see `kraus_operators`."""
         count, operators = kraus.shape[:2]
         effects = (kraus.conj().swapaxes(2, 3) @ kraus).swapaxes(2, 3).reshape(count, operators, -1)
         transposed = np.ascontiguousarray(kraus.swapaxes(2, 3))

@@ -1,4 +1,4 @@
-"""What happens to the state of a window: plain data, the same however the state is held.
+"""Steps of a window's state: plain data, the same however the state is held.
 
 The state has an axis for each qubit in the window. A step moves the axes that it acts upon to the
 end and leaves them there.
@@ -38,7 +38,7 @@ class LinearStep:
 
 @dataclass(frozen=True)
 class DrawStep:
-    """What a qubit is found in, drawn for every row."""
+    """State in which a qubit is found, drawn for every row."""
 
     axes: int
     """How many axes the state has before."""
