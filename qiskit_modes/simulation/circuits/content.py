@@ -159,10 +159,11 @@ class _Reader:
         clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
         everywhere = {**outer, **clbits} if outer else clbits
         instructions: list[tuple[Any, ...]] = []
+        place = qubits.__getitem__
         for step in circuit.data:
-            bits = [qubits[qubit] for qubit in step.qubits]
-            if step.clbits:
-                bits += [-1, *(clbits[clbit] for clbit in step.clbits)]
+            bits = list(map(place, step.qubits))
+            if on := step.clbits:
+                bits += [-1, *(clbits[clbit] for clbit in on)]
             if step.is_standard_gate():
                 parameters = step.params
                 if parameters:

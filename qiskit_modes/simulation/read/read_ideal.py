@@ -90,21 +90,24 @@ class _Reader:
         self._clbits = {clbit: index for index, clbit in enumerate(self.circuit.clbits)}
         self._finished: set[int] = set()
         """Qubits that have been measured."""
-        self._touched: set[int] = set()
 
     def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
         """Append instructions on some qubits."""
         gates, finished = self.gates, self._finished
         for step in steps:
-            name = step.name
+            name, on = step.name, step.qubits
             if name in NOTHING:
                 continue
-            qubits = tuple([numbers[qubit] for qubit in step.qubits][::-1])
             if name == "measure":
-                self.recorded[self._clbits[step.clbits[0]]] = qubits[0]
-                finished.add(qubits[0])
+                qubit = numbers[on[0]]
+                self.recorded[self._clbits[step.clbits[0]]] = qubit
+                finished.add(qubit)
                 continue
-            if not finished.isdisjoint(qubits) or step.clbits:
+            if len(on) == 1:
+                qubits: tuple[int, ...] = (numbers[on[0]],)
+            else:
+                qubits = tuple([numbers[qubit] for qubit in on[::-1]])
+            if (finished and not finished.isdisjoint(qubits)) or step.clbits:
                 raise NotIdealError
             matrix = None
             if len(qubits) <= LARGEST_MATRIX_QUBITS or name == "unitary":
@@ -116,14 +119,17 @@ class _Reader:
                     gates.append((qubits, matrix))
             else:
                 raise NotIdealError
-            self._touched.update(qubits)
+
+    def _are_untouched(self, qubits: tuple[int, ...]) -> bool:
+        """Tell whether nothing has acted on some qubits so far."""
+        return all(set(qubits).isdisjoint(on) for on, _ in self.gates)
 
     def _special(self, step: CircuitInstruction, qubits: tuple[int, ...]) -> None:
         """Append what has no matrix as it is."""
-        if step.name == "reset" and self._touched.isdisjoint(qubits):
+        if step.name == "reset" and self._are_untouched(qubits):
             return  # they are |0⟩
         operation: Any = step.operation
-        if step.name == "initialize" and self._touched.isdisjoint(qubits):
+        if step.name == "initialize" and self._are_untouched(qubits):
             self._initialize(operation, qubits)
             return
         # Control flow, stores and whatever is no gate has no place here.
