@@ -13,7 +13,7 @@ from qiskit.circuit import CircuitInstruction, Gate
 from qiskit_modes.caches import BoundedCache, read_only
 from qiskit_modes.simulation.pauli_basis import RealArray, from_unitary, rotation
 
-__all__ = ["as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
+__all__ = ["ROTATIONS", "as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
 
 RotationList = list[tuple[str, tuple[int, ...], Any]]
 
@@ -42,6 +42,10 @@ _RECIPES: dict[str, Callable[..., RotationList]] = {
     "crx": lambda angle: [("X", (1,), angle / 2), ("ZX", _TWO, -angle / 2)],
     "cry": lambda angle: [("Y", (1,), angle / 2), ("ZY", _TWO, -angle / 2)],
 }
+
+
+ROTATIONS = frozenset(_RECIPES)
+"""The names of gates that are made of Pauli rotations."""
 
 
 def as_rotations(name: str, parameters: list[Any]) -> RotationList | None:

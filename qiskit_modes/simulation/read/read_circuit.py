@@ -30,6 +30,7 @@ from qiskit_modes.simulation.circuits.aer_instructions import (
 from qiskit_modes.simulation.circuits.durations import with_loop_values
 from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_store
 from qiskit_modes.simulation.circuits.gates import (
+    ROTATIONS,
     as_rotations,
     constant_matrix,
     is_standard,
@@ -236,7 +237,9 @@ class CircuitReader:
     def _ideal_gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
         """Read a gate without its error, as rotations, as a matrix or by its definition."""
         parameters = [self._parameter(value, gate, scope) for value in gate.params]
-        rotations = as_rotations(gate.name, parameters) if is_standard(gate) else None
+        rotations = None
+        if gate.name in ROTATIONS and is_standard(gate):  # in this order: the first takes no time
+            rotations = as_rotations(gate.name, parameters)
         is_open = any(isinstance(value, ParameterExpression) for value in parameters)
         if rotations is not None:
             for paulis, positions, angle in rotations:
