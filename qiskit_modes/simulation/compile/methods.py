@@ -111,7 +111,7 @@ def check_memory(method: str, qubits: Collection[int], available: int, *, reader
         method: Aer's name of it.
         qubits: The component.
         available: Bytes that may be used.
-        readers: How many qubits more there are, see `aer_circuit`.
+        readers: How many qubits more there are, see `cut_circuit`.
 
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
