@@ -234,3 +234,23 @@ def test_a_worker_starts_without_qiskit_and_imports_nothing_more_for_a_program()
             check=True,
         )
         assert done.stdout.decode().split("\n")[:2] == ["[]", "False"], done
+
+
+def test_an_executor_that_cannot_drop_what_waits_is_shut_down_too():
+    """As loky's and Dask's: one that goes on would be waited for at the end of the program."""
+
+    class Plain(ThreadPoolExecutor):
+        def shutdown(self, wait=True):
+            super().shutdown(wait)
+
+    made = []
+
+    def new_executor():
+        made.append(Plain(1))
+        return made[-1]
+
+    pool = WorkerPool(1, new_executor)
+    pool.warm_up()[0].result(DEADLINE)
+    pool.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        made[0].submit(int)

@@ -157,7 +157,10 @@ class ExecutorWorker(Worker):
 
     def stop(self, *, wait: bool = True) -> None:  # noqa: ARG002 - it may last for ever
         """See `Worker`."""
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        try:
+            self.executor.shutdown(wait=False, cancel_futures=True)
+        except TypeError:  # not every executor can: loky's and Dask's have no such argument
+            self.executor.shutdown(wait=False)
 
 
 class ThreadWorker(ExecutorWorker):
