@@ -158,15 +158,22 @@ def on_the_qpu(job):
         assert not until.wait(0.001)  # nothing tells that a job has got the QPU
 
 
-def in_a_worker(action):
-    """A program whose execution does something: a run is asked for its circuit, and acts."""
+def in_a_worker(action, circuits=None, *, runs=1):
+    """A program whose execution does something: a run is asked for its circuit, and acts.
+
+    The run is there only once the program has travelled: in this process, too, runs are looked at.
+    """
 
     class Run:
         @property
         def circuit(self):
             return action()
 
-    return Program({}, (Run(),), 0)
+    class Empty(Program):
+        def __reduce__(self):
+            return Program, (self.circuits, (Run(),) * runs, self.seed)
+
+    return Empty(circuits or {}, (), 0)
 
 
 # -- something is raised ---------------------------------------------------------------------------
@@ -310,7 +317,7 @@ def _program_does_not_pickle(staged):
     return staged.submit(compile=lambda: program(seed=threading.Lock()))
 
 
-@disaster("unpicklable result", "execute", "ERROR", BaseException, on=PROCESS)
+@disaster("unpicklable result", "execute", "ERROR", TypeError, on=PROCESS)
 def _samples_do_not_pickle(staged):
     class Unpicklable:
         registers, number, first_set = {}, 0, 0
@@ -324,14 +331,9 @@ def _samples_do_not_pickle(staged):
         execution._run_together = lambda *_: [Unpicklable()]
         return "any"
 
-    class Anything(dict):
-        def __missing__(self, key):
-            return None
-
-    def compile():
-        return Program(Anything(), in_a_worker(circuit).runs, 0)
-
-    return staged.submit(compile=compile)
+    # Of two runs the circuits are looked at before one of them is executed.
+    circuits = {"any": SimpleNamespace(shared_states=())}
+    return staged.submit(compile=lambda: in_a_worker(circuit, circuits, runs=2))
 
 
 @disaster("unpicklable error", "execute", "ERROR", BaseException, on=PROCESS)
