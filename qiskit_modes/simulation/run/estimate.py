@@ -30,8 +30,6 @@ class SimulationEstimate:
 def estimate(program: Program) -> SimulationEstimate:
     """Return what a program takes; within a factor of three, as the constants of `costs` are."""
     total, methods = 0.0, set()
-    if not program.circuits:
-        return SimulationEstimate(0.0, (), 0)
     for positions in sharing_runs(program.circuits, program.runs):
         for position in positions:
             run = program.runs[position]
