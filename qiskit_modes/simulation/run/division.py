@@ -13,7 +13,7 @@ from qiskit_modes.simulation.run.component import SingleComponent
 from qiskit_modes.simulation.run.program import Program, Run, RunSamples, Samples
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
-__all__ = ["join", "peak_bytes", "seconds_here", "split"]
+__all__ = ["join", "peak_bytes", "seconds_here", "seconds_together", "split"]
 
 PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
@@ -53,8 +53,15 @@ def join(pieces: Sequence[Samples]) -> Samples:
     return Samples(tuple(_joined(by_run[number]) for number in sorted(by_run)))
 
 
-def seconds(compiled: CompiledCircuit, run: Run) -> float:
-    """Return roughly how long a run takes on one core."""
+def seconds_together(program: Program, runs: Sequence[Run]) -> float:
+    """Return roughly how long runs of a program that share their states take on one core."""
+    whole = sum(_seconds(program.circuits[run.circuit], run) for run in runs)
+    for run in runs[1:]:
+        whole -= program.circuits[run.circuit].shared_seconds * len(run.parameter_values)
+    return whole
+
+
+def _seconds(compiled: CompiledCircuit, run: Run) -> float:
     return (SECONDS_PER_SET + compiled.seconds(run.shots)) * len(run.parameter_values)
 
 
@@ -66,14 +73,12 @@ def seconds_here(program: Program) -> float | None:
     """
     total = 0.0
     for positions in sharing_runs(program.circuits, program.runs):
-        for position in positions:
-            run = program.runs[position]
-            compiled = program.circuits[run.circuit]
-            if any(component.holds_up_others for component in _chosen(compiled, run)):
+        runs = [program.runs[position] for position in positions]
+        for run in runs:
+            chosen = _chosen(program.circuits[run.circuit], run)
+            if any(component.holds_up_others for component in chosen):
                 return None
-            total += seconds(compiled, run)
-            if position != positions[0]:
-                total -= compiled.shared_seconds * len(run.parameter_values)
+        total += seconds_together(program, runs)
     return total
 
 
@@ -105,9 +110,7 @@ def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
     for positions in sharing_runs(program.circuits, numbered):
         runs = [numbered[position] for position in positions]
         compiled = program.circuits[runs[0].circuit]
-        whole = sum(seconds(program.circuits[run.circuit], run) for run in runs)
-        for run in runs[1:]:
-            whole -= program.circuits[run.circuit].shared_seconds * len(run.parameter_values)
+        whole = seconds_together(program, runs)
         num_sets = len(runs[0].parameter_values)
         wanted = int(whole / PIECE_SECONDS)
         if wanted < 2:

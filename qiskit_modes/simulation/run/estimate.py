@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qiskit_modes.simulation.run.division import peak_bytes, seconds
+from qiskit_modes.simulation.run.division import peak_bytes, seconds_together
 from qiskit_modes.simulation.run.program import Program
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
@@ -31,13 +31,11 @@ def estimate(program: Program) -> SimulationEstimate:
     """Return what a program takes; within a factor of three, as the constants of `costs` are."""
     total, methods = 0.0, set()
     for positions in sharing_runs(program.circuits, program.runs):
-        for position in positions:
-            run = program.runs[position]
-            compiled = program.circuits[run.circuit]
-            total += seconds(compiled, run)
-            if position != positions[0]:
-                total -= compiled.shared_seconds * len(run.parameter_values)
-            methods |= {each.chosen(run.shots).method for each in compiled.components}
+        runs = [program.runs[position] for position in positions]
+        total += seconds_together(program, runs)
+        for run in runs:
+            components = program.circuits[run.circuit].components
+            methods |= {each.chosen(run.shots).method for each in components}
     return SimulationEstimate(total, tuple(sorted(methods)), peak_bytes(program))
 
 
