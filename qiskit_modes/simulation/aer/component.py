@@ -14,7 +14,7 @@ from qiskit_modes.simulation.aer.costs import aer_bytes
 from qiskit_modes.simulation.aer.gates import with_whole_model
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 
@@ -25,7 +25,7 @@ __all__ = ["AerComponent"]
 
 
 @dataclass(frozen=True, eq=False)
-class AerComponent:
+class AerComponent(OneWay):
     """Joined qubits whose shots Aer draws, one trajectory each unless the circuit is ideal."""
 
     circuit: QuantumCircuit
@@ -46,11 +46,6 @@ class AerComponent:
     holds_up_others: ClassVar[bool] = True
 
     @property
-    def exact(self) -> AerComponent:
-        """Return itself."""
-        return self
-
-    @property
     def method(self) -> str:
         """Tell how it is simulated."""
         return f"Aer's {self.options['method'].replace('_', ' ')}"
@@ -64,11 +59,6 @@ class AerComponent:
     def device(self) -> str:
         """Tell where it is simulated, in Aer's words."""
         return str(self.options.get("device", "CPU"))
-
-    def chosen(self, shots: int) -> AerComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     @property
     def block_shots(self) -> int | None:

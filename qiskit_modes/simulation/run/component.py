@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.share import Share, alone
 
-__all__ = ["Bits", "Component", "ParameterSets", "SingleComponent"]
+__all__ = ["Bits", "Component", "OneWay", "ParameterSets", "SingleComponent"]
 
 Bits = npt.NDArray[np.bool_]
 
@@ -116,3 +116,17 @@ class SingleComponent(Component, Protocol):
         Returns:
             Shape (shots, bits).
         """
+
+
+class OneWay:
+    """Part of a component that is simulated in one way, whatever is asked for."""
+
+    @property
+    def exact(self) -> Self:
+        """Return itself."""
+        return self
+
+    def chosen(self, shots: int) -> Self:
+        """Return itself: there is but one way."""
+        del shots
+        return self

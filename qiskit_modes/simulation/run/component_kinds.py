@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.operations import Measure
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.component import Bits, ParameterSets, SingleComponent
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets, SingleComponent
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.branches import Branches
@@ -28,7 +28,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class StaticComponent:
+class StaticComponent(OneWay):
     """Joined qubits whose operations do not depend on measured values."""
 
     contraction: Contraction
@@ -40,16 +40,6 @@ class StaticComponent:
     block_shots: ClassVar[None] = None
     draws_shots: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = False
-
-    @property
-    def exact(self) -> StaticComponent:
-        """Return itself."""
-        return self
-
-    def chosen(self, shots: int) -> StaticComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     @property
     def records_one_bit(self) -> bool:
@@ -77,7 +67,7 @@ class StaticComponent:
 
 
 @dataclass(frozen=True, eq=False)
-class FeedForwardComponent:
+class FeedForwardComponent(OneWay):
     """Joined qubits with operations that depend on measured values."""
 
     qubits: tuple[int, ...]
@@ -96,16 +86,6 @@ class FeedForwardComponent:
 
     holds_up_others: ClassVar[bool] = False
     records_one_bit: ClassVar[bool] = False
-
-    @property
-    def exact(self) -> FeedForwardComponent:
-        """Return itself."""
-        return self
-
-    def chosen(self, shots: int) -> FeedForwardComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     @property
     def draws_shots(self) -> bool:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 
@@ -19,7 +19,7 @@ MOST_LISTED = 16
 
 
 @dataclass(frozen=True, eq=False)
-class StabilizerComponent:
+class StabilizerComponent(OneWay):
     """Joined qubits whose outcomes are uniform over an affine space, see `outcome_space`."""
 
     start: Bits
@@ -38,16 +38,6 @@ class StabilizerComponent:
     draws_shots: ClassVar[bool] = True
     records_one_bit: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = False
-
-    @property
-    def exact(self) -> StabilizerComponent:
-        """Return itself."""
-        return self
-
-    def chosen(self, shots: int) -> StabilizerComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     def peak_bytes(self, num_sets: int) -> int:
         """Return the memory for so many parameter sets at once: no state is held."""

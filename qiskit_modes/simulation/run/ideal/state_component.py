@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StateEvolution, marginal
 from qiskit_modes.simulation.run.outcomes import Outcomes
@@ -18,7 +18,7 @@ __all__ = ["StateComponent"]
 
 
 @dataclass(frozen=True, eq=False)
-class StateComponent:
+class StateComponent(OneWay):
     """Joined qubits without noise that are measured at the end."""
 
     body: StateEvolution
@@ -42,16 +42,6 @@ class StateComponent:
     device: ClassVar[str] = "CPU"
     block_shots: ClassVar[None] = None
     draws_shots: ClassVar[bool] = False
-
-    @property
-    def exact(self) -> StateComponent:
-        """Return itself."""
-        return self
-
-    def chosen(self, shots: int) -> StateComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     @property
     def records_one_bit(self) -> bool:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from qiskit_modes.simulation.pauli_basis import FRESH, ComplexArray, RealArray, tensor
-from qiskit_modes.simulation.run.component import Bits, ParameterSets
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import Node, Walk
@@ -31,7 +31,7 @@ _COPIES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class WindowComponent:
+class WindowComponent(OneWay):
     """Joined qubits whose shots are drawn qubit by qubit, each as it leaves the state."""
 
     nodes: tuple[Node, ...]
@@ -58,16 +58,6 @@ class WindowComponent:
     draws_shots: ClassVar[bool] = True
     records_one_bit: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = True
-
-    @property
-    def exact(self) -> WindowComponent:
-        """Return itself."""
-        return self
-
-    def chosen(self, shots: int) -> WindowComponent:
-        """Return itself: there is but one way."""
-        del shots
-        return self
 
     @property
     def method(self) -> str:
