@@ -14,6 +14,7 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from tests.benchmarks.timing import Row, timed
+from tests.simulation.devices import cut_noise
 
 __all__ = ["against_aer", "noisy_lines"]
 
@@ -146,7 +147,8 @@ def noisy_lines():
             1, backend, initial_layout=list(line), seed_transpiler=1
         )
         circuits = [passes.run(_ansatz(num_qubits, 2)) for _ in range(NEW)]
-        aer = _aer_seconds(circuits[0], _cut(whole, line), line)
+        cut = cut_noise(whole, {qubit: place for place, qubit in enumerate(line)})
+        aer = _aer_seconds(circuits[0], cut, line)
 
         def run(circuit):
             return timed(lambda: sampler.run([circuit], shots=1024).result())
@@ -164,20 +166,6 @@ def noisy_lines():
             min(measured) >= 1,
             "Aer's noise model cut by hand, its best method",
         )
-
-
-def _cut(model, line):
-    """Return the noise of some qubits, numbered by their places in the line."""
-    place = {qubit: index for index, qubit in enumerate(line)}
-    cut = NoiseModel(basis_gates=model.basis_gates)
-    for name, errors in model._local_quantum_errors.items():
-        for on, error in errors.items():
-            if all(qubit in place for qubit in on):
-                cut.add_quantum_error(error, name, [place[qubit] for qubit in on])
-    for on, error in model._local_readout_errors.items():
-        if all(qubit in place for qubit in on):
-            cut.add_readout_error(error, [place[qubit] for qubit in on])
-    return cut
 
 
 def _aer_seconds(circuit, model, line, shots=1024):

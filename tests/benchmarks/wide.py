@@ -11,6 +11,7 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.simulation import compile_circuit
 from tests.benchmarks.timing import Row, timed
+from tests.simulation.devices import cut_noise, path_through, placed_on
 
 __all__ = ["wide"]
 
@@ -20,30 +21,30 @@ SHOTS = 1024
 def wide():
     """P11: what no state of all qubits could answer."""
     backend = FakeSherbrooke()
-    line = _line(backend, 100)
+    line = path_through(backend, 100)
     sampler = SamplerV2(backend)
-    sampler.run([_on(_ghz(2), backend, line[:2])], shots=1).result()  # a worker is there
+    sampler.run([placed_on(backend, _ghz(2), line[:2])], shots=1).result()  # a worker is there
 
     def sampled(circuit, shots=SHOTS):
         return lambda: sampler.run([circuit], shots=shots).result()
 
-    ghz = _on(_ghz(100), backend, line)
+    ghz = placed_on(backend, _ghz(100), line)
     first, again = timed(sampled(ghz)), timed(sampled(ghz))
     yield _row("GHZ, 100 qubits, new / again", [first, again], [0.5, 0.15], ghz, backend)
     yield from _hello_world(backend)
     for layers, target in ((1, 0.3), (2, 2.0), (3, 10.0)):
-        circuit = _on(_qaoa(_chain(100), layers), backend, line)
+        circuit = placed_on(backend, _qaoa(_chain(100), layers), line)
         what = f"QAOA on a line, 100 qubits, p = {layers}"
         yield _row(what, [timed(sampled(circuit))], [target], circuit, backend)
     for layers, target in ((4, 1.0), (8, 5.0), (12, 50.0)):
-        circuit = _on(_brickwork(100, layers), backend, line)
+        circuit = placed_on(backend, _brickwork(100, layers), line)
         what = f"brickwork, 100 qubits in a line, {layers} layers"
         yield _row(what, [timed(sampled(circuit))], [target], circuit, backend)
     edges = sorted({tuple(sorted(edge)) for edge in backend.coupling_map.get_edges()})
-    circuit = _on(_qaoa(edges, 1, 127), backend, range(127))
+    circuit = placed_on(backend, _qaoa(edges, 1, 127), range(127))
     what = "QAOA on the device's own graph, 127 qubits, p = 1"
     yield _row(what, [timed(sampled(circuit))], [120.0], circuit, backend)
-    circuit = _on(_repetition_code(21, 5), backend, line[:41])
+    circuit = placed_on(backend, _repetition_code(21, 5), line[:41])
     what = "repetition code, distance 21, 5 rounds, feed-forward"
     yield _row(what, [timed(sampled(circuit))], [10.0], circuit, backend)
     yield from _kicked_ising(backend, edges)
@@ -84,7 +85,7 @@ def _kicked_ising(backend, edges):
             circuit.rx(0.6, range(127))
             for number in sorted(colours, key=lambda k: (colours[k], k)):
                 circuit.rzz(-np.pi / 2, *graph.edge_list()[number])
-        isa = _on(circuit, backend, range(127))
+        isa = placed_on(backend, circuit, range(127))
         magnetisation = SparsePauliOp.from_sparse_list(
             [("Z", [qubit], 1 / 127) for qubit in range(127)], 127
         )
@@ -97,7 +98,7 @@ def _kicked_ising(backend, edges):
 def _growth(backend, line, sampled):
     seconds = {}
     for size in (25, 50, 100):
-        circuit = _on(_brickwork(size, 8), backend, line[:size])
+        circuit = placed_on(backend, _brickwork(size, 8), line[:size])
         timed(sampled(circuit))
         seconds[size] = timed(sampled(circuit))
     ratio = seconds[100] / seconds[25]
@@ -108,19 +109,11 @@ def _growth(backend, line, sampled):
 
 def _against_tensor_networks(backend, line, sampled):
     """GHZ of 50 qubits, against Aer's matrix product state with the same noise."""
-    circuit, shots = _on(_ghz(50), backend, line[:50]), 200
+    circuit, shots = placed_on(backend, _ghz(50), line[:50]), 200
     timed(sampled(circuit, shots))
     ours = min(timed(sampled(circuit, shots)) for _ in range(3))
     used = {circuit.find_bit(qubit).index for step in circuit.data for qubit in step.qubits}
-    model = NoiseModel.from_backend(backend)
-    cut = NoiseModel(basis_gates=model.basis_gates)
-    for name, errors in model._local_quantum_errors.items():
-        for qubits, error in errors.items():
-            if used.issuperset(qubits):
-                cut.add_quantum_error(error, name, qubits)
-    for qubits, error in model._local_readout_errors.items():
-        if used.issuperset(qubits):
-            cut.add_readout_error(error, qubits)
+    cut = cut_noise(NoiseModel.from_backend(backend), {qubit: qubit for qubit in used})
     simulator = AerSimulator(method="matrix_product_state", noise_model=cut)
     few = 20  # each takes as long as any other
     theirs = timed(lambda: simulator.run(circuit, shots=few).result()) * shots / few
@@ -128,30 +121,6 @@ def _against_tensor_networks(backend, line, sampled):
     detail = f"Aer {theirs:.0f} s by {few} of the shots, ours {ours:.2f} s"
     what = "GHZ, 50 qubits, 200 shots: Aer's matrix product state / ours"
     return Row("P11", what, f"{ratio:,.0f} times", ">= 100", ratio >= 100, detail)
-
-
-def _line(backend, length):
-    near = {qubit: set() for qubit in range(backend.num_qubits)}
-    for one, other in backend.coupling_map.get_edges():
-        near[one].add(other)
-        near[other].add(one)
-
-    def extended(path):
-        if len(path) == length:
-            return path
-        for following in sorted(near[path[-1]] - set(path)):
-            found = extended([*path, following])
-            if found:
-                return found
-        return None
-
-    return extended([13])
-
-
-def _on(circuit, backend, layout):
-    return transpile(
-        circuit, backend, initial_layout=list(layout), optimization_level=1, seed_transpiler=1
-    )
 
 
 def _chain(size):

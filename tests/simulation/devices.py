@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from qiskit import QuantumCircuit, transpile
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel
@@ -46,3 +48,49 @@ def _noise_model(backend: BackendV2) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return NoiseModel.from_backend(backend)
+
+
+def cut_noise(model: NoiseModel, places: Mapping[int, int]) -> NoiseModel:
+    """The noise of some qubits only, as one would cut it by hand.
+
+    Args:
+        model: The noise of the whole device.
+        places: The qubits, and the numbers that they have afterwards.
+    """
+    cut = NoiseModel(basis_gates=model.basis_gates)
+    for name, errors in model._local_quantum_errors.items():
+        for on, error in errors.items():
+            if all(qubit in places for qubit in on):
+                cut.add_quantum_error(error, name, [places[qubit] for qubit in on])
+    for on, error in model._local_readout_errors.items():
+        if all(qubit in places for qubit in on):
+            cut.add_readout_error(error, [places[qubit] for qubit in on])
+    return cut
+
+
+def path_through(backend: BackendV2, length: int) -> tuple[int, ...]:
+    """Qubits of a large device of which each is joined to the next."""
+    near: dict[int, set[int]] = {qubit: set() for qubit in range(backend.num_qubits)}
+    for one, other in backend.coupling_map.get_edges():
+        near[one].add(other)
+        near[other].add(one)
+
+    def extended(path: tuple[int, ...]) -> tuple[int, ...] | None:
+        if len(path) == length:
+            return path
+        for following in sorted(near[path[-1]] - set(path)):
+            found = extended((*path, following))
+            if found:
+                return found
+        return None
+
+    found = extended((13,))
+    assert found, f"no path of {length} qubits begins at qubit 13"
+    return found
+
+
+def placed_on(backend: BackendV2, circuit: QuantumCircuit, layout: Sequence[int]) -> QuantumCircuit:
+    """A circuit in the device's gates, with its qubits where a layout says."""
+    return transpile(
+        circuit, backend, initial_layout=list(layout), optimization_level=1, seed_transpiler=1
+    )

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit, transpile
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import (
     NoiseModel,
@@ -25,6 +25,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
 from tests.simulation.comparing import assert_drawn_from, sample
+from tests.simulation.devices import path_through, placed_on
 
 SLOW = pytest.mark.slow
 
@@ -36,28 +37,11 @@ def sherbrooke():
 
 @cache
 def line(length: int) -> tuple[int, ...]:
-    """A path through the device."""
-    near = {qubit: set() for qubit in range(127)}
-    for one, other in sherbrooke().coupling_map.get_edges():
-        near[one].add(other)
-        near[other].add(one)
-
-    def extended(path):
-        if len(path) == length:
-            return path
-        for following in sorted(near[path[-1]] - set(path)):
-            found = extended([*path, following])
-            if found:
-                return found
-        return None
-
-    return tuple(extended([13]))
+    return path_through(sherbrooke(), length)
 
 
 def on_device(circuit: QuantumCircuit, layout) -> QuantumCircuit:
-    return transpile(
-        circuit, sherbrooke(), initial_layout=list(layout), optimization_level=1, seed_transpiler=1
-    )
+    return placed_on(sherbrooke(), circuit, layout)
 
 
 def brickwork(num_qubits: int, layers: int, seed: int = 1) -> QuantumCircuit:
