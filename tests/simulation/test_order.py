@@ -9,9 +9,23 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.simulation.classical import Bits
 from qiskit_modes.simulation.compile import component_builder
 from qiskit_modes.simulation.compile.merge import Group
+from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.order import ordered
+from qiskit_modes.simulation.operations import (
+    Block,
+    Branch,
+    Channel,
+    Jump,
+    Loop,
+    Measure,
+    Operation,
+    touched,
+)
+from qiskit_modes.simulation.read.read_circuit import read_circuit
 from qiskit_modes.simulation.run.component_kinds import EitherComponent
 from tests.examples import examples
 from tests.simulation.comparing import assert_same
@@ -102,6 +116,63 @@ def test_method_and_cost_are_the_same_however_instructions_stand(data, name, see
     assert one.metadata["methods"] == two.metadata["methods"]
     for shots in (1, 1000, 100_000):
         assert one.seconds(shots) == pytest.approx(two.seconds(shots), rel=0.1)
+
+
+def gate(*qubits: int) -> Channel:
+    return Channel(qubits, np.eye(4 ** len(qubits)))
+
+
+def measure(qubit: int, clbit: int) -> Measure:
+    return Measure(qubit, clbit, np.eye(2))
+
+
+def conditional(clbit: int, *body: Operation) -> Branch:
+    return Branch(((Bits((clbit,)), Block(body)),))
+
+
+def outline(block: Block) -> list:
+    """What a block does, in order, bodies inside."""
+    found = []
+    for operation in block.operations:
+        match operation:
+            case Branch(arms):
+                found.append([outline(body) for _, body in arms])
+            case Loop(_, body):
+                found.append([outline(body)])
+            case Jump():
+                found.append("jump")
+            case _:
+                found.append((type(operation).__name__, *map(sorted, touched(operation))))
+    return found
+
+
+def test_states_part_as_late_and_maps_come_as_early_as_they_can():
+    first, early, second, late = gate(0), gate(2), gate(1), gate(0, 1)
+    read, unread, branch = measure(0, 0), measure(2, 1), conditional(0, gate(1))
+    block = Block((early, unread, first, read, branch, second, late))
+    found = Block((first, early, read, branch, second, late, unread))
+    assert outline(staged(block)) == outline(found)
+
+
+def test_nothing_is_moved_across_a_jump():
+    body = Block((measure(1, 1), conditional(0, Jump(1)), gate(1), gate(0), measure(0, 0)))
+    assert outline(staged(body)) == outline(
+        Block((measure(1, 1), conditional(0, Jump(1)), gate(0), gate(1), measure(0, 0)))
+    )
+    # A loop that is left by nothing but its own jumps is as good as any other operation.
+    around = Loop(Bits((0,)), Block((Loop(None, body), gate(2))))
+    found = staged(Block((around, gate(3))))
+    assert outline(found)[0] == outline(Block((gate(3),)))[0]
+
+
+@settings(max_examples=examples(daily=20), suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**32 - 1))
+def test_operations_among_conditions_are_staged_alike_however_they_stand(data, name, seed):
+    circuit = data.draw(dynamic_circuits(name))
+    other = reordered(circuit, np.random.default_rng(seed))
+    noise = describe(device(name)).noise()
+    one, two = (staged(read_circuit(each, noise)[0]) for each in (circuit, other))
+    assert outline(one) == outline(two)
 
 
 @settings(

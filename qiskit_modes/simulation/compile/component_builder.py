@@ -34,6 +34,7 @@ from qiskit_modes.simulation.compile.methods import (
     is_ideal,
 )
 from qiskit_modes.simulation.compile.product_pool import ProductPool
+from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.lives import lives_apart
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_planner import WindowPlanner
@@ -102,6 +103,8 @@ class ComponentBuilder:
         Raises:
             SimulationTooLargeError: If no method that fits the component has enough memory.
         """
+        if not is_static(block):
+            block = staged(block)
         before, finals = final_measurements(block)
         if block.qubits and (self._choice.method or self._settings.only == "trajectories"):
             return self._aer(block, before)
