@@ -21,7 +21,7 @@ from qiskit_ibm_runtime.fake_provider import (
 )
 
 from qiskit_modes import SamplerV2, Session
-from qiskit_modes.primitives.estimator.prepare import estimator_steps
+from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 from qiskit_modes.runtime import JobMode, JobRecord, StepFunctions, default_runtime

@@ -11,13 +11,13 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.estimator.prepare import estimator_steps
+from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs, coerce_sampler_pubs
 from qiskit_modes.primitives.options.resolve import (
     resolve_estimator_options,
     resolve_sampler_options,
 )
-from qiskit_modes.primitives.sampler.prepare import sampler_steps
+from qiskit_modes.primitives.sampler.steps import sampler_steps
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
 from tests.way import ToAWorker, Way

@@ -16,7 +16,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimator
 
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.estimator.prepare import estimator_steps
+from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 
 Estimate = Callable[..., PrimitiveResult]

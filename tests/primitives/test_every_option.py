@@ -17,14 +17,14 @@ from qiskit_aer.noise import NoiseModel, ReadoutError
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import UnsupportedOptionError, UnsupportedOptionWarning
-from qiskit_modes.primitives.estimator.prepare import estimator_steps
+from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs, coerce_sampler_pubs
 from qiskit_modes.primitives.options.models import LocalEstimatorOptions, LocalSamplerOptions
 from qiskit_modes.primitives.options.resolve import (
     resolve_estimator_options,
     resolve_sampler_options,
 )
-from qiskit_modes.primitives.sampler.prepare import sampler_steps
+from qiskit_modes.primitives.sampler.steps import sampler_steps
 from qiskit_modes.simulation import outcome_probabilities
 
 SEED = {"simulator": {"seed_simulator": 11}}

@@ -14,7 +14,7 @@ from qiskit_aer import AerSimulator
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
-from qiskit_modes.primitives.mitigation import preparation
+from qiskit_modes.primitives.mitigation import preparer
 from qiskit_modes.primitives.sampler import templates
 from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 
@@ -60,7 +60,7 @@ def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypat
         monkeypatch.setattr(module, name, counted)
 
     counting(templates, "boxed", 0)
-    counting(preparation, "_prepared", 1)
+    counting(preparer, "_prepared", 1)
     for gates in (400, 1600):
         prepare(layers(10, gates), AerSimulator())
     assert len(boxed) == 2
@@ -72,7 +72,7 @@ def test_what_small_circuits_become_is_kept_for_their_jobs(prepare, monkeypatch)
     backend = AerSimulator()
     job = prepare(layers(4, 20), backend)
     monkeypatch.setattr(templates, "boxed", None)
-    monkeypatch.setattr(preparation, "_prepared", None)
+    monkeypatch.setattr(preparer, "_prepared", None)
     program, _ = job.steps.compile()
     assert program.runs
 
@@ -144,13 +144,13 @@ def test_at_least_most_of_them_are_refused():
             sampled(bad, AerSimulator())
 
 
-@pytest.mark.parametrize(("prepare", "module"), [(sampled, templates), (estimated, preparation)])
+@pytest.mark.parametrize(("prepare", "module"), [(sampled, templates), (estimated, preparer)])
 def test_where_a_sample_is_refused_the_circuit_decides(prepare, module, monkeypatch):
     refused = layers(4, 0)
     conditional(refused)
     monkeypatch.setattr(module, "sample_of", lambda _: refused)
     job = prepare(layers(4, 2 * AT_ONCE), AerSimulator())
     monkeypatch.setattr(templates, "boxed", None)
-    monkeypatch.setattr(preparation, "_prepared", None)
+    monkeypatch.setattr(preparer, "_prepared", None)
     program, _ = job.steps.compile()
     assert program.runs

@@ -18,13 +18,9 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.boxes.used_qubits import (
-    measured_early,
-    narrowed,
-    used_qubits,
-    widened,
-)
-from qiskit_modes.primitives.estimator.prepare import estimator_steps
+from qiskit_modes.primitives.boxes.narrow import measured_early, narrowed, widened
+from qiskit_modes.primitives.boxes.used_qubits import used_qubits
+from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, Calibration
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 

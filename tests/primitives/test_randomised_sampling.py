@@ -16,7 +16,7 @@ from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.options.resolve import resolve_sampler_options
-from qiskit_modes.primitives.sampler.prepare import sampler_steps
+from qiskit_modes.primitives.sampler.steps import sampler_steps
 from qiskit_modes.primitives.sampler.templates import decoupled_circuit
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}

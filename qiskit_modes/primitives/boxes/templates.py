@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
-from qiskit.circuit.equivalence_library import StandardEquivalenceLibrary
-from qiskit.transpiler import PassManager
-from qiskit.transpiler.passes import BasisTranslator, UnrollCustomDefinitions
 from samplomatic import build
 from samplomatic.samplex import Samplex
 from samplomatic.transpiler import generate_boxing_pass_manager
 
-from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import PULSES
 from qiskit_modes.primitives.boxes.decoupling import decoupled
+from qiskit_modes.primitives.boxes.narrow import measured_early, widened
+from qiskit_modes.primitives.boxes.open_rotations import with_open_rotations
 from qiskit_modes.primitives.boxes.swept_delays import SweptDelays, put_back, set_aside
-from qiskit_modes.primitives.boxes.used_qubits import measured_early, widened
-from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.simulation.circuits.durations import OpenDelay
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
-from qiskit_modes.warn import warn
 
 __all__ = [
     "SECONDS_PER_INSTRUCTION",
@@ -33,13 +28,10 @@ __all__ = [
     "explained",
     "placed",
     "readable",
-    "warn_absent",
 ]
 
 SECONDS_PER_INSTRUCTION = 0.12e-3
 """What boxing and building take; as often as a noise factor says, with gates folded."""
-
-_OPEN_ANGLES = frozenset({"rx", "rz"})
 
 
 @dataclass(frozen=True)
@@ -93,22 +85,7 @@ def readable(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[OpenDelay, 
     if "store" in circuit.count_ops():
         raise ValueError("it stores into classical bits.")
     marked, delays = set_aside(circuit)
-    return _with_open_rotations(marked), delays
-
-
-def _with_open_rotations(circuit: QuantumCircuit) -> QuantumCircuit:
-    unread = {
-        step.name
-        for step in circuit.data
-        if len(step.qubits) == 1 and step.is_parameterized() and step.name not in _OPEN_ANGLES
-    }
-    if not unread or circuit.has_control_flow_op():
-        return circuit
-    names = sorted({*circuit.count_ops(), *_OPEN_ANGLES, *PULSES} - unread)
-    # Not by the session's library, to which anybody may add: what comes of it is kept.
-    library = StandardEquivalenceLibrary
-    passes = [UnrollCustomDefinitions(library, names), BasisTranslator(library, names)]
-    return PassManager(passes).run(circuit)
+    return with_open_rotations(marked), delays
 
 
 @contextmanager
@@ -165,20 +142,3 @@ def placed(
     if decoupling is not None:
         return decoupled(wide, decoupling, facts, name, elsewhere)
     return wide if keeps_layers else [measured_early(circuit) for circuit in wide]
-
-
-def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit]) -> None:
-    """Warn of layers of templates for which no noise is given.
-
-    Args:
-        noise: The noise of layers.
-        circuits: The templates.
-    """
-    missing = {tag for circuit in circuits for tag in noise.missing(circuit)}
-    if missing:
-        warn(
-            f"simulator.layer_noise_model has no noise for the layers {sorted(missing)}; only the "
-            f"backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
-            "simulator.warn_absent=False if that is meant.",
-            QiskitModesWarning,
-        )

@@ -8,9 +8,9 @@ from typing import Literal
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit_mitigation import PEA, PEC, GateFolding, MitigationTask, find_combined_unique_layers
 
+from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import explained, readable
-from qiskit_modes.primitives.boxes.used_qubits import narrowed
-from qiskit_modes.primitives.mitigation.preparation import boxing_of
+from qiskit_modes.primitives.mitigation.boxing import boxing_of
 from qiskit_modes.primitives.options.resilience import technique_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 

@@ -19,7 +19,8 @@ from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
-from qiskit_modes.primitives.mitigation.preparation import Group, preparers_of
+from qiskit_modes.primitives.mitigation.preparation import preparers_of
+from qiskit_modes.primitives.mitigation.preparer import Group
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.primitives.mitigation.values import Estimates
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions

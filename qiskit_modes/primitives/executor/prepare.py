@@ -7,13 +7,13 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qiskit_modes.primitives.backends.seed import draw_seed
-from qiskit_modes.primitives.boxes.templates import warn_absent
 from qiskit_modes.primitives.executor.executor_job import ExecutorJob
 from qiskit_modes.primitives.executor.options import resolve_executor_options
 from qiskit_modes.primitives.executor.program_input import coerce_quantum_program
 from qiskit_modes.primitives.executor.semantic_role import decoder_of
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.job_limits import check_results
+from qiskit_modes.primitives.layers.layer_noise import warn_absent
 from qiskit_modes.primitives.prepared_job import PreparedJob
 
 __all__ = ["prepare_executor_job"]

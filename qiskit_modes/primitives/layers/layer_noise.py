@@ -21,10 +21,11 @@ from qiskit.quantum_info import PauliLindbladMap
 from samplomatic import Tag, Twirl
 from samplomatic.utils import get_annotation, undress_box
 
-from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.simulation.circuits.measurements import is_measurement
+from qiskit_modes.warn import warn
 
-__all__ = ["LayerNoise", "kind_of_box"]
+__all__ = ["LayerNoise", "kind_of_box", "warn_absent"]
 
 Position = Literal["L", "M", "R"]
 
@@ -124,6 +125,23 @@ class LayerNoise:
             (_pauli_channel(terms), [qubits[index] for index in indices])
             for indices, terms in _by_support(noise).items()
         ]
+
+
+def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit]) -> None:
+    """Warn of layers of templates for which no noise is given.
+
+    Args:
+        noise: The noise of layers.
+        circuits: The templates.
+    """
+    missing = {tag for circuit in circuits for tag in noise.missing(circuit)}
+    if missing:
+        warn(
+            f"simulator.layer_noise_model has no noise for the layers {sorted(missing)}; only the "
+            f"backend's noise acts on them. It has noise for {sorted(noise.maps)}. Set "
+            "simulator.warn_absent=False if that is meant.",
+            QiskitModesWarning,
+        )
 
 
 def kind_of_box(instruction: CircuitInstruction) -> Literal["gates", "measurement"] | None:

@@ -38,6 +38,14 @@ class Layer:
     site: Literal["before", "after"]
     """On which side of the content its noise is wanted; after it unless the box says otherwise."""
 
+    def circuit(self) -> QuantumCircuit:
+        """Return its gates as a circuit on its qubits."""
+        place = {qubit: index for index, qubit in enumerate(self.qubits)}
+        circuit = QuantumCircuit(len(self.qubits))
+        for operation, qubits in self.gates:
+            circuit.append(operation, [place[qubit] for qubit in qubits])
+        return circuit
+
 
 def read_layer(
     instruction: CircuitInstruction,

@@ -126,6 +126,7 @@ def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]
     """
     shape = np.broadcast_shapes(observables.shape, parameter_shape)
     sets_of_class, observables_of_class = _zipped_classes(parameter_shape, observables.shape)
+    results_of_observable = _results(observables.shape, parameter_shape)
     terms = observables.terms()
     ends = observables.observable_ends.tolist()
 
@@ -148,7 +149,7 @@ def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]
 
     class_of_observable = {o: i for i, members in enumerate(observables_of_class) for o in members}
     outcomes = []
-    for observable, (sets, results) in enumerate(_results(observables.shape, parameter_shape)):
+    for observable, (sets, results) in enumerate(results_of_observable):
         if results.size == 0:
             continue
         number = family_of_class[class_of_observable[observable]]

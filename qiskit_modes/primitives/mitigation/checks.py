@@ -9,11 +9,9 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.boxes.checks import check_circuit
-from qiskit_modes.primitives.boxes.templates import warn_absent
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
-from qiskit_modes.primitives.layers.layer_noise import LayerNoise
-from qiskit_modes.primitives.mitigation.learned_layers import find_layer_noise
-from qiskit_modes.primitives.mitigation.preparation import preparers_of
+from qiskit_modes.primitives.mitigation.find_layer_noise import find_layer_noise
+from qiskit_modes.primitives.mitigation.preparation import check_layers
 from qiskit_modes.primitives.options.resilience import needs_layer_noise
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 
@@ -66,24 +64,5 @@ def check_mitigation(
     if needs_layer_noise(options.resilience):
         final, learning = find_layer_noise(inputs, options, backend)
     if options.twirling.gates or final.layer_noise_model is not None:
-        _check_layers(inputs, final, backend, seed)
+        check_layers(inputs, final, backend, seed)
     return final, learning
-
-
-def _check_layers(
-    inputs: Sequence[EstimatorInput],
-    options: ResolvedEstimatorOptions,
-    backend: BackendV2,
-    seed: int,
-) -> None:
-    """Raise if circuits cannot be divided into layers, warn of layers without noise."""
-    preparers = preparers_of(inputs, options, backend, seed)
-    if options.layer_noise_model is None:
-        for preparer in preparers.values():
-            preparer.check()
-        return
-    prepared = [pub for preparer in preparers.values() for pub in preparer.prepared()]
-    if options.warn_absent:
-        noise = LayerNoise.of(options.layer_noise_model)
-        circuits = [item.circuit for pub in prepared for item in pub.items]
-        warn_absent(noise, circuits)

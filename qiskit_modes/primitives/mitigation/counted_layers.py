@@ -11,8 +11,8 @@ from samplomatic import InjectNoise
 from samplomatic.transpiler import generate_boxing_pass_manager
 from samplomatic.utils import find_unique_box_instructions, get_annotation
 
+from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import explained, readable
-from qiskit_modes.primitives.boxes.used_qubits import narrowed
 from qiskit_modes.primitives.layers.layer_noise import kind_of_box
 from qiskit_modes.primitives.mitigation.techniques import REGISTER
 

@@ -19,12 +19,12 @@ from samplomatic.quantum_program import CircuitItem, SamplexItem
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
-from qiskit_modes.primitives.boxes.used_qubits import measured_early
+from qiskit_modes.primitives.boxes.narrow import measured_early
+from qiskit_modes.primitives.mitigation.request import Request
 from qiskit_modes.primitives.mitigation.techniques import (
     REGISTER,
     PreparedItem,
     PreparedPub,
-    Request,
     prepare,
 )
 

@@ -1,294 +1,40 @@
-"""Preparation of mitigated PUBs: everything that does not depend on their numbers.
-
-An optimizer's iterations differ in numbers only, so what is prepared here is kept for as long as
-the backend lives, and an iteration only puts its numbers in.
-"""
+"""Preparation of a job's mitigated PUBs: grouped by their shots, and checked beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Sequence
 
-from qiskit.circuit import QuantumCircuit
-from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.providers import BackendV2
-from qiskit.quantum_info import PauliLindbladMap
-from samplomatic import InjectNoise
-from samplomatic.utils import get_annotation
 
-from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
-from qiskit_modes.primitives.boxes.templates import (
-    SECONDS_PER_INSTRUCTION,
-    explained,
-    placed,
-    readable,
-)
-from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
-from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
-from qiskit_modes.primitives.inputs.observables import on_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
-from qiskit_modes.primitives.mitigation.measurement_twirl import prepare_opaque
-from qiskit_modes.primitives.mitigation.techniques import (
-    REGISTER,
-    Calibration,
-    PreparedItem,
-    PreparedPub,
-    Request,
-    folds_at_random,
-    prepare,
-)
-from qiskit_modes.primitives.options.models import layer_errors
-from qiskit_modes.primitives.options.resilience import (
-    calibration_randomisations,
-    calibration_shots,
-    noise_factors_of,
-    technique_of,
-)
+from qiskit_modes.primitives.layers.layer_noise import LayerNoise, warn_absent
+from qiskit_modes.primitives.mitigation.boxing import qubits_of
+from qiskit_modes.primitives.mitigation.preparer import Preparer
+from qiskit_modes.primitives.mitigation.request import request_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.primitives.programs.parts import by_key, seed_of_part
-from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["Group", "Preparer", "boxing_of", "preparers_of", "qubits_of"]
+__all__ = ["check_layers", "preparers_of"]
 
 
-@dataclass(frozen=True)
-class Group:
-    """PUBs with the same number of shots, prepared."""
-
-    qubits: tuple[int, ...]
-    """The qubits that matter to any of them; the prepared circuits act on no others."""
-    shots: int
-    """The shots of each randomisation."""
-    pubs: tuple[PreparedPub, ...]
-    calibration: Calibration | None
-    calibration_shots: int
-    """The shots of each of its randomisations."""
-
-
-def boxing_of(options: ResolvedEstimatorOptions) -> dict[str, Any]:
-    """Return the arguments of the boxing pass manager for an estimator's circuits."""
-    twirls = options.resilience.measure_mitigation or options.twirling.measure
-    return {
-        **options.twirling.boxing(),
-        "enable_measures": True,
-        "measure_annotations": "all" if twirls else "change_basis",
-    }
-
-
-def _noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladMap]:
-    """Return the noise of layers, by the references of the boxes."""
-    maps = {}
-    for instruction, noise in options.resilience.layer_noise_model or ():
-        annotation = get_annotation(instruction.operation, InjectNoise)
-        if annotation is not None:
-            maps[annotation.ref] = noise
-    return maps
-
-
-class Preparer:
-    """Prepares the PUBs of a job that have the same number of shots.
-
-    Args:
-        inputs: The PUBs, each with its number in the job.
-        options: The options.
-        backend: Whose gates and durations count.
-        seed: From which gates to fold are drawn, where that is left to chance.
-        elsewhere: Boxes, builds and decouples what is not known yet.
-    """
-
-    def __init__(
-        self,
-        inputs: Sequence[tuple[int, EstimatorInput]],
-        options: ResolvedEstimatorOptions,
-        backend: BackendV2,
-        seed: int,
-        elsewhere: Elsewhere = here,
-    ) -> None:
-        self._inputs = inputs
-        self._options = options
-        self._elsewhere = elsewhere
-        self._instructions = instruction_set_of(backend)
-        self._known = self._instructions.templates
-        pubs = [each for _, each in inputs]
-        self._qubits = qubits_of(pubs, options)
-        self._read = {int(qubit) for each in pubs for qubit in each.observables.qubits}
-        randomisations, shots = options.divide(pubs[0].shots)
-        self._request = Request(
-            technique=technique_of(options.resilience),
-            resilience=options.resilience,
-            boxing=boxing_of(options),
-            randomisations=randomisations,
-            shots=shots,
-            noise_maps=_noise_maps_of(options),
-            folding_seed=seed if folds_at_random(options.resilience) else 0,
-        )
-        self._key = _key_of(self._request)
-
-    def prepared(self) -> list[PreparedPub]:
-        """Return the PUBs boxed and built, on the qubits that matter.
-
-        Raises:
-            InvalidInputError: If a PUB does not go with the options; the message names it.
-        """
-        return [self._prepared(number, each) for number, each in self._inputs]
-
-    def check(self) -> None:
-        """Prepare small PUBs, and keep what came of them; of others look at a sample.
-
-        Raises:
-            InvalidInputError: If a PUB does not go with the options; the message names it.
-        """
-        for number, each in self._inputs:
-            if not self._sample_can_be_prepared(each):
-                self._prepared(number, each)
-
-    def _sample_can_be_prepared(self, pub: EstimatorInput) -> bool:
-        """Return whether a circuit is large, and nothing in it is known to be in the way."""
-        # Whether noise is known for layers, no sample tells.
-        if len(pub.circuit.data) <= AT_ONCE or self._request.noise_maps:
-            return False
-        facts = self._facts()  # of which boxing reads nothing
-        key = ("sample", pub.fingerprint, self._key, self._options.older)
-        verdict: bool | None = self._known.get(key, facts)
-        if verdict is None:
-            sample = sample_of(pub.circuit)
-            circuit = narrowed(sample, sorted(used_qubits(sample)) or [0])
-            circuit = self._as_measured(circuit)
-            one = ObservablesArray("Z" * circuit.num_qubits)
-            shape = pub.parameter_shape
-            try:
-                _prepared("", circuit, one, shape, self._request)
-            except InvalidInputError:
-                verdict = False
-            else:
-                verdict = True
-            self._known.put(key, verdict, facts)
-        return verdict
-
-    def _as_measured(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        circuit = with_unread_bits(circuit)
-        return held_measurements(circuit) if self._options.older else circuit
-
-    def group(self) -> Group:
-        """Return everything that is executed, on the qubits of the device.
-
-        Raises:
-            InvalidInputError: If a PUB does not go with the options; the message names it.
-        """
-        pubs = tuple(self._placed(number, each) for number, each in self._inputs)
-        calibrates = self._options.resilience.measure_mitigation
-        calibration = self._calibration() if calibrates else None
-        shots = self._request.shots
-        return Group(
-            self._qubits,
-            shots,
-            pubs,
-            calibration,
-            calibration_shots(self._options.resilience, shots),
-        )
-
-    def _key_of_pub(self, pub: EstimatorInput) -> Hashable:
-        structure = (pub.fingerprint, pub.observables.structure, pub.parameter_shape)
-        return (*structure, self._qubits, self._key, self._options.older)
-
-    def _prepared(self, number: int, pub: EstimatorInput) -> PreparedPub:
-        facts = self._facts()  # of which boxing reads nothing
-        key = ("prepared", self._key_of_pub(pub))
-        prepared: PreparedPub | None = self._known.get(key, facts)
-        if prepared is None:
-            qubits = self._qubits_within(pub.circuit.num_qubits)
-            where, request = f"PUB {number}", self._request
-            with explained(where):
-                circuit = self._as_measured(narrowed(pub.circuit, qubits))
-                observables = on_qubits(pub.observables, qubits)
-            arguments = (where, circuit, observables, pub.parameter_shape, request)
-            prepared = self._elsewhere(_seconds(circuit, request), _prepared, *arguments)
-            self._known.put(key, prepared, facts)
-        return prepared
-
-    def _placed(self, number: int, pub: EstimatorInput) -> PreparedPub:
-        facts = self._facts()
-        key = ("placed", self._key_of_pub(pub), self._placement_key)
-        placed: PreparedPub | None = self._known.get(key, facts)
-        if placed is None:
-            try:
-                prepared = self._prepared(number, pub)
-            except InvalidInputError:
-                placed = self._opaque(pub)
-                if placed is None:
-                    raise
-            else:
-                items = self._on_device(prepared.items, pub.circuit.num_qubits, facts)
-                placed = replace(prepared, items=items)
-            self._known.put(key, placed, facts)
-        return placed
-
-    def _opaque(self, pub: EstimatorInput) -> PreparedPub | None:
-        """Prepare a circuit that cannot be boxed, if only its measurements are to be randomised."""
-        options, request = self._options, self._request
-        changes_body = options.twirling.gates or options.dynamical_decoupling is not None
-        if changes_body or request.technique != "none" or options.layer_noise_model is not None:
-            return None
-        qubits = self._qubits_within(pub.circuit.num_qubits)
-        return prepare_opaque(
-            pub.circuit,
-            qubits,
-            on_qubits(pub.observables, qubits),
-            pub.parameter_shape,
-            request,
-            self._read,
-        )
-
-    def _calibration(self) -> Calibration:
-        request = self._request
-        number = calibration_randomisations(request.resilience, request.randomisations)
-        width = max(each.circuit.num_qubits for _, each in self._inputs)
-        facts = self._facts()
-        key = ("calibration", self._qubits, number, width, self._placement_key)
-        calibration: Calibration | None = self._known.get(key, facts)
-        if calibration is None:
-            calibration = Calibration.of(len(self._qubits), number)
-            (item,) = self._on_device((calibration.item,), width, facts)
-            calibration = replace(calibration, item=item)
-            self._known.put(key, calibration, facts)
-        return calibration
-
-    def _qubits_within(self, num_qubits: int) -> list[int]:
-        """Return the qubits that a circuit of this width has; the first ones of all."""
-        return [qubit for qubit in self._qubits if qubit < num_qubits]
-
-    def _on_device(
-        self, items: Sequence[PreparedItem], num_qubits: int, facts: TargetFacts
-    ) -> tuple[PreparedItem, ...]:
-        qubits = self._qubits_within(num_qubits)
-        circuits = placed(
-            [item.circuit for item in items],
-            qubits,
-            num_qubits,
-            facts,
-            name=self._instructions.name,
-            decoupling=self._options.dynamical_decoupling,
-            keeps_layers=self._options.layer_noise_model is not None,
-            elsewhere=self._elsewhere,
-            unread=[(REGISTER, at) for at, qubit in enumerate(qubits) if qubit not in self._read],
-        )
-        return tuple(
-            replace(item, circuit=circuit) for item, circuit in zip(items, circuits, strict=True)
-        )
-
-    @property
-    def _placement_key(self) -> Hashable:
-        """Key of how prepared circuits are put on the device: all PUBs of the group decide that."""
-        keeps_layers = self._options.layer_noise_model is not None
-        return tuple(sorted(self._read)), self._options.decoupling_key, keeps_layers
-
-    def _facts(self) -> TargetFacts:
-        return TargetFacts(self._instructions.target)
+def check_layers(
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    seed: int,
+) -> None:
+    """Raise if circuits cannot be divided into layers, warn of layers without noise."""
+    preparers = preparers_of(inputs, options, backend, seed)
+    if options.layer_noise_model is None:
+        for preparer in preparers.values():
+            preparer.check()
+        return
+    prepared = [pub for preparer in preparers.values() for pub in preparer.prepared()]
+    if options.warn_absent:
+        noise = LayerNoise.of(options.layer_noise_model)
+        circuits = [item.circuit for pub in prepared for item in pub.items]
+        warn_absent(noise, circuits)
 
 
 def preparers_of(
@@ -310,60 +56,10 @@ def preparers_of(
     run = [index for index, each in enumerate(inputs) if each.pub.size > 0]
     groups = by_key(inputs[index].shots for index in run)
     places = [tuple(run[index] for index in group) for group in groups.values()]
-    return {
-        own: Preparer(
-            [(place, inputs[place]) for place in own],
-            options,
-            backend,
-            seed_of_part(seed, number),
-            elsewhere,
-        )
-        for number, own in enumerate(places)
-    }
-
-
-def _prepared(
-    where: str,
-    circuit: QuantumCircuit,
-    observables: ObservablesArray,
-    parameter_shape: tuple[int, ...],
-    request: Request,
-) -> PreparedPub:
-    """Prepare a PUB: a pure function, whose arguments can be pickled."""
-    with explained(where):
-        marked, delays = readable(circuit)
-        prepared = prepare(marked, observables, parameter_shape, request)
-        if not delays:
-            return prepared
-        items = tuple(item.with_delays(delays) for item in prepared.items)
-        return replace(prepared, items=items)
-
-
-def _seconds(circuit: QuantumCircuit, request: Request) -> float:
-    """Return roughly how long it takes to prepare a PUB."""
-    times = 1.0
-    if request.technique == "gate_folding":
-        times = sum(noise_factors_of(request.resilience))
-    return SECONDS_PER_INSTRUCTION * len(circuit.data) * times
-
-
-def qubits_of(pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) -> tuple[int, ...]:
-    """Return the qubits on which something happens, is asked for, or is known of the noise."""
-    given = options.resilience.layer_noise_model
-    pairs = () if layer_errors(given) is not None else given or ()
-    layers = [*pairs, *(options.layer_noise_model or ())]
-    named = {qubit for instruction, _ in layers for qubit in instruction.qubits}
-    found: set[int] = set()
-    for pub in pubs:
-        found |= used_qubits(pub.circuit)
-        found |= {int(qubit) for qubit in pub.observables.qubits}
-        if named:
-            found |= {at for at, qubit in enumerate(pub.circuit.qubits) if qubit in named}
-    return tuple(sorted(found or {0}))
-
-
-def _key_of(request: Request) -> Hashable:
-    """Return what equals for requests that are the same, and nothing if that cannot be told."""
-    resilience = request.resilience.model_dump(exclude={"layer_noise_model"})
-    whole = {each.name: getattr(request, each.name) for each in fields(request)}
-    return describe({**whole, "resilience": resilience}) or object()
+    preparers = {}
+    for number, own in enumerate(places):
+        mine = [(place, inputs[place]) for place in own]
+        qubits = qubits_of([each for _, each in mine], options)
+        request = request_of(options, mine[0][1].shots, seed_of_part(seed, number))
+        preparers[own] = Preparer(mine, qubits, request, options, backend, elsewhere)
+    return preparers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,14 @@ from qiskit_modes.primitives.boxes.swept_delays import SweptDelays, put_back
 from qiskit_modes.primitives.inputs.observables import measured_by_paulis
 from qiskit_modes.primitives.measurement.assembly import ResultAssembly, make_assembly
 from qiskit_modes.primitives.measurement.readings import Readings
+from qiskit_modes.primitives.mitigation.request import FOLDING, Request
 from qiskit_modes.primitives.mitigation.values import (
     Estimates,
     Extrapolation,
     Readout,
     estimates,
 )
-from qiskit_modes.primitives.options.resilience import Technique, noise_factors_of, technique_of
+from qiskit_modes.primitives.options.resilience import Technique, noise_factors_of
 from qiskit_modes.simulation.circuits.durations import OpenDelay
 
 __all__ = [
@@ -41,19 +42,8 @@ __all__ = [
     "Calibration",
     "PreparedItem",
     "PreparedPub",
-    "Request",
-    "folds_at_random",
     "prepare",
 ]
-
-NoiseMaps = Mapping[str, PauliLindbladMap]
-"""The noise of layers, by the references of their boxes."""
-
-_FOLDING: dict[str, Literal["random", "front", "back"]] = {
-    "gate_folding": "random",
-    "gate_folding_front": "front",
-    "gate_folding_back": "back",
-}
 
 REGISTER = "_meas"
 """What qiskit-mitigation calls the register that it measures into."""
@@ -97,21 +87,6 @@ class PreparedItem:
         """Return it with the delays that were set aside while it was prepared."""
         swept = SweptDelays(delays, self.circuit)
         return replace(self, circuit=put_back(self.circuit, delays), swept=swept)
-
-
-@dataclass(frozen=True)
-class Request:
-    """Request to a technique."""
-
-    technique: Technique
-    resilience: ResilienceOptions
-    boxing: Mapping[str, Any]
-    """Arguments of the boxing pass manager."""
-    randomisations: int
-    shots: int
-    """For each randomisation."""
-    noise_maps: NoiseMaps
-    folding_seed: int
 
 
 @dataclass(frozen=True)
@@ -196,14 +171,6 @@ def _extrapolation_of(resilience: ResilienceOptions) -> Extrapolation:
     )
 
 
-def folds_at_random(resilience: ResilienceOptions) -> bool:
-    """Return whether which gates are folded is left to chance."""
-    zne = resilience.zne
-    if technique_of(resilience) != "gate_folding" or _FOLDING[zne.amplifier] != "random":
-        return False
-    return any((factor - 1) % 2 != 0 for factor in noise_factors_of(resilience))
-
-
 def prepare(
     circuit: QuantumCircuit,
     observables: ObservablesArray,
@@ -268,7 +235,7 @@ def _folded(
     circuit: QuantumCircuit, request: Request, common: Mapping[str, Any]
 ) -> tuple[MitigationTask, list[QuantumProgram]]:
     """Prepare a circuit once for each noise factor, with gates folded."""
-    method = _FOLDING[request.resilience.zne.amplifier]
+    method = FOLDING[request.resilience.zne.amplifier]
     programs = []
     for number, factor in enumerate(noise_factors_of(request.resilience)):
         # GateFolding draws which gates it folds from a seed that nobody knows; this one is ours.

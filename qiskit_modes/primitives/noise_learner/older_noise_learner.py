@@ -23,12 +23,8 @@ from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
 from qiskit_modes.primitives.mitigation.counted_layers import counted_layers
-from qiskit_modes.primitives.mitigation.learned_layers import (
-    layer_error,
-    learned_map,
-    most_important,
-    shots_of,
-)
+from qiskit_modes.primitives.mitigation.layer_errors import layer_error
+from qiskit_modes.primitives.mitigation.learned_layers import learned_map, most_important, shots_of
 from qiskit_modes.primitives.noise_learner.learner_job import LearnerJob
 from qiskit_modes.primitives.options.job_settings import JobSettings, job_settings
 from qiskit_modes.primitives.options.models import LocalNoiseLearnerOptions

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from qiskit.circuit import ClassicalRegister, Clbit, Parameter, QuantumCircuit
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.boxes.narrow import measured_early, share_bits
 from qiskit_modes.primitives.boxes.templates import Template
-from qiskit_modes.primitives.boxes.used_qubits import measured_early, share_bits
 from qiskit_modes.primitives.inputs.final_measurements import final_measurements
 
 __all__ = ["opaque_template"]

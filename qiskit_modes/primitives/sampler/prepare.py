@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qiskit_modes.primitives.backends.seed import draw_seed
-from qiskit_modes.primitives.inputs.pubs import SamplerInput, coerce_sampler_pubs
-from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions, resolve_sampler_options
+from qiskit_modes.primitives.inputs.pubs import coerce_sampler_pubs
+from qiskit_modes.primitives.options.resolve import resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.sampler.checks import check_sampling
-from qiskit_modes.primitives.sampler.plain_job import PlainSamplerJob
-from qiskit_modes.runtime.steps import Steps
+from qiskit_modes.primitives.sampler.steps import sampler_steps
 
-__all__ = ["prepare_sampler_job", "sampler_steps"]
+__all__ = ["prepare_sampler_job"]
 
 
 def prepare_sampler_job(
@@ -62,22 +60,3 @@ def prepare_sampler_job(
         executions=sum(executions),
         remarks=tuple(empty),
     )
-
-
-def sampler_steps(
-    inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions, backend: BackendV2
-) -> Steps:
-    """Return the steps of a sampler's job.
-
-    Args:
-        inputs: The PUBs, as `coerce_sampler_pubs` returns them.
-        options: What of the user's options acts.
-        backend: The backend to simulate.
-    """
-    seed = draw_seed(options.seed, backend)
-    if options.changes_circuits or options.angle_decimals is not None:
-        # Loaded late: a sampler that changes no circuit does not need what this brings along.
-        from qiskit_modes.primitives.sampler.randomised_job import RandomisedSamplerJob
-
-        return RandomisedSamplerJob(tuple(inputs), options, backend, seed)
-    return PlainSamplerJob(tuple(inputs), options, backend, seed)

@@ -14,8 +14,8 @@ from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, Sam
 from qiskit.providers import BackendV2
 from samplomatic.quantum_program import CircuitItem, QuantumProgram, QuantumProgramItem, SamplexItem
 
+from qiskit_modes.primitives.boxes.narrow import ALL_BITS
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
-from qiskit_modes.primitives.boxes.used_qubits import ALL_BITS
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.primitives.programs.compile import CompiledQuantumProgram

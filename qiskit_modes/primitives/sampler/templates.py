@@ -18,17 +18,17 @@ from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.decoupling import decoupled
+from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import (
     SECONDS_PER_INSTRUCTION,
     Template,
     boxed,
     explained,
     placed,
-    warn_absent,
 )
-from qiskit_modes.primitives.boxes.used_qubits import narrowed, used_qubits
+from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
-from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.primitives.layers.layer_noise import LayerNoise, warn_absent
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.primitives.sampler.measurement_twirl import opaque_template
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
