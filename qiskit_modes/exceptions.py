@@ -15,6 +15,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
             └── QiskitModesError             something went wrong while serving a request
                 ├── RefusedError             the QPU's rules do not allow it
                 ├── WorkerDiedError          the process that worked for a job died
+                ├── ClusterError             a Dask cluster cannot be reached or used
                 └── RuntimeClosedError       the runtime has been shut down
                     └── OtherProcessError    it is that of another process
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BrokenHardwareWarning",
+    "ClusterError",
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
@@ -130,6 +132,10 @@ class RefusedError(QiskitModesError):
 
 class WorkerDiedError(QiskitModesError):
     """The process that compiled or executed a job's circuits died before it answered."""
+
+
+class ClusterError(QiskitModesError):
+    """A Dask cluster that is to execute programs cannot be reached, or not be used."""
 
 
 class RuntimeClosedError(QiskitModesError):

@@ -13,6 +13,9 @@ from qiskit_modes.commands.common import Commands, whole
 
 __all__ = ["add"]
 
+CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
+"""See `qiskit_modes.runtime.workers.choose`, which takes too long to import here."""
+
 _TOKEN = "QISKIT_MODES_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -39,12 +42,21 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--port", type=whole(0, 65535), default=0, metavar="N", help="default: a free one"
     )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="have the workers of a Dask cluster execute programs: its scheduler's address, as "
+        f"tcp://head:8786, or local:N for N workers on this machine (default: {CLUSTER_VARIABLE}, "
+        "or else one process for each core)",
+    )
     parser.set_defaults(run=_serve)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
     from qiskit_modes.server.serving import serve
 
+    if parsed.cluster is not None:
+        os.environ[CLUSTER_VARIABLE] = parsed.cluster
     with serve(
         backends=parsed.qpu,
         plan=parsed.plan,

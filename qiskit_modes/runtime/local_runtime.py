@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.util import Finalize
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
@@ -32,10 +32,17 @@ from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import ScriptedSteps
-from qiskit_modes.runtime.workers.pool import WorkerPool
+from qiskit_modes.runtime.workers.choose import pool_of
 from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.warn import warn_at_users_line
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from distributed import Client
+
+    from qiskit_modes.runtime.workers.pool import WorkerPool
 
 _KEPT_WORKLOADS = 100
 """Closed sessions and batches that can still be asked about by their ids."""
@@ -57,7 +64,11 @@ class LocalRuntime:
     Args:
         lanes: How many jobs of one QPU are in progress at once.
         clock: Whose time counts; None for the machine's.
-        workers: What executes programs; None for one process per core, started when needed.
+        workers: What executes programs: how many processes of this machine, started when they are
+            needed; or a Dask cluster, by the address of its scheduler (``"tcp://head:8786"``), by a
+            `dask.distributed.Client` or, for one on this machine, as ``"local:2"``; or a function
+            that makes the `concurrent.futures.Executor` of one worker. None for the cluster of
+            which ``QISKIT_MODES_CLUSTER`` tells the address, or else one process per core.
         instance: To whom usage is charged unless a session or backend says otherwise.
         surface: Returns where users see how it is going while they wait, or None for nowhere. By
             default the terminal or notebook of the process; nowhere for another ``clock``.
@@ -71,7 +82,7 @@ class LocalRuntime:
         *,
         lanes: int = 5,
         clock: Clock | None = None,
-        workers: WorkerPool | None = None,
+        workers: WorkerPool | int | str | Client | Callable[[], Executor] | None = None,
         instance: Instance | None = None,
         surface: Callable[[], Surface | None] | None = None,
         simulate: Callable[[JobRecord], ScriptedSteps | None] = lambda _: None,
@@ -80,7 +91,9 @@ class LocalRuntime:
         self.instance = instance or Instance()
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
-        self.executor = SessionExecutor(clock=clock, workers=workers, qpus=self.registry.all)
+        self.executor = SessionExecutor(
+            clock=clock, workers=pool_of(workers), qpus=self.registry.all
+        )
         self._listeners: tuple[Listener, ...] = ()
         """Replaced as a whole, so that any thread may go through them at any time."""
         if surface is None and clock is None:

@@ -41,6 +41,10 @@ class Engine(ABC):
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when workers have come or gone, on any thread; the pool's."""
+        self.on_failure: Callable[[BaseException], object] = lambda _: None
+        """Called with an error when nothing that waits has a prospect any more; the pool's."""
 
     @abstractmethod
     def new_worker(self) -> Worker:
@@ -62,6 +66,17 @@ class Engine(ABC):
     def is_outdated(self, worker: Worker) -> bool:  # noqa: ARG002
         """Return whether a worker that has nothing to do is to go, because better ones can come."""
         return False
+
+    def admit(self, peak_bytes: int) -> None:  # noqa: B027 - most machines have one memory
+        """Check that a program can be executed at all.
+
+        Args:
+            peak_bytes: Most memory that it takes at a time.
+        """
+
+    def memory_bytes(self) -> int | None:
+        """Return what programs may take together; None where they take this machine's memory."""
+        return None
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what it holds itself; its workers have been stopped."""

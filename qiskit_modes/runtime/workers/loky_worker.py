@@ -3,61 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from multiprocessing import util
 from typing import Any, ClassVar
 
-from qiskit_modes.runtime.workers import parent_watch, worker_process
-from qiskit_modes.runtime.workers.starting import descriptors_in_order, start_conditions
+from qiskit_modes.runtime.workers.loky_process import loky_executor
+from qiskit_modes.runtime.workers.starting import start_conditions
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 
-__all__ = ["LokyWorker", "child_environment", "loky_executor"]
-
-_KEPT_BYTES = 256 << 20
-"""A worker keeps so much memory that it does not need, for arrays to come."""
-
-_ENVIRONMENT = {
-    # One thread per worker: workers share the cores, and a result must not depend on how many.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # Large arrays come and go at every step. By default glibc asks the system for each anew, and
-    # gets its pages one by one: a sixth of the time of 9 to 12 joined qubits.
-    "MALLOC_MMAP_THRESHOLD_": str(_KEPT_BYTES),
-    "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
-    # loky replaces a worker that has grown by 300 MB; a large state is not a leak.
-    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e12",
-}
+__all__ = ["LokyWorker", "loky_executor"]
 
 _FEEDER_SECONDS = 1.0
 """What a thread needs to close a pipe, many times over."""
-
-
-def child_environment() -> dict[str, str]:
-    """Return the settings of a process that executes programs, but for what the user has set.
-
-    How memory is kept is no result's, so that is left as the user has it.
-    """
-    return {
-        name: value
-        for name, value in _ENVIRONMENT.items()
-        if not (name.startswith("MALLOC_") and name in os.environ)
-    }
-
-
-def loky_executor() -> Executor:
-    """Return an executor with one process of its own, started when it is first used."""
-    import loky
-
-    with descriptors_in_order():  # its pipes are opened now
-        return loky.ProcessPoolExecutor(
-            max_workers=1,
-            initializer=worker_process.prepare,
-            initargs=(parent_watch.own_end(),),
-            env=child_environment(),
-        )
 
 
 class LokyWorker(ExecutorWorker):

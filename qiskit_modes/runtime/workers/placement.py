@@ -43,7 +43,8 @@ class Placement:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
+        """Most workers at a time."""
         self._here_is_taken = False
         self._waited_seconds = 0.0
         """How long the steps last, in all, that had to wait since a worker last began to import."""
@@ -124,7 +125,7 @@ class Placement:
 
     def _place_for(self, step: StepItem, workers: Sequence[Worker]) -> Worker | None:
         # The worker that is left to the programs need not be there yet: they can start one.
-        if step.call is None or self._steps_in(workers) >= self._size - 1:
+        if step.call is None or self._steps_in(workers) >= self.size - 1:
             return None
         ready = [
             worker for worker in workers if worker.item is None and step.module in worker.ready_for
@@ -148,11 +149,11 @@ class Placement:
             worker.item is not None and worker.item.gets_ready_for(module) for worker in workers
         )
         is_worth_it = self._waited_seconds >= WORTH_A_WORKER_SECONDS
-        return is_worth_it and not importing and ready < self._size - 1
+        return is_worth_it and not importing and ready < self.size - 1
 
     def _cold(self, workers: Sequence[Worker], module: str) -> Worker | None:
         """Return an idle worker that is not ready; the last one, as programs go to the first."""
-        if self._steps_in(workers) >= min(len(workers), self._size) - 1:
+        if self._steps_in(workers) >= min(len(workers), self.size) - 1:
             return None
         cold = [
             worker
@@ -165,7 +166,7 @@ class Placement:
         self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
     ) -> Worker | None:
         """Return one more worker; None where they are somebody else's, who knows what for."""
-        if new_worker is None or len(workers) >= self._size:
+        if new_worker is None or len(workers) >= self.size:
             return None
         mine = workers and all(worker.takes_steps for worker in workers)
         return new_worker() if mine else None

@@ -12,6 +12,7 @@ What a worker did not begin is not lost with it.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -86,9 +87,11 @@ class WorkerPool:
         self._workers: list[Worker] = []
         self._leaving: list[Worker] = []
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
-        self._turns = Turns()
+        self._turns = Turns() if engine.memory_bytes() is None else Turns(free=lambda: sys.maxsize)
         self._placement = Placement(engine.size)
         self._closed = False
+        engine.on_change, engine.on_failure = self._look_again, self._give_up_waiting
+        self._take_measure()
 
     @property
     def size(self) -> int:
@@ -128,8 +131,11 @@ class WorkerPool:
 
         Raises:
             RuntimeClosedError: If the pool was closed.
+            ClusterError: If the workers are a cluster's, and that has gone away, or none of them
+                has the memory.
         """
         peak = self._peak_bytes(program)
+        self.engine.admit(peak)
         item = ProgramItem(program, source, on_done=on_done, queue=self._turns, peak_bytes=peak)
         with self._mutex:
             self._check_open()
@@ -139,7 +145,7 @@ class WorkerPool:
         return item
 
     def _peak_bytes(self, program: Program) -> int:
-        if self.size == 1:
+        if self.size == 1 and self.engine.memory_bytes() is None:
             return 0  # nothing will be beside it
         from qiskit_modes.simulation.run.division import peak_bytes
 
@@ -219,6 +225,28 @@ class WorkerPool:
             while self._leaving:
                 self._mutex.wait()
         self.engine.close()
+
+    def _take_measure(self) -> None:
+        """Take note of how many workers there may be, and how much memory they have."""
+        self._placement.size = self.engine.size
+        memory_bytes = self.engine.memory_bytes()
+        if memory_bytes is not None:
+            self._turns.limit_bytes = memory_bytes
+
+    def _look_again(self) -> None:
+        """Give what waits to workers that have come; let go those that are gone."""
+        with self._mutex:
+            self._take_measure()
+            assigned = self._assign()
+        self._send(assigned)
+
+    def _give_up_waiting(self, error: BaseException) -> None:
+        """Answer all programs that wait with an error; steps can be done here."""
+        with self._mutex:
+            waiting = list(self._turns)
+            self._turns.clear()
+        for item in waiting:
+            item.on_done(error)
 
     def _check_open(self) -> None:
         if self._closed:

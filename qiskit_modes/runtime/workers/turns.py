@@ -39,7 +39,8 @@ class Turns:
     def __init__(
         self, limit_bytes: int | None = None, free: Callable[[], int] = free_bytes
     ) -> None:
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
+        """What programs may take together; None until it is looked up."""
         self._free = free
         self._queues: OrderedDict[Hashable, deque[ProgramItem]] = OrderedDict()
         """Those with something in them, the next one first."""
@@ -109,11 +110,11 @@ class Turns:
     def _fits(self, item: ProgramItem, under_way: Collection[WorkItem], before: int) -> bool:
         if not under_way and not before:
             return True  # it was looked at alone when it was compiled
-        if self._limit_bytes is None:
-            self._limit_bytes = machine_bytes() // 2
-        if item.peak_bytes * _SMALL < self._limit_bytes:
+        if self.limit_bytes is None:
+            self.limit_bytes = machine_bytes() // 2
+        if item.peak_bytes * _SMALL < self.limit_bytes:
             return True
         used = sum(each.peak_bytes for each in under_way)
-        if used + item.peak_bytes + before > self._limit_bytes:
+        if used + item.peak_bytes + before > self.limit_bytes:
             return False
         return item.peak_bytes <= self._free()

@@ -1,0 +1,309 @@
+"""Workers of a Dask cluster: who they are, when they come and go, and whether they will do.
+
+The rules stay in this process; programs and heavy steps, which are functions of what they are sent
+and nothing else, go to the cluster. So a seed gives the same bits on any number of workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from qiskit_modes.exceptions import ClusterError
+from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
+from qiskit_modes.runtime.workers.engine import Engine
+from qiskit_modes.runtime.workers.worker import Worker
+
+__all__ = ["DaskEngine", "connect", "local_cluster"]
+
+logger = logging.getLogger("qiskit_modes")
+
+CONNECT_SECONDS = 5.0
+"""How long an address may take to answer."""
+
+START_SECONDS = 60.0
+"""How long the workers of a cluster on this machine may take to join it."""
+
+ALONE_SECONDS = 30.0
+"""How long programs wait while the cluster has no worker: Dask starts dead ones anew."""
+
+
+def connect(address: str, *, security: Any = None) -> Any:
+    """Return a client of the cluster at an address, that is nobody's default.
+
+    Raises:
+        ClusterError: If nothing answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterError(
+            "workers of a Dask cluster need Dask: pip install 'qiskit-modes[distributed]'"
+        ) from error
+    try:
+        client: Any = Client
+        return client(
+            address,
+            timeout=CONNECT_SECONDS,
+            set_as_default=False,
+            security=security,
+            name="qiskit_modes",
+        )
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__}); check the address, "
+            "and that `dask scheduler` runs there"
+        ) from error
+
+
+def local_cluster(count: int) -> Any:
+    """Return a cluster of ``count`` workers on this machine, of processes of their own.
+
+    They are started by commands and not by `multiprocessing`, so that a script needs no
+    ``if __name__ == "__main__"``.
+
+    Raises:
+        ClusterError: If it cannot be started.
+    """
+    try:
+        from distributed.deploy.subprocess import SubprocessCluster
+    except ImportError as error:
+        raise ClusterError(
+            "a cluster on this machine needs Dask: pip install 'qiskit-modes[distributed]'"
+        ) from error
+    try:
+        cluster = SubprocessCluster(
+            n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        )
+        cluster.wait_for_workers(count, timeout=START_SECONDS)
+        return cluster
+    except Exception as error:  # whatever Dask raises when a process does not come up
+        raise ClusterError(f"no cluster could be started on this machine: {error}") from error
+
+
+class DaskEngine(Engine):
+    """Makes berths at the workers of a Dask cluster.
+
+    Args:
+        client: Of the cluster, a `distributed.Client`; it is this engine's, which closes it.
+        close: Ends the cluster itself, if it was made for this engine.
+
+    Raises:
+        ClusterError: If the cluster has workers, and none of them will do.
+    """
+
+    takes_light: ClassVar[bool] = False
+
+    def __init__(self, client: Any, close: Callable[[], object] = lambda: None) -> None:
+        super().__init__(1)
+        self._client = client
+        self._address = client.scheduler.address
+        self._close = close
+        self._mutex = threading.RLock()
+        """Guards the hosts; the pool's is taken before it."""
+        self._hosts: dict[str, DaskHost] = {}
+        self._refused: dict[str, str] = {}
+        self._is_down = False
+        self._is_closed = False
+        self._changed = threading.Event()
+        self._client.subscribe_topic("all", self._heard)
+        self._look()
+        if self._refused and not self._hosts:
+            self.close()
+            raise ClusterError(
+                f"no worker of the cluster at {self._address} will do: "
+                + "; ".join(self._refused.values())
+            )
+        self._watch = threading.Thread(
+            target=self._watch_over, name="qiskit_modes-cluster", daemon=True
+        )
+        self._watch.start()
+
+    # -- what the pool asks ------------------------------------------------------------------------
+
+    def hosts(self) -> list[DaskHost]:
+        """Return the workers that will do, in the order in which they came."""
+        with self._mutex:
+            return list(self._hosts.values())
+
+    def room(self, workers: Sequence[Worker]) -> int:  # noqa: ARG002 - the hosts know
+        """See `Engine`."""
+        return sum(host.free_berths for host in self.hosts())
+
+    def new_worker(self) -> Worker:
+        """See `Engine`."""
+        host = min(
+            (each for each in self.hosts() if each.free_berths),
+            key=lambda each: len(each.berths) / each.threads,
+        )
+        return DaskWorker(host)
+
+    def is_outdated(self, worker: Worker) -> bool:
+        """See `Engine`."""
+        return isinstance(worker, DaskWorker) and worker.host.is_gone
+
+    def admit(self, peak_bytes: int) -> None:
+        """See `Engine`."""
+        if self._is_down:
+            raise self._down()
+        hosts = self.hosts()
+        largest = max(hosts, key=lambda host: host.memory_bytes, default=None)
+        if largest is not None and 0 < largest.memory_bytes < peak_bytes:
+            raise ClusterError(
+                f"a piece of this job needs {peak_bytes / 1e9:.1f} GB of memory, and the largest "
+                f"worker of the cluster, {largest.name}, has {largest.memory_bytes / 1e9:.1f} GB; "
+                "start workers with more memory (`dask worker --memory-limit`), or use fewer "
+                "joined qubits"
+            )
+
+    def memory_bytes(self) -> int | None:
+        """See `Engine`."""
+        return sum(host.memory_bytes for host in self.hosts()) or None
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._is_closed = True
+        self._changed.set()
+        with suppress(Exception):  # the scheduler may be gone
+            self._client.close(timeout=2)
+        with suppress(Exception):
+            self._close()
+
+    # -- who comes and goes ------------------------------------------------------------------------
+
+    def _heard(self, event: tuple[float, Any]) -> None:
+        """Take note of an event of the scheduler; on the thread of the client's loop."""
+        _, message = event
+        action = message.get("action") if isinstance(message, dict) else None
+        if action == "remove-worker":
+            self._gone(message["worker"])
+        elif action == "add-worker":
+            self._changed.set()
+
+    def _gone(self, address: str) -> None:
+        with self._mutex:
+            host = self._hosts.pop(address, None)
+            self._refused.pop(address, None)
+        if host is not None:
+            host.go(host.lost)
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._mutex:
+            self.size = max(1, sum(host.threads for host in self._hosts.values()))
+        self.on_change()
+
+    def _watch_over(self) -> None:
+        """Look at who has come, and whether anybody is there; the thread of this engine."""
+        alone_since, again = time.monotonic(), False
+        while not self._is_closed:
+            happened = self._changed.wait(1.0)
+            self._changed.clear()
+            if self._is_closed:
+                return
+            if self._client.status != "running":
+                self._lose_scheduler()
+                self._reconnect()
+                continue
+            if self._is_down or happened or again or not self._hosts:
+                try:
+                    again = self._look()
+                    self._is_down = False
+                    self._tell()
+                except Exception:  # it goes away just now, or is not quite there
+                    logger.debug("the cluster could not be looked at", exc_info=True)
+                    again = True
+            if self._hosts:
+                alone_since = time.monotonic()
+            if time.monotonic() - alone_since >= ALONE_SECONDS:
+                alone_since = time.monotonic()
+                self.on_failure(
+                    ClusterError(f"the cluster at {self._address} has no workers any more")
+                )
+
+    def _down(self) -> ClusterError:
+        return ClusterError(
+            f"the Dask scheduler at {self._address} has gone away; the job can be submitted again "
+            "when it is back"
+        )
+
+    def _lose_scheduler(self) -> None:
+        self._is_down = True
+        with self._mutex:
+            hosts, self._hosts = list(self._hosts.values()), {}
+        for host in hosts:
+            host.lost = self._down
+            host.go(self._down)
+        # Each time: what was given back just now waits again.
+        self.on_failure(self._down())
+
+    def _reconnect(self) -> None:
+        """Try once; the client itself tries for a while, and then closes."""
+        if self._client.status == "closed":
+            with suppress(ClusterError):
+                self._client = connect(self._address)
+                self._client.subscribe_topic("all", self._heard)
+                self._changed.set()
+
+    def _look(self) -> bool:
+        """Find who is there, and check those that are new; return whether to look again."""
+        workers = self._client.scheduler_info()["workers"]
+        with self._mutex:
+            new = [a for a in workers if a not in self._hosts and a not in self._refused]
+        if not new:
+            return False
+        again = False
+        here = child.versions()
+        found = self._client.run(child.versions, workers=new, on_error="return")
+        for address in new:
+            facts, there = workers[address], found.get(address)
+            if isinstance(there, OSError):  # it cannot be reached yet, or not any more
+                again = True
+                continue
+            why = _why_not(f"{facts['name']} at {address}", here, there)
+            with self._mutex:
+                if why is not None:
+                    self._refused[address] = why
+                    logger.warning("a worker of the cluster gets no work: %s", why)
+                    continue
+                self._hosts[address] = host = DaskHost(
+                    self._client,
+                    address,
+                    str(facts["name"]),
+                    facts["nthreads"],
+                    int(facts["memory_limit"] or 0),
+                )
+                host.lost = self._lost(host)
+        with self._mutex:
+            self.size = max(1, sum(host.threads for host in self._hosts.values()))
+        return again
+
+    def _lost(self, host: DaskHost) -> Callable[[], BaseException]:
+        from qiskit_modes.runtime.workers.dask.host import DaskWorkerLost
+
+        def error() -> BaseException:
+            if self._is_down or self._client.status != "running":
+                self._changed.set()
+                return self._down()
+            return DaskWorkerLost(f"{host.name} at {host.address} went away")
+
+        return error
+
+
+def _why_not(name: str, here: dict[str, str | None], there: Any) -> str | None:
+    """Return why a worker will not do; None if it will."""
+    if not isinstance(there, dict):
+        return f"{name} cannot import qiskit_modes ({there!r}); install it there"
+    different = [
+        f"no {package}, here {ours}"
+        if there.get(package) is None
+        else f"{package} {there[package]}, here {ours}"
+        for package, ours in here.items()
+        if there.get(package) != ours
+    ]
+    return f"{name} has {' and '.join(different)}" if different else None

@@ -1,0 +1,209 @@
+"""A worker of a Dask cluster, as the pool has it: two berths for each of its threads.
+
+A berth takes one item at a time; while one computes, the next one is on its way.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
+from qiskit_modes.runtime.workers.worker import Worker
+from qiskit_modes.runtime.workers.worker_process import Execution
+
+if TYPE_CHECKING:
+    from qiskit_modes.simulation.run.program import Program
+
+__all__ = ["DaskHost", "DaskWorker", "DaskWorkerLost"]
+
+BERTHS_PER_THREAD = 2
+"""One computes, one is on its way: a round trip takes 10 to 20 ms."""
+
+
+class DaskWorkerLost(BrokenExecutor):
+    """A worker of the cluster went away, or its child process did, while it had a piece."""
+
+
+class DaskHost:
+    """One worker of the cluster. Its attributes are the pool's, under the mutex of that.
+
+    Args:
+        client: Of the cluster, a `distributed.Client`.
+        address: Of the worker.
+        name: What Dask calls it.
+        threads: How many tasks it runs at a time.
+        memory_bytes: What it may take.
+    """
+
+    def __init__(
+        self, client: Any, address: str, name: str, threads: int, memory_bytes: int
+    ) -> None:
+        self.client = client
+        self.address = address
+        self.name = name
+        self.threads = threads
+        self.memory_bytes = memory_bytes
+        self.is_gone = False
+        self.berths: list[DaskWorker] = []
+        self.known: OrderedDict[str, None] = OrderedDict()
+        self.ready_for: set[str] = set()
+        self.prepared = client.submit(
+            child.prepare, key=f"qiskit-modes-{uuid.uuid4()}", pure=False, workers=[address]
+        )
+        """Done when its child process is up; it is held, or else Dask would cancel it."""
+        self.lost: Callable[[], BaseException] = lambda: DaskWorkerLost(f"{address} went away")
+
+    @property
+    def free_berths(self) -> int:
+        """Number of berths that it may have in addition."""
+        return 0 if self.is_gone else BERTHS_PER_THREAD * self.threads - len(self.berths)
+
+    def go(self, error: Callable[[], BaseException]) -> None:
+        """Take note that it is gone: what it had is answered, and is done elsewhere."""
+        self.is_gone = True
+        for berth in list(self.berths):
+            berth.fail(error())
+
+
+class DaskWorker(Worker):
+    """A berth at a worker of a Dask cluster.
+
+    Args:
+        host: Where it is.
+    """
+
+    stops_at_once: ClassVar[bool] = True
+    takes_steps: ClassVar[bool] = True
+    tries_elsewhere: ClassVar[int] = 2
+
+    def __init__(self, host: DaskHost) -> None:
+        super().__init__()
+        self.host = host
+        self._known = host.known  # one child may serve all its berths
+        self.ready_for = host.ready_for
+        self._piece = ""
+        self._answer: Future[Any] | None = None
+        host.berths.append(self)
+
+    @property
+    def load(self) -> int:
+        """See `Worker`."""
+        busy = sum(berth.item is not None for berth in self.host.berths if berth is not self)
+        return max(0, busy - self.host.threads + 1)
+
+    def start(self) -> None:
+        """See `Worker`. The host has begun to start its child when it joined."""
+        self.host.prepared.add_done_callback(lambda _: _settle(self.up, 0))
+        if self.host.is_gone:
+            _settle(self.up, DaskWorkerLost(f"{self.host.address} went away"))
+
+    def run(self, program: Program, keys: tuple[str, ...], threads: int) -> Future[Any]:  # noqa: ARG002
+        """See `Worker`."""
+        lean = self.lean(program) if self.host.threads == 1 else program
+        return self.call(worker_process.run, lean, keys)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """See `Worker`."""
+        if self.host.is_gone:
+            raise DaskWorkerLost(f"{self.host.address} went away")
+        self._piece = piece = f"qiskit-modes-{uuid.uuid4()}"
+        self._answer = answer = Future[Any]()
+        payload = _packed((function, args))
+        sent = self.host.client.submit(
+            child.do,
+            piece,
+            payload,
+            key=piece,
+            pure=False,
+            retries=0,
+            workers=[self.host.address],
+            allow_other_workers=False,
+        )
+        sent.add_done_callback(partial(self._arrived, answer))
+        if self.host.is_gone:  # the race being closed: it went away before the answer was there
+            self.fail(DaskWorkerLost(f"{self.host.address} went away"))
+        return answer
+
+    def fail(self, error: BaseException) -> None:
+        """Answer what it has with an error."""
+        _settle(self.up, error)
+        if self._answer is not None:
+            _settle(self._answer, error)
+
+    def _arrived(self, answer: Future[Any], sent: Any) -> None:
+        """Hand an answer on; on a thread of the client's."""
+        if sent.status == "finished":
+            try:
+                packed = sent.result()
+                value = ProgramAbandoned() if packed is None else pickle.loads(packed)  # noqa: S301
+            except Exception as error:  # it went away with what it had answered
+                value = DaskWorkerLost(f"{self.host.address}: {error!r}")
+            if isinstance(value, Execution):
+                # Clocks of two machines have nothing in common but how fast they go.
+                now = time.monotonic()
+                value = replace(value, started=now - (value.stopped - value.started), stopped=now)
+            _settle(answer, value)
+        elif sent.status == "error":
+            _settle(answer, self._understood(sent.exception()))
+        else:
+            _settle(answer, self.host.lost())
+        sent.release()
+
+    def _understood(self, error: BaseException) -> BaseException:
+        """Return what an error of a piece means to the pool."""
+        if isinstance(error, BrokenExecutor):
+            self.forget_all()
+            self.ready_for.clear()
+            return DaskWorkerLost(f"the process on {self.host.address} died: {error}")
+        return error
+
+    def stop(self, *, wait: bool = True) -> None:  # noqa: ARG002 - the answer comes in any case
+        """See `Worker`. What it was doing is stopped, its child with it; the host goes on."""
+        if self in self.host.berths:
+            self.host.berths.remove(self)
+        answer = self._answer
+        was_busy = answer is not None and not answer.done()
+        # Whoever waits need not wait for the network, nor for a worker that may be gone; also who
+        # waits for its start: of one that went away then, nobody else would say so.
+        self.fail(ProgramAbandoned())
+        client, piece = self.host.client, self._piece
+        if not was_busy:
+            return
+        if self.host.is_gone or client.status != "running":
+            return
+        with suppress(Exception):  # gone already: then it does nothing more
+            # One that runs is stopped by its child's end, whoever's piece that is now.
+            client.run(child.stop, piece, workers=[self.host.address])
+        self.forget_all()
+        self.ready_for.clear()
+
+
+def _packed(call: Any) -> bytes:
+    """Return a call as it travels; as Dask would do it only where pickle does not do it."""
+    try:
+        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
+    except Exception:  # classes of a script's main module, and functions without a name
+        import cloudpickle
+
+        packed: bytes = cloudpickle.dumps(call)
+        return packed
+
+
+def _settle(answer: Future[Any], value: Any) -> None:
+    """Answer, unless somebody else has."""
+    with suppress(Exception):  # InvalidStateError: it was answered
+        if isinstance(value, BaseException):
+            answer.set_exception(value)
+        else:
+            answer.set_result(value)
