@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +22,8 @@ from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.host import DaskWorker
+from qiskit_modes.runtime.workers.loky_process import child_environment
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
 from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
@@ -111,6 +113,18 @@ def test_a_worker_that_is_killed_costs_no_job_and_no_bit(runtime):
     with use_runtime(runtime):
         assert digests() == wanted
     killer.join()
+
+
+def test_memory_is_kept_in_workers_as_in_processes_of_this_machine(runtime):
+    """Dask has its workers give memory back at once, which costs programs twice the CPU."""
+    engine = runtime.executor.workers.engine
+    (host, *_) = engine.hosts()
+    worker = DaskWorker(host)
+    names = [name for name in child_environment() if name.startswith("MALLOC_")]
+    there = [worker.call(os.getenv, name).result(DEADLINE) for name in names]
+    worker.stop()
+    assert there == [child_environment()[name] for name in names]
+    assert len(names) == 2
 
 
 def test_a_cancelled_job_frees_its_qpu_and_its_worker(machine):
@@ -214,20 +228,17 @@ def test_a_client_and_the_environment_say_the_same(cluster, monkeypatch):
 @pytest.fixture
 def scheduler():
     """A scheduler and a worker as commands start them, and the scheduler's address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    port, dask = address.rpartition(":")[2], [sys.executable, "-m", "dask"]
+    dask = [sys.executable, "-m", "dask"]
+    head = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    head = ["scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
-    hand = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    with (
-        subprocess.Popen([*dask, *head], **quiet) as scheduler,
-        subprocess.Popen([*dask, *hand], **quiet) as worker,
-    ):
-        yield scheduler, address
-        scheduler.kill()
-        worker.kill()
+    with subprocess.Popen([*dask, *head], stderr=subprocess.PIPE, text=True) as scheduler:
+        said = (re.search(r"Scheduler at:\s+(tcp://\S+)", line) for line in scheduler.stderr)
+        address = next(match[1] for match in said if match)
+        hand = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        with subprocess.Popen([*dask, *hand], **quiet) as worker:
+            yield scheduler, address
+            scheduler.kill()
+            worker.kill()
 
 
 def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, monkeypatch):
@@ -236,8 +247,9 @@ def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, m
     pool = WorkerPool(engine=DaskEngine(connect(address)), light_seconds=0)
     with LocalRuntime(workers=pool) as runtime:
         machine = Machine(runtime)
-        jobs = [machine.submit(compile=lambda: in_a_worker(signal.pause)) for _ in range(3)]
-        on_the_qpu(jobs[0])
+        jobs = [machine.submit(compile=lambda: in_a_worker(signal.pause))]
+        on_the_qpu(jobs[0])  # before there are others: which of several is compiled first is open
+        jobs += [machine.submit(compile=lambda: in_a_worker(signal.pause)) for _ in range(2)]
         process.kill()
         assert all(job.finished.wait(2 * DEADLINE) for job in jobs)
         assert {type(job.error) for job in jobs} == {ClusterError}
