@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from qiskit_modes.runtime.timer import ThreadTimer
+from qiskit_modes.runtime.threads.timer import ThreadTimer
 
 __all__ = ["Clock", "Happening", "SystemClock", "Timer", "iso"]
 

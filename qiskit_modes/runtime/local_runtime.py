@@ -166,7 +166,7 @@ class LocalRuntime:
             RefusedError: If the rules do not allow it.
             RuntimeClosedError: If the runtime was shut down.
         """
-        steps = job.steps  # it may have ended, and have dropped them, before this method has
+        steps = job.under_way.steps  # which a job drops that ends before this method does
         try:
             job.scripted = self._simulate(job)
             submit = partial(self.executor.submit, max_execution_seconds=max_execution_seconds)

@@ -86,7 +86,7 @@ class HeavySteps:
     def _send(self, seconds: float, function: Callable[..., Any], call: bytes | None) -> StepAnswer:
         answers: SimpleQueue[StepAnswer] = SimpleQueue()
         step = StepItem(function.__module__, call, seconds, self._is_of_batch, on_done=answers.put)
-        self._job.step_item = step
+        self._job.under_way.step_item = step
         try:
             self._workers.send_away(step)
             # The race being closed: whoever cancelled the job meanwhile did not see the step, or
@@ -95,4 +95,4 @@ class HeavySteps:
                 self._workers.abandon(step)
             return answers.get()
         finally:
-            self._job.step_item = None
+            self._job.under_way.step_item = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass, field
+from typing import Any, Literal, Protocol, Self
 
-from qiskit_modes.runtime.latch import Latch
 from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName, Steps
+from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, Steps
+from qiskit_modes.runtime.threads.latch import Latch
+from qiskit_modes.runtime.under_way import UnderWay
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
     RAN_TOO_LONG,
@@ -19,11 +20,6 @@ from qiskit_modes.scheduling.job import (
     Queued,
 )
 from qiskit_modes.scheduling.workload import Workload
-
-if TYPE_CHECKING:
-    from qiskit_modes.runtime.workers.split_program import SplitProgram
-    from qiskit_modes.runtime.workers.work_items import StepItem
-    from qiskit_modes.simulation.run.program import Program, Samples
 
 __all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]
 
@@ -55,24 +51,15 @@ class JobMode(str):
         return Mode(str(self)), self.reason
 
 
-@dataclass(frozen=True)
-class JobRequest:
-    """Request for a job, where it came through the service's interface."""
+class JobRequest(Protocol):
+    """Request that a job came with, as the door keeps it that took it."""
 
-    program_id: str
-    """The service's name of the program."""
-    params: str | None
-    """The program's parameters as JSON text; None once the inputs have been dropped."""
-    private: bool = False
-    """Whether the inputs are hidden, and the result can be read once."""
-    image: str | None = None
-    """What was asked for; it is kept and has no effect."""
-    calibration_id: str | None = None
-    """What was asked for; it is kept and has no effect."""
-    max_execution_seconds: int | None = None
-    """The job's own limit on its time on the QPU."""
-    encode_result: Callable[[Any], str] | None = None
-    """Makes of the result the text that the program answers with; None for the usual way."""
+    @property
+    def private(self) -> bool:
+        """Tell whether the job's inputs are hidden, and its result can be read once."""
+
+    def without_inputs(self) -> Self:
+        """Return what stays of it when the inputs of the job are dropped."""
 
 
 @dataclass(eq=False)
@@ -97,15 +84,15 @@ class WorkloadRecord:
 
 @dataclass(eq=False)
 class JobRecord:
-    """A job from its submission on: what it is to do, how far it is, and what came of it.
+    """A job from its submission on: what was asked for, how far it is, and what came of it.
 
     Its attributes may be read from any thread; they are written by the session executor alone.
     """
 
     id: str
     qpu: QPU
-    steps: Steps | None
-    """What it does; None once it has ended."""
+    steps: InitVar[Steps | None]
+    """What it does; it is among what is `under_way`."""
     backend: Any
     """The backend whose noise counts."""
     instance: Instance
@@ -126,12 +113,6 @@ class JobRecord:
     """The request that it came with; None for a job of this package's own primitives."""
     core: Job = field(init=False)
     """The scheduler's facts; set when the scheduler has accepted the job."""
-    program: Program | None = None
-    """What to execute, while that is needed."""
-    notes: Any = None
-    """What its compilation found out and its post-processing needs, while that is needed."""
-    samples: Samples | None = None
-    """What came from the QPU, while that is needed."""
     span: ExecutionSpan | None = None
     worker_stamps: tuple[float, float] | None = None
     """When the worker began and ended, on the clock of the machine."""
@@ -140,20 +121,15 @@ class JobRecord:
     """Why it failed: the exception of the step that raised it."""
     scripted: ScriptedSteps | None = None
     """If its steps last what somebody says, instead of being executed."""
-    scripted_step: set[StepName] = field(default_factory=set)
-    """Such a step, while it is under way: whoever takes it away answers for it."""
-    pieces: list[Program] = field(default_factory=list)
-    """The program as it is divided among workers, while that is needed."""
-    is_light: bool = False
-    """Whether it is executed where it was compiled, because that takes less than to send it."""
-    split_program: SplitProgram | None = None
-    """The pieces' way through the workers, while they are under way."""
-    step_item: StepItem | None = None
-    """A heavy part of its classical step, while it waits for a place or is in a worker."""
+    under_way: UnderWay = field(init=False)
+    """What nobody needs once it has ended."""
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""
     finished: Latch = field(default_factory=Latch)
     """Set when its outcome is decided and what came of it can be read."""
+
+    def __post_init__(self, steps: Steps | None) -> None:
+        self.under_way = UnderWay(steps)
 
     def read_result(self) -> Any:
         """Return the result; that of a private job is gone afterwards.
@@ -170,30 +146,15 @@ class JobRecord:
         result, self.result = self.result, None
         return result
 
-    def take_scripted_step(self) -> bool:
-        """Take away the scripted step that is under way; return whether there was one.
-
-        Its end and its cancellation may come at once, from two threads: one of them gets it.
-        """
-        try:
-            self.scripted_step.pop()
-        except KeyError:
-            return False
-        return True
-
     def drop_inputs(self) -> None:
         """Forget what it was asked to do, which may be large; what it came to stays."""
         self.inputs = None
         if self.request is not None:
-            self.request = replace(self.request, params=None)
+            self.request = self.request.without_inputs()
 
     def let_go(self) -> None:
-        """Drop what a job needs no more that has ended; of what it made, only a result stays.
-
-        What is under way in the workers is left to whoever answers for it.
-        """
-        self.steps = self.program = self.notes = self.samples = None
-        self.pieces = []
+        """Drop what a job needs no more that has ended; of what it made, only a result stays."""
+        self.under_way.let_go()
         if not isinstance(self.core.outcome, Completed):
             self.result = None
 

@@ -28,10 +28,10 @@ from functools import partial
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock, SystemClock
 from qiskit_modes.runtime.job_table import JobTable
-from qiskit_modes.runtime.main_thread_guard import Uninterrupted
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.step_runner import StepRunner
+from qiskit_modes.runtime.threads.main_thread_guard import Uninterrupted
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.scheduling.events import (
     CalibrationDue,

@@ -136,7 +136,7 @@ class StepRunner:
         if job.scripted is None:
             self._do(step, job)
         else:
-            job.scripted_step = {step}
+            job.under_way.begin_scripted_step(step)
             ends_at = self._clock.now() + job.scripted.seconds(step)
             self._call_at(job.id, ends_at, partial(self._end_scripted, step, job))
 
@@ -145,8 +145,9 @@ class StepRunner:
             case "compile":
                 self._in_lane(self._compile, job)
             case "execute":
-                if job.is_light:
-                    self._in_lane(partial(self._execute_here, job.pieces[0]), job)
+                if job.under_way.is_light:
+                    (program,) = job.under_way.pieces
+                    self._in_lane(partial(self._execute_here, program), job)
                 else:
                     self._execute(job)
             case "post_process":
@@ -155,7 +156,7 @@ class StepRunner:
     def _end_scripted(self, step: StepName, job: JobRecord) -> None:
         scripted = job.scripted
         assert scripted is not None
-        if not job.take_scripted_step():
+        if not job.under_way.take_scripted_step():
             return
         if scripted.fails_in == step:
             error = scripted.error or RuntimeError("the test says so")
@@ -164,13 +165,7 @@ class StepRunner:
             self._do(step, job)
 
     def _abandon(self, job: JobRecord) -> None:
-        # Each once: the workers' answer takes it away.
-        split_program, step_item = job.split_program, job.step_item
-        if split_program is not None:
-            split_program.abandon()
-        elif step_item is not None:
-            self._workers.abandon(step_item)
-        elif job.take_scripted_step():
+        if job.under_way.abandon(self._workers):
             self._call_at(job.id, None, lambda: None)
             self._fail(job, ProgramAbandoned())
 
@@ -232,12 +227,13 @@ class StepRunner:
             lane.job = lane.next_step = None
 
     def _compile(self, job: JobRecord) -> None:
-        steps = job.steps
+        way = job.under_way
+        steps = way.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
-                job.program, job.notes = steps.compile(HeavySteps(job, self._workers))
+                way.program, way.notes = steps.compile(HeavySteps(job, self._workers))
                 if job.scripted is None:
-                    self._get_ready(job, job.program)
+                    self._get_ready(job, way.program)
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
@@ -246,11 +242,11 @@ class StepRunner:
 
     def _get_ready(self, job: JobRecord, program: Program) -> None:
         if self._is_light(program):
-            job.is_light = True
-            job.pieces = [program]
+            job.under_way.is_light = True
+            job.under_way.pieces = [program]
             return
         self._say_if_long(job, program)
-        job.pieces = self._divide(program)
+        job.under_way.pieces = self._divide(program)
         # The start of a worker is not the QPU's time: it is over before the lock.
         for started in self._workers.warm_up(self._jobs.busy_qpus()):
             with suppress(CancelledError):  # the pool was closed meanwhile
@@ -283,7 +279,8 @@ class StepRunner:
 
     def _post_process(self, job: JobRecord) -> None:
         # In this order: what has ended loses its steps before what they need.
-        samples, notes, steps = job.samples, job.notes, job.steps
+        way = job.under_way
+        samples, notes, steps = way.samples, way.notes, way.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.span = self._span(job)
@@ -309,14 +306,15 @@ class StepRunner:
     def _execute(self, job: JobRecord) -> None:
         self._clock.work_begins()
         if job.scripted is not None:
-            self._executed(job, self._scripted_execution(job.scripted, job.program))
+            self._executed(job, self._scripted_execution(job.scripted, job.under_way.program))
             return
         try:
-            assert job.pieces, "a job is executed after it was compiled"
-            job.split_program = SplitProgram(
-                self._workers, job.pieces, partial(self._executed, job), source=job.qpu
+            pieces = job.under_way.pieces
+            assert pieces, "a job is executed after it was compiled"
+            job.under_way.split_program = SplitProgram(
+                self._workers, pieces, partial(self._executed, job), source=job.qpu
             )
-            job.split_program.start()
+            job.under_way.split_program.start()
         except BaseException as error:  # whatever it is, the QPU must be given back
             self._executed(job, error)
 
@@ -332,15 +330,14 @@ class StepRunner:
         self._executed(job, answer)
 
     def _executed(self, job: JobRecord, answer: Answer) -> None:
-        job.split_program = job.program = None
-        job.pieces = []
+        job.under_way.was_executed()
         try:
             if isinstance(answer, BaseException):
                 self._fail(
                     job, worker_error(answer, f"executed job {job.id} died before it answered")
                 )
             else:
-                job.samples = answer.samples
+                job.under_way.samples = answer.samples
                 job.worker_stamps = (answer.started, answer.stopped)
                 self._report(job.qpu, JobExecuted(job.id))
             self._let_go_if_over(job)

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
-from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.service.filters import check_text, page
 from qiskit_modes.wire.answers.job_json import job_json, result_text
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView
+from qiskit_modes.wire.job_request import JobRequest
 from qiskit_modes.wire.programs.params import decode_params
 from qiskit_modes.wire.programs.translation import Submission, run_program
 

@@ -311,7 +311,9 @@ class TestWhatOnlyTheOlderFamilyHas:
 
         usual, other = job(), job(shots_per_randomization=shots, num_randomizations=7)
         for each in (usual, other):
-            planned = sum(execution.executions for execution in each._record.steps.executions())
+            planned = sum(
+                execution.executions for execution in each._record.under_way.steps.executions()
+            )
             assert each._record.executions == planned
         assert other._record.executions != usual._record.executions
         first, second = other.result(timeout=60)

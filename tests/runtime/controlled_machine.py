@@ -13,6 +13,7 @@ from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.steps import StepFunctions
+from qiskit_modes.runtime.under_way import UnderWay
 from qiskit_modes.runtime.workers import split_program
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker_process import Execution
@@ -144,6 +145,9 @@ class SharedJob(JobRecord):
     def __str__(self):
         return self.id
 
+    def __post_init__(self, steps):
+        self.under_way = SharedUnderWay(steps, job=self)
+
     @property
     def core(self):
         # The scheduler changes it under the mutex of the QPU; others look at it without.
@@ -154,8 +158,23 @@ class SharedJob(JobRecord):
     def core(self, core):
         self.__dict__["core"] = core
 
+
+class SharedUnderWay(UnderWay):
+    """What is under way of such a job, with a point before each use."""
+
+    def __init__(self, *args, job):
+        self.job = job
+        super().__init__(*args)
+
+    @property
+    def run(self):
+        return self.job.run
+
+    def __str__(self):
+        return str(self.job)
+
     def take_scripted_step(self):
-        self.run.point((self.id, "scripted step"))
+        self.run.point((str(self), "scripted step"))
         return super().take_scripted_step()
 
 
@@ -184,7 +203,7 @@ def _with_a_point(name):
 
 SharedExecutor._closed = _with_a_point("_closed")
 for _name in ("split_program", "steps", "samples"):
-    setattr(SharedJob, _name, _with_a_point(_name))
+    setattr(SharedUnderWay, _name, _with_a_point(_name))
 
 
 class Machine:
@@ -265,9 +284,9 @@ class Machine:
         assert not self.executor.jobs.unfinished()
         assert not self.qpu.scheduler.jobs, "what has ended is forgotten"
         for job in accepted:
-            assert job.split_program is None
-            assert job.steps is None
-            assert job.samples is None
+            assert job.under_way.split_program is None
+            assert job.under_way.steps is None
+            assert job.under_way.samples is None
         self.qpu.scheduler.validate()
         assert self.clock.working == 0
         return [job.status for job in accepted]

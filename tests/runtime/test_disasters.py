@@ -28,7 +28,8 @@ from qiskit_modes.exceptions import (
     WorkerDiedError,
 )
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime import StepFunctions, timer
+from qiskit_modes.runtime import StepFunctions
+from qiskit_modes.runtime.threads import timer
 from qiskit_modes.runtime.workers import pool, worker_process
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.run.program import Program
@@ -426,8 +427,8 @@ def heavy_step(staged, function):
     workload = staged.machine.open(Mode.BATCH)
     job = staged.machine.job(workload=workload)
     arguments = () if function is heavy.refuse else (os.getpid(),)
-    job.steps = StepFunctions(
-        lambda elsewhere: elsewhere(1.0, function, *arguments), job.steps.post_processing
+    job.under_way.steps = StepFunctions(
+        lambda elsewhere: elsewhere(1.0, function, *arguments), job.under_way.steps.post_processing
     )
     staged.machine.submit(job)
     staged.executor.close_workload(workload)
@@ -556,9 +557,9 @@ def test_a_disaster_ends_in_an_error_and_the_qpu_goes_on_serving(staged):
         assert locks.lanes.idle
         assert locks.qpu.idle
     assert not machine.runtime.executor.jobs.unfinished()
-    assert job.steps is None
-    assert job.program is None
-    assert job.samples is None
+    assert job.under_way.steps is None
+    assert job.under_way.program is None
+    assert job.under_way.samples is None
 
 
 # -- at the user's own calls -----------------------------------------------------------------------

@@ -30,8 +30,8 @@ class Lane:
     def __init__(self, machine, call, workload=None):
         self.value = None
         self.job = machine.job(workload=workload)
-        self.job.steps = self.job.steps.__class__(
-            partial(self._compile, call), self.job.steps.post_processing
+        self.job.under_way.steps = self.job.under_way.steps.__class__(
+            partial(self._compile, call), self.job.under_way.steps.post_processing
         )
         machine.submit(self.job)
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_done_away_is_done_here_when_the_place_is_free(room, func
     with room.taken_here():
         lane = room.lane(function, HERE)
         until = threading.Event()
-        while (waits := lane.job.step_item) is None or waits.call is not None:
+        while (waits := lane.job.under_way.step_item) is None or waits.call is not None:
             assert not until.wait(0.001)  # nothing tells that the worker has answered
         assert not lane.job.finished.is_set()
     value = lane.result()
@@ -157,7 +157,7 @@ def test_a_step_that_waits_ends_when_its_job_is_cancelled(room):
     with room.taken_here():
         lane = room.lane(pytest.fail, "it was cancelled")
         waits_for_a_place = threading.Event()
-        while lane.job.step_item is None:
+        while lane.job.under_way.step_item is None:
             assert not waits_for_a_place.wait(0.001)
         room.runtime.executor.cancel(lane.job)
         while lane.job.id in room.qpu.scheduler.jobs:
@@ -187,7 +187,7 @@ def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
     with own_room.taken_here() as gate:
         lane, waiting = own_room.lane(heavy.stay, HERE), own_room.lane(heavy.where)
         until = threading.Event()
-        while waiting.job.step_item is None:
+        while waiting.job.under_way.step_item is None:
             assert not until.wait(0.001)
         closing = threading.Thread(target=own_room.runtime.shut_down)
         closing.start()

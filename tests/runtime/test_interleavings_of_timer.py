@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from qiskit_modes.runtime import timer
-from qiskit_modes.runtime.timer import ThreadTimer
+from qiskit_modes.runtime.threads import timer
+from qiskit_modes.runtime.threads.timer import ThreadTimer
 
 
 class Ticking:

@@ -2,7 +2,7 @@
 
 import threading
 
-from qiskit_modes.runtime.latch import Latch
+from qiskit_modes.runtime.threads.latch import Latch
 from tests.runtime.conftest import DEADLINE
 
 

@@ -287,7 +287,7 @@ def test_a_fork_starts_with_a_runtime_of_its_own():
 
 def test_steps_may_be_of_any_kind(threaded):
     job = threaded.job()
-    job.steps = StepFunctions(
+    job.under_way.steps = StepFunctions(
         compiling=lambda _: program(), post_processing=lambda samples, span: {"answer": 42}
     )
     assert finished(threaded.submit(job)) == ["DONE"]

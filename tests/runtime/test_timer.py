@@ -3,7 +3,7 @@
 import threading
 
 from qiskit_modes.runtime.clock import SystemClock
-from qiskit_modes.runtime.timer import ThreadTimer
+from qiskit_modes.runtime.threads.timer import ThreadTimer
 from tests.runtime.conftest import DEADLINE
 
 

@@ -12,6 +12,7 @@ from qiskit_modes.modes.backends import belonging
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Queued
+from qiskit_modes.wire.job_request import request_of
 
 __all__ = ["job_json", "result_text"]
 
@@ -25,7 +26,7 @@ def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str,
         exclude_params: Whether to leave the program's parameters out. Those of a private job, and
             of one whose inputs were dropped, are left out in any case.
     """
-    request = job.request
+    request = request_of(job)
     answer = {
         "id": job.id,
         "backend": belonging(job.backend).name or job.qpu.name,
@@ -62,7 +63,8 @@ def result_text(job: JobRecord) -> str:
             result = job.read_result()
         except LookupError:
             return ""
-        encode = None if job.request is None else job.request.encode_result
+        request = request_of(job)
+        encode = None if request is None else request.encode_result
         return json.dumps(result, cls=RuntimeEncoder) if encode is None else encode(result)
     if job.error is not None:
         return "".join(traceback.format_exception(job.error))

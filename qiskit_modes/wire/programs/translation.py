@@ -19,9 +19,9 @@ from qiskit_modes.primitives import (
     RuntimeJobV2,
     SamplerV2,
 )
-from qiskit_modes.runtime.records import JobRequest
 from qiskit_modes.warn import answering_a_request
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
+from qiskit_modes.wire.job_request import JobRequest
 from qiskit_modes.wire.programs.executor_program import read_executor_params
 from qiskit_modes.wire.programs.noise_learner_program import (
     encode_learner_result,
