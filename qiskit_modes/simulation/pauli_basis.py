@@ -160,8 +160,10 @@ def pauli_rates(transfer: RealArray) -> dict[str, float] | None:
 
 def tensor(*matrices: RealArray) -> RealArray:
     """Return the tensor product of matrices of any shape, the first factor on the first qubit."""
-    product: RealArray = np.ones((1, 1))
-    for matrix in matrices:
+    if not matrices:
+        return np.ones((1, 1))
+    product, *others = matrices
+    for matrix in others:
         # numpy.kron does the same, and takes ten times as long for matrices as small as these.
         rows, columns = len(product) * len(matrix), product.shape[1] * matrix.shape[1]
         blocks = product[:, None, :, None] * matrix[None, :, None, :]
@@ -237,7 +239,13 @@ def embed(matrix: RealArray, qubits: Sequence[int], onto: Sequence[int]) -> Real
     if matrix.ndim == 3:
         return np.stack([embed(term, qubits, onto) for term in matrix])
     others = [qubit for qubit in onto if qubit not in qubits]
-    wide = tensor(matrix, np.eye(4 ** len(others)))
+    wide = tensor(matrix, _identity(len(others))) if others else matrix
     order = [[*qubits, *others].index(qubit) for qubit in onto]
     axes = [*order, *(place + len(onto) for place in order)]
     return wide.reshape((4,) * (2 * len(onto))).transpose(axes).reshape(wide.shape)
+
+
+@cache
+def _identity(num_qubits: int) -> RealArray:
+    """Return the channel that does nothing to some qubits, shape (4^n, 4^n)."""
+    return read_only(np.eye(4**num_qubits))

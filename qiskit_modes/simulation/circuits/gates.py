@@ -8,12 +8,20 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import CircuitInstruction, Gate
+from qiskit.circuit import CircuitError, CircuitInstruction, Gate
 
 from qiskit_modes.caches import BoundedCache, read_only
 from qiskit_modes.simulation.pauli_basis import RealArray, from_unitary, rotation
 
-__all__ = ["ROTATIONS", "as_rotations", "constant_matrix", "is_standard", "rotation_matrix"]
+__all__ = [
+    "ROTATIONS",
+    "RotationList",
+    "as_rotations",
+    "constant_matrix",
+    "is_standard",
+    "rotation_matrix",
+    "standard_matrix",
+]
 
 RotationList = list[tuple[str, tuple[int, ...], Any]]
 
@@ -81,11 +89,23 @@ def constant_matrix(gate: Gate) -> RealArray:
     if not step.is_standard_gate():
         # Whatever its name: that may be anybody's.
         return from_unitary(np.asarray(gate.to_matrix()))
+    matrix = standard_matrix(step)
+    if matrix is None:
+        raise CircuitError(f"{step.name} has no matrix of numbers")
+    return matrix
+
+
+def standard_matrix(step: CircuitInstruction) -> RealArray | None:
+    """Return the transfer matrix of a standard gate, shape (4^n, 4^n); None if it has none."""
     if step.params:
-        return from_unitary(np.asarray(step.matrix))
+        unitary = step.matrix
+        return None if unitary is None else from_unitary(np.asarray(unitary))
     known = _fixed_matrices.get(step.name)
     if known is None:
-        known = read_only(from_unitary(np.asarray(step.matrix)))
+        unitary = step.matrix
+        if unitary is None:
+            return None
+        known = read_only(from_unitary(np.asarray(unitary)))
         _fixed_matrices.put(step.name, known)
     return known
 

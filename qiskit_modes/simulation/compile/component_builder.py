@@ -50,7 +50,7 @@ from qiskit_modes.simulation.operations import (
     Store,
     is_static,
 )
-from qiskit_modes.simulation.read.read_circuit import Extent
+from qiskit_modes.simulation.read.read_circuit import Extents
 from qiskit_modes.simulation.run.component import Component, SingleComponent
 from qiskit_modes.simulation.run.component_kinds import (
     EitherComponent,
@@ -80,7 +80,7 @@ class ComponentBuilder:
     def __init__(
         self,
         circuit: QuantumCircuit,
-        extents: Sequence[Extent],
+        extents: Extents,
         noise: NoiseSource,
         choice: SimulatorChoice,
         pool: ProductPool,
@@ -251,7 +251,7 @@ class ComponentBuilder:
         """
         self._check_memory_before(block)
         known = executed_by_method(self._choice.method or "statevector")
-        cut, readout = cut_circuit(self._circuit, self._extents, block, self._noise, known)
+        cut, readout = cut_circuit(self._circuit, self._extents.in_order, block, self._noise, known)
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
         method = self._choice.method or ("stabilizer" if clifford else "statevector")
         readers = cut.num_qubits - len(block.qubits)

@@ -111,6 +111,10 @@ def final_measurements(block: Block) -> tuple[list[Operation], list[Measure]]:
     qubits: set[int] = set()
     clbits: set[int] = set()
     for operation in reversed(block.operations):
+        if isinstance(operation, Channel | Rotation):  # nearly all of them
+            kept.append(operation)
+            qubits.update(operation.qubits)
+            continue
         on, recorded = touched(operation)
         if isinstance(operation, Measure) and qubits.isdisjoint(on) and clbits.isdisjoint(recorded):
             finals.append(operation)

@@ -60,18 +60,16 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
     gone: set[Group] = set()
     last: dict[int, Group] = {}
     for operation in operations:
-        match operation:
-            case Channel(qubits, matrix):
-                group = Group(qubits, [Factor(matrix)])
-            case Rotation(qubits, paulis, angle):
-                group = Group(qubits, [Factor(rotation(paulis), angle)])
-            case _:
-                group = Group(tuple(sorted(touched(operation)[0])), lone=operation)
-        if enabled and group.lone is None:
-            before = last.get(group.qubits[0])
-            if before and before.lone is None and _continues(group, before, last):
-                _extend(before, group)
+        if isinstance(operation, Channel | Rotation):
+            qubits = operation.qubits
+            before = last.get(qubits[0]) if enabled else None
+            if before is not None and before.lone is None and _continues(qubits, before, last):
+                before.append(_factor(operation, before.qubits))
                 continue
+            group = Group(qubits, [_factor(operation, qubits)])
+        else:
+            group = Group(tuple(sorted(touched(operation)[0])), lone=operation)
+        if enabled and group.lone is None:
             for absorbed in _absorbable(group, last, fold_rotations):
                 gone.add(absorbed)
                 group = _joined(absorbed, group)
@@ -81,10 +79,26 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
     return _fold_back(groups) if enabled else groups
 
 
-def _continues(group: Group, before: Group, last: dict[int, Group]) -> bool:
-    """Tell whether a group acts on exactly the qubits on which another was the last to act."""
-    return set(group.qubits) == set(before.qubits) and all(
-        last.get(qubit) is before for qubit in group.qubits
+def _factor(operation: Channel | Rotation, onto: tuple[int, ...]) -> Factor:
+    """Return what an operation does to the qubits of a group."""
+    if isinstance(operation, Channel):
+        return Factor(embed(operation.matrix, operation.qubits, onto))
+    return Factor(embed(rotation(operation.paulis), operation.qubits, onto), operation.angle)
+
+
+def _continues(qubits: tuple[int, ...], before: Group, last: dict[int, Group]) -> bool:
+    """Tell whether these are exactly the qubits on which a group was the last to act.
+
+    Args:
+        qubits: It was the last on the first of them.
+        before: The group.
+        last: What was the last on each qubit.
+    """
+    if len(qubits) != len(before.qubits):
+        return False
+    return len(qubits) == 1 or (
+        (qubits == before.qubits or set(qubits) == set(before.qubits))
+        and all(last.get(qubit) is before for qubit in qubits)
     )
 
 

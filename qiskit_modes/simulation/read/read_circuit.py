@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,10 +33,12 @@ from qiskit_modes.simulation.circuits.durations import with_loop_values
 from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_store
 from qiskit_modes.simulation.circuits.gates import (
     ROTATIONS,
+    RotationList,
     as_rotations,
     constant_matrix,
     is_standard,
     rotation_matrix,
+    standard_matrix,
 )
 from qiskit_modes.simulation.circuits.measurements import (
     is_measurement,
@@ -62,7 +66,7 @@ from qiskit_modes.simulation.pauli_basis import (
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
 from qiskit_modes.simulation.read.control_flow import JUMPS, read_control_flow
 
-__all__ = ["CircuitReader", "Extent", "read_circuit"]
+__all__ = ["CircuitReader", "Extent", "Extents", "read_circuit"]
 
 LARGEST_MATRIX_QUBITS = 3
 """A gate on more qubits is taken apart by its definition if it has one: its channel's matrix
@@ -91,7 +95,23 @@ class Extent(NamedTuple):
         return cls(qubits, block.clbits, joins)
 
 
-def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles, list[Extent]]:
+class Extents:
+    """Extents of a circuit's instructions; most circuits are never asked for them.
+
+    Args:
+        parts: What each of the instructions does.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[Operation]]) -> None:
+        self._parts = parts
+
+    @cached_property
+    def in_order(self) -> list[Extent]:
+        """The extent of each instruction."""
+        return [Extent.of(Block(tuple(operations))) for operations in self._parts]
+
+
+def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, Angles, Extents]:
     """Return a circuit's operations, the angles of its rotations, and each instruction's extent.
 
     Args:
@@ -108,9 +128,9 @@ def read_circuit(circuit: QuantumCircuit, noise: NoiseSource) -> tuple[Block, An
         clbits={clbit: index for index, clbit in enumerate(circuit.clbits)},
         loop_values={},
     )
-    blocks = [reader.block([instruction], scope) for instruction in circuit.data]
-    whole = Block(tuple(operation for block in blocks for operation in block.operations))
-    return whole, reader.angles.finish(), list(map(Extent.of, blocks))
+    parts = [reader.operations([instruction], scope) for instruction in circuit.data]
+    whole = Block(tuple(chain.from_iterable(parts)))
+    return whole, reader.angles.finish(), Extents(parts)
 
 
 class CircuitReader:
@@ -122,11 +142,22 @@ class CircuitReader:
         self.variables = Variables(first_bit=circuit.num_clbits)
         self._passes = passes_for(circuit, noise)
 
-    def block(self, instructions: Sequence[CircuitInstruction], scope: Scope) -> Block:
+    def block(self, instructions: Iterable[CircuitInstruction], scope: Scope) -> Block:
         """Read instructions in order."""
+        return Block(tuple(self.operations(instructions, scope)))
+
+    def operations(
+        self, instructions: Iterable[CircuitInstruction], scope: Scope
+    ) -> list[Operation]:
+        """Return what instructions do, in order."""
         operations: list[Operation] = []
+        passes = self._passes if scope.noisy else []
+        place = scope.qubits.__getitem__
         for instruction in instructions:
-            qubits = tuple(scope.qubits[qubit] for qubit in instruction.qubits)
+            qubits = tuple(map(place, instruction.qubits))
+            if not passes and instruction.is_standard_gate():
+                operations.extend(self._standard_gate(instruction, qubits, scope))
+                continue
             clbits = tuple(scope.clbits[clbit] for clbit in instruction.clbits)
             if instruction.is_control_flow() or instruction.name in JUMPS:
                 operations.extend(read_control_flow(instruction, scope, self.variables, self.block))
@@ -134,14 +165,14 @@ class CircuitReader:
             operation = instruction.operation
             if instruction.name == "delay" and scope.loop_values:
                 operation = with_loop_values(operation, scope.loop_values)
-            if self._passes and scope.noisy:
-                steps = noise_of_passes(self._passes, operation, qubits, self.noise)
+            if passes:
+                steps = noise_of_passes(passes, operation, qubits, self.noise)
                 for each, positions in steps:
                     on = tuple(qubits[position] for position in positions)
                     operations.extend(self._read(each, on, clbits, scope))
             else:
                 operations.extend(self._read(operation, qubits, clbits, scope))
-        return Block(tuple(operations))
+        return operations
 
     def _read(
         self, operation: Instruction, qubits: tuple[int, ...], clbits: tuple[int, ...], scope: Scope
@@ -227,6 +258,27 @@ class CircuitReader:
         else:  # a label or a number: Aer runs the gates of the definition, with their noise
             yield from self._inline(operation.definition.decompose(), qubits, scope).operations
 
+    def _standard_gate(
+        self, step: CircuitInstruction, qubits: tuple[int, ...], scope: Scope
+    ) -> Iterator[Operation]:
+        """Read a standard gate as `_gate` does, without making an object of it where that can be.
+
+        Its controls are closed: with open ones a gate is no standard one.
+        """
+        parameters = [self._parameter(value, step.name, scope) for value in step.params]
+        rotations = as_rotations(step.name, parameters)
+        if rotations is not None:
+            yield from self._rotations(rotations, qubits)
+        else:
+            is_open = any(isinstance(value, ParameterExpression) for value in step.params)
+            small = len(qubits) <= LARGEST_MATRIX_QUBITS and not is_open
+            matrix = standard_matrix(step) if small else None
+            if matrix is None:
+                yield from self._gate(step.operation, qubits, scope)
+                return
+            yield Channel(qubits, matrix)
+        yield from self._after(step.label or step.name, qubits, scope)
+
     def _gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
         """Read a gate and the error after it; each of the gates that Aer makes of it."""
         for step, positions in closed_controls(gate):
@@ -236,18 +288,13 @@ class CircuitReader:
 
     def _ideal_gate(self, gate: Gate, qubits: tuple[int, ...], scope: Scope) -> Iterator[Operation]:
         """Read a gate without its error, as rotations, as a matrix or by its definition."""
-        parameters = [self._parameter(value, gate, scope) for value in gate.params]
+        parameters = [self._parameter(value, gate.name, scope) for value in gate.params]
         rotations = None
         if gate.name in ROTATIONS and is_standard(gate):  # in this order: the first takes no time
             rotations = as_rotations(gate.name, parameters)
         is_open = any(isinstance(value, ParameterExpression) for value in parameters)
         if rotations is not None:
-            for paulis, positions, angle in rotations:
-                on = tuple(qubits[position] for position in positions)
-                if isinstance(angle, ParameterExpression):
-                    yield Rotation(on, paulis, self.angles.add(angle))
-                else:
-                    yield Channel(on, rotation_matrix(paulis, angle))
+            yield from self._rotations(rotations, qubits)
             return
         if any(isinstance(value, ParameterExpression) for value in gate.params):
             gate = gate.to_mutable()
@@ -272,12 +319,22 @@ class CircuitReader:
             )
         yield from self._inline(definition, qubits, replace(scope, noisy=False)).operations
 
-    def _parameter(self, value: Any, gate: Gate, scope: Scope) -> Any:
+    def _rotations(
+        self, rotations: RotationList, qubits: tuple[int, ...]
+    ) -> Iterator[Channel | Rotation]:
+        for paulis, positions, angle in rotations:
+            on = tuple([qubits[position] for position in positions])
+            if isinstance(angle, ParameterExpression):
+                yield Rotation(on, paulis, self.angles.add(angle))
+            else:
+                yield Channel(on, rotation_matrix(paulis, angle))
+
+    def _parameter(self, value: Any, name: str, scope: Scope) -> Any:
         if isinstance(value, float) and math.isfinite(value):
             return value
         if not isinstance(value, ParameterExpression | int | float):
             return value  # a matrix or a label, for special gates
-        return number(value, f"Gate {gate.name!r}", scope.loop_values)
+        return number(value, f"Gate {name!r}", scope.loop_values)
 
     def _inline(self, circuit: QuantumCircuit, qubits: tuple[int, ...], scope: Scope) -> Block:
         inner = dict(zip(circuit.qubits, qubits, strict=True))
