@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from samplomatic.quantum_program import SamplexItem
+from samplomatic.samplex import Samplex
 
 __all__ = ["PARAMETER_VALUES", "draw_randomisations"]
 
@@ -44,17 +48,64 @@ def draw_randomisations(
         for axis, index in zip(swept, element, strict=True):
             place[axis] = index
         own = tuple(0 if isinstance(at, slice) else at for at in place)
-        outputs = item.samplex.sample(
+        outputs = _sample(
+            item.samplex,
             arguments[own[len(shape) - arguments.ndim :]],
             num_randomizations=math.prod(free_shape),
             rng=generator,
-            max_workers=1,  # the same bits by any number, and starting threads takes longer
         )
         for name, values in outputs.items():
             if name not in drawn:
                 drawn[name] = np.empty((*shape, *values.shape[1:]), dtype=values.dtype)
             drawn[name][tuple(place)] = values.reshape(*free_shape, *values.shape[1:])
     return drawn
+
+
+class _Here(Executor):
+    """An executor whose tasks are done at once, by the thread that submits them.
+
+    Args:
+        max_workers: Has no effect.
+    """
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        del max_workers
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do a task; what it raises comes out here."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+def _all_done(futures: Iterable[Future[Any]]) -> None:
+    """Wait for tasks of `_Here`: submitting one is doing it."""
+    for _ in futures:
+        pass
+
+
+def _without_threads(sample: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a samplex's ``sample`` whose tasks are done by the calling thread.
+
+    It draws the same: each task has a random stream of its own, which does not depend on who does
+    it. Samplomatic starts a pool of threads for every call, also for one worker, which takes
+    longer than what they do. It cannot be told not to, so the function gets another executor under
+    the name by which it asks for the pool; the module that it comes from is left as it is.
+    """
+    assert isinstance(sample, FunctionType)
+    other = {"ThreadPoolExecutor": _Here, "wait_with_raise": _all_done}
+    alike = FunctionType(
+        sample.__code__,
+        {**sample.__globals__, **other},
+        sample.__name__,
+        sample.__defaults__,
+        sample.__closure__,
+    )
+    alike.__kwdefaults__ = sample.__kwdefaults__
+    return alike
+
+
+_sample = _without_threads(Samplex.sample)
 
 
 def _nothing(item: SamplexItem) -> dict[str, npt.NDArray[Any]]:
