@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         help="session or batch? replay a recorded run in every mode",
         description=(
             "Replay a recording as single jobs, as a batch and as a session, by the rules of the "
-            "service and in simulated time: how long each takes, and what is charged. Recordings "
+            "service and on a virtual clock: how long each takes, and what is charged. Recordings "
             "are made by `qiskit-modes record`, or in Python by `with qiskit_modes.record(FILE):`."
         ),
         epilog="example: qiskit-modes compare run.json --traffic heavy --price-per-minute 96",

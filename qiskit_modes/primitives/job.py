@@ -385,8 +385,8 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
     @property
     def _ran_too_long(self) -> bool:
-        outcome = self._record.core.outcome
-        return isinstance(outcome, Cancelled) and outcome.code == RAN_TOO_LONG.code
+        ending = self._record.core.ending
+        return isinstance(ending, Cancelled) and ending.code == RAN_TOO_LONG.code
 
 
 def _time(line: str) -> str:

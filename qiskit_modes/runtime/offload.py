@@ -91,7 +91,7 @@ class HeavySteps:
             self._workers.send_away(step)
             # The race being closed: whoever cancelled the job meanwhile did not see the step, or
             # saw it before it waited.
-            if self._job.core.outcome is not None:
+            if self._job.core.ending is not None:
                 self._workers.abandon(step)
             return answers.get()
         finally:

@@ -126,7 +126,7 @@ class JobRecord:
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""
     finished: Latch = field(default_factory=Latch)
-    """Set when its outcome is decided and what came of it can be read."""
+    """Set when its ending is decided and what came of it can be read."""
 
     def __post_init__(self, steps: Steps | None) -> None:
         self.under_way = UnderWay(steps)
@@ -155,13 +155,13 @@ class JobRecord:
     def let_go(self) -> None:
         """Drop what a job needs no more that has ended; of what it made, only a result stays."""
         self.under_way.let_go()
-        if not isinstance(self.core.outcome, Completed):
+        if not isinstance(self.core.ending, Completed):
             self.result = None
 
     @property
     def status(self) -> JobStatus:
         """The state in the words of the service's client, derived from the scheduler's facts."""
-        match self.core.outcome:
+        match self.core.ending:
             case None:
                 return "QUEUED" if isinstance(self.core.state, Queued) else "RUNNING"
             case Completed():
@@ -176,7 +176,7 @@ class JobRecord:
     @property
     def reason(self) -> str | None:
         """Reason why it has no result, with the service's code if there is one."""
-        match self.core.outcome:
+        match self.core.ending:
             case Failed(reason=reason, code=code) | Cancelled(reason=reason, code=code):
                 return reason if code is None else f"Error code {code}; {reason}"
             case _:

@@ -112,7 +112,7 @@ class SessionExecutor:
         Raises:
             RefusedError: If it has already ended.
         """
-        if job.core.outcome is not None:
+        if job.core.ending is not None:
             raise RefusedError(f"job {job.id} has already ended", Refusal.ALREADY_FINAL)
         self.uninterrupted(partial(self._post, job.qpu, CancelRequested(job.id)))
 

@@ -323,7 +323,7 @@ class StepRunner:
         self._clock.work_begins()  # until it is answered
         answer: Answer
         try:
-            given_up = job.core.outcome is not None
+            given_up = job.core.ending is not None
             answer = ProgramAbandoned() if given_up else run_whole(program)
         except BaseException as error:  # whatever it is, the QPU must be given back
             answer = error
@@ -356,7 +356,7 @@ class StepRunner:
 
     def _fail(self, job: JobRecord, error: BaseException, *, code: int | None = None) -> None:
         """Report that a step has ended without success."""
-        if job.core.outcome is None:
+        if job.core.ending is None:
             job.error = error
         reason = f"{type(error).__name__}: {_words(error)}"
         fault = Fault.SYSTEM if isinstance(error, _SYSTEM_FAULTS) else Fault.USER
@@ -364,7 +364,7 @@ class StepRunner:
 
     def _let_go_if_over(self, job: JobRecord) -> None:
         """Drop what a step has made of a job that was cancelled meanwhile."""
-        if job.core.outcome is not None:
+        if job.core.ending is not None:
             job.let_go()
 
 

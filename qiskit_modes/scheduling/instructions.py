@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from qiskit_modes.scheduling.job import Outcome
+from qiskit_modes.scheduling.job import Ending
 
 __all__ = [
     "Abandon",
@@ -60,7 +60,7 @@ class Finish:
     """Tell everyone who waits for the job how it ended. Given once per job."""
 
     job_id: str
-    outcome: Outcome
+    ending: Ending
 
 
 class Refusal(Enum):

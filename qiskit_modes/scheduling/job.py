@@ -29,13 +29,13 @@ __all__ = [
     "Compiling",
     "Completed",
     "EndedBy",
+    "Ending",
     "Executing",
     "Failed",
     "Fault",
     "Finished",
     "Job",
     "JobState",
-    "Outcome",
     "PostProcessing",
     "Queued",
     "Ready",
@@ -83,7 +83,7 @@ class Cancelled:
     by: EndedBy = EndedBy.LIMIT
 
 
-Outcome = Completed | Failed | Cancelled
+Ending = Completed | Failed | Cancelled
 
 RAN_TOO_LONG = Cancelled(reason="Ran too long", code=1305)
 """How a job ends that held the QPU longer than it may; the code is the service's own."""
@@ -122,14 +122,14 @@ class PostProcessing:
 class Abandoning:
     """Over for its user, but the step that was under way has not ended yet."""
 
-    outcome: Outcome
+    ending: Ending
 
 
 @dataclass(frozen=True)
 class Finished:
     """Out of the lanes, for good."""
 
-    outcome: Outcome
+    ending: Ending
 
 
 JobState = Queued | Compiling | Ready | Executing | PostProcessing | Abandoning | Finished
@@ -164,7 +164,7 @@ class Job:
     released_at: float | None = None
     """When it gave the QPU lock back."""
     settled_at: float | None = None
-    """When its outcome was decided: for its user it is over since then."""
+    """When its ending was decided: for its user it is over since then."""
     meter: Meter | None = None
     """What of it will be charged; None before the QPU, after its end, and in a session."""
     story: list[tuple[float, str]] = field(default_factory=list)
@@ -182,11 +182,11 @@ class Job:
         self.story.append((at, type(state).__name__))
 
     @property
-    def outcome(self) -> Outcome | None:
+    def ending(self) -> Ending | None:
         """Way in which it ended, or None while that is open."""
         match self.state:
-            case Abandoning(outcome) | Finished(outcome):
-                return outcome
+            case Abandoning(ending) | Finished(ending):
+                return ending
             case _:
                 return None
 
@@ -203,7 +203,7 @@ class Job:
 
     def charged_seconds(self, now: float) -> float:
         """Return the usage of the job alone: its time on the QPU, unless the system failed it."""
-        match self.outcome:
+        match self.ending:
             case Failed(fault=Fault.SYSTEM):
                 return 0.0
             case _:

@@ -286,8 +286,8 @@ class Scheduler(Changes):
     def _advance_job(self, job: Job, expected: type[JobState], now: float) -> None:
         """Move a job on whose step has succeeded; one that was abandoned ends instead."""
         match job.state:
-            case Abandoning(outcome):
-                self._finish(job, outcome, now)
+            case Abandoning(ending):
+                self._finish(job, ending, now)
             case Compiling() if expected is Compiling:
                 job.move(Ready(), now)
                 self.locks.qpu.request(job.id)
@@ -302,9 +302,9 @@ class Scheduler(Changes):
 
     def _cancel(self, job_id: str, now: float) -> None:
         job = self.jobs.get(job_id)
-        if job is None or job.outcome is not None:  # one that is not known was forgotten
+        if job is None or job.ending is not None:  # one that is not known was forgotten
             message = f"job {job_id} has already ended"
             self._instructions.append(Refuse(job_id, Refusal.ALREADY_FINAL, message))
         else:
-            outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
-            self._settle_early(job, outcome, now)
+            ending = Cancelled("it was cancelled by its user", by=EndedBy.USER)
+            self._settle_early(job, ending, now)

@@ -74,7 +74,7 @@ class UsageReport:
         for job, core in jobs:
             row = alone if core is None else rows[core.id]
             row.jobs += 1
-            row.done += isinstance(job.outcome, Completed)
+            row.done += isinstance(job.ending, Completed)
             row.qpu_seconds += job.held_seconds(now)
             if core is None:
                 row.usage_seconds += job.charged_seconds(now)

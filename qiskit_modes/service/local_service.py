@@ -345,7 +345,7 @@ class LocalService:
             return all(
                 (
                     qpu_name in (None, job.qpu.name),
-                    pending is None or pending == (job.core.outcome is None),
+                    pending is None or pending == (job.core.ending is None),
                     program_id in (None, job.primitive_id),
                     instance in (None, job.instance.id),
                     tags is None or tags <= set(job.tags),

@@ -112,7 +112,7 @@ class InstanceApi(InstanceView):
             ApiError: 404 if there is none of this id.
         """
         job = self._job(job_id)
-        if job.core.outcome is not None:
+        if job.core.ending is not None:
             self.runtime.tell_seen(job)
         return job_json(job, self.runtime.clock, exclude_params=exclude_params)
 
@@ -211,7 +211,7 @@ class InstanceApi(InstanceView):
             ApiError: 404 if there is no such job, 400 if it has not ended.
         """
         job = self._job(job_id)
-        if job.core.outcome is None:
+        if job.core.ending is None:
             raise ApiError(
                 400, Code.STATE, f"Job {job_id} has no result yet, it is {job.status.lower()}"
             )
@@ -253,7 +253,7 @@ class InstanceApi(InstanceView):
             ApiError: 404 if there is none of this id, 409 if it has not ended.
         """
         job = self._job(job_id)
-        if job.core.outcome is None:
+        if job.core.ending is None:
             raise ApiError(
                 409, Code.STATE, f"Job {job_id} cannot be deleted before it ends; cancel it first"
             )

@@ -40,14 +40,14 @@ def validate(measurements: Measurements, observables: PauliSums, parameter_shape
     ends = observables.observable_ends
 
     seen: list[int] = []
-    for outcome in measurements.outcomes:
-        family = measurements.families[outcome.family]
-        for column, result in zip(outcome.columns, outcome.results, strict=True):
+    for assembly in measurements.assemblies:
+        family = measurements.families[assembly.family]
+        for column, result in zip(assembly.columns, assembly.results, strict=True):
             seen.append(int(result))
             own = slice(ends[observable_at[result]], ends[observable_at[result] + 1])
             assert family.sets[column] == set_at[result]
-            assert outcome.coefficients == own
-            assert [family.terms[each] for each in outcome.terms] == terms[own]
+            assert assembly.coefficients == own
+            assert [family.terms[each] for each in assembly.terms] == terms[own]
     assert sorted(seen) == list(range(int(np.prod(shape, dtype=int))))
 
     for family in measurements.families:
@@ -84,7 +84,7 @@ def test_an_identity_needs_no_circuit():
 
 def test_no_parameter_sets_need_no_circuit():
     measurements = choose_measurements(sums("ZZ"), (0,))
-    assert (measurements.bases, measurements.outcomes, measurements.shape) == ((), (), (0,))
+    assert (measurements.bases, measurements.assemblies, measurements.shape) == ((), (), (0,))
 
 
 def test_sets_that_are_zipped_with_observables_are_measured_in_their_own_bases_only():

@@ -111,7 +111,7 @@ def ends_once(job, history):
         assert job.status == "CANCELLED", "a cancel that was accepted counts"
         assert history.cancels[job.id] == 1
     elif job.status == "CANCELLED":
-        assert isinstance(core.outcome, Cancelled)
+        assert isinstance(core.ending, Cancelled)
         assert job.workload is not None, "nobody cancelled it"
         assert job.workload.id in history.cancelled_workloads, "nobody wanted that"
     else:

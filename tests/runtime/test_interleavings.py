@@ -234,7 +234,7 @@ def test_a_program_ends_at_its_limit_while_its_job_is_cancelled(explore, seed):
         run.spawn(partial(machine.executor._post, machine.qpu, TimePassed()), "timer")
         run.go()
         machine.finish()
-        seen.add(job.core.outcome)
+        seen.add(job.core.ending)
 
     explore(scenario, least=20, seed=seed)
     assert seen == {RAN_TOO_LONG}, "its time was over before any of them looked"

@@ -165,7 +165,7 @@ def test_a_job_is_stopped_at_its_limit(staged):
     job = staged.job()
     staged.runtime.submit(job, max_execution_seconds=0.05)
     assert finished(job) == ["ERROR"]
-    assert job.core.outcome == RAN_TOO_LONG
+    assert job.core.ending == RAN_TOO_LONG
     assert job.reason == "Error code 1305; Ran too long"
 
 
@@ -252,7 +252,7 @@ def test_many_threads_submit_and_cancel_without_losing_a_job():
                     try:
                         runtime.executor.cancel(job)
                     except RefusedError:
-                        assert job.core.outcome is not None
+                        assert job.core.ending is not None
             if workload is not None:
                 runtime.executor.close_workload(workload)
 

@@ -158,7 +158,7 @@ class BothWays(RuleBasedStateMachine):
             times = core.running_at, core.executing_at, core.released_at, core.settled_at
             expected = job.got_lane, job.got_qpu, job.gave_qpu, job.settled
             assert times == expected, job.id
-            assert outcome_of(core.outcome) == outcome_of(job.outcome)
+            assert outcome_of(core.ending) == outcome_of(job.outcome)
         for workload in model.workloads:
             core = scheduler.workloads[workload.id]
             assert (core.state, core.accepting_jobs) == (workload.state, workload.accepts)

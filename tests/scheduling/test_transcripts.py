@@ -72,8 +72,8 @@ class Driver:
     def state(self, workload_id: str) -> WorkloadState:
         return self.scheduler.workloads[workload_id].state
 
-    def outcome(self, job_id: str):
-        return self.scheduler.jobs[job_id].outcome
+    def ending(self, job_id: str):
+        return self.scheduler.jobs[job_id].ending
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ def test_jobs_ready_for_the_qpu_get_it_in_the_order_in_which_they_became_ready(d
 def test_cancelling_a_queued_job_costs_nothing(driver):
     for n in range(6):
         driver.submit(f"j{n}", 0)
-    outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
-    assert driver(CancelRequested("j5"), 1) == [Finish("j5", outcome)]
+    ending = Cancelled("it was cancelled by its user", by=EndedBy.USER)
+    assert driver(CancelRequested("j5"), 1) == [Finish("j5", ending)]
     assert driver.scheduler.jobs["j5"].running_at is None
     assert driver.scheduler.jobs["j5"].charged_seconds(9) == 0
 
@@ -133,11 +133,11 @@ def test_cancelling_on_the_qpu_keeps_the_lock_until_the_qpu_has_stopped(driver):
     driver.submit("b", 0)
     driver(JobCompiled("a"), 1)
     driver(JobCompiled("b"), 1)
-    outcome = Cancelled("it was cancelled by its user", by=EndedBy.USER)
-    assert driver(CancelRequested("a"), 5) == [Abandon("a"), Finish("a", outcome)]
+    ending = Cancelled("it was cancelled by its user", by=EndedBy.USER)
+    assert driver(CancelRequested("a"), 5) == [Abandon("a"), Finish("a", ending)]
     assert "a" in driver.scheduler.locks.qpu
     assert driver(JobFailed("a", Fault.SYSTEM, "killed"), 6) == [Execute("b")]
-    assert driver.outcome("a") == outcome
+    assert driver.ending("a") == ending
     assert driver.scheduler.jobs["a"].charged_seconds(9) == 5
 
 
@@ -146,7 +146,7 @@ def test_a_result_that_arrives_after_the_cancel_does_not_turn_it_into_a_success(
     driver(JobCompiled("a"), 1)
     driver(CancelRequested("a"), 2)
     assert driver(JobExecuted("a"), 2) == []
-    assert driver.outcome("a") == Cancelled("it was cancelled by its user", by=EndedBy.USER)
+    assert driver.ending("a") == Cancelled("it was cancelled by its user", by=EndedBy.USER)
 
 
 def test_a_job_cannot_be_cancelled_twice(driver):
@@ -177,7 +177,7 @@ def test_a_failure_is_charged_only_if_it_is_the_users(driver, fault, charged):
     driver.submit("a", 0)
     driver(JobCompiled("a"), 1)
     driver(JobFailed("a", fault, "boom", 1234), 3)
-    assert driver.outcome("a") == Failed(fault, "boom", 1234)
+    assert driver.ending("a") == Failed(fault, "boom", 1234)
     assert driver.scheduler.jobs["a"].charged_seconds(9) == charged
     assert driver.scheduler.ledger.used(ALICE, 9) == charged
 
@@ -300,7 +300,7 @@ def test_an_open_session_that_is_closed_still_runs_what_waits_in_the_queue(drive
     assert driver.state("s") is WorkloadState.OPEN
     driver.run_through("before", 2, 3, 4)
     driver.run_through("a", 5, 6, 7)
-    assert driver.outcome("a") == Completed()
+    assert driver.ending("a") == Completed()
     assert driver.state("s") is WorkloadState.CLOSED
 
 
@@ -312,7 +312,7 @@ def test_a_cancelled_session_ends_with_its_running_jobs(driver):
     dropped = Cancelled("its session or batch was cancelled", by=EndedBy.WORKLOAD)
     assert driver(WorkloadCancelled("s"), 1) == [Finish("b", dropped)]
     driver.run_through("a", 2, 3, 4)
-    assert driver.outcome("a") == Completed()
+    assert driver.ending("a") == Completed()
     assert driver.state("s") is WorkloadState.CLOSED
 
 
@@ -324,10 +324,10 @@ def test_the_maximum_ttl_never_pauses_and_fails_what_is_queued(driver):
     driver(TimePassed(), 109)
     instructions = driver(TimePassed(), 200)  # however late anybody looks
     assert [type(i) for i in instructions] == [Finish]
-    assert isinstance(driver.outcome("b"), Failed)
+    assert isinstance(driver.ending("b"), Failed)
     assert driver.scheduler.jobs["b"].settled_at == 110
     driver.run_through("a", 201, 202, 203)
-    assert driver.outcome("a") == Completed()
+    assert driver.ending("a") == Completed()
     assert driver.scheduler.workloads["s"].usage_seconds(999) == 193
 
 
@@ -447,7 +447,7 @@ def test_a_failed_job_of_a_batch_does_not_touch_the_others(driver):
     driver.submit("b1", 0, "b")
     driver(JobFailed("b0", Fault.USER, "boom"), 1)
     driver.run_through("b1", 1, 2, 3)
-    assert driver.outcome("b1") == Completed()
+    assert driver.ending("b1") == Completed()
 
 
 # -- the queue and calibrations --------------------------------------------------------------------
@@ -540,7 +540,7 @@ def test_queued_jobs_may_end_as_cancelled_at_the_maximum_ttl():
     for name in "ab":
         driver.submit(name, 0, "s", instance=carol)
     driver(TimePassed(), 5)
-    assert isinstance(driver.outcome("b"), Cancelled)
+    assert isinstance(driver.ending("b"), Cancelled)
 
 
 def test_a_calibration_takes_the_qpu_between_jobs(driver):
@@ -706,7 +706,7 @@ def test_two_instances_of_one_id_are_each_judged_by_their_own_limit(driver):
     driver.submit("waits", 6, instance=low)
     assert driver.submit("goes", 7, instance=high) == [Compile("goes")]
     driver.run_through("goes", 7, 50, 50)
-    assert driver.outcome("waits") is None
+    assert driver.ending("waits") is None
     assert driver.scheduler.ledger.used(low, 51) == driver.scheduler.ledger.used(high, 51) == 48
 
 
@@ -732,7 +732,7 @@ def test_a_session_may_be_over_before_its_time(driver):
     for name in "ab":
         driver.submit(name, 0, "s")
     driver(WorkloadExpired("s"), 1)
-    assert isinstance(driver.outcome("b"), Failed)
+    assert isinstance(driver.ending("b"), Failed)
     (refused,) = driver.submit("c", 2, "s")
     assert "its maximum TTL was reached" in refused.message
     assert driver(WorkloadExpired("s"), 3) == []

@@ -124,7 +124,7 @@ def figures_of(run: Run, jobs: Sequence[RecordedJob]) -> Figures:
         waiting=_blocked_seconds(cores),
         on_qpu=sum(held),
         charged=sum(alone) + sum(each.usage_seconds(max(ends)) for each in windows),
-        unsuccessful=sum(not isinstance(core.outcome, Completed) for core in cores),
+        unsuccessful=sum(not isinstance(core.ending, Completed) for core in cores),
     )
 
 

@@ -209,7 +209,7 @@ def _snake(name: str) -> str:
 
 
 def _outcome(core: Job) -> dict[str, Any]:
-    match core.outcome:
+    match core.ending:
         case None:
             return {"outcome": "unfinished"}
         case Completed():

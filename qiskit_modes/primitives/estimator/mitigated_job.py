@@ -155,7 +155,7 @@ class MitigatedEstimatorJob:
 
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, one for each item; see `Steps.executions`."""
-        planned = []
+        found = []
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed)
         for places, preparer in preparers.items():
             group = preparer.group()
@@ -170,8 +170,8 @@ class MitigatedEstimatorJob:
             for place, item, shots, purpose in items:
                 count = shots * math.prod(item.shape)
                 content = fingerprint(item.circuit)
-                planned.append(CircuitExecutions(place, item.circuit, content, count, purpose))
-        return planned
+                found.append(CircuitExecutions(place, item.circuit, content, count, purpose))
+        return found
 
 
 def _values(pub: EstimatorInput, prepared: PreparedPub) -> npt.NDArray[np.float64]:

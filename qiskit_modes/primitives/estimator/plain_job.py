@@ -148,7 +148,7 @@ class PlainEstimatorJob:
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, one for each basis; see `Steps.executions`."""
         instructions = instruction_set_of(self.backend)
-        planned = []
+        found = []
         for index, each in enumerate(self.inputs):
             measurements = _measurements_of(each)
             for basis, sets in zip(measurements.bases, measurements.sets, strict=True):
@@ -158,10 +158,8 @@ class PlainEstimatorJob:
                 purpose = " ".join(f"{letter}{q}" for q, letter in zip(*basis, strict=True))
                 for fixed in with_durations(circuit, content, each.parameter_values[sets]):
                     executions, key = each.shots * len(fixed.values), fixed.content or content
-                    planned.append(
-                        CircuitExecutions(index, fixed.circuit, key, executions, purpose)
-                    )
-        return planned
+                    found.append(CircuitExecutions(index, fixed.circuit, key, executions, purpose))
+        return found
 
 
 class _Parts:

@@ -25,7 +25,7 @@ __all__ = [
     "Contribution",
     "Family",
     "Measurements",
-    "Outcome",
+    "ObservableAssembly",
     "choose_measurements",
     "measurements_of",
 ]
@@ -64,7 +64,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ObservableAssembly:
     """Places of the expectation values of one observable, and what they are made of."""
 
     family: int
@@ -99,7 +99,7 @@ class Measurements:
     families: tuple[Family, ...]
     """The parameter sets, sorted by the terms needed for them."""
 
-    outcomes: tuple[Outcome, ...]
+    assemblies: tuple[ObservableAssembly, ...]
     """One for each observable of which any result is asked for."""
 
 
@@ -148,7 +148,7 @@ def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]
         families.append(_measure(needed_terms, sets, bases))
 
     class_of_observable = {o: i for i, members in enumerate(observables_of_class) for o in members}
-    outcomes = []
+    assemblies = []
     for observable, (sets, results) in enumerate(results_of_observable):
         if results.size == 0:
             continue
@@ -156,8 +156,8 @@ def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]
         family = families[number]
         position = {term: row for row, term in enumerate(family.terms)}
         mine = slice(ends[observable], ends[observable + 1])
-        outcomes.append(
-            Outcome(
+        assemblies.append(
+            ObservableAssembly(
                 family=number,
                 terms=np.array([position[term] for term in terms[mine]], dtype=np.intp),
                 coefficients=mine,
@@ -170,7 +170,7 @@ def choose_measurements(observables: PauliSums, parameter_shape: tuple[int, ...]
         bases=tuple(bases.number),
         sets=tuple(np.concatenate(parts) for parts in bases.parts),
         families=tuple(families),
-        outcomes=tuple(outcomes),
+        assemblies=tuple(assemblies),
     )
 
 

@@ -37,7 +37,7 @@ def kept_measured_in(
 
     Args:
         circuit: The circuit, not modified.
-        content: Its content key.
+        content: Its fingerprint.
         basis: The qubits to measure, and the letter of each.
         instructions: What the backend can execute, and what is kept with it.
     """
@@ -52,14 +52,14 @@ def kept_measured_in(
 def measured_in(
     circuit: QuantumCircuit, content: bytes, basis: PauliTerm, instructions: InstructionSet
 ) -> tuple[QuantumCircuit, bytes]:
-    """Return a copy of ``circuit`` with a measurement in ``basis`` at its end, and its content key.
+    """Return a copy of ``circuit`` with a measurement in ``basis`` at its end, and its fingerprint.
 
     What the circuit measures itself stays as it is. The bits of the new register are those of the
     basis' qubits in ascending order; no other qubit is touched.
 
     Args:
         circuit: The circuit, not modified.
-        content: Its content key, of which that of the result is made.
+        content: Its fingerprint, of which that of the result is made.
         basis: The qubits to measure, and the letter of each.
         instructions: What the backend can execute; the basis is changed with its gates only.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qiskit_modes.primitives.measurement.bases import Family, Measurements, Outcome
+from qiskit_modes.primitives.measurement.bases import Family, Measurements, ObservableAssembly
 from qiskit_modes.primitives.measurement.expectation_values import (
     expectation_values,
     mean_squares,
@@ -37,14 +37,14 @@ def values_and_variances(
     values = np.zeros(size)
     variances = np.zeros(size)
     for number, family in enumerate(measurements.families):
-        mine = [outcome for outcome in measurements.outcomes if outcome.family == number]
+        mine = [assembly for assembly in measurements.assemblies if assembly.family == number]
         spread = _family_variances(family, mine, coefficients, samples, means[number])
-        for row, outcome in enumerate(mine):
-            weights = coefficients[outcome.coefficients]
-            values[outcome.results] = (
-                weights @ means[number][np.ix_(outcome.terms, outcome.columns)]
+        for row, assembly in enumerate(mine):
+            weights = coefficients[assembly.coefficients]
+            values[assembly.results] = (
+                weights @ means[number][np.ix_(assembly.terms, assembly.columns)]
             )
-            variances[outcome.results] = spread[row, outcome.columns]
+            variances[assembly.results] = spread[row, assembly.columns]
     return values, variances
 
 
@@ -58,20 +58,20 @@ def _family_means(family: Family, samples: Sequence[NDArray[np.uint8]]) -> NDArr
 
 def _family_variances(
     family: Family,
-    outcomes: Sequence[Outcome],
+    assemblies: Sequence[ObservableAssembly],
     coefficients: NDArray[np.float64],
     samples: Sequence[NDArray[np.uint8]],
     means: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the variances of observables in a single shot, (num_outcomes, num_sets)."""
-    lengths = [len(outcome.terms) for outcome in outcomes]
+    """Return the variances of observables in a single shot, (num_assemblies, num_sets)."""
+    lengths = [len(assembly.terms) for assembly in assemblies]
     weights = term_weights(
-        np.concatenate([coefficients[outcome.coefficients] for outcome in outcomes]),
-        np.concatenate([outcome.terms for outcome in outcomes]),
-        np.repeat(np.arange(len(outcomes)), lengths),
-        (len(family.terms), len(outcomes)),
+        np.concatenate([coefficients[assembly.coefficients] for assembly in assemblies]),
+        np.concatenate([assembly.terms for assembly in assemblies]),
+        np.repeat(np.arange(len(assemblies)), lengths),
+        (len(family.terms), len(assemblies)),
     )
-    variances = np.zeros((len(outcomes), len(family.sets)))
+    variances = np.zeros((len(assemblies), len(family.sets)))
     for part in family.contributions:
         # Terms that are read in the same shots vary together.
         own = weights[part.terms]

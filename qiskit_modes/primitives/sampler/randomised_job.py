@@ -72,13 +72,13 @@ class RandomisedSamplerJob:
 
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, and how often; see `Steps.executions`."""
-        planned = []
+        found = []
         for place, each in enumerate(self.inputs):
             circuit = self._item(each, place).circuit
             number, shots = self.options.twirling.divide(each.shots)
             count = number * shots * each.pub.size
-            planned.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
-        return planned
+            found.append(CircuitExecutions(place, circuit, fingerprint(circuit), count))
+        return found
 
     def _item(
         self, pub: SamplerInput, place: int, elsewhere: Elsewhere = here

@@ -97,8 +97,8 @@ class Deadlines(Dispatch):
     def _end_of_ttl(self, workload: Workload, timer: Timer, at: float) -> None:
         reason = f"{_SESSION_ENDED}: {timer.value}"
         fails = workload.instance.plan.queued_fail_at_ttl
-        outcome = Failed(Fault.USER, reason) if fails else Cancelled(reason)
-        self._stop_accepting(workload.id, timer.value, at, drop_queued=outcome)
+        ending = Failed(Fault.USER, reason) if fails else Cancelled(reason)
+        self._stop_accepting(workload.id, timer.value, at, drop_queued=ending)
 
     def _have_waited(self, line: Line, at: float) -> None:
         """Let a line say whom it waits for, if its oldest job has waited long enough."""

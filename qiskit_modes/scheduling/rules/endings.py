@@ -10,10 +10,10 @@ from qiskit_modes.scheduling.job import (
     Abandoning,
     Cancelled,
     Compiling,
+    Ending,
     Executing,
     Finished,
     Job,
-    Outcome,
     PostProcessing,
     Queued,
     Ready,
@@ -28,31 +28,31 @@ __all__ = ["Endings"]
 class Endings(SchedulerState):
     """The part of a scheduler that takes jobs out, and closes what has no more of them."""
 
-    def _settle_early(self, job: Job, outcome: Outcome, now: float) -> None:
+    def _settle_early(self, job: Job, ending: Ending, now: float) -> None:
         """End a job from outside, whatever it is doing."""
         match job.state:
             case Queued() | Ready():
-                self._finish(job, outcome, now)
+                self._finish(job, ending, now)
             case Compiling() | Executing() | PostProcessing():
-                job.move(Abandoning(outcome), now)
+                job.move(Abandoning(ending), now)
                 job.settled_at = now
-                self._instructions += [Abandon(job.id), Finish(job.id, outcome)]
+                self._instructions += [Abandon(job.id), Finish(job.id, ending)]
             case Abandoning() | Finished():
                 pass
             case _:
                 assert_never(job.state)
 
-    def _finish(self, job: Job, outcome: Outcome, now: float) -> None:
+    def _finish(self, job: Job, ending: Ending, now: float) -> None:
         """Take a job out of everything it is in; the one way in which jobs end."""
         workload = self._workload_of(job)
         if isinstance(job.state, Queued):
             self._unqueue(job, workload)
         if isinstance(job.state, Abandoning):
-            job.move(Finished(job.state.outcome), now)
+            job.move(Finished(job.state.ending), now)
         else:
-            job.move(Finished(outcome), now)
+            job.move(Finished(ending), now)
             job.settled_at = now
-            self._instructions.append(Finish(job.id, outcome))
+            self._instructions.append(Finish(job.id, ending))
         if job.id in self.locks.qpu:
             self._release_qpu(job, now)
         self.locks.release_all(job.id, now)
@@ -94,7 +94,7 @@ class Endings(SchedulerState):
         now: float,
         *,
         by: ClosedBy = ClosedBy.LIMIT,
-        drop_queued: Outcome | None = None,
+        drop_queued: Ending | None = None,
     ) -> None:
         """Close a workload to submissions, and for good as soon as it has no job left."""
         workload = self.open_workloads.get(workload_id)

@@ -57,8 +57,8 @@ def _jobs_are_in_one_place(scheduler: SchedulerState) -> None:
         if workload is not None:
             running = job.id in workload.running
             _require(running == in_lane, f"{job.id} of {workload.id}: {running=}, {in_lane=}")
-        decided = job.outcome is not None
-        _require(decided == (job.settled_at is not None), f"{job.id}: outcome without a time")
+        decided = job.ending is not None
+        _require(decided == (job.settled_at is not None), f"{job.id}: ending without a time")
         finals = sum(what == Finished.__name__ for _, what in job.story)
         _require(finals == isinstance(job.state, Finished), f"{job.id} ended {finals} times")
     ready = {job.id for job in scheduler.jobs.values() if isinstance(job.state, Ready)}

@@ -1,7 +1,7 @@
-"""A key for a circuit's content: complete by construction.
+"""Fingerprints of circuits: complete by construction.
 
 What this module knows is written as its values; what it does not know is taken apart as pickle
-would take it apart; and a circuit with something that cannot be taken apart either gets a key that
+would take it apart; and a circuit with something that cannot be taken apart either gets one that
 no other circuit ever has, so that nothing kept is used for it. Nothing is left out.
 """
 
@@ -99,7 +99,7 @@ def fingerprint(circuit: QuantumCircuit) -> bytes:
 
 
 def read_content(circuit: QuantumCircuit) -> Content:
-    """Return a circuit's key, and what its instructions hold.
+    """Return a circuit's fingerprint, and what its instructions hold.
 
     Raises:
         UnsupportedCircuitError: If the circuit computes what cannot be simulated.

@@ -89,7 +89,7 @@ def compile_ideal(
     Args:
         circuit: The whole circuit.
         choice: What the user chose.
-        content: The circuit's key.
+        content: The circuit's fingerprint.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
         beginning: What it shares with others.

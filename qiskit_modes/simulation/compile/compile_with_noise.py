@@ -64,7 +64,7 @@ def compile_with_noise(
         circuit: The whole circuit.
         noise: Where its errors are read.
         choice: What the user chose.
-        content: The circuit's key.
+        content: The circuit's fingerprint.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
         beginning: What it shares with other circuits; acts where there is no noise.

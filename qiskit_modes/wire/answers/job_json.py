@@ -58,7 +58,7 @@ def result_text(job: JobRecord) -> str:
 
     Empty for a private job whose result has been read.
     """
-    if isinstance(job.core.outcome, Completed):
+    if isinstance(job.core.ending, Completed):
         try:
             result = job.read_result()
         except LookupError:
@@ -72,7 +72,7 @@ def result_text(job: JobRecord) -> str:
 
 
 def _state(job: JobRecord) -> dict[str, Any]:
-    match job.core.outcome:
+    match job.core.ending:
         case None:
             waits = isinstance(job.core.state, Queued)
             return {"status": "Queued" if waits else "Running"}

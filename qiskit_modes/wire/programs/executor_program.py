@@ -20,7 +20,13 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
 from qiskit_modes.wire.programs.params import unreadable
 from qiskit_modes.wire.programs.samplex_sizes import check_declared_sizes, check_drawing
-from qiskit_modes.wire.programs.schemas import check_sizes, complete_options, decoding, tensor
+from qiskit_modes.wire.programs.schemas import (
+    check_sizes,
+    complete_options,
+    decoding,
+    tensor,
+    version_of,
+)
 
 __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
@@ -89,13 +95,8 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
         ApiError: If they are of an unknown version or cannot be read; status 400.
         UnsupportedOptionError: If there are options that are not known here.
     """
-    version = params.get("schema_version")
-    if version not in SCHEMA_VERSIONS:
-        raise unreadable(
-            f"the schema version is {version!r}, and this service reads "
-            f"{', '.join(SCHEMA_VERSIONS)}; use a qiskit-ibm-runtime that sends one of them, or a "
-            "newer qiskit_modes"
-        )
+    remedy = "use a qiskit-ibm-runtime that sends one of them, or a newer qiskit_modes"
+    version = version_of(params, SCHEMA_VERSIONS, remedy)
     converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS[version]
     described = params.get("quantum_program")
     if not isinstance(described, Mapping):

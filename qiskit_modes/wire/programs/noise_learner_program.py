@@ -16,8 +16,13 @@ from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
 from qiskit_ibm_runtime.results import NoiseLearnerResult
 
-from qiskit_modes.wire.programs.params import unreadable
-from qiskit_modes.wire.programs.schemas import check_sizes, complete_options, decoding, tensor
+from qiskit_modes.wire.programs.schemas import (
+    check_sizes,
+    complete_options,
+    decoding,
+    tensor,
+    version_of,
+)
 
 __all__ = [
     "LEARNER_VERSIONS",
@@ -77,12 +82,7 @@ def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:
         ApiError: If they are of an unknown version or cannot be read; status 400.
         UnsupportedOptionError: If there are options that are not known here.
     """
-    version = params.get("schema_version")
-    if version not in LEARNER_VERSIONS:
-        raise unreadable(
-            f"the schema version is {version!r}, and this service reads "
-            f"{', '.join(LEARNER_VERSIONS)}; use NoiseLearnerV3 of qiskit_ibm_runtime"
-        )
+    version = version_of(params, LEARNER_VERSIONS, "use NoiseLearnerV3 of qiskit_ibm_runtime")
     converter = NOISE_LEARNER_V3_PARAMS_CONVERTERS[version]
     with decoding():
         check_sizes(params, compressed=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import reprlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,15 @@ from qiskit_modes.warn import unsupported_options
 from qiskit_modes.wire.api_error import OFF, ApiError
 from qiskit_modes.wire.programs.params import Inflater, check_qpy_version, unreadable
 
-__all__ = ["CIRCUIT_KEYS", "check_sizes", "complete_options", "decoding", "dictionaries", "tensor"]
+__all__ = [
+    "CIRCUIT_KEYS",
+    "check_sizes",
+    "complete_options",
+    "decoding",
+    "dictionaries",
+    "tensor",
+    "version_of",
+]
 
 CIRCUIT_KEYS = ("b64_data", "circuit_b64")
 """Under which keys circuits stand, as QPY."""
@@ -65,6 +73,26 @@ def _first_problems(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:3]]
     return "; ".join(said) + ("; ..." if len(problems) > 3 else "")
+
+
+def version_of(params: Mapping[str, Any], known: Collection[str], remedy: str) -> str:
+    """Return the version of the schema in which parameters were written.
+
+    Args:
+        params: As a JSON decoder made them.
+        known: The versions that are read.
+        remedy: What to do where it is another.
+
+    Raises:
+        ApiError: If it is another; status 400.
+    """
+    version = params.get("schema_version")
+    if not isinstance(version, str) or version not in known:
+        raise unreadable(
+            f"the schema version is {version!r}, and this service reads {', '.join(known)}; "
+            f"{remedy}"
+        )
+    return version
 
 
 def complete_options(
