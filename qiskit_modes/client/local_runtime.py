@@ -13,7 +13,8 @@ from qiskit_modes.client import upstream
 from qiskit_modes.client.accounts import Accounts
 from qiskit_modes.client.job import RuntimeJobV2
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform

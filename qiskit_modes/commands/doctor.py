@@ -107,7 +107,8 @@ def _imports() -> tuple[bool, str]:
 def _worker() -> tuple[bool, str]:
     """Run a job in a worker process of its own."""
     from qiskit_modes import SamplerV2
-    from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+    from qiskit_modes.runtime.local_runtime import LocalRuntime
+    from qiskit_modes.runtime.shared_runtime import use_runtime
 
     start = time.perf_counter()
     with LocalRuntime() as runtime, use_runtime(runtime):
@@ -149,7 +150,8 @@ def _noise() -> tuple[bool, str]:
 def _locks() -> tuple[bool, str]:
     """Have a session, a batch and a job compete for a QPU, and look at the records."""
     from qiskit_modes import Batch, SamplerV2, Session, record
-    from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+    from qiskit_modes.runtime.local_runtime import LocalRuntime
+    from qiskit_modes.runtime.shared_runtime import use_runtime
 
     backend, circuit = _bell()
     with LocalRuntime() as runtime, use_runtime(runtime), record() as recorder:

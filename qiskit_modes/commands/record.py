@@ -42,7 +42,7 @@ def _record(parsed: argparse.Namespace) -> int:
     from qiskit_modes.client.local_runtime import led_to
     from qiskit_modes.exceptions import InvalidInputError
     from qiskit_modes.planning.recording.recorder import NO_JOBS, record_and_tell
-    from qiskit_modes.runtime.local_runtime import default_runtime
+    from qiskit_modes.runtime.shared_runtime import default_runtime
 
     script = Path(parsed.script)
     if not script.is_file():

@@ -14,7 +14,8 @@ from qiskit_modes.demo.report import print_introduction, print_report
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.demo.settings import Settings
 from qiskit_modes.planning.recording.recorder import record_and_tell
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 
 __all__ = ["run_demo"]
 

@@ -22,8 +22,9 @@ from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
 from qiskit_modes.modes.backends import belonging, check_backend, instance_of
 from qiskit_modes.modes.session import Session, current_session
-from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, WorkloadRecord
+from qiskit_modes.runtime.shared_runtime import default_runtime
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.warn import warn
 

@@ -15,8 +15,9 @@ from qiskit_modes.modes.context import Block, current_block, enter, leave, new_b
 from qiskit_modes.modes.max_time import max_time_seconds
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.handles import Handle
-from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime, living_runtimes
+from qiskit_modes.runtime.local_runtime import LocalRuntime, living_runtimes
 from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.runtime.shared_runtime import default_runtime
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.warn import warn

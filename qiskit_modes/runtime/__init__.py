@@ -10,8 +10,9 @@ from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.clock import Clock, SystemClock
-    from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+    from qiskit_modes.runtime.local_runtime import LocalRuntime
     from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
+    from qiskit_modes.runtime.shared_runtime import default_runtime, use_runtime
     from qiskit_modes.runtime.steps import ExecutionSpan, StepFunctions, Steps
     from qiskit_modes.runtime.workers.pool import WorkerPool
 
@@ -27,6 +28,7 @@ __all__ = [
     "WorkerPool",
     "WorkloadRecord",
     "default_runtime",
+    "use_runtime",
 ]
 
 __getattr__, __dir__ = lazy(
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy(
         "SystemClock": "qiskit_modes.runtime.clock",
         "WorkerPool": "qiskit_modes.runtime.workers.pool",
         "WorkloadRecord": "qiskit_modes.runtime.records",
-        "default_runtime": "qiskit_modes.runtime.local_runtime",
+        "default_runtime": "qiskit_modes.runtime.shared_runtime",
+        "use_runtime": "qiskit_modes.runtime.shared_runtime",
     },
 )

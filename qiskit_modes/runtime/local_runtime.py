@@ -1,39 +1,33 @@
-"""A machine room: QPUs, their executor and its workers; and the one that everybody shares.
+"""A machine room: QPUs, their executor and its workers.
 
 `LocalRuntime` is the only way in. Each of its methods may be called from any thread and from the
 handler of a signal, whatever the main thread is doing then; Ctrl-C ends the waiting for one and
 nothing else; and in a child that was forked from the process each says so, but for what can be
 known there. Whoever calls them need not know how.
-
-The default runtime starts with the first job and is shut down when the interpreter ends: whatever
-is still under way then is cancelled, with one warning that names it.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import sys
-import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
-from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.exceptions import OutstandingJobsWarning
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.observer import Listener
+from qiskit_modes.runtime.observer import Listener, Listeners
 from qiskit_modes.runtime.progress.progress import Progress, Surface, find_surface
-from qiskit_modes.runtime.qpu import QPU, QPURegistry
+from qiskit_modes.runtime.qpu import QPU, Offers, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import ScriptedSteps
+from qiskit_modes.runtime.threads.process_end import call_before_exit
 from qiskit_modes.runtime.workers.choose import pool_of
-from qiskit_modes.scheduling import Instance, WorkloadState
+from qiskit_modes.runtime.workload_table import WorkloadTable
+from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.warn import warn_at_users_line
 
@@ -44,13 +38,7 @@ if TYPE_CHECKING:
 
     from qiskit_modes.runtime.workers.pool import WorkerPool
 
-_KEPT_WORKLOADS = 100
-"""Closed sessions and batches that can still be asked about by their ids."""
-
-_BEFORE_QUEUES = 100
-"""The exit priority of our finalizer; that of the standard library's queues is 10."""
-
-__all__ = ["LocalRuntime", "default_runtime", "living_runtimes", "use_runtime"]
+__all__ = ["LocalRuntime", "living_runtimes"]
 
 _Answer = TypeVar("_Answer")
 
@@ -94,8 +82,7 @@ class LocalRuntime:
         self.executor = SessionExecutor(
             clock=clock, workers=pool_of(workers), qpus=self.registry.all
         )
-        self._listeners: tuple[Listener, ...] = ()
-        """Replaced as a whole, so that any thread may go through them at any time."""
+        self._listeners = Listeners()
         if surface is None and clock is None:
             surface = find_surface
         self._progress = (
@@ -103,14 +90,13 @@ class LocalRuntime:
             if surface is None
             else Progress(self.executor.clock, surface, self.executor.uninterrupted)
         )
-        self._mutex = threading.Lock()
-        """Guards the table of workloads, and the replacing of listeners."""
-        self._workloads: dict[str, WorkloadRecord] = {}
-        self._offers: list[Callable[[], Callable[[str], Any | None] | None]] = []
-        self._tidy_at = 2 * _KEPT_WORKLOADS
+        self._workloads = WorkloadTable()
+        self._offers = Offers()
         self._simulate = simulate
         self._refused = refused
-        self.executor.workers.on_start = partial(_shut_down_at_exit, weakref.ref(self))
+        self.executor.workers.on_start = partial(
+            call_before_exit, partial(_shut_down, weakref.ref(self))
+        )
         self.process_id = os.getpid()
         _runtimes.add(self)
 
@@ -184,16 +170,11 @@ class LocalRuntime:
 
     def listen(self, listener: Listener) -> None:
         """Tell somebody of all jobs from now on."""
-        self._whole(partial(self._listen, listener, listens=True))
+        self._whole(partial(self._listeners.add, listener))
 
     def stop_listening(self, listener: Listener) -> None:
         """Tell somebody of no more jobs."""
-        self._whole(partial(self._listen, listener, listens=False))
-
-    def _listen(self, listener: Listener, *, listens: bool) -> None:
-        with self._mutex:
-            others = tuple(each for each in self._listeners if each is not listener)
-            self._listeners = (*others, listener) if listens else others
+        self._whole(partial(self._listeners.remove, listener))
 
     def wait(self, job: JobRecord, timeout: float | None = None) -> bool:
         """Wait until a job has ended, and show how it is going if that takes long.
@@ -234,20 +215,11 @@ class LocalRuntime:
             find: Returns the backend that the service offers by a name, or None. Held weakly if it
                 is a method, so that the service can go.
         """
-        weak = weakref.WeakMethod(find) if hasattr(find, "__self__") else lambda: find
-        self._whole(partial(self._offers.append, weak))
+        self._whole(partial(self._offers.add, find))
 
     def find_offered(self, name: str) -> Any | None:
         """Return the backend that a service here offers by a name, the latest of them first."""
-        return self._whole(partial(self._find_offered, name))
-
-    def _find_offered(self, name: str) -> Any | None:
-        for offer in reversed(self._offers):
-            find = offer()
-            backend = None if find is None else find(name)
-            if backend is not None:
-                return backend
-        return None
+        return self._whole(partial(self._offers.find, name))
 
     def current(self, instance: Instance) -> Instance:
         """Return an instance with the limits that it has now; see `change_instance`."""
@@ -325,34 +297,17 @@ class LocalRuntime:
         qpu = self.qpu(backend)
         core = self.executor.open_workload(event, qpu)
         record = WorkloadRecord(core, qpu, backend)
-        if not listed:
-            return record
-        with self._mutex:
-            self._workloads[record.id] = record
-            # Looked through when there are twice as many: so opening one stays cheap.
-            if len(self._workloads) > self._tidy_at:
-                self._forget_closed()
+        if listed:
+            self._workloads.add(record)
         return record
-
-    def _forget_closed(self) -> None:
-        records = list(self._workloads.values())
-        closed = [each for each in records if each.core.state is WorkloadState.CLOSED]
-        for workload in closed[:-_KEPT_WORKLOADS]:
-            del self._workloads[workload.id]
-            workload.forget()
-        self._tidy_at = max(2 * (len(records) - len(closed)), _KEPT_WORKLOADS) + _KEPT_WORKLOADS
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
-        return self._whole(lambda: self._workloads.get(workload_id))
+        return self._whole(partial(self._workloads.get, workload_id))
 
     def workloads(self) -> list[WorkloadRecord]:
         """Return every session and batch, in the order in which they were opened."""
-        return self._whole(self._list_workloads)
-
-    def _list_workloads(self) -> list[WorkloadRecord]:
-        with self._mutex:
-            return list(self._workloads.values())
+        return self._whole(self._workloads.all)
 
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
@@ -431,61 +386,10 @@ def _with_mutex_of(qpu: QPU, look: Callable[[], _Answer]) -> _Answer:
         return look()
 
 
-_default: dict[str, LocalRuntime] = {}
-"""At most one. A dictionary makes one step of looking and keeping, and needs no mutex for it."""
-
-
-def default_runtime() -> LocalRuntime:
-    """Return the runtime that everything uses unless told otherwise."""
-    return _default.get("runtime") or _default.setdefault("runtime", LocalRuntime())
-
-
-@contextmanager
-def use_runtime(runtime: LocalRuntime) -> Iterator[LocalRuntime]:
-    """Make ``runtime`` the default one of the whole process for a while, as tests do.
-
-    Args:
-        runtime: What `default_runtime` returns meanwhile, in all threads.
-    """
-    before = _default.get("runtime")
-    _default["runtime"] = runtime
-    try:
-        yield runtime
-    finally:
-        if before is None:
-            _default.pop("runtime", None)
-        else:
-            _default["runtime"] = before
-
-
-def living_runtimes() -> list[LocalRuntime]:
-    """Return the runtimes of this process, in no particular order."""
-    return [runtime for runtime in list(_runtimes) if runtime.is_of_this_process]
-
-
-def _shut_down_at_exit(reference: weakref.ref[LocalRuntime]) -> None:
-    """Have a runtime shut down before the interpreter waits for threads and workers.
-
-    The functions registered with `atexit` come too late: before them, the interpreter and loky wait
-    for every program that is under way. Those registered here run first, the latest first. loky
-    registers its own whenever a worker starts, so ours follows after each start; shutting down a
-    second time does nothing. The name used is private to the standard library; loky and
-    `concurrent.futures` build on it too.
-
-    A process that `multiprocessing` has started, or whoever works like it, ends otherwise: first it
-    waits for its own children, which our workers are, and only then for threads. Its finalizers
-    run before that.
-    """
-
-    def shut_down() -> None:
-        living = reference()
-        if living is not None and living.is_of_this_process:
-            _warn_of(living.shut_down())
-
-    with suppress(RuntimeError):  # the interpreter is shutting down already
-        threading._register_atexit(shut_down)  # type: ignore[attr-defined]  # noqa: SLF001
-    if multiprocessing.parent_process() is not None:
-        Finalize(None, shut_down, exitpriority=_BEFORE_QUEUES)
+def _shut_down(reference: weakref.ref[LocalRuntime]) -> None:
+    living = reference()
+    if living is not None and living.is_of_this_process:
+        _warn_of(living.shut_down())
 
 
 def _warn_of(outstanding: list[JobRecord]) -> None:
@@ -500,31 +404,16 @@ def _warn_of(outstanding: list[JobRecord]) -> None:
     )
 
 
+def living_runtimes() -> list[LocalRuntime]:
+    """Return the runtimes of this process, in no particular order."""
+    return [runtime for runtime in list(_runtimes) if runtime.is_of_this_process]
+
+
 _runtimes: weakref.WeakSet[LocalRuntime] = weakref.WeakSet()
 """All that there are."""
 _of_the_parent: list[LocalRuntime] = []
 """Those that a forked child has inherited; they are kept, since no thread of it may end them."""
 
 
-def _start_afresh_after_fork() -> None:
-    """Forget what is the parent's: its threads do not exist here, its workers are not ours."""
-    _of_the_parent.extend(_runtimes)
-    _default.clear()
-    _disown_workers()
-
-
-def _disown_workers() -> None:
-    """Let the end of this process wait for no worker of its parent.
-
-    `multiprocessing` forgets the parent's children where it forks itself; not where a program does.
-    """
-    with suppress(AttributeError):  # names of others that have moved
-        for child in list(multiprocessing.process._children):  # type: ignore[attr-defined]  # noqa: SLF001
-            if type(child).__module__.startswith("loky."):
-                multiprocessing.process._children.discard(child)  # type: ignore[attr-defined]  # noqa: SLF001
-    with suppress(KeyError, AttributeError):
-        sys.modules["loky.process_executor"]._threads_wakeups.clear()  # noqa: SLF001
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_afresh_after_fork)
+    os.register_at_fork(after_in_child=lambda: _of_the_parent.extend(_runtimes))

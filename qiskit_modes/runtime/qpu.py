@@ -11,7 +11,7 @@ from typing import Any
 from qiskit_modes.scheduling import Ledger, Scheduler
 from qiskit_modes.scheduling.instructions import Instruction
 
-__all__ = ["QPU", "QPURegistry"]
+__all__ = ["QPU", "Offers", "QPURegistry"]
 
 
 class QPU:
@@ -111,3 +111,24 @@ class QPURegistry:
 
     def _drop(self, identity: _Identity) -> None:
         self._own.pop(identity, None)
+
+
+class Offers:
+    """Ways by which services offer backends by their names."""
+
+    def __init__(self) -> None:
+        self._all: list[Callable[[], Callable[[str], Any | None] | None]] = []
+
+    def add(self, find: Callable[[str], Any | None]) -> None:
+        """Take note of a service by what finds its backends; held weakly if it is a method."""
+        weak = weakref.WeakMethod(find) if hasattr(find, "__self__") else lambda: find
+        self._all.append(weak)
+
+    def find(self, name: str) -> Any | None:
+        """Return the backend of a name, of the latest service that offers one; or None."""
+        for offer in reversed(self._all):
+            find = offer()
+            backend = None if find is None else find(name)
+            if backend is not None:
+                return backend
+        return None

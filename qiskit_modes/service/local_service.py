@@ -17,8 +17,9 @@ from qiskit_modes.primitives.backends.fractional import has_fractional_gates
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
-from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.shared_runtime import default_runtime
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.service.choosing import (
     refuse_without_gates,

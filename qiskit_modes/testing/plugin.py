@@ -118,7 +118,7 @@ def local_scenario(
 
     With the marker's ``clock="manual"`` it is a `Scenario`, otherwise a `Faults`.
     """
-    from qiskit_modes.runtime.local_runtime import use_runtime
+    from qiskit_modes.runtime.shared_runtime import use_runtime
     from qiskit_modes.scheduling import Instance
     from qiskit_modes.testing import Faults, Scenario
     from qiskit_modes.wire.opening import plan_named

@@ -10,9 +10,9 @@ from qiskit.providers import BackendV2
 
 from qiskit_modes.durations import seconds_of
 from qiskit_modes.primitives.options.table import PROGRAMS
-from qiskit_modes.runtime.local_runtime import use_runtime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.steps import ScriptedSteps
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.testing.faults import Faults

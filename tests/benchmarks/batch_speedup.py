@@ -19,7 +19,8 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes import Batch, SamplerV2, record
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.testing import Scenario
 from tests.benchmarks.timing import Row
 

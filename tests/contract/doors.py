@@ -18,7 +18,8 @@ from qiskit_ibm_runtime.executor_sampler import Sampler as ClientSideSampler
 
 import qiskit_modes
 from qiskit_modes.client import local_runtime
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.server import Server, serve
 from qiskit_modes.wire import Platform

@@ -7,7 +7,8 @@ import pytest
 from qiskit_modes.demo.claims import examine
 from qiskit_modes.demo.scene import Scene
 from qiskit_modes.demo.settings import Settings
-from qiskit_modes.runtime.local_runtime import LocalRuntime, use_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.scheduling.job import Cancelled, Finished
 from qiskit_modes.scheduling.locks import Hold
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from qiskit import QuantumCircuit
 
-from qiskit_modes.runtime import LocalRuntime, WorkerPool, local_runtime
+from qiskit_modes.runtime import LocalRuntime, WorkerPool, shared_runtime
 from qiskit_modes.runtime.clock import SystemClock
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.workers import worker_process
@@ -214,7 +214,7 @@ def using(
 ) -> Iterator[Any]:
     """Make ``runtime`` everybody's, and shut it down afterwards without leaving anything."""
     before = alive()
-    monkeypatch.setitem(local_runtime._default, "runtime", runtime)
+    monkeypatch.setitem(shared_runtime._default, "runtime", runtime)
     try:
         yield runtime
         for qpu in runtime.registry.all():

@@ -26,7 +26,7 @@ from qiskit_modes import (
 from qiskit_modes.exceptions import ModeWarning, OtherProcessError
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime import LocalRuntime
-from qiskit_modes.runtime.local_runtime import default_runtime, use_runtime
+from qiskit_modes.runtime.shared_runtime import default_runtime, use_runtime
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import ApiError, Platform
 from qiskit_modes.wire.instance_api import InstanceApi

@@ -18,7 +18,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import ClusterError, InvalidInputError
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
-from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster

@@ -20,7 +20,7 @@ from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.session import current_session
 from qiskit_modes.runtime import LocalRuntime
-from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.threads.main_thread_guard import Uninterrupted
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.testing import Scenario

@@ -8,7 +8,7 @@ from qiskit_aer import AerSimulator
 
 from qiskit_modes import SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, step_runner
-from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.workers.worker_process import Execution
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, runtime_is_gone
 

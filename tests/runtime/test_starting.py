@@ -23,7 +23,7 @@ PROGRAM = """
     from qiskit_aer import AerSimulator
     from qiskit_modes import SamplerV2
     from qiskit_modes.runtime import LocalRuntime, WorkerPool
-    from qiskit_modes.runtime.local_runtime import use_runtime
+    from qiskit_modes.runtime.shared_runtime import use_runtime
     from qiskit_modes.runtime.workers.worker import ThreadWorker
     import qiskit_modes.simulation.run.execution, qiskit_modes.simulation.run.division
 

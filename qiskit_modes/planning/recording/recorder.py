@@ -13,8 +13,9 @@ from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.planning.recording.facts import JobFacts, make_recording
 from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.planning.recording.whole_file import check_can_be_written
-from qiskit_modes.runtime.local_runtime import LocalRuntime, default_runtime
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.shared_runtime import default_runtime
 from qiskit_modes.runtime.steps import Steps
 from qiskit_modes.warn import warn
 
