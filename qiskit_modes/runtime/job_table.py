@@ -66,6 +66,11 @@ class JobTable:
         with self._mutex:
             return len(self._per_qpu)
 
+    def is_only_one_left(self) -> bool:
+        """Return whether a single job is under way, on all QPUs together."""
+        with self._mutex:
+            return len(self._unfinished) == 1
+
     def unfinished(self) -> list[JobRecord]:
         """Return the jobs that have not ended, oldest first."""
         with self._mutex:

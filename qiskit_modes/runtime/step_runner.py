@@ -65,6 +65,10 @@ logger = logging.getLogger("qiskit_modes")
 _LANE_THREADS = 16
 """Threads for the classical steps of all QPUs; more would contend for one interpreter."""
 
+_ALONE = 2
+"""So many times as long a program may take to be light, if its job is alone: to a worker and back
+it would still take half as long again."""
+
 _SYSTEM_FAULTS = (QiskitModesError, ProgramAbandoned)
 """Failures that are not the user's: their time on the QPU is not charged."""
 
@@ -241,7 +245,7 @@ class StepRunner:
         self._let_go_if_over(job)
 
     def _get_ready(self, job: JobRecord, program: Program) -> None:
-        if self._is_light(program):
+        if self._is_light(program, alone=self._jobs.is_only_one_left()):
             job.under_way.is_light = True
             job.under_way.pieces = [program]
             return
@@ -252,17 +256,22 @@ class StepRunner:
             with suppress(CancelledError):  # the pool was closed meanwhile
                 started.exception()
 
-    def _is_light(self, program: Program) -> bool:
+    def _is_light(self, program: Program, *, alone: bool) -> bool:
         """Tell whether a program is executed by a lane's thread.
 
         Nobody could stop it there, but it has ended before anybody would.
+
+        Args:
+            program: Which one.
+            alone: Whether no other job is under way, whose steps it would hold up.
         """
         from qiskit_modes.simulation.run.division import seconds_here
 
         if not self._workers.light_seconds:
             return False
         seconds = seconds_here(program)
-        return seconds is not None and seconds < self._workers.light_seconds
+        longest = self._workers.light_seconds * (_ALONE if alone else 1)
+        return seconds is not None and seconds < longest
 
     def _say_if_long(self, job: JobRecord, program: Program) -> None:
         from qiskit_modes.simulation.run.estimate import estimate

@@ -40,7 +40,8 @@ class Angles:
             Shape (num_sets, num_angles).
         """
         if self.columns.shape[1] == 0:
-            angles = np.broadcast_to(self.offsets, (len(values), len(self.offsets))).copy()
+            angles = np.empty((len(values), len(self.offsets)))
+            angles[:] = self.offsets
         elif self.columns.shape[1] == 1:
             angles = values[:, self.columns[:, 0]] * self.coefficients[:, 0] + self.offsets
         else:

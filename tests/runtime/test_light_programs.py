@@ -10,6 +10,7 @@ from qiskit_modes import SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, step_runner
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.workers.worker_process import Execution
+from qiskit_modes.simulation.run import division
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, runtime_is_gone
 
 
@@ -126,6 +127,32 @@ def test_what_is_heavy_goes_to_a_worker_and_what_is_light_has_the_same_bits_ther
                 sampler.run([ladder(19)], shots=10).result()
                 assert len(pool._workers) == 1
     assert bits[0] == bits[1]
+
+
+def test_one_that_is_alone_may_be_twice_as_long(monkeypatch):
+    """What it would hold up is not there; with another job beside it, it goes to a worker."""
+    pool = WorkerPool(1)
+    monkeypatch.setattr(division, "seconds_here", lambda _: 1.5 * pool.light_seconds)
+    gate, executed_here = Gate(), []
+
+    def run_whole(program):
+        executed_here.append(program)
+        gate()
+        return run_here(program)
+
+    run_here = step_runner.run_whole
+    monkeypatch.setattr(step_runner, "run_whole", run_whole)
+    with LocalRuntime(workers=pool) as runtime:
+        machine = Machine(runtime)
+        alone = machine.submit()
+        assert gate.entered.wait(DEADLINE)
+        beside = machine.submit()
+        gate.opened.set()
+        assert finished(alone, beside) == ["DONE", "DONE"]
+        assert len(executed_here) == len(pool._workers) == 1
+        monkeypatch.setattr(division, "seconds_here", lambda _: 2.5 * pool.light_seconds)
+        assert finished(machine.submit()) == ["DONE"]
+        assert len(executed_here) == 1
 
 
 def test_executors_of_a_user_get_every_program():

@@ -18,6 +18,7 @@ __all__ = ["read_parameter_values"]
 
 _NO_VALUES = read_only(np.zeros((1, 0)))
 """One set of no parameters."""
+_NO_BINDINGS = BindingsArray({(): _NO_VALUES.reshape(0)}, shape=())
 _MAX_NAMES = 8  # a message lists so many parameters, then dots
 
 
@@ -44,7 +45,7 @@ def read_parameter_values(
     """
     parameters = tuple(circuit.parameters)
     if values is None and not parameters:
-        return _NO_VALUES, BindingsArray({(): _NO_VALUES.reshape(0)}, shape=())
+        return _NO_VALUES, _NO_BINDINGS
     if values is None or isinstance(values, (BindingsArray, Mapping)):
         bindings = _as_bindings(values, where)
         _check_names(bindings, parameters, where)

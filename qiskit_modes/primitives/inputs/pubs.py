@@ -82,6 +82,11 @@ class SamplerInput(_Input):
 
     pub: SamplerPub
 
+    @property
+    def num_sets(self) -> int:
+        """How many parameter sets it has: the size of its shape."""
+        return len(self.parameter_values)
+
 
 @dataclass(frozen=True)
 class EstimatorInput(_Input):
@@ -147,7 +152,7 @@ def coerce_sampler_pubs(
         inputs.append(SamplerInput(settled, key, table, chosen))
     # Before anything is made of their shapes.
     rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
-    shots_of_pubs = [each.shots * each.pub.size for each in inputs]
+    shots_of_pubs = [each.shots * each.num_sets for each in inputs]
     check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     return tuple(inputs)
 

@@ -39,12 +39,12 @@ def _spans(
     options: ResolvedSamplerOptions, inputs: Sequence[SamplerInput], span: ExecutionSpan
 ) -> list[DoubleSliceSpan | TwirledSliceSpan]:
     """Tell which part of which PUB was measured when: here all of everything in one span."""
-    run = {index: each for index, each in enumerate(inputs) if each.pub.size > 0}
+    run = {index: each for index, each in enumerate(inputs) if each.num_sets > 0}
     if not run:
         return []
     if not options.twirling.enabled:
         slices = {
-            index: ((*each.shape, each.shots), slice(0, each.pub.size), slice(0, each.shots))
+            index: ((*each.shape, each.shots), slice(0, each.num_sets), slice(0, each.shots))
             for index, each in run.items()
         }
         return [DoubleSliceSpan(span.start, span.stop, slices)]
@@ -52,5 +52,5 @@ def _spans(
     for index, each in run.items():
         number, shots = options.twirling.divide(each.shots)
         shape = (number, *each.shape, shots)
-        parts[index] = (shape, True, slice(0, number * each.pub.size), slice(0, shots))
+        parts[index] = (shape, True, slice(0, number * each.num_sets), slice(0, shots))
     return [TwirledSliceSpan(span.start, span.stop, parts)]

@@ -52,7 +52,7 @@ class PlainSamplerJob:
             compile_sweep(
                 each.circuit, each.fingerprint, each.parameter_values, each.shots, compiling
             )
-            if each.pub.size > 0
+            if each.num_sets > 0
             else None
             for each in self.inputs
         ]
@@ -80,7 +80,7 @@ class PlainSamplerJob:
                 each.shots * len(fixed.values),
             )
             for index, each in enumerate(self.inputs)
-            if each.pub.size > 0
+            if each.num_sets > 0
             for fixed in with_durations(each.circuit, each.fingerprint, each.parameter_values)
         ]
 

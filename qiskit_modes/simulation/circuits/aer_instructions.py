@@ -87,7 +87,7 @@ def name_without_state(name: str) -> str:
         >>> name_without_state("ccx_o1"), name_without_state("ccx")
         ('ccx', 'ccx')
     """
-    return re.sub(r"_o\d+$", "", name)
+    return re.sub(r"_o\d+$", "", name) if "_o" in name else name
 
 
 def noise_label(operation: Instruction) -> str | None:

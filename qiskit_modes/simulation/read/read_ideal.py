@@ -197,7 +197,7 @@ def ground_of(gates: Sequence[IdealGate]) -> tuple[Ground, list[Unitary]]:
         members.append(matrix)
     rotations = {
         width: (
-            np.stack([pauli_matrix(turn.paulis) for turn in members]),
+            np.array([pauli_matrix(turn.paulis) for turn in members]),
             np.array([turn.angle for turn in members], dtype=np.intp),
         )
         for width, members in turns.items()
@@ -208,5 +208,5 @@ def ground_of(gates: Sequence[IdealGate]) -> tuple[Ground, list[Unitary]]:
         (qubits, index + behind[len(qubits)] if is_turn else index)
         for qubits, index, is_turn in places
     ]
-    stacked = {width: np.stack(matrices) for width, matrices in constants.items()}
+    stacked = {width: np.array(matrices) for width, matrices in constants.items()}
     return Ground(stacked, rotations), unitaries
