@@ -30,7 +30,7 @@ from qiskit_modes.exceptions import (
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime import StepFunctions
 from qiskit_modes.runtime.threads import timer
-from qiskit_modes.runtime.workers import pool, worker_process
+from qiskit_modes.runtime.workers import leaving, worker_process
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.run.program import Program
 from tests.runtime import heavy_functions as heavy
@@ -292,7 +292,7 @@ def _no_stopper(staged):
     job = staged.submit(compile=lambda: in_a_worker(signal.pause))
     on_the_qpu(job)
     with staged.monkeypatch.context() as patch:
-        patch.setattr(pool, "threading", SimpleNamespace(Thread=no_thread))
+        patch.setattr(leaving, "threading", SimpleNamespace(Thread=no_thread))
         staged.cancel(job)
     return job
 

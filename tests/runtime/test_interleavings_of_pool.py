@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime.workers import pool
+from qiskit_modes.runtime.workers import leaving, pool
 from qiskit_modes.runtime.workers.engine import LokyEngine
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
 from qiskit_modes.runtime.workers.pool import WorkerPool
@@ -72,7 +72,8 @@ class Pool:
     """A pool of such executors, and what it has answered."""
 
     def __init__(self, run, patch, *, size=1, answers=()):
-        patch(pool, leaves=True)
+        for module in (pool, leaving):
+            patch(module, leaves=True)
         self.run, self.answers, self.got = run, list(answers), {}
         self.made = []
         kind = partial(LokyWorker, self._new_executor)

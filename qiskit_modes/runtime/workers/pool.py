@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime.workers.engine import Engine, ExecutorEngine, LokyEngine, cores
+from qiskit_modes.runtime.workers.leaving import Leaving, stop_whatever_comes
 from qiskit_modes.runtime.workers.placement import Assigned, Placement
 from qiskit_modes.runtime.workers.turns import Turns
 from qiskit_modes.runtime.workers.work_items import (
@@ -31,7 +32,7 @@ from qiskit_modes.runtime.workers.work_items import (
     Turn,
     WorkItem,
 )
-from qiskit_modes.runtime.workers.worker import ExecutorWorker, Worker
+from qiskit_modes.runtime.workers.worker import UnusableWorker, Worker
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
@@ -81,11 +82,11 @@ class WorkerPool:
         self.light_seconds = 0.0 if engine.takes_light else light_seconds
         self.on_start: Callable[[], object] = lambda: None
         """Called before and after each start of a worker, on any thread."""
-        self._mutex = threading.Condition()
-        """Guards everything below, and which item a worker has; notified when a worker has been
-        stopped. Nothing is sent and nobody is called back while it is held."""
+        self._mutex = threading.Lock()
+        """Guards everything below, and which item a worker has. Nothing is sent and nobody is
+        called back while it is held."""
         self._workers: list[Worker] = []
-        self._leaving: list[Worker] = []
+        self._leaving = Leaving()
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
         self._turns = Turns() if engine.memory_bytes() is None else Turns(free=lambda: sys.maxsize)
         self._placement = Placement(engine.size)
@@ -166,7 +167,7 @@ class WorkerPool:
         if never_sent:
             item.on_done(ProgramAbandoned())
         elif worker is not None and stop:
-            self._stop_aside(worker)
+            self._leaving.stop_aside(worker)
 
     # -- heavy classical steps -----------------------------------------------------------------
 
@@ -220,10 +221,8 @@ class WorkerPool:
         for item in waiting:
             item.on_done(ProgramAbandoned())
         for worker in workers:
-            _stop_whatever_comes(worker)
-        with self._mutex:
-            while self._leaving:
-                self._mutex.wait()
+            stop_whatever_comes(worker)
+        self._leaving.wait()
         self.engine.close()
 
     def _take_measure(self) -> None:
@@ -301,7 +300,7 @@ class WorkerPool:
         try:
             worker = self.engine.new_worker()
         except Exception as error:  # no processes or semaphores left, a cluster is gone
-            worker = _Unusable(error)
+            worker = UnusableWorker(error)
         self._workers.append(worker)
         return worker
 
@@ -309,30 +308,15 @@ class WorkerPool:
         for worker in [each for each in self._workers if each.item is None]:
             if self.engine.is_outdated(worker):
                 self._workers.remove(worker)
-                _stop_whatever_comes(worker, wait=False)
+                stop_whatever_comes(worker, wait=False)
 
     def _take_out(self, worker: Worker) -> bool:
         """Let a worker get no more items; return whether it is to be stopped by the caller."""
         if worker not in self._workers:
             return False
         self._workers.remove(worker)
-        self._leaving.append(worker)
+        self._leaving.add(worker)
         return True
-
-    def _stop_aside(self, worker: Worker) -> None:
-        """Stop a worker on a thread of its own: this one may be needed for it to end."""
-        try:
-            threading.Thread(
-                target=partial(self._stop, worker), name="qiskit_modes-stopper"
-            ).start()
-        except RuntimeError:  # no more threads: it is killed all the same
-            self._stop(worker, wait=False)
-
-    def _stop(self, worker: Worker, *, wait: bool = True) -> None:
-        _stop_whatever_comes(worker, wait=wait)
-        with self._mutex:
-            self._leaving.remove(worker)
-            self._mutex.notify_all()
 
     # -- the way to a worker and back ------------------------------------------------------------
 
@@ -393,7 +377,7 @@ class WorkerPool:
         finally:
             self._send(assigned)
             if stop:
-                self._stop_aside(worker)
+                self._leaving.stop_aside(worker)
 
     def _done(self, worker: Worker, item: WorkItem, future: Future[Any]) -> None:
         if future.cancelled():
@@ -434,27 +418,4 @@ class WorkerPool:
         finally:
             self._send(assigned)
             if stop:
-                self._stop_aside(worker)
-
-
-def _stop_whatever_comes(worker: Worker, *, wait: bool = True) -> None:
-    try:
-        worker.stop(wait=wait)
-    except Exception:  # somebody else's: nothing more is sent to it anyway
-        logger.exception("a worker could not be stopped")
-
-
-class _Unusable(ExecutorWorker):
-    """Stands for a worker that could not be made: fails the first item that it gets."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(_Refusing(error))
-
-
-class _Refusing(Executor):
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def submit(self, *_: Any, **__: Any) -> Any:
-        """Raise what was raised when the worker should have been made."""
-        raise self._error
+                self._leaving.stop_aside(worker)

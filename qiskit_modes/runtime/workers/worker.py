@@ -19,7 +19,7 @@ from qiskit_modes.runtime.workers import worker_process
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
 
-__all__ = ["ExecutorWorker", "ThreadWorker", "Worker", "worker_error"]
+__all__ = ["ExecutorWorker", "ThreadWorker", "UnusableWorker", "Worker", "worker_error"]
 
 
 def worker_error(error: BaseException, fate: str) -> BaseException:
@@ -172,3 +172,23 @@ class ThreadWorker(ExecutorWorker):
     def run(self, program: Program, keys: tuple[str, ...], threads: int) -> Future[Any]:  # noqa: ARG002
         """See `Worker`. Nothing is sent, so nothing is remembered."""
         return self.call(worker_process.run_whole, program)
+
+
+class UnusableWorker(ExecutorWorker):
+    """Stands for a worker that could not be made: fails the first item that it gets.
+
+    Args:
+        error: What was raised when it should have been made.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_Refusing(error))
+
+
+class _Refusing(Executor):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Raise what was raised when the worker should have been made."""
+        raise self._error
