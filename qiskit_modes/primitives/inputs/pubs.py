@@ -188,17 +188,7 @@ def coerce_estimator_pubs(
         _as_list(pubs, single=(EstimatorPub,), call="estimator.run", circuits_are_pubs=False)
     ):
         where = f"PUB {index}"
-        if isinstance(pub, EstimatorPub):
-            fields: Sequence[Any] = (
-                pub.circuit,
-                pub.observables,
-                pub.parameter_values,
-                pub.precision,
-            )
-        else:
-            form = "(circuit, observables, parameter_values, precision)"
-            fields = _fields(pub, where, form, 2, 4)
-        circuit, observables, values, pub_precision = _padded(fields, 4)
+        circuit, observables, values, pub_precision = _estimator_fields(pub, where)
         _require_circuit(circuit, where)
         if pub_precision is not None:
             pub_precision = validate_precision(pub_precision, f"{where}: precision")
@@ -223,6 +213,14 @@ def coerce_estimator_pubs(
     # Before anything is made of their shapes.
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     return tuple(inputs)
+
+
+def _estimator_fields(pub: Any, where: str) -> list[Any]:
+    """Return the four elements of a PUB, None in the place of one that was left out."""
+    if isinstance(pub, EstimatorPub):
+        return [pub.circuit, pub.observables, pub.parameter_values, pub.precision]
+    form = "(circuit, observables, parameter_values, precision)"
+    return _padded(_fields(pub, where, form, 2, 4), 4)
 
 
 def _as_list(
