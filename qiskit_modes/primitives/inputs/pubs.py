@@ -84,7 +84,7 @@ class SamplerInput(_Input):
 
     @property
     def num_sets(self) -> int:
-        """How many parameter sets it has: the size of its shape."""
+        """Number of parameter sets that it has: the size of its shape."""
         return len(self.parameter_values)
 
 
