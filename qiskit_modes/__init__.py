@@ -14,6 +14,7 @@ The floors of the house; each imports only from those below it:
 4   ``modes``                                  what users make: sessions, batches
 3   ``runtime``                                threads, worker processes, QPUs, records of jobs
 2   ``scheduling``, ``simulation``             the rules, and the physics: pure
+2   ``store``                                  what outlives the process, as rows
 1   ``caches``, ``warn``                       what is kept, and warnings
 0   ``exceptions``, ``durations``, ``memory``  words that all floors share
 0   ``_lazy``, ``_moved``, ``_mutex``          names that are looked up; mutexes

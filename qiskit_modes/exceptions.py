@@ -16,6 +16,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
                 ├── RefusedError             the QPU's rules do not allow it
                 ├── WorkerDiedError          the process that worked for a job died
                 ├── ClusterError             a Dask cluster cannot be reached or used
+                ├── StoreError               jobs cannot be kept, or read, where they should be
                 └── RuntimeClosedError       the runtime has been shut down
                     └── OtherProcessError    it is that of another process
 
@@ -25,6 +26,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
         ├── ModeWarning                      a job does not run in the mode one might expect
         ├── OptionWithoutEffectWarning       an option tunes a feature that is off
         ├── OutstandingJobsWarning           jobs were cancelled because the program ended
+        ├── StoreWarning                     the place where jobs are kept may lose them
         └── UnsupportedOptionWarning         an option is ignored, where a setting allows that
 
 IBM's own exceptions that are raised as they are: ``RuntimeJobFailureError``,
@@ -56,6 +58,8 @@ __all__ = [
     "RefusedError",
     "RuntimeClosedError",
     "SimulationTooLargeError",
+    "StoreError",
+    "StoreWarning",
     "UnsupportedCircuitError",
     "UnsupportedOptionError",
     "UnsupportedOptionWarning",
@@ -138,6 +142,10 @@ class ClusterError(QiskitModesError):
     """A Dask cluster that is to execute programs cannot be reached, or not be used."""
 
 
+class StoreError(QiskitModesError):
+    """The store, in which jobs outlive their process, cannot be opened, read or written."""
+
+
 class RuntimeClosedError(QiskitModesError):
     """The local runtime has been shut down and takes no more work."""
 
@@ -164,6 +172,10 @@ class OptionWithoutEffectWarning(QiskitModesWarning):
 
 class OutstandingJobsWarning(QiskitModesWarning):
     """Jobs that had not finished were cancelled because the program ended."""
+
+
+class StoreWarning(QiskitModesWarning):
+    """Jobs are kept where they may be lost, such as in SQLite on a network file system."""
 
 
 class UnsupportedOptionWarning(QiskitModesWarning):

@@ -19,5 +19,7 @@ def lowest(requirement: str) -> str:
 
 if __name__ == "__main__":
     project = tomllib.loads(Path(sys.argv[1]).read_text())["project"]
-    for each in project["dependencies"] + project["optional-dependencies"]["server"]:
-        print(lowest(each))
+    extras = project["optional-dependencies"]
+    for each in project["dependencies"] + extras["store"] + extras["postgresql"] + extras["server"]:
+        if not each.startswith(project["name"]):
+            print(lowest(each))

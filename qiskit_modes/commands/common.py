@@ -39,6 +39,8 @@ USAGE = 2
 _EXTRA = {
     **dict.fromkeys(("anyio", "cryptography", "fastapi", "jwt", "starlette", "uvicorn"), "server"),
     **dict.fromkeys(("kaleido", "plotly"), "visualization"),
+    **dict.fromkeys(("alembic", "platformdirs", "sqlalchemy"), "store"),
+    "psycopg": "postgresql",
 }
 """Which of our extras brings a package that not everybody has."""
 

@@ -90,7 +90,9 @@ class Session(Handle):
             instance=instance or instance_of(backend, self._runtime.instance),
             max_ttl_seconds=max_time_seconds(max_time),
         )
-        self._record: WorkloadRecord = self._runtime.open_workload(event, backend)
+        self._record: WorkloadRecord = self._runtime.open_workload(
+            event, backend, backend_name=belonging(backend).name
+        )
         self._closed_here = False
         self._blocks: list[Block[Any]] = []
 
@@ -308,8 +310,8 @@ class Session(Handle):
     def draw(self, *, title: str | None = None, save: str | Path | None = None) -> Any:
         """Draw what its QPU did while it lasted: lanes, the QPU lock, who waited, who else.
 
-        Needs the extra ``visualization``. The latest 1,000 jobs are remembered, and all that
-        somebody holds.
+        Needs the extra ``visualization``. Without a store the latest 1,000 jobs are remembered,
+        and all that somebody holds.
 
         Args:
             title: None for one that says what is to be seen.

@@ -15,6 +15,7 @@ words for them are those of `qiskit_modes.runtime.steps`. Each folder imports on
 2  ``options``                                           one table of them, read and judged by it
 2  ``measurement``                                       bases, and what terms make of the bits
 2  ``layers``                                            layers, and noise given or learned of them
+1  ``encoding``                                          texts of what jobs were asked, and came to
 1  ``inputs``                                            arguments of ``run()``, checked and copied
 0  ``backends``, ``job_log``, ``quick_estimate``         what needs none of the others
 =  ====================================================  =======================================

@@ -16,12 +16,13 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeJobTimeoutError,
 )
 
-from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.exceptions import InvalidInputError, QiskitModesError, RefusedError
+from qiskit_modes.primitives.encoding.job_texts import decoded_inputs, decoded_result
 from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.handles import Handle
 from qiskit_modes.runtime.local_runtime import living_runtimes
-from qiskit_modes.runtime.records import JobMode, JobRecord, JobStatus
+from qiskit_modes.runtime.records import EncodedResult, JobMode, JobRecord, JobStatus
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled
 from qiskit_modes.warn import warn_at_users_line
 
@@ -68,6 +69,8 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         self._runtime = runtime
         # The record may drop its inputs; whoever holds the job keeps them.
         self._inputs = record.inputs
+        self._decoded: Any = None
+        """The result, if it was read as text."""
 
     def __repr__(self) -> str:
         if self._is_elsewhere:
@@ -109,8 +112,13 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
 
         ``pubs`` and ``options``; for an executor's job ``quantum_program`` and ``options``.
         """
-        if self._record.private or self._inputs is None:
+        if self._record.private:
             return {}
+        if self._inputs is None:
+            text = self._record.read_params()
+            if text is None:
+                return {}
+            self._inputs = decoded_inputs(self._program_id, text)
         return {
             name: list(value) if isinstance(value, list) else value
             for name, value in self._inputs.items()
@@ -133,8 +141,13 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         Raises:
             InvalidInputError: If they are not a list of strings.
         """
-        self._facts.tags = list(dict.fromkeys(check_tags(new_tags)))
+        self._runtime.set_tags(self._facts, list(dict.fromkeys(check_tags(new_tags))))
         return self.tags
+
+    @property
+    def _program_id(self) -> str:
+        request = self._record.request
+        return self._record.primitive_id if request is None else request.program_id
 
     @property
     def private(self) -> bool:
@@ -157,7 +170,16 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         return self._clock.utc(self._record.core.submitted_at).astimezone()
 
     def backend(self, timeout: float | None = None) -> BackendV2:  # noqa: ARG002 - the service's
-        """Return the backend that it runs on."""
+        """Return the backend that it runs on.
+
+        Raises:
+            QiskitModesError: If an earlier process had it, and no service here offers it.
+        """
+        if self._record.backend is None:
+            raise QiskitModesError(
+                f"Job {self._record.id} ran on a backend {self._record.backend_name!r} that its "
+                "program had made; of backends only the names are kept. Make it again to use it"
+            )
         return self._record.backend
 
     def properties(self, refresh: bool = False) -> Any:
@@ -284,8 +306,10 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         record = self._record
         match self.status():
             case "DONE":
+                if self._decoded is not None:
+                    return self._decoded
                 try:
-                    return record.read_result()
+                    return self._object_of(record.read_result())
                 except LookupError:
                     raise RuntimeInvalidStateError(
                         f"The result of job {record.id} is gone: the job is private, and its "
@@ -300,6 +324,14 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         raise RuntimeJobFailureError(
             f"Unable to retrieve job result. {record.reason}"
         ) from record.error
+
+    def _object_of(self, result: Any) -> Any:
+        if not isinstance(result, EncodedResult):
+            return result
+        decoded = decoded_result(self._program_id, result.text)
+        if not self._record.private:
+            self._decoded = decoded
+        return decoded
 
     def error_message(self) -> str | None:
         """Return why it failed, or None if it did not."""

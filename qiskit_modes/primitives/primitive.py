@@ -19,6 +19,8 @@ from qiskit_modes.exceptions import (
     UnsupportedOptionError,
 )
 from qiskit_modes.modes import Resolution, Session, resolve_mode
+from qiskit_modes.modes.backends import belonging
+from qiskit_modes.primitives.encoding.job_texts import JOB_TEXTS
 from qiskit_modes.primitives.inputs.job_limits import check_size
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.job_log import JobLog, logged
@@ -155,9 +157,10 @@ class Primitive:
         if self.request is None:
             self._tell(prepared.remarks, resolution)
         log = JobLog(options.log_level)
+        qpu = resolution.runtime.qpu(resolution.backend)
         record = JobRecord(
-            id=str(uuid.uuid4()),
-            qpu=resolution.runtime.qpu(resolution.backend),
+            id=self._new_id(),
+            qpu=qpu,
             steps=logged(prepared.steps, log),
             backend=resolution.backend,
             instance=instance,
@@ -171,6 +174,8 @@ class Primitive:
             request=self.request,
             usage_estimation_seconds=quick_estimate(options.rep_delay, executions),
             executions=executions,
+            backend_name=belonging(resolution.backend).name or qpu.name,
+            encoding=JOB_TEXTS,
         )
         try:
             resolution.runtime.submit(
@@ -179,6 +184,11 @@ class Primitive:
         except RefusedError as error:
             raise IBMRuntimeError(f"Failed to run program: {error.message}") from error
         return RuntimeJobV2(record, resolution.runtime)
+
+    def _new_id(self) -> str:
+        """Return the id of the next job: a new one, unless its request says which."""
+        asked = None if self.request is None else self.request.job_id
+        return str(uuid.uuid4()) if asked is None else asked
 
     def _tell(self, remarks: Sequence[str], resolution: Resolution) -> None:
         """Warn of what the user of a job should know."""

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qiskit_modes.exceptions import OutstandingJobsWarning
-from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.exceptions import OutstandingJobsWarning, RefusedError, StoreError
+from qiskit_modes.runtime.clock import Clock, SystemClock
+from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.observer import Listener, Listeners
 from qiskit_modes.runtime.progress.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, Offers, QPURegistry
@@ -26,9 +28,10 @@ from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import ScriptedSteps
 from qiskit_modes.runtime.threads.process_end import call_before_exit
 from qiskit_modes.runtime.workers.choose import pool_of
-from qiskit_modes.runtime.workload_table import WorkloadTable
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.store.locations import location_of
+from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.warn import warn_at_users_line
 
 if TYPE_CHECKING:
@@ -63,6 +66,12 @@ class LocalRuntime:
         simulate: For each job that is submitted, how long its steps last on the clock instead of
             being executed, or None to execute them; for tests.
         refused: Called with each job that ``simulate`` was asked about and that was not accepted.
+        store: Where jobs, sessions, batches and usage outlive the process: a URL or a file, see
+            `qiskit_modes.store.locations.location_of`. None, or ``"memory"``, for nowhere.
+        serves: Whether this is the one server of the store: what it has not finished at its end is
+            left to the next one, where other runtimes cancel it.
+        resumes: Whether jobs that an earlier server has left are kept for `left_unfinished`.
+        waits: Told for whom the opening of the store waits, if it does.
     """
 
     def __init__(
@@ -75,12 +84,23 @@ class LocalRuntime:
         surface: Callable[[], Surface | None] | None = None,
         simulate: Callable[[JobRecord], ScriptedSteps | None] = lambda _: None,
         refused: Callable[[JobRecord], None] = lambda _: None,
+        store: str | os.PathLike[str] | None = None,
+        serves: bool = False,
+        resumes: bool = False,
+        waits: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.instance = instance or Instance()
         self.ledger = SharedLedger()
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
+        present = SystemClock() if clock is None else clock
+        self._serves = serves
+        self.archive = self._open_archive(present, store, serves, resumes, waits)
+        """What is kept of jobs and workloads."""
         self.executor = SessionExecutor(
-            clock=clock, workers=pool_of(workers), qpus=self.registry.all
+            clock=present,
+            workers=pool_of(workers),
+            qpus=self.registry.all,
+            archive=self.archive,
         )
         self._listeners = Listeners()
         if surface is None and clock is None:
@@ -90,7 +110,6 @@ class LocalRuntime:
             if surface is None
             else Progress(self.executor.clock, surface, self.executor.uninterrupted)
         )
-        self._workloads = WorkloadTable()
         self._offers = Offers()
         self._simulate = simulate
         self._refused = refused
@@ -99,6 +118,49 @@ class LocalRuntime:
         )
         self.process_id = os.getpid()
         _runtimes.add(self)
+        if self.store is not None:
+            call_before_exit(partial(_shut_down, weakref.ref(self)))
+
+    def _open_archive(
+        self,
+        clock: Clock,
+        store: str | os.PathLike[str] | None,
+        serves: bool,
+        resumes: bool,
+        waits: Callable[[str], None],
+    ) -> Archive:
+        url = None if store is None else location_of(store)
+        if url is None:
+            return Archive(clock)
+        # Only here: whoever keeps nothing needs none of it.
+        from qiskit_modes.runtime.keeping.stored_archive import StoredArchive
+        from qiskit_modes.store.sql_store import SqlStore
+
+        opened = SqlStore(url)
+        try:
+            return StoredArchive(
+                clock,
+                opened,
+                registry=self.registry,
+                ledger=self.ledger,
+                whole=self._whole,
+                serves=serves,
+                resumes=resumes,
+                waits=waits,
+            )
+        except BaseException:
+            opened.close()
+            raise
+
+    @property
+    def store(self) -> str | None:
+        """Place where jobs outlive the process, without a password; None for nowhere."""
+        return self.archive.store_name
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it takes work: it is of this process, and was not shut down."""
+        return self.is_of_this_process and not self.executor.is_closed
 
     def __enter__(self) -> LocalRuntime:
         return self
@@ -151,8 +213,11 @@ class LocalRuntime:
         Raises:
             RefusedError: If the rules do not allow it.
             RuntimeClosedError: If the runtime was shut down.
+            StoreError: If it cannot be kept; then it is cancelled.
         """
         steps = job.under_way.steps  # which a job drops that ends before this method does
+        self.check_process()
+        self.archive.prepare(job)
         try:
             job.scripted = self._simulate(job)
             submit = partial(self.executor.submit, max_execution_seconds=max_execution_seconds)
@@ -160,11 +225,24 @@ class LocalRuntime:
         except BaseException:
             self._refused(job)
             raise
+        try:
+            self.archive.submitted(job)
+        except StoreError:
+            with suppress(RefusedError):
+                self.cancel(job)
+            raise
         for listener in self._listeners:
             listener.job_submitted(job, steps)
 
     def tell_seen(self, job: JobRecord) -> None:
-        """Tell the listeners that the present thread knows that a job has ended; for the doors."""
+        """Let the present thread know that a job has ended; for the doors.
+
+        Returns when that is kept, and tells the listeners.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+        self.archive.settle(job)
         for listener in self._listeners:
             listener.job_seen(job)
 
@@ -275,7 +353,12 @@ class LocalRuntime:
     # -- sessions and batches ------------------------------------------------------------------
 
     def open_workload(
-        self, event: WorkloadOpened, backend: Any, *, listed: bool = True
+        self,
+        event: WorkloadOpened,
+        backend: Any,
+        *,
+        listed: bool = True,
+        backend_name: str | None = None,
     ) -> WorkloadRecord:
         """Open a session or batch.
 
@@ -284,30 +367,38 @@ class LocalRuntime:
             backend: What it runs on.
             listed: Whether it is remembered, so that it can be found by its id. Of those that are
                 closed the latest are kept; the others go, and their backends with them.
+            backend_name: The name by which the backend was asked for; None for that of its QPU.
 
         Raises:
             RefusedError: If the plan does not allow it.
             RuntimeClosedError: If the runtime was shut down.
+            StoreError: If it cannot be kept.
         """
-        return self._whole(partial(self._open_workload, event, backend, listed=listed))
+        return self._whole(
+            partial(self._open_workload, event, backend, listed=listed, name=backend_name)
+        )
 
     def _open_workload(
-        self, event: WorkloadOpened, backend: Any, *, listed: bool
+        self, event: WorkloadOpened, backend: Any, *, listed: bool, name: str | None
     ) -> WorkloadRecord:
         qpu = self.qpu(backend)
         core = self.executor.open_workload(event, qpu)
-        record = WorkloadRecord(core, qpu, backend)
+        record = WorkloadRecord(core, qpu, backend, name or qpu.name)
         if listed:
-            self._workloads.add(record)
+            try:
+                self.archive.opened(record)
+            except StoreError:
+                self.executor.cancel_workload(record)
+                raise
         return record
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
-        return self._whole(partial(self._workloads.get, workload_id))
+        return self._whole(partial(self.archive.workload, workload_id))
 
     def workloads(self) -> list[WorkloadRecord]:
-        """Return every session and batch, in the order in which they were opened."""
-        return self._whole(self._workloads.all)
+        """Return every session and batch of this process, in the order of their opening."""
+        return self._whole(self.archive.workloads.all)
 
     def close_workload(self, workload: WorkloadRecord) -> None:
         """Let a session or batch accept nothing more; what it has still runs."""
@@ -344,15 +435,33 @@ class LocalRuntime:
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job by its id, or None if it is not known."""
-        return self._whole(partial(self.executor.jobs.get, job_id))
+        return self._whole(partial(self.archive.job, job_id))
 
     def jobs(self) -> list[JobRecord]:
-        """Return every job that is known, oldest first."""
+        """Return every job that is in memory, oldest first."""
         return self._whole(self.executor.jobs.all)
+
+    def find_jobs(self, query: JobQuery) -> tuple[list[JobRecord], int]:
+        """Return one page of the jobs that match, and how many match in all."""
+        return self._whole(partial(self.archive.find, query))
+
+    def job_of_key(self, instance_id: str, key: str) -> JobRecord | None:
+        """Return the job that an instance has submitted with a key, or None."""
+        return self._whole(partial(self.archive.job_of_key, instance_id, key))
+
+    def left_unfinished(self) -> list[JobRecord]:
+        """Return, once, the jobs that an earlier server has left and that may run again."""
+        return self._whole(self.archive.left_unfinished)
 
     def forget_job(self, job_id: str) -> None:
         """Drop a job that has ended; whoever holds it keeps it."""
-        self._whole(partial(self.executor.jobs.forget, job_id))
+        self._whole(partial(self.archive.forget, job_id))
+
+    def set_tags(self, job: JobRecord, tags: list[str]) -> None:
+        """Replace the tags of a job."""
+        self.check_process()
+        job.tags = tags
+        self.archive.tagged(job)
 
     def cancel(self, job: JobRecord) -> None:
         """End a job before its time: stop it wherever it is.
@@ -378,7 +487,11 @@ class LocalRuntime:
         self.check_process()
         if self._progress is not None:
             self._progress.close()
-        return self.executor.shut_down()
+        if self._serves:
+            self.archive.freeze()
+        outstanding = self.executor.shut_down()
+        self.archive.close()
+        return outstanding
 
 
 def _with_mutex_of(qpu: QPU, look: Callable[[], _Answer]) -> _Answer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal, Protocol, Self
 
+from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, Steps
 from qiskit_modes.runtime.threads.latch import Latch
@@ -21,7 +23,16 @@ from qiskit_modes.scheduling.job import (
 )
 from qiskit_modes.scheduling.workload import Workload
 
-__all__ = ["JobMode", "JobRecord", "JobRequest", "JobStatus", "WorkloadRecord"]
+__all__ = [
+    "Bodies",
+    "EncodedResult",
+    "Encoding",
+    "JobMode",
+    "JobRecord",
+    "JobRequest",
+    "JobStatus",
+    "WorkloadRecord",
+]
 
 JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
 
@@ -55,11 +66,61 @@ class JobRequest(Protocol):
     """Request that a job came with, as the door keeps it that took it."""
 
     @property
+    def program_id(self) -> str:
+        """The service's name of the program."""
+
+    @property
+    def params(self) -> str | None:
+        """The program's parameters as JSON text; None once the inputs have been dropped."""
+
+    @property
     def private(self) -> bool:
         """Tell whether the job's inputs are hidden, and its result can be read once."""
 
+    @property
+    def submission_key(self) -> str | None:
+        """Key that its sender gave along: with the same key it is the same job."""
+
+    @property
+    def job_id(self) -> str | None:
+        """The id that the job is to have; None for a new one."""
+
+    @property
+    def encode_result(self) -> Callable[[Any], str] | None:
+        """Function that makes the program's answer of a result; None for the usual one."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what else is kept of it, as JSON."""
+
     def without_inputs(self) -> Self:
         """Return what stays of it when the inputs of the job are dropped."""
+
+
+class Encoding(Protocol):
+    """Texts of what a job is asked and comes to, in the service's own JSON."""
+
+    def params(self, inputs: Mapping[str, Any]) -> str:
+        """Return what was passed to ``run()`` as the parameters of the program."""
+
+    def result(self, result: Any, inputs: Mapping[str, Any] | None) -> str:
+        """Return the result as the text that the service answers with."""
+
+
+class Bodies(Protocol):
+    """Place where the texts of a job are kept beside it."""
+
+    def read(self, job_id: str, kind: str) -> str | None:
+        """Return the ``"params"``, ``"result"`` or ``"error"`` of a job, or None; may wait."""
+
+    def drop(self, job_id: str, kind: str) -> bool:
+        """Drop one of them, and return whether it was there; may wait."""
+
+
+@dataclass(frozen=True)
+class EncodedResult:
+    """A result as the text that was kept of it; whoever wants the object decodes it."""
+
+    text: str
 
 
 @dataclass(eq=False)
@@ -69,7 +130,9 @@ class WorkloadRecord:
     core: Workload
     qpu: QPU
     backend: Any
-    """The backend that the user passed."""
+    """The backend that the user passed; None if an earlier process had it and nobody offers it."""
+    backend_name: str = ""
+    """The name by which the backend was asked for."""
 
     @property
     def id(self) -> str:
@@ -111,6 +174,22 @@ class JobRecord:
     """How often it executes a circuit, all circuits together."""
     request: JobRequest | None = None
     """The request that it came with; None for a job of this package's own primitives."""
+    backend_name: str = ""
+    """The name by which its backend was asked for."""
+    encoding: Encoding | None = None
+    """Makes texts of its inputs and its result; None if they cannot be kept."""
+    bodies: Bodies | None = None
+    """Where its texts are kept; None if nothing outlives the process."""
+    params_text: str | None = None
+    """What was passed to ``run()`` as text, until it is kept; of a job without a request."""
+    result_text: str | None = None
+    """The result as text, from its making until it is kept."""
+    result_lost: str | None = None
+    """Why there is no text of a result; for people."""
+    kept: int = 0
+    """How much of it is in the store, as its archive counts; written by that alone."""
+    keep_error: BaseException | None = None
+    """Why its end is not kept, although others were told of it."""
     core: Job = field(init=False)
     """The scheduler's facts; set when the scheduler has accepted the job."""
     span: ExecutionSpan | None = None
@@ -132,19 +211,85 @@ class JobRecord:
         self.under_way = UnderWay(steps)
 
     def read_result(self) -> Any:
-        """Return the result; that of a private job is gone afterwards.
+        """Return the result, or an `EncodedResult`; that of a private job is gone afterwards.
 
         Raises:
             LookupError: If the job is private and its result has been read.
+            StoreError: If it is not kept, and why.
         """
         if not self.private:
-            return self.result
+            return self._kept_result() if self.result is None else self.result
         try:
             self._unread.pop()  # one of several threads that read at once gets it
         except IndexError:
             raise LookupError from None
         result, self.result = self.result, None
+        if result is None and self.bodies is not None:
+            result = self._kept_result()
+        if self.bodies is not None and not self.bodies.drop(self.id, "result"):
+            raise LookupError  # another handle, or another process, was first
         return result
+
+    def _kept_result(self) -> Any:
+        text = self.result_text
+        if text is None and self.bodies is not None:
+            text = self.bodies.read(self.id, "result")
+        if text is not None:
+            return EncodedResult(text)
+        if self.bodies is None:
+            return self.result  # which may be None, as a test wants it
+        if self.private:
+            raise LookupError
+        raise StoreError(
+            f"the result of job {self.id} was not kept: "
+            + (self.result_lost or "the store has none of it")
+        )
+
+    def encode_params(self) -> None:
+        """Make the text of the inputs that is kept, if anything is."""
+        if self.request is not None or self.private or self.bodies is None:
+            return
+        if self.encoding is not None and self.inputs is not None:
+            # What a user has made may have no text; then it is not shown later.
+            with suppress(Exception):
+                self.params_text = self.encoding.params(self.inputs)
+
+    def drop_kept(self) -> None:
+        """Forget texts that are kept elsewhere by now, and what they are easily made into."""
+        self.params_text = None
+        if self.result_text is not None:
+            self.result_text = None
+            if self.request is not None:  # who sends requests reads texts
+                self.result = None
+
+    def encode_result(self) -> None:
+        """Make the text of the result that is kept, if anything is; what fails is said later."""
+        if self.bodies is None:
+            return
+        try:
+            self.result_text = self.as_text(self.result)
+        except Exception as error:  # of whatever a user has put into it
+            self.result_lost = f"{type(error).__name__}: {error}"
+
+    def as_text(self, result: Any) -> str:
+        """Return a result of this job as the text that the service answers with.
+
+        Raises:
+            TypeError: If nothing is known that makes a text of it.
+        """
+        if isinstance(result, EncodedResult):
+            return result.text
+        if self.request is not None and self.request.encode_result is not None:
+            return self.request.encode_result(result)
+        if self.encoding is None:
+            raise TypeError("nothing is known that makes a text of it")
+        return self.encoding.result(result, self.inputs)
+
+    def read_params(self) -> str | None:
+        """Return the parameters of its program as JSON text; None if they are not kept."""
+        if self.request is not None and self.request.params is not None:
+            return self.request.params
+        return None if self.bodies is None else self.bodies.read(self.id, "params")
 
     def drop_inputs(self) -> None:
         """Forget what it was asked to do, which may be large; what it came to stays."""

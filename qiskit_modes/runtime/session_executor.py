@@ -27,7 +27,7 @@ from functools import partial
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock, SystemClock
-from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.step_runner import StepRunner
@@ -70,6 +70,7 @@ class SessionExecutor:
         clock: Whose time counts.
         workers: The processes that execute programs.
         qpus: Returns the QPUs whose schedulers share a ledger.
+        archive: What is kept of jobs and workloads; None for memory.
     """
 
     def __init__(
@@ -78,10 +79,12 @@ class SessionExecutor:
         clock: Clock | None = None,
         workers: WorkerPool | None = None,
         qpus: Callable[[], Collection[QPU]] = lambda: (),
+        archive: Archive | None = None,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.workers = WorkerPool() if workers is None else workers
-        self.jobs = JobTable()
+        self._archive = Archive(self.clock) if archive is None else archive
+        self.jobs = self._archive.jobs
         self.uninterrupted = Uninterrupted()
         """Makes a call that an interrupt of the main thread must not cut in two."""
         self._qpus = qpus
@@ -89,11 +92,16 @@ class SessionExecutor:
         self._runner = StepRunner(
             clock=self.clock,
             workers=self.workers,
-            jobs=self.jobs,
+            archive=self._archive,
             call_at=self._call_at,
             report=self._post,
         )
         self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether it takes nothing more."""
+        return self._closed
 
     # -- what users do -----------------------------------------------------------------------
 
@@ -114,6 +122,7 @@ class SessionExecutor:
         """
         if job.core.ending is not None:
             raise RefusedError(f"job {job.id} has already ended", Refusal.ALREADY_FINAL)
+        self._archive.refuse_cancel(job)
         self.uninterrupted(partial(self._post, job.qpu, CancelRequested(job.id)))
 
     def open_workload(self, event: WorkloadOpened, qpu: QPU) -> Workload:
@@ -226,12 +235,17 @@ class SessionExecutor:
 
     def _handle(self, qpu: QPU, event: Event, accepted: Callable[[], object]) -> Refuse | None:
         with qpu.mutex:
+            if self._archive.watches_workloads and qpu.scheduler.moved is None:
+                qpu.scheduler.moved = {}
             instructions = qpu.scheduler.handle(event, self.clock.now())
             refused = next((i for i in instructions if isinstance(i, Refuse)), None)
             if refused is None:
                 accepted()
             qpu.outbox.extend(i for i in instructions if not isinstance(i, Refuse))
             self._retire(qpu, event, instructions)
+            if qpu.scheduler.moved:
+                self._archive.moved(qpu.scheduler.moved.values())
+                qpu.scheduler.moved.clear()
             deadline = qpu.scheduler.next_deadline()
             # Last, so that of all that ended by then the scheduler is told before.
             self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
@@ -279,3 +293,4 @@ class SessionExecutor:
         for job_id in ended:
             if qpu.scheduler.jobs[job_id].final:
                 qpu.scheduler.forget_job(job_id)
+                self._archive.final(job_id)

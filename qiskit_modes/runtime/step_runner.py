@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.offload import HeavySteps
 from qiskit_modes.runtime.progress.notices import describe_length, describe_wait
 from qiskit_modes.runtime.qpu import QPU
@@ -81,7 +81,7 @@ class StepRunner:
     Args:
         clock: Whose time counts.
         workers: The processes that execute programs.
-        jobs: Where the records of jobs are found.
+        archive: Where the records of jobs are found, and kept.
         call_at: Sets, replaces or (with None) takes away the deadline of a key.
         report: Told of the end of each step.
     """
@@ -91,13 +91,14 @@ class StepRunner:
         *,
         clock: Clock,
         workers: WorkerPool,
-        jobs: JobTable,
+        archive: Archive,
         call_at: Callable[[Hashable, float | None, Callable[[], None]], None],
         report: Callable[[QPU, Event], None],
     ) -> None:
         self._clock = clock
         self._workers = workers
-        self._jobs = jobs
+        self._archive = archive
+        self._jobs = archive.jobs
         self._call_at = call_at
         self._report = report
         self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
@@ -176,6 +177,9 @@ class StepRunner:
     def _finish(self, job: JobRecord) -> None:
         job.let_go()
         self._jobs.finish(job)
+        self._archive.ended(job, partial(self._tell_end, job))
+
+    def _tell_end(self, job: JobRecord) -> None:
         job.finished.set()
         self._clock.changed()
 
@@ -294,6 +298,7 @@ class StepRunner:
             if steps is not None:  # otherwise it has ended while it waited for a thread
                 job.span = self._span(job)
                 job.result = steps.post_process(samples, notes, job.span)  # type: ignore[arg-type]
+                job.encode_result()
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:

@@ -61,6 +61,8 @@ class SchedulerState:
         """Every session and batch that has not been forgotten."""
         self.open_workloads: dict[str, Workload] = {}
         """Those that are not closed."""
+        self.moved: dict[str, Workload] | None = None
+        """Those of which something has changed since somebody emptied it; None if nobody does."""
         self._numbers = count()
         """Of workloads, in the order of their opening."""
         self.tenancies: dict[Instance, Tenancy] = {}
@@ -101,6 +103,8 @@ class SchedulerState:
 
     def _note(self, workload: Workload) -> None:
         """Put a workload of which something has changed where it belongs."""
+        if self.moved is not None:
+            self.moved[workload.id] = workload
         self.queue.put(workload)
         timer = workload.next_timer()
         if timer is None:

@@ -5,25 +5,25 @@ and not nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.service.choosing import can_branch, num_qubits
 from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.store.rows import microseconds
 
 __all__ = [
     "check_flag",
+    "check_page",
     "check_text",
     "matching_backends",
+    "microseconds_of",
     "moment_of",
-    "page",
 ]
-
-Found = TypeVar("Found")
 
 
 def check_text(value: Any, name: str) -> None:
@@ -85,21 +85,28 @@ def moment_of(value: Any, name: str) -> datetime | None:
     return value
 
 
-def page(found: Sequence[Found], limit: Any, skip: Any) -> Sequence[Found]:
-    """Return one page of what was found.
+def microseconds_of(at: datetime) -> int:
+    """Return a time in microseconds since 1970; local if it is naive.
 
-    Args:
-        found: All of it.
-        limit: Most of them to return; 0 and None for all.
-        skip: How many to leave out at the start.
+    >>> microseconds_of(datetime.max) > microseconds_of(datetime(2026, 1, 1))
+    True
+    """
+    if at.tzinfo is None:
+        try:
+            at = at.astimezone()
+        except (OverflowError, ValueError, OSError):  # at the ends of what there is
+            at = at.replace(tzinfo=UTC)
+    return microseconds(at)
+
+
+def check_page(limit: Any, skip: Any) -> None:
+    """Check how many are asked for, and how many are left out.
 
     Raises:
         InvalidInputError: If a number is none, or negative.
     """
     _check_count(limit, "limit")
     _check_count(skip, "skip")
-    first = skip or 0
-    return found[first : first + limit if limit else None]
 
 
 def matching_backends(

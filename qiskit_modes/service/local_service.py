@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNotFound
 
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
 from qiskit_modes.primitives.backends.fractional import has_fractional_gates
@@ -19,7 +22,7 @@ from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
-from qiskit_modes.runtime.shared_runtime import default_runtime
+from qiskit_modes.runtime.shared_runtime import default_runtime, runtime_with_store
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.service.choosing import (
     refuse_without_gates,
@@ -28,12 +31,14 @@ from qiskit_modes.service.choosing import (
 from qiskit_modes.service.fakes import fakes, like
 from qiskit_modes.service.filters import (
     check_flag,
+    check_page,
     check_text,
     matching_backends,
+    microseconds_of,
     moment_of,
-    page,
 )
 from qiskit_modes.simulation.backends.names import fake_name
+from qiskit_modes.store.rows import JobQuery
 
 __all__ = ["LocalService"]
 
@@ -52,6 +57,15 @@ class LocalService:
             None for the runtime's own, which has no limits.
         runtime: Which runtime to look at, in which jobs on this service's backends run too; None
             for the one that is shared by all of the process.
+        store: Where jobs, sessions and usage outlive the process: ``"sqlite:///FILE"``,
+            ``"postgresql+psycopg://..."``, or the path of a file, which is made if there is none.
+            All services of a process that name one store share a runtime, in which jobs on their
+            backends run. None for where the environment variable ``QISKIT_MODES_STORE`` says, and
+            in memory if it is not set.
+
+    Raises:
+        InvalidInputError: If both ``runtime`` and ``store`` are passed, or the store is none.
+        StoreError: If the store cannot be opened.
 
     Example:
         >>> service = LocalService()
@@ -62,8 +76,16 @@ class LocalService:
     is_local = True
 
     def __init__(
-        self, *, instance: Instance | None = None, runtime: LocalRuntime | None = None
+        self,
+        *,
+        instance: Instance | None = None,
+        runtime: LocalRuntime | None = None,
+        store: str | os.PathLike[str] | None = None,
     ) -> None:
+        if store is not None:
+            if runtime is not None:
+                raise InvalidInputError("A runtime has its own store; do not pass both")
+            runtime = runtime_with_store(store)
         self._own_runtime = runtime
         self.runtime = runtime or default_runtime()
         self.instance = instance or self.runtime.instance
@@ -244,13 +266,14 @@ class LocalService:
         """Return a job by its id.
 
         Raises:
-            RuntimeJobNotFound: If it is not known; of the jobs that have ended and that nobody
-                holds, the latest 1,000 are.
+            RuntimeJobNotFound: If it is not known. With a store all are that were not deleted;
+                without, of the jobs that have ended and that nobody holds, the latest 1,000.
+            StoreError: If the store cannot be read.
         """
-        record = self.runtime.job(job_id)
+        record = self.runtime.job(job_id) if isinstance(job_id, str) else None
         if record is None:
             raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
-        return RuntimeJobV2(record, self.runtime)
+        return RuntimeJobV2(self._with_backend(record), self.runtime)
 
     def jobs(
         self,
@@ -289,7 +312,7 @@ class LocalService:
         """
         check_text(backend_name, "backend_name")
         check_flag(descending, "descending")
-        found = self.job_records(
+        found, _ = self.find_records(
             qpu_name=None if backend_name is None else fake_name(backend_name),
             pending=pending,
             program_id=program_id,
@@ -298,12 +321,13 @@ class LocalService:
             session_id=session_id,
             created_after=created_after,
             created_before=created_before,
+            newest_first=descending,
+            limit=limit,
+            skip=skip,
         )
-        if descending:
-            found.reverse()
-        return [RuntimeJobV2(job, self.runtime) for job in page(found, limit, skip)]
+        return [RuntimeJobV2(job, self.runtime) for job in found]
 
-    def job_records(
+    def find_records(
         self,
         *,
         qpu_name: str | None = None,
@@ -314,8 +338,11 @@ class LocalService:
         session_id: str | None = None,
         created_after: datetime | date | str | None = None,
         created_before: datetime | date | str | None = None,
-    ) -> list[JobRecord]:
-        """Return what the runtime keeps of the jobs that match, the oldest first.
+        newest_first: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+    ) -> tuple[list[JobRecord], int]:
+        """Return what is kept of one page of the jobs that match, and how many match in all.
 
         For those who extend this package; users call `jobs`.
 
@@ -328,10 +355,15 @@ class LocalService:
             session_id: See `jobs`.
             created_after: See `jobs`.
             created_before: See `jobs`.
+            newest_first: Their order.
+            limit: See `jobs`.
+            skip: See `jobs`.
 
         Raises:
             InvalidInputError: If a filter cannot be used; the message names it.
+            StoreError: If the store cannot be read.
         """
+        check_page(limit, skip)
         tags = None if job_tags is None else set(check_tags(job_tags))
         texts = {"program_id": program_id, "instance": instance, "session_id": session_id}
         for name, value in texts.items():
@@ -339,25 +371,29 @@ class LocalService:
         check_flag(pending, "pending")
         after = moment_of(created_after, "created_after")
         before = moment_of(created_before, "created_before")
-        clock = self.runtime.clock
-
-        def matches(job: JobRecord) -> bool:
-            created = clock.utc(job.core.submitted_at)
-            return all(
-                (
-                    qpu_name in (None, job.qpu.name),
-                    pending is None or pending == (job.core.ending is None),
-                    program_id in (None, job.primitive_id),
-                    instance in (None, job.instance.id),
-                    tags is None or tags <= set(job.tags),
-                    session_id is None
-                    or (job.workload is not None and job.workload.id == session_id),
-                    after is None or _as(created, after) >= after,
-                    before is None or _as(created, before) <= before,
-                )
+        found, count = self.runtime.find_jobs(
+            JobQuery(
+                qpu=qpu_name,
+                pending=pending,
+                program=program_id,
+                instance=instance,
+                tags=frozenset(tags or ()),
+                workload=session_id,
+                created_from=None if after is None else microseconds_of(after),
+                created_to=None if before is None else microseconds_of(before),
+                newest_first=newest_first,
+                skip=skip or 0,
+                limit=limit or None,
             )
+        )
+        return [self._with_backend(job) for job in found], count
 
-        return [job for job in self.runtime.jobs() if matches(job)]
+    def _with_backend(self, job: JobRecord) -> JobRecord:
+        """Return a job of an earlier process with its backend, if that is offered here."""
+        if job.backend is None:
+            with suppress(QiskitBackendNotFoundError):
+                job.backend = self._mine(self._named(job.backend_name))
+        return job
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job that has ended.
@@ -468,11 +504,6 @@ class LocalService:
         for workload in left_open:
             workload.close()
         return left_open
-
-
-def _as(created: datetime, moment: datetime) -> datetime:
-    """Return a time in the form of another, which stays as it is: ``datetime.max`` has no other."""
-    return created if moment.tzinfo is not None else created.astimezone().replace(tzinfo=None)
 
 
 _FOUND_ANEW = ("instance", "runtime", "_own_runtime")

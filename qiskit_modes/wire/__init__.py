@@ -30,7 +30,8 @@ What holds for all of them:
 * ``params`` is a program's parameters as JSON: the text, or what ``json.loads`` makes of it without
   a decoder of its own. Texts are read with limits, and only types that programs know are made.
 * Whatever cannot be done raises `ApiError`, with the status and the code of the service and a
-  message for the user. A status is never 5xx: the client repeats requests that fail so.
+  message for the user. A status is never 5xx, since the client repeats requests that fail so; but
+  for 503, if the store cannot be read or written: then nothing was done, and to repeat it is right.
 * Only `InstanceApi.wait_for_job` waits. All methods may be called from any thread.
 * The jobs, sessions and usage of other instances do not exist.
 """

@@ -9,7 +9,12 @@ from typing import Any
 
 from qiskit_ibm_runtime.exceptions import IBMError
 
-from qiskit_modes.exceptions import InvalidInputError, RefusedError, RuntimeClosedError
+from qiskit_modes.exceptions import (
+    InvalidInputError,
+    RefusedError,
+    RuntimeClosedError,
+    StoreError,
+)
 from qiskit_modes.scheduling.instructions import Refusal
 
 __all__ = ["OFF", "ApiError", "Code", "as_api_errors", "refuse_newer"]
@@ -30,6 +35,8 @@ class Code(IntEnum):
     """The rules of the plan or the QPU do not allow it."""
     CLOSED = 9004
     """The runtime behind the interface has been shut down."""
+    STORE = 9005
+    """Jobs cannot be kept, or read, where they should be: nothing was done, and may be repeated."""
 
 
 class ApiError(Exception):
@@ -37,7 +44,7 @@ class ApiError(Exception):
 
     Args:
         status: What HTTP says: 400 for what cannot be used, 403 for what the plan forbids, 404 for
-            what there is not, 409 for the wrong moment.
+            what there is not, 409 for the wrong moment, 503 if the store fails.
         code: What the service's interface says, in ``errors[0].code``.
         message: For the user.
     """
@@ -104,6 +111,8 @@ def _api_error(error: Exception) -> ApiError:
             return ApiError(*_REFUSALS.get(cause.refusal, (400, Code.REFUSED)), message)
         case RuntimeClosedError():
             return ApiError(409, Code.CLOSED, message)
+        case StoreError():
+            return ApiError(503, Code.STORE, message)
         case IBMError() | ValueError():
             return ApiError(400, Code.INVALID, message)
         case _:

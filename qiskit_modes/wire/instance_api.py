@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
-from qiskit_modes.service.filters import check_text, page
+from qiskit_modes.service.filters import check_text
 from qiskit_modes.wire.answers.job_json import job_json, result_text
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
@@ -112,9 +112,9 @@ class InstanceApi(InstanceView):
             ApiError: 404 if there is none of this id.
         """
         job = self._job(job_id)
-        if job.core.ending is not None:
-            self.runtime.tell_seen(job)
-        return job_json(job, self.runtime.clock, exclude_params=exclude_params)
+        answer = job_json(job, self.runtime.clock, exclude_params=exclude_params)
+        self._tell_if_ended(job)  # before anybody is told
+        return answer
 
     def jobs(
         self,
@@ -154,7 +154,7 @@ class InstanceApi(InstanceView):
         """
         with as_api_errors():
             check_text(backend, "backend_name")
-            found = self._service.job_records(
+            shown, count = self._service.find_records(
                 qpu_name=self._qpu_name(backend),
                 pending=pending,
                 program_id=program,
@@ -163,17 +163,17 @@ class InstanceApi(InstanceView):
                 session_id=session_id,
                 created_after=created_after,
                 created_before=created_before,
+                newest_first=newest_first,
+                limit=limit,
+                skip=offset,
             )
-            if newest_first:
-                found.reverse()
-            shown = page(found, limit, offset)
         clock = self.runtime.clock
-        return {
-            "jobs": [job_json(job, clock, exclude_params=True) for job in shown],
-            "count": len(found),
-            "limit": limit,
-            "offset": offset,
-        }
+        answers = [job_json(job, clock, exclude_params=True) for job in shown]
+        with as_api_errors():
+            for job in shown:
+                if job.core.ending is not None:
+                    self.runtime.archive.settle(job)
+        return {"jobs": answers, "count": count, "limit": limit, "offset": offset}
 
     def wait_for_job(
         self, job_id: str, timeout: float | None = None, *, in_view: bool = False
@@ -215,7 +215,9 @@ class InstanceApi(InstanceView):
             raise ApiError(
                 400, Code.STATE, f"Job {job_id} has no result yet, it is {job.status.lower()}"
             )
-        return result_text(job)
+        self._tell_if_ended(job)
+        with as_api_errors():
+            return result_text(job)
 
     def job_metrics(self, job_id: str) -> dict[str, Any]:
         """Return when a job was created, ran and finished, and what it is charged.
@@ -223,7 +225,10 @@ class InstanceApi(InstanceView):
         Raises:
             ApiError: 404 if there is none of this id.
         """
-        return RuntimeJobV2(self._job(job_id), self.runtime).metrics()
+        job = self._job(job_id)
+        metrics = RuntimeJobV2(job, self.runtime).metrics()
+        self._tell_if_ended(job)
+        return metrics
 
     def job_logs(self, job_id: str) -> str:
         """Return the states that a job has been in, a line each.
@@ -245,6 +250,7 @@ class InstanceApi(InstanceView):
         job = self._job(job_id)
         with as_api_errors():
             self.runtime.cancel(job)
+        self._tell_if_ended(job)
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job.
@@ -257,7 +263,9 @@ class InstanceApi(InstanceView):
             raise ApiError(
                 409, Code.STATE, f"Job {job_id} cannot be deleted before it ends; cancel it first"
             )
-        self.runtime.forget_job(job_id)
+        self._tell_if_ended(job)
+        with as_api_errors():
+            self.runtime.forget_job(job_id)
 
     def set_job_tags(self, job_id: str, tags: Iterable[str]) -> None:
         """Replace the tags of a job.

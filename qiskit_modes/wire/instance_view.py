@@ -84,6 +84,12 @@ class InstanceView:
             raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
         return job
 
+    def _tell_if_ended(self, job: JobRecord) -> None:
+        """Say that somebody is about to learn of the end of a job, if it has ended."""
+        if job.core.ending is not None:
+            with as_api_errors():
+                self.runtime.tell_seen(job)
+
     def _session(self, session_id: str) -> Session:
         record = self.runtime.workload(session_id)
         if record is None or record.core.instance.id != self.instance.id:

@@ -29,12 +29,37 @@ class JobRequest:
     """The job's own limit on its time on the QPU."""
     encode_result: Callable[[Any], str] | None = None
     """Makes of the result the text that the program answers with; None for the usual way."""
+    seed: int | None = None
+    """What the service chose for a job that has none of its own; with it, it can run again."""
+    submission_key: str | None = None
+    """What its sender gave along: the same key is the same job, however often it arrives."""
+    digest: str | None = None
+    """Of what was asked for with the key, so that the key is not taken for something else."""
+    job_id: str | None = None
+    """The id that the job is to have; None for a new one."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is kept of it beside the program's name and parameters, as JSON."""
+        return {name: getattr(self, name) for name in _FACTS}
 
     def without_inputs(self) -> Self:
         """Return what stays of it when the inputs of its job are dropped."""
         return replace(self, params=None)
 
 
+_FACTS = ("image", "calibration_id", "max_execution_seconds", "seed", "digest")
+
+
 def request_of(job: JobRecord) -> JobRequest | None:
     """Return the request that a job came with; None for a job of this package's own primitives."""
-    return job.request if isinstance(job.request, JobRequest) else None
+    request = job.request
+    if request is None or isinstance(request, JobRequest):
+        return request
+    asked = request.facts()
+    return JobRequest(
+        request.program_id,
+        None,
+        request.private,
+        submission_key=request.submission_key,
+        **{name: asked.get(name) for name in _FACTS},
+    )

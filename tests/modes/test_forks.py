@@ -27,6 +27,7 @@ from qiskit_modes.exceptions import ModeWarning, OtherProcessError
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.shared_runtime import default_runtime, use_runtime
+from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import ApiError, Platform
 from qiskit_modes.wire.instance_api import InstanceApi
@@ -44,7 +45,7 @@ FACTS = {
     Session: {"backend", "record", "runtime", "service", "session_id", "from_id"},
     LocalService: {"active_instance", "backend", "backends", "instances"},
     LocalRuntime: {
-        *("clock", "is_of_this_process", "qpu", "tell_seen", "facts"),
+        *("clock", "is_of_this_process", "is_open", "store", "qpu", "tell_seen", "facts"),
         "wait_unseen",  # see ARGUMENTS: it is asked of a job that has ended
     },
 }
@@ -126,6 +127,9 @@ def known_to(scenario, session, job):
         "params": "{}",
         "mode": "batch",
         "tags": ["a"],
+        "instance_id": "local",
+        "key": "key",
+        "query": JobQuery(),
     }
 
 

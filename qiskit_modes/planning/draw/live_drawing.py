@@ -10,7 +10,8 @@ from qiskit_modes.planning.draw.drawing import draw_timeline
 from qiskit_modes.planning.recording.facts import recording_of_jobs
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
-from qiskit_modes.runtime.records import WorkloadRecord
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.store.rows import JobQuery, microseconds
 
 __all__ = ["draw_qpu", "draw_workload"]
 
@@ -29,7 +30,7 @@ def draw_workload(
     Raises:
         InvalidInputError: If no job of it is remembered.
     """
-    jobs = [job for job in runtime.jobs() if job.qpu is workload.qpu]
+    jobs = _jobs_around(workload, runtime)
     recording = recording_of_jobs(jobs, runtime, workload.core.instance.id)
     number = next((each.number for each in recording.workloads if each.id == workload.id), None)
     if number is None and workload.core.started_at is None:
@@ -40,9 +41,29 @@ def draw_workload(
     if number is None:
         raise InvalidInputError(
             f"there is nothing to draw: no job of {workload.core.mode.value} {workload.id} is "
-            "remembered; of many jobs that nobody holds the latest 1,000 are"
+            "remembered; without a store, of many jobs that nobody holds the latest 1,000 are"
         )
     return draw_timeline(recording, around=number, title=title, save=save)
+
+
+_BEFORE_SECONDS = 24 * 3600.0
+"""For how long before a session or batch jobs are looked for that it may have waited for."""
+
+
+def _jobs_around(workload: WorkloadRecord, runtime: LocalRuntime) -> list[JobRecord]:
+    """Return the jobs that were on the QPU of a session or batch while it lasted."""
+    if runtime.store is None:
+        return [job for job in runtime.jobs() if job.qpu is workload.qpu]
+    core, clock = workload.core, runtime.clock
+    until = clock.now() if core.closed_at is None else core.closed_at
+    found, _ = runtime.find_jobs(
+        JobQuery(
+            qpu=workload.qpu.name,
+            created_from=microseconds(clock.utc(core.opened_at - _BEFORE_SECONDS)),
+            created_to=microseconds(clock.utc(until)),
+        )
+    )
+    return found
 
 
 def draw_qpu(

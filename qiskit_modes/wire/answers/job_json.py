@@ -6,9 +6,6 @@ import json
 import traceback
 from typing import Any
 
-from qiskit_ibm_runtime import RuntimeEncoder
-
-from qiskit_modes.modes.backends import belonging
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Queued
@@ -29,7 +26,7 @@ def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str,
     request = request_of(job)
     answer = {
         "id": job.id,
-        "backend": belonging(job.backend).name or job.qpu.name,
+        "backend": job.backend_name,
         "state": _state(job),
         "status": _state(job)["status"],
         "program": {"id": job.primitive_id if request is None else request.program_id},
@@ -48,8 +45,9 @@ def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str,
             answer["cost"] = request.max_execution_seconds
         if request.calibration_id is not None:
             answer["calibration_id"] = request.calibration_id
-        if request.params is not None and not exclude_params and not job.private:
-            answer["params"] = json.loads(request.params)
+        params = None if exclude_params or job.private else job.read_params()
+        if params is not None:
+            answer["params"] = json.loads(params)
     return answer
 
 
@@ -63,9 +61,10 @@ def result_text(job: JobRecord) -> str:
             result = job.read_result()
         except LookupError:
             return ""
-        request = request_of(job)
-        encode = None if request is None else request.encode_result
-        return json.dumps(result, cls=RuntimeEncoder) if encode is None else encode(result)
+        return job.as_text(result)
+    kept = None if job.bodies is None else job.bodies.read(job.id, "error")
+    if kept is not None:
+        return kept
     if job.error is not None:
         return "".join(traceback.format_exception(job.error))
     return job.reason or "The job was cancelled."

@@ -7,24 +7,21 @@ their sizes and types were looked at; results are written here, because the clie
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
+from qiskit_modes.primitives.encoding.program_results import program_text
 from qiskit_modes.wire.programs.params import unreadable
 from qiskit_modes.wire.programs.samplex_sizes import check_declared_sizes, check_drawing
 from qiskit_modes.wire.programs.schemas import (
     check_sizes,
     complete_options,
     decoding,
-    tensor,
     version_of,
 )
 
@@ -63,25 +60,12 @@ class ExecutorRequest:
 
     def encode_result(self, result: Any) -> str:
         """Return the result of the program as JSON text in the version of the request."""
-        compressed = self.schema_version >= _COMPRESSED_SINCE
-        shapes = [list(item.shape) for item in self.program.items]
-        return json.dumps(
-            {
-                "schema_version": self.schema_version,
-                "data": [
-                    {
-                        "results": {
-                            name: tensor(array, compressed=compressed)
-                            for name, array in item.items()
-                        },
-                        "metadata": {"scheduler_timing": None, "stretch_values": None},
-                    }
-                    for item in result
-                ],
-                "metadata": {"chunk_timing": list(_chunks(result, shapes))},
-                "passthrough_data": self.passthrough_data,
-                "semantic_role": self.semantic_role,
-            }
+        return program_text(
+            result,
+            [item.shape for item in self.program.items],
+            schema_version=self.schema_version,
+            passthrough_data=self.passthrough_data,
+            semantic_role=self.semantic_role,
         )
 
 
@@ -124,24 +108,3 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
         described.get("passthrough_data"),
         described.get("semantic_role"),
     )
-
-
-def _chunks(result: Any, shapes: list[list[int]]) -> Iterator[dict[str, Any]]:
-    for span in result.metadata.chunk_timing:
-        yield {
-            "start": _naive(span.start),
-            "stop": _naive(span.stop),
-            "parts": [
-                {
-                    "idx_item": part.idx_item,
-                    "size": part.size,
-                    "permutation": list(range(len(shapes[part.idx_item]))),
-                    "element_range": [0, math.prod(shapes[part.idx_item]), 1],
-                }
-                for part in span.parts
-            ],
-        }
-
-
-def _naive(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from qiskit.circuit import CircuitInstruction
-from qiskit_ibm_runtime import RuntimeEncoder
 from qiskit_ibm_runtime.noise_learner_v3.params_converters import (
     NOISE_LEARNER_V3_PARAMS_CONVERTERS,
 )
 from qiskit_ibm_runtime.options_models import NoiseLearnerV3Options
-from qiskit_ibm_runtime.results import NoiseLearnerResult
 
+from qiskit_modes.primitives.encoding.program_results import learned_text
 from qiskit_modes.wire.programs.schemas import (
     check_sizes,
     complete_options,
     decoding,
-    tensor,
     version_of,
 )
 
 __all__ = [
     "LEARNER_VERSIONS",
     "NoiseLearnerRequest",
-    "encode_learner_result",
     "read_noise_learner_params",
 ]
 
@@ -45,31 +40,7 @@ class NoiseLearnerRequest:
 
     def encode_result(self, result: Any) -> str:
         """Return the learned noise as JSON text in the version of the request."""
-        return json.dumps(
-            {"schema_version": self.schema_version, "data": [_layer(each) for each in result.data]}
-        )
-
-
-def _layer(learned: Any) -> dict[str, Any]:
-    """Return the noise of one layer. It was computed, so that its rates are exact."""
-    noise = learned.to_pauli_lindblad_map()
-    terms = noise.to_sparse_list()
-    measured = learned.metadata["learning_protocol"] == "trex"
-    return {
-        "generators_sparse": [[[paulis, list(qubits)]] for paulis, qubits, _ in terms],
-        "num_qubits": noise.num_qubits,
-        "rates": tensor(np.array([rate for *_, rate in terms], dtype=float), compressed=False),
-        "rates_std": tensor(np.zeros(len(terms)), compressed=False),
-        "metadata": {
-            "learning_protocol": "trex" if measured else "lindblad",
-            "post_selection": {"fraction_kept": 1.0 if measured else {}, "success_rates": {}},
-        },
-    }
-
-
-def encode_learner_result(result: NoiseLearnerResult) -> str:
-    """Return what the older noise learner found as JSON text; its decoder wants no type around."""
-    return json.dumps({"data": result.data, "metadata": result.metadata}, cls=RuntimeEncoder)
+        return learned_text(result, schema_version=self.schema_version)
 
 
 def read_noise_learner_params(params: Mapping[str, Any]) -> NoiseLearnerRequest:

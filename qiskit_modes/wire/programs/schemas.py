@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import reprlib
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from qiskit_ibm_runtime.options_models import ExecutionOptions
 
+from qiskit_modes.primitives.encoding.tensors import DTYPES
 from qiskit_modes.primitives.options.table import Refused, rows_of
 from qiskit_modes.warn import unsupported_options
 from qiskit_modes.wire.api_error import OFF, ApiError
@@ -25,30 +23,11 @@ __all__ = [
     "complete_options",
     "decoding",
     "dictionaries",
-    "tensor",
     "version_of",
 ]
 
 CIRCUIT_KEYS = ("b64_data", "circuit_b64")
 """Under which keys circuits stand, as QPY."""
-
-_DTYPES = {
-    "b1": "bool",
-    "c16": "c128",
-    "c8": "c64",
-    "f2": "f16",
-    "f4": "f32",
-    "f8": "f64",
-    "i1": "i8",
-    "i2": "i16",
-    "i4": "i32",
-    "i8": "i64",
-    "u1": "u8",
-    "u2": "u16",
-    "u4": "u32",
-    "u8": "u64",
-}
-"""The schema's names of the types of numbers, by numpy's."""
 
 
 @contextmanager
@@ -183,7 +162,7 @@ def _is_tensor(packed: Mapping[str, Any]) -> bool:
     schema does not need the type. Users pass dictionaries of their own through, too.
     """
     kind = packed.get("dtype", "f64")
-    return "shape" in packed and isinstance(kind, str) and kind in _DTYPES.values()
+    return "shape" in packed and isinstance(kind, str) and kind in DTYPES.values()
 
 
 def dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
@@ -196,19 +175,3 @@ def dictionaries(tree: Any) -> Iterator[Mapping[str, Any]]:
             waiting.extend(each.values())
         elif isinstance(each, list):
             waiting.extend(each)
-
-
-def tensor(array: NDArray[Any], *, compressed: bool) -> dict[str, Any]:
-    """Return an array as the schemas have it: little-endian, in C order, bits from the lowest.
-
-    Args:
-        array: Of numbers or of bits, of any shape.
-        compressed: Whether it is packed with zlib, too, and not with base64 only.
-    """
-    kind = _DTYPES[array.dtype.str[1:]]
-    if kind == "bool":
-        data = np.packbits(array, bitorder="little").tobytes()
-    else:
-        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    packed = base64.b64encode(zlib.compress(data) if compressed else data).decode()
-    return {"data": packed, "shape": list(array.shape), "dtype": kind}

@@ -19,12 +19,12 @@ from qiskit_modes.primitives import (
     RuntimeJobV2,
     SamplerV2,
 )
+from qiskit_modes.primitives.encoding.program_results import older_learned_text
 from qiskit_modes.warn import answering_a_request
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.job_request import JobRequest
 from qiskit_modes.wire.programs.executor_program import read_executor_params
 from qiskit_modes.wire.programs.noise_learner_program import (
-    encode_learner_result,
     read_noise_learner_params,
 )
 from qiskit_modes.wire.programs.openqasm import read_openqasm
@@ -117,7 +117,7 @@ def _run_noise_learner(submission: Submission) -> RuntimeJobV2:
 
 def _run_older_noise_learner(submission: Submission) -> RuntimeJobV2:
     learner = NoiseLearner(submission.mode, _learner_options(submission))
-    learner.request = replace(submission.request, encode_result=encode_learner_result)
+    learner.request = replace(submission.request, encode_result=older_learned_text)
     return learner.run(_circuits(submission))
 
 

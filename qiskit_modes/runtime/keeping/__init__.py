@@ -1,0 +1,15 @@
+"""Jobs, sessions and batches, found again: in memory, or in a store that outlives the process.
+
+===================  =============================================================================
+``archive``          the interface, and what is kept in memory: the default
+``stored_archive``   the same with a store behind it
+``writer``           the one thread that writes, many changes in one transaction
+``job_rows``         a job as a row, and back
+``workload_rows``    the same of sessions, batches and instances
+``recovery``         what becomes of what a dead process has left
+===================  =============================================================================
+
+An end of a job is told to nobody before it is in the store, and an id is given to nobody before the
+job is. So whatever ends the process, nothing that anybody was told is lost. Nothing is written
+while a mutex is held, nor on a lane that others wait for.
+"""

@@ -1,0 +1,153 @@
+"""The interface to what is kept of jobs, sessions and batches; here, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.workload_table import WorkloadTable
+from qiskit_modes.scheduling.workload import Workload
+from qiskit_modes.store.rows import JobQuery, microseconds
+
+__all__ = ["Archive"]
+
+
+class Archive:
+    """Jobs, sessions and batches of a runtime, in memory: of those that ended, the latest.
+
+    All methods may be called from any thread.
+
+    Args:
+        clock: That of the runtime.
+    """
+
+    store_name: str | None = None
+    """Where things are kept beside memory; None for nowhere."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.jobs = JobTable()
+        """The jobs that are under way, or held by somebody, or ended lately."""
+        self.workloads = WorkloadTable()
+        """The sessions and batches of this process that can be found by their ids."""
+
+    # -- what the runtime tells it ---------------------------------------------------------------
+
+    def prepare(self, job: JobRecord) -> None:
+        """Make what is kept of a job that is about to be submitted."""
+
+    def submitted(self, job: JobRecord) -> None:
+        """Take note of a job that was accepted; returns when it is kept.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+
+    def ended(self, job: JobRecord, then: Callable[[], None]) -> None:  # noqa: ARG002 - a store's
+        """Take note that the ending of a job is decided; does not wait.
+
+        Args:
+            job: Which one.
+            then: Called when that is kept, from any thread: now others may be told.
+        """
+        then()
+
+    def final(self, job_id: str) -> None:
+        """Take note that nothing about a job will change; inside the mutex of its QPU."""
+
+    def moved(self, workloads: Iterable[Workload]) -> None:
+        """Take note that something of workloads has changed; inside the mutex of their QPU."""
+
+    watches_workloads = False
+    """Whether `moved` wants to be told."""
+
+    def settle(self, job: JobRecord) -> None:
+        """Wait until what is known of a job is kept.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+
+    def tagged(self, job: JobRecord) -> None:
+        """Take note that the tags of a job were replaced."""
+
+    def freeze(self) -> None:
+        """Keep nothing more of what happens: what has not ended is left for the next process."""
+
+    def close(self) -> None:
+        """Keep what there is to keep; what is there can be read on."""
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job by its id, or None if it is not known."""
+        return self.jobs.get(job_id)
+
+    def find(self, query: JobQuery) -> tuple[list[JobRecord], int]:
+        """Return one page of the jobs that match, and how many match in all."""
+        found = [job for job in self.jobs.all() if self._matches(job, query)]
+        if query.newest_first:
+            found.reverse()
+        end = None if query.limit is None else query.skip + query.limit
+        return found[query.skip : end], len(found)
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job that has ended; whoever holds it keeps it."""
+        self.jobs.forget(job_id)
+
+    def job_of_key(self, instance_id: str, key: str) -> JobRecord | None:
+        """Return the job that an instance has submitted with a key, or None."""
+        for job in self.jobs.all():
+            request = job.request
+            if job.instance.id == instance_id and request and request.submission_key == key:
+                return job
+        return None
+
+    def _matches(self, job: JobRecord, query: JobQuery) -> bool:
+        created = microseconds(self._clock.utc(job.core.submitted_at))
+        workload = None if job.workload is None else job.workload.id
+        return all(
+            (
+                query.qpu in (None, job.qpu.name),
+                query.pending is None or query.pending == (job.core.ending is None),
+                query.program in (None, job.primitive_id),
+                query.instance in (None, job.instance.id),
+                query.tags <= set(job.tags),
+                query.workload in (None, workload),
+                query.created_from is None or created >= query.created_from,
+                query.created_to is None or created <= query.created_to,
+            )
+        )
+
+    # -- sessions and batches --------------------------------------------------------------------
+
+    def opened(self, workload: WorkloadRecord) -> None:
+        """Take in a session or batch. Of those that are closed the latest are kept in memory.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+        self.workloads.add(workload)
+
+    def workload(self, workload_id: str) -> WorkloadRecord | None:
+        """Return a session or batch by its id, or None if it is not known."""
+        return self.workloads.get(workload_id)
+
+    # -- what only a store has -------------------------------------------------------------------
+
+    def secret(self, name: str, new: bytes) -> bytes:  # noqa: ARG002 - a store knows others
+        """Return a secret that outlives the process if anything does; ``new`` if there is none."""
+        return new
+
+    def refuse_cancel(self, job: JobRecord) -> None:
+        """Check that a job is of this process, where it can be cancelled.
+
+        Raises:
+            RefusedError: If another process has it under way.
+        """
+
+    def left_unfinished(self) -> list[JobRecord]:
+        """Return the jobs that an earlier process has left, and that may run again here."""
+        return []

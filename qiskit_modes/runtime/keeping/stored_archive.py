@@ -1,0 +1,396 @@
+"""An archive with a store behind it, which outlives the process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from qiskit_modes.exceptions import RefusedError, StoreError
+from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.keeping.archive import Archive
+from qiskit_modes.runtime.keeping.job_rows import (
+    Calendar,
+    as_ended,
+    charge_of,
+    job_of,
+    job_row,
+    new_texts,
+)
+from qiskit_modes.runtime.keeping.recovery import bury_the_dead, enter
+from qiskit_modes.runtime.keeping.workload_rows import (
+    charges_of,
+    instance_facts,
+    instance_of,
+    workload_of,
+    workload_row,
+)
+from qiskit_modes.runtime.keeping.writer import Change, Writer
+from qiskit_modes.runtime.qpu import QPU, QPURegistry
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.scheduling import Instance, Ledger
+from qiskit_modes.scheduling.instructions import Refusal
+from qiskit_modes.scheduling.job import Failed
+from qiskit_modes.scheduling.workload import Workload
+from qiskit_modes.store.heads import BEAT_SECONDS, new_head
+from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow
+from qiskit_modes.store.sql_store import SqlStore
+from qiskit_modes.store.writing import Transaction
+
+__all__ = ["StoredArchive"]
+
+logger = logging.getLogger("qiskit_modes")
+
+_Answer = TypeVar("_Answer")
+
+_NEW, _OPEN, _ENDED, _FINAL = range(4)
+"""How much of a job is in the store: nothing, its submission, its ending, and its charge."""
+
+_PATIENCE_SECONDS = 60.0
+"""How long the end of a job may be on its way into the store before whoever asks is told so."""
+
+_WINDOW_SECONDS = 28 * 24 * 3600.0
+"""Usage of this time is taken over charge by charge; what is older, as a sum."""
+
+
+class StoredArchive(Archive):
+    """Jobs, sessions and batches of a runtime in a store. May be used from any thread.
+
+    Args:
+        clock: That of the runtime.
+        store: Which one; it is closed with the archive.
+        registry: The QPUs of the runtime.
+        ledger: Charged with what the store knows.
+        whole: Makes a call that no signal cuts in two.
+        serves: Whether this is the store's one server.
+        resumes: Whether jobs of an earlier server that had not ended are left to be run again.
+        waits: Told for whom the opening waits, if it does.
+
+    Raises:
+        StoreError: If the store cannot be read or written, or has another server.
+    """
+
+    watches_workloads = True
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: SqlStore,
+        *,
+        registry: QPURegistry,
+        ledger: Ledger,
+        whole: Callable[[Callable[[], Any]], Any],
+        serves: bool = False,
+        resumes: bool = False,
+        waits: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        super().__init__(clock)
+        self.store_name = store.name
+        self.store = store
+        self._registry = registry
+        self._whole = whole
+        self._calendar = Calendar(clock)
+        self._written: dict[JobRecord, int] = {}
+        """How much of jobs the present transaction writes. The writing thread's own."""
+        self._instances: dict[str, Instance] = {}
+        """Those that are in the store as they are. The writing thread's own."""
+        self._seen: dict[str, tuple[int, bool]] = {}
+        """What was last written of open workloads. Guarded by the mutex of their QPU."""
+        self._placeholders: dict[str, QPU] = {}
+        self._frozen = self._closed = False
+        self._head = new_head(serves=serves)
+        enter(store, self._head, wait=waits)
+        self._left = bury_the_dead(store, self._head, resumes=resumes)
+        self._take_over_usage(ledger)
+        self._writer = Writer(
+            store, committed=self._committed, beat=self._beat, beat_seconds=BEAT_SECONDS
+        )
+
+    def _take_over_usage(self, ledger: Ledger) -> None:
+        instances = {
+            name: instance_of(name, facts) for name, facts in self.store.instances().items()
+        }
+        windows = [each.plan.window_seconds or 0.0 for each in instances.values()]
+        since = self._calendar.now() - int(max([_WINDOW_SECONDS, *windows]) * 1e6)
+        for row in self.store.usage(since):
+            at = self._calendar.clock_time(row.ended_at)
+            assert at is not None, "a charge has a time"
+            ledger.charge(instances.get(row.instance, Instance(row.instance)), row.seconds, at)
+
+    # -- what the runtime tells it ---------------------------------------------------------------
+
+    def prepare(self, job: JobRecord) -> None:
+        """Make the texts that are kept of a job that is about to be submitted."""
+        job.bodies = self
+        job.encode_params()
+
+    def submitted(self, job: JobRecord) -> None:
+        """Take note of a job that was accepted; returns when it is in the store.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+        self._writer.write(partial(self._write_job, job))
+
+    def ended(self, job: JobRecord, then: Callable[[], None]) -> None:
+        """Take note that the ending of a job is decided; does not wait."""
+        if self._frozen:
+            then()
+            return
+        self._clock.work_begins()
+
+        def done(error: BaseException | None) -> None:
+            try:
+                job.keep_error = error
+                if error is None:
+                    job.drop_kept()
+                then()
+                if job.core.final:
+                    self.jobs.let_go(job.id)
+            finally:
+                self._clock.work_ends()
+
+        self._writer.put(Change(partial(self._write_job, job), done, must=True))
+
+    def final(self, job_id: str) -> None:
+        """Take note that nothing about a job will change; inside the mutex of its QPU."""
+        job = self.jobs.get(job_id)
+        if job is not None and not self._frozen:
+            self._writer.put(Change(partial(self._write_job, job), lambda _: None, must=True))
+
+    def moved(self, workloads: Iterable[Workload]) -> None:
+        """Take note that something of workloads has changed; inside the mutex of their QPU."""
+        for core in workloads:
+            seen = len(core.timestamps), core.accepting_jobs
+            record = self.workloads.get(core.id)
+            if record is not None and self._seen.get(core.id) != seen and not self._frozen:
+                self._seen[core.id] = seen
+                if core.closed_at is not None:
+                    del self._seen[core.id]
+                write = partial(self._write_workload, record)
+                self._writer.put(Change(write, lambda _: None, must=True))
+
+    def settle(self, job: JobRecord) -> None:
+        """Wait until what is known of a job is in the store.
+
+        Raises:
+            StoreError: If it is not.
+        """
+        if job.core.ending is None:
+            return
+        if not job.finished.wait(_PATIENCE_SECONDS):
+            raise StoreError(f"the end of job {job.id} is not in the store yet; ask again")
+        if job.keep_error is not None:
+            raise StoreError(
+                f"the end of job {job.id} is not in the store yet ({job.keep_error}); ask again"
+            ) from job.keep_error
+
+    def tagged(self, job: JobRecord) -> None:
+        """Take note that the tags of a job were replaced; returns when that is in the store."""
+        self._write(lambda changes: changes.set_tags(job.id, job.tags))
+
+    def freeze(self) -> None:
+        """Keep nothing more of what happens: what has not ended is left for the next process."""
+        self._frozen = True
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left, and the end of this process; what is there can be read on."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        self._frozen = True
+        try:
+            left = self.store.unfinished(self._head.id)
+            with self.store.writing() as changes:
+                if left or self.store.open_workloads(self._head.id):
+                    changes.release_head(self._head.id)
+                else:
+                    changes.end_head(self._head.id, self._calendar.now())
+        except StoreError as error:
+            logger.error("The end of this process is not in the store: %s", error)
+        self.store.close()
+
+    # -- on the writing thread -------------------------------------------------------------------
+
+    def _write_job(self, job: JobRecord, changes: Transaction) -> None:
+        level = self._written.get(job, job.kept)
+        if level == _FINAL:
+            return
+        with job.qpu.mutex:
+            row = job_row(job, self._head.id, self._calendar)
+        reached = _OPEN if row.ending == UNFINISHED else _ENDED
+        reached = _FINAL if row.is_final else reached
+        if reached <= level:
+            return
+        self._write_instance(job.instance, changes)
+        texts = new_texts(job, row, is_new=level == _NEW)
+        if level == _NEW:
+            changes.add_job(row, texts)
+        elif level == _ENDED:
+            changes.rewrite_job(row)
+        elif not changes.end_job(row, texts):
+            logger.error(
+                "Job %s has ended, but the store takes this process for dead, and the job too; "
+                "was this machine asleep?",
+                job.id,
+            )
+        changes.charge(charge_of(row))
+        self._written[job] = reached
+
+    def _write_workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
+        with workload.qpu.mutex:
+            row = workload_row(workload, self._head.id, self._calendar)
+        self._write_instance(workload.core.instance, changes)
+        changes.save_workload(row)
+        changes.charge(charges_of(row))
+
+    def _write_instance(self, instance: Instance, changes: Transaction) -> None:
+        if self._instances.get(instance.id) is not instance:
+            changes.save_instance(instance.id, instance_facts(instance))
+            self._instances[instance.id] = instance
+
+    def _committed(self, is_committed: bool) -> None:
+        if not is_committed:
+            self._written.clear()
+            self._instances.clear()
+            return
+        for job, level in self._written.items():
+            job.kept = level
+            if level == _FINAL:
+                self.jobs.let_go(job.id)
+        self._written.clear()
+
+    def _beat(self) -> None:
+        with self.store.writing() as changes:
+            if not changes.see_head(self._head.id, self._calendar.now()):
+                logger.error("The store takes this process for dead; was this machine asleep?")
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job by its id, or None if it is not known."""
+        known = self.jobs.get(job_id)
+        if known is not None:
+            return known
+        row = self.store.job(job_id)
+        return None if row is None else self._record(row)
+
+    def find(self, query: JobQuery) -> tuple[list[JobRecord], int]:
+        """Return one page of the jobs that match, and how many match in all."""
+        self._writer.flush()
+        rows, count = self.store.find_jobs(query)
+        return [self.jobs.get(row.id) or self._record(row) for row in rows], count
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job that has ended; what it was charged stays."""
+        self._writer.flush()
+        self._write(lambda changes: changes.delete_jobs([job_id]))
+        super().forget(job_id)
+
+    def job_of_key(self, instance_id: str, key: str) -> JobRecord | None:
+        """Return the job that an instance has submitted with a key, or None."""
+        row = self.store.job_of_key(instance_id, key)
+        return None if row is None else self.jobs.get(row.id) or self._record(row)
+
+    def _record(self, row: JobRow) -> JobRecord:
+        workload = None if row.workload is None else self.workload(row.workload)
+        job = job_of(
+            row,
+            calendar=self._calendar,
+            bodies=self,
+            instance=self._instance(row.instance),
+            qpu=self._qpu(row.qpu),
+            backend=None,
+            workload=workload,
+        )
+        # One that another process has under way is looked at anew each time.
+        return self.jobs.hold(job) if row.ending != UNFINISHED else job
+
+    def _instance(self, name: str) -> Instance:
+        known = self._instances.get(name)
+        return known or instance_of(name, self.store.instances().get(name))
+
+    def _qpu(self, name: str) -> QPU:
+        known = next((qpu for qpu in self._registry.all() if qpu.name == name), None)
+        if known is not None:
+            return known
+        return self._placeholders.setdefault(name, QPU(name, lanes=1, ledger=Ledger()))
+
+    def refuse_cancel(self, job: JobRecord) -> None:
+        """Check that a job is of this process, where it can be cancelled.
+
+        Raises:
+            RefusedError: If another process has it under way.
+        """
+        if job.core.ending is None and self.jobs.get(job.id) is None:
+            raise RefusedError(
+                f"job {job.id} is under way in another process, where it can be cancelled",
+                Refusal.NOT_ACCEPTING,
+            )
+
+    # -- texts beside jobs -----------------------------------------------------------------------
+
+    def read(self, job_id: str, kind: str) -> str | None:
+        """Return a text that is kept beside a job; see `qiskit_modes.runtime.records.Bodies`."""
+        text: str | None = self._whole(partial(self.store.body, job_id, kind))
+        return text
+
+    def drop(self, job_id: str, kind: str) -> bool:
+        """Drop such a text, and return whether it was there."""
+        dropped: list[bool] = []
+        self._write(lambda changes: dropped.append(changes.drop_body(job_id, kind)))
+        return dropped[-1]
+
+    def _write(self, write: Callable[[Transaction], None]) -> None:
+        def at_once() -> None:
+            with self.store.writing() as changes:
+                write(changes)
+
+        self._whole(at_once)
+
+    # -- sessions and batches --------------------------------------------------------------------
+
+    def opened(self, workload: WorkloadRecord) -> None:
+        """Take in a session or batch; returns when it is in the store.
+
+        Raises:
+            StoreError: If it cannot be kept.
+        """
+        super().opened(workload)
+        self._writer.write(partial(self._write_workload, workload))
+
+    def workload(self, workload_id: str) -> WorkloadRecord | None:
+        """Return a session or batch by its id, or None if it is not known."""
+        known = super().workload(workload_id)
+        if known is not None:
+            return known
+        row = self.store.workload(workload_id)
+        if row is None:
+            return None
+        instance, qpu = self._instance(row.instance), self._qpu(row.qpu)
+        return workload_of(row, calendar=self._calendar, instance=instance, qpu=qpu, backend=None)
+
+    # -- what only a store has -------------------------------------------------------------------
+
+    def secret(self, name: str, new: bytes) -> bytes:
+        """Return a secret; the first who ever asked for it has given it."""
+        return self.store.secret(name, new)
+
+    def left_unfinished(self) -> list[JobRecord]:
+        """Return the jobs that an earlier process has left, and that may run again here."""
+        left, self._left = self._left, []
+        return [self._record(row) for row in left]
+
+    def give_up(self, job_id: str, ending: Failed) -> None:
+        """End a job that was left unfinished and cannot run again."""
+        row = self.store.job(job_id)
+        if row is not None:
+            ended = as_ended(row, ending, self._calendar.now())
+
+            def give_up(changes: Transaction) -> None:
+                changes.end_job(ended, {})
+
+            self._write(give_up)

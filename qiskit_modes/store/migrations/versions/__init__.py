@@ -1,0 +1,1 @@
+"""The steps, a module each; none of them changes once it was released."""

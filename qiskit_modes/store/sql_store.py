@@ -1,0 +1,387 @@
+"""A store that is open: SQLite or PostgreSQL, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, func, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from qiskit_modes.exceptions import StoreError, StoreWarning
+from qiskit_modes.store.migrations import migrate, version_of
+from qiskit_modes.store.network_file_system import network_file_system
+from qiskit_modes.store.rows import UNFINISHED, HeadRow, JobQuery, JobRow, UsageRow, WorkloadRow
+from qiskit_modes.store.schema import (
+    bodies,
+    heads,
+    instances,
+    jobs,
+    secrets,
+    tags,
+    usage,
+    workloads,
+)
+from qiskit_modes.store.writing import Transaction
+from qiskit_modes.warn import warn
+
+__all__ = ["SqlStore", "store_errors"]
+
+_BUSY_SECONDS = 30.0
+"""How long one process waits for another's transaction; each takes some milliseconds."""
+
+_WRITES = "qiskit_modes_writes"
+
+_APPLICATION_ID = 0x716D6F64
+"""By which ``file`` and others recognise a store in SQLite: "qmod"."""
+
+_LOCK = 0x716D6F6465730001
+"""Of PostgreSQL, held while tables are changed."""
+
+
+class SqlStore:
+    """A store that is open. May be used from any thread; its methods wait for the database.
+
+    Args:
+        url: Where it is, see `qiskit_modes.store.locations.location_of`. A SQLite file and its
+            folder are made where there are none; the tables are brought to the newest version.
+
+    Raises:
+        StoreError: If it cannot be opened, or was used by a newer version of this package.
+
+    Warns:
+        StoreWarning: If it is SQLite on a network file system.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._address = make_url(url)
+        self.name = self._address.render_as_string(hide_password=True)
+        """The URL as it may be shown."""
+        self.is_sqlite = self._address.get_backend_name() == "sqlite"
+        self._shared: str | None = None
+        with self._errors("opened"):
+            self._engine = self._new_engine()
+            try:
+                with self.writing(changes_tables=True):
+                    pass
+            except BaseException:
+                self._engine.dispose()
+                raise
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a SQLite store; None for another."""
+        return Path(self._address.database or "") if self.is_sqlite else None
+
+    def close(self) -> None:
+        """Close all connections; it can be used again, which opens new ones."""
+        self._engine.dispose()
+
+    # -- the way in ------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self, *, changes_tables: bool = False) -> Iterator[Transaction]:
+        """Make changes in one transaction, which is committed at the end of the block.
+
+        Args:
+            changes_tables: Whether the tables are brought to the newest version before.
+
+        Raises:
+            StoreError: If the database does not take them; then nothing has changed.
+        """
+        what = "opened" if changes_tables else "written"
+        with self._errors(what), self._engine.connect() as connection:
+            changing = connection.execution_options(**{_WRITES: True})
+            with changing.begin():
+                if changes_tables:
+                    self._migrate(changing)
+                yield Transaction(changing)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._errors("read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        with store_errors(self.name, what):
+            yield
+
+    def _migrate(self, connection: Connection) -> None:
+        if not self.is_sqlite:
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        migrate(connection)
+        if self.is_sqlite:
+            connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+    def _new_engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self._address, pool_pre_ping=True)
+        path = self.path
+        assert path is not None, "SQLite has a file"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # the jobs of one user are nobody else's
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._shared = network_file_system(path)
+        if self._shared is not None:
+            warn(
+                f"The store {path} is SQLite on a network file system ({self._shared}), whose "
+                "locks SQLite cannot trust: jobs may be lost when two machines use it, or one "
+                "fails. Put it on a disk of this machine, or use PostgreSQL: "
+                "QISKIT_MODES_STORE=postgresql+psycopg://USER@HOST/DATABASE",
+                StoreWarning,
+            )
+        engine = create_engine(self._address, connect_args={"timeout": _BUSY_SECONDS})
+        event.listen(engine, "connect", self._set_up)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _set_up(self, connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so
+        # Readers and the one writer do not wait for each other; that needs memory which processes
+        # share, and machines do not. A commit survives the end of this process without a wait for
+        # the disk; an end of the machine may undo the last ones, and breaks nothing.
+        connection.execute(f"PRAGMA journal_mode = {'WAL' if self._shared is None else 'DELETE'}")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if self._shared is None else 'FULL'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> JobRow | None:
+        """Return a job by its id, or None if there is none."""
+        with self._reading() as connection:
+            return next(iter(_job_rows(connection, _JOBS.where(jobs.c.id == job_id))), None)
+
+    def job_of_key(self, instance: str, key: str) -> JobRow | None:
+        """Return the job that an instance has submitted with a key, or None."""
+        found = (jobs.c.instance == instance) & (jobs.c.submission_key == key)
+        with self._reading() as connection:
+            return next(iter(_job_rows(connection, _JOBS.where(found))), None)
+
+    def find_jobs(self, query: JobQuery) -> tuple[list[JobRow], int]:
+        """Return one page of the jobs that match, and how many match in all."""
+        conditions = _conditions(query)
+        order: tuple[Any, ...] = (jobs.c.created_at, jobs.c.number)
+        if query.newest_first:
+            order = (jobs.c.created_at.desc(), jobs.c.number.desc())
+        wanted = _JOBS.where(*conditions).order_by(*order).offset(query.skip or None)
+        if query.limit is not None:
+            wanted = wanted.limit(query.limit)
+        elif query.skip and self.is_sqlite:
+            wanted = wanted.limit(-1)
+        with self._reading() as connection:
+            count = connection.scalar(select(func.count()).select_from(jobs).where(*conditions))
+            return _job_rows(connection, wanted), int(count or 0)
+
+    def unfinished(self, head: str) -> list[JobRow]:
+        """Return the jobs of a head that have not ended, the oldest first."""
+        waits = jobs.c.is_final.is_(False) & (jobs.c.head == head)
+        wanted = _JOBS.where(waits, jobs.c.ending == UNFINISHED).order_by(jobs.c.number)
+        with self._reading() as connection:
+            return _job_rows(connection, wanted)
+
+    def not_final(self, head: str) -> list[JobRow]:
+        """Return the jobs of a head that have ended, but were not out of the QPU yet."""
+        waits = jobs.c.is_final.is_(False) & (jobs.c.head == head)
+        with self._reading() as connection:
+            return _job_rows(connection, _JOBS.where(waits, jobs.c.ending != UNFINISHED))
+
+    def body(self, job_id: str, kind: str) -> str | None:
+        """Return what is kept beside a job, or None if there is no such thing.
+
+        Args:
+            job_id: Which job.
+            kind: One of `qiskit_modes.store.rows.BODY_KINDS`.
+        """
+        joined = bodies.join(jobs, jobs.c.number == bodies.c.job)
+        found = (jobs.c.id == job_id) & (bodies.c.kind == kind)
+        with self._reading() as connection:
+            data = connection.scalar(select(bodies.c.data).select_from(joined).where(found))
+        return None if data is None else bytes(data).decode("utf-8", "surrogatepass")
+
+    # -- workloads, usage, instances -------------------------------------------------------------
+
+    def workload(self, workload_id: str) -> WorkloadRow | None:
+        """Return a session or batch by its id, or None if there is none."""
+        return next(iter(self._workloads(workloads.c.id == workload_id)), None)
+
+    def open_workloads(self, head: str) -> list[WorkloadRow]:
+        """Return the sessions and batches of a head that are not closed, the oldest first."""
+        return self._workloads((workloads.c.head == head) & workloads.c.closed_at.is_(None))
+
+    def workloads(self, instance: str | None = None) -> list[WorkloadRow]:
+        """Return all sessions and batches, of one instance or of all, the oldest first."""
+        found = text("1 = 1") if instance is None else workloads.c.instance == instance
+        return self._workloads(found)
+
+    def _workloads(self, condition: Any) -> list[WorkloadRow]:
+        columns = [column for column in workloads.c if column is not workloads.c.number]
+        wanted = select(*columns).where(condition).order_by(workloads.c.number)
+        with self._reading() as connection:
+            return [WorkloadRow(**row._mapping) for row in connection.execute(wanted)]  # noqa: SLF001 - its public name
+
+    def usage(self, since: int) -> list[UsageRow]:
+        """Return what instances were charged, the oldest first.
+
+        Args:
+            since: What ended before this time comes as one row for each instance.
+        """
+        before = (
+            select(usage.c.instance, func.max(usage.c.ended_at), func.sum(usage.c.seconds))
+            .where(usage.c.ended_at < since)
+            .group_by(usage.c.instance)
+        )
+        later = select(usage).where(usage.c.ended_at >= since).order_by(usage.c.ended_at)
+        with self._reading() as connection:
+            sums = [UsageRow("", 0, *row) for row in connection.execute(before)]
+            return sums + [UsageRow(**row._mapping) for row in connection.execute(later)]  # noqa: SLF001 - its public name
+
+    def instances(self) -> dict[str, Mapping[str, Any]]:
+        """Return what is known of each instance, by its name."""
+        with self._reading() as connection:
+            return {name: facts for name, facts in connection.execute(select(instances))}  # noqa: C416 - rows are no pairs to mypy
+
+    # -- heads and secrets -----------------------------------------------------------------------
+
+    def heads(self) -> list[HeadRow]:
+        """Return the processes that have not written down their end, the oldest first."""
+        wanted = select(heads).where(heads.c.ended_at.is_(None)).order_by(heads.c.began_at)
+        with self._reading() as connection:
+            return [HeadRow(**row._mapping) for row in connection.execute(wanted)]  # noqa: SLF001 - its public name
+
+    def secret(self, name: str, new: bytes) -> bytes:
+        """Return a secret; the first who asks for it has given it.
+
+        Args:
+            name: Of the secret.
+            new: What it is to be, if there is none yet.
+        """
+        with self.writing() as changes:
+            changes.add_secret(name, new)
+        with self._reading() as connection:
+            value = connection.scalar(select(secrets.c.value).where(secrets.c.name == name))
+        assert value is not None, "it was added, unless it was there"
+        return bytes(value)
+
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def inspecting(self) -> Iterator[Connection]:
+        """Read by statements of one's own; for `qiskit_modes.store.upkeep`."""
+        with self._reading() as connection:
+            yield connection
+
+    def version(self) -> str:
+        """Return the version of its tables."""
+        with self._reading() as connection:
+            return version_of(connection) or ""
+
+    def tidy(self) -> None:
+        """Give the room of what was deleted back to the disk; others wait meanwhile."""
+        with self._errors("tidied"), self._engine.connect() as connection:
+            if self.is_sqlite:
+                connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
+            else:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.execute(text("VACUUM"))
+
+
+@contextmanager
+def store_errors(name: str, what: str) -> Iterator[None]:
+    """Say what databases raise as a `StoreError`.
+
+    Args:
+        name: Of the store.
+        what: What could not be done with it: ``"opened"``, ``"read"``, ``"written"``.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except (SQLAlchemyError, OSError, sqlite3.Error) as error:
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise StoreError(
+            f"the store {name} cannot be {what}: {said[0] if said else type(error).__name__}"
+        ) from error
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and then writes could be refused in the midst of it.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_SIZE = (
+    select(func.coalesce(func.sum(bodies.c.size), 0))
+    .where(bodies.c.job == jobs.c.number)
+    .scalar_subquery()
+)
+_JOBS = select(jobs, _SIZE.label("size"))
+
+
+def _conditions(query: JobQuery) -> list[Any]:
+    wanted: list[Any] = []
+    equal = {
+        "qpu": query.qpu,
+        "program": query.program,
+        "instance": query.instance,
+        "workload": query.workload,
+    }
+    wanted += [jobs.c[name] == value for name, value in equal.items() if value is not None]
+    if query.pending is not None:
+        wanted.append((jobs.c.ending == UNFINISHED) == query.pending)
+    if query.created_from is not None:
+        wanted.append(jobs.c.created_at >= query.created_from)
+    if query.created_to is not None:
+        wanted.append(jobs.c.created_at <= query.created_to)
+    wanted += [
+        jobs.c.number.in_(select(tags.c.job).where(tags.c.tag == tag)) for tag in sorted(query.tags)
+    ]
+    return wanted
+
+
+def _job_rows(connection: Connection, wanted: Select[Any]) -> list[JobRow]:
+    rows: Sequence[Row[Any]] = connection.execute(wanted).all()
+    names = _tags_of(connection, [row.number for row in rows])
+    return [
+        JobRow(
+            id=row.id,
+            head=row.head,
+            instance=row.instance,
+            qpu=row.qpu,
+            program=row.program,
+            created_at=row.created_at,
+            workload=row.workload,
+            ending=row.ending,
+            is_final=row.is_final,
+            ended_at=row.ended_at,
+            tags=tuple(names.get(row.number, ())),
+            submission_key=row.submission_key,
+            facts=row.facts,
+            size=int(row.size),
+        )
+        for row in rows
+    ]
+
+
+_AT_ONCE = 500
+"""Most numbers in one statement; databases have limits."""
+
+
+def _tags_of(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for first in range(0, len(numbers), _AT_ONCE):
+        some = numbers[first : first + _AT_ONCE]
+        wanted = select(tags.c.job, tags.c.tag).where(tags.c.job.in_(some))
+        for number, tag in connection.execute(wanted.order_by(tags.c.job, tags.c.position)):
+            found.setdefault(number, []).append(tag)
+    return found

@@ -1,0 +1,27 @@
+"""A job goes on while its row is written; what is written is of one moment."""
+
+import json
+
+from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+
+from qiskit_modes import SamplerV2
+from qiskit_modes.runtime.keeping.job_rows import Calendar, job_row, new_texts
+from qiskit_modes.testing import Scenario
+
+
+def test_a_job_that_ends_while_its_submission_is_written():
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with Scenario(autojump=False, quantum_time=100) as scenario:
+        job = SamplerV2(AerSimulator()).run([circuit])._record
+        calendar = Calendar(scenario.clock)
+        row = job_row(job, "head", calendar)
+        job.params_text = "{}"
+        scenario.clock.advance(200)  # between the row and its texts
+        job.result_text = "[]"
+        assert (row.ending, job.status) == ("unfinished", "DONE")
+        assert new_texts(job, row, is_new=True) == {"params": "{}"}
+        ended = job_row(job, "head", calendar)
+        assert new_texts(job, ended, is_new=False) == {"result": "[]"}
+        assert json.dumps(ended.facts)
