@@ -71,7 +71,7 @@ from qiskit_modes.scheduling.rules.changes import Changes
 from qiskit_modes.scheduling.rules.refusals import refuse_job, refuse_workload
 from qiskit_modes.scheduling.rules.validation import validate
 from qiskit_modes.scheduling.rules.waiting import explain_wait
-from qiskit_modes.scheduling.workload import ClosedBy, Mode, Timer, Workload
+from qiskit_modes.scheduling.workload import TTL, ClosedBy, Mode, Workload
 
 __all__ = ["Scheduler"]
 
@@ -192,7 +192,7 @@ class Scheduler(Changes):
                 )
             case WorkloadExpired(workload_id):
                 if workload_id in self.open_workloads:
-                    self._end_of_ttl(self.workloads[workload_id], Timer.MAX_TTL, now)
+                    self._end_of_ttl(self.workloads[workload_id], TTL.MAX_TTL, now)
             case JobSubmitted():
                 self._submit(event, now)
             case JobCompiled(job_id):

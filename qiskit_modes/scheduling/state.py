@@ -88,8 +88,8 @@ class SchedulerState:
         self._moved: dict[str, None] = {}
         """Ids of instances with limits whose usage this scheduler has changed."""
         self._watch = self.ledger.watch()
-        self._workload_timers: Agenda[str] = Agenda()
-        """When the next timer of each open workload runs out, by its id."""
+        self._ttls: Agenda[str] = Agenda()
+        """When the next TTL of each open workload runs out, by its id."""
         self._eager_batches: Agenda[str] = Agenda()
         """Active batches with queued jobs, the longest active first."""
         self._limits: Agenda[Instance] = Agenda()
@@ -106,11 +106,11 @@ class SchedulerState:
         if self.moved is not None:
             self.moved[workload.id] = workload
         self.queue.put(workload)
-        timer = workload.next_timer()
-        if timer is None:
-            self._workload_timers.discard(workload.id)
+        ttl = workload.next_ttl()
+        if ttl is None:
+            self._ttls.discard(workload.id)
         else:
-            self._workload_timers.set(workload.id, (timer[0], workload.number))
+            self._ttls.set(workload.id, (ttl[0], workload.number))
         active = workload.state is WorkloadState.ACTIVE
         if active and workload.mode is Mode.BATCH and workload.queued and not workload.yielding:
             since = workload.windows[-1].start
@@ -149,11 +149,11 @@ class SchedulerState:
         Raises:
             InvariantViolation: If it does not.
         """
-        timers, eager, waiting = {}, set(), set()
+        ttls, eager, waiting = {}, set(), set()
         for workload in self.open_workloads.values():
-            timer = workload.next_timer()
-            if timer is not None:
-                timers[workload.id] = timer[0], workload.number
+            ttl = workload.next_ttl()
+            if ttl is not None:
+                ttls[workload.id] = ttl[0], workload.number
             active = workload.state is WorkloadState.ACTIVE
             if active and workload.queued and workload.mode is Mode.BATCH and not workload.yielding:
                 eager.add(workload.id)
@@ -161,9 +161,9 @@ class SchedulerState:
                 waiting.add(workload.id)
         lines: set[Line] = {*self._notices, *self._due_notices, *self._announced}
         speaking = {line for line in lines if isinstance(line, str)}
-        set_timers = {key: self._workload_timers.rank(key) for key in self._workload_timers}
+        set_ttls = {key: self._ttls.rank(key) for key in self._ttls}
         for what, found, expected in (
-            ("timers", set_timers, timers),
+            ("ttls", set_ttls, ttls),
             ("batches with priority", set(self._eager_batches), eager),
             ("workloads that may say whom they wait for", speaking, waiting),
         ):

@@ -1,4 +1,4 @@
-"""A session's or batch's life: its states, its timers, and what is recorded.
+"""A session's or batch's life: its states, its TTLs, and what is recorded.
 
 ::
 
@@ -21,7 +21,7 @@ from qiskit_modes.scheduling.errors import IllegalTransition
 from qiskit_modes.scheduling.ledger import Meter
 from qiskit_modes.scheduling.plan import Instance
 
-__all__ = ["ClosedBy", "Mode", "Timer", "Window", "Workload", "WorkloadState"]
+__all__ = ["TTL", "ClosedBy", "Mode", "Window", "Workload", "WorkloadState"]
 
 
 class ClosedBy(Enum):
@@ -32,7 +32,7 @@ class ClosedBy(Enum):
     CANCELLING = auto()
     """Its user cancelled it; what waited did not run."""
     LIMIT = auto()
-    """No user: a timer ran out, or a limit of usage was reached."""
+    """No user: a TTL ran out, or a limit of usage was reached."""
 
 
 class Mode(StrEnum):
@@ -64,8 +64,8 @@ _LEGAL: dict[WorkloadState, frozenset[WorkloadState]] = {
 }
 
 
-class Timer(Enum):
-    """One of a workload's timers."""
+class TTL(Enum):
+    """One of a workload's times to live."""
 
     UNUSED = "it was open for too long without a job"
     INTERACTIVE = "it had no job to run within its interactive TTL"
@@ -172,26 +172,26 @@ class Workload:
         of_plan = self.instance.plan.active_ttl_seconds
         return self.max_ttl_seconds if of_plan is None else min(of_plan, self.max_ttl_seconds)
 
-    def next_timer(self) -> tuple[float, Timer] | None:
-        """Return when which of its timers runs out next, or None if none runs."""
+    def next_ttl(self) -> tuple[float, TTL] | None:
+        """Return when which of its TTLs runs out next, or None if none runs."""
         if self.state is WorkloadState.CLOSED:
             return None
-        timers: list[tuple[float, Timer]] = []
+        ttls: list[tuple[float, TTL]] = []
         ends_at = self.ends_at()
         # Once it takes no jobs and none of its jobs waits, there is nothing left to cut off.
         if ends_at is not None and (self.accepting_jobs or self.queued):
-            timers.append((ends_at, Timer.MAX_TTL))
+            ttls.append((ends_at, TTL.MAX_TTL))
             limited = self.instance.plan.active_ttl_seconds is not None
             if limited and self.state is WorkloadState.ACTIVE and not self.yielding:
                 yields_at = self.windows[-1].start + self.active_ttl_seconds()
-                timers.append((yields_at, Timer.ACTIVE_TTL))
+                ttls.append((yields_at, TTL.ACTIVE_TTL))
         if not self.has_jobs:
             if self.state is WorkloadState.ACTIVE:
-                timers.append((self.idle_since + self.interactive_ttl_seconds, Timer.INTERACTIVE))
+                ttls.append((self.idle_since + self.interactive_ttl_seconds, TTL.INTERACTIVE))
             elif self.state is WorkloadState.OPEN:
                 unused = self.instance.plan.unused_ttl_seconds
-                timers.append((self.idle_since + unused, Timer.UNUSED))
-        return min(timers, key=lambda timer: timer[0], default=None)
+                ttls.append((self.idle_since + unused, TTL.UNUSED))
+        return min(ttls, key=lambda ttl: ttl[0], default=None)
 
     def active_seconds(self, now: float) -> float:
         """Return for how long it has been active, all windows together."""

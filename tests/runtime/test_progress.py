@@ -7,7 +7,7 @@ import pytest
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.progress import progress as progress_module
 from qiskit_modes.runtime.progress.notebook_bar import NotebookBar, notebook_bar
-from qiskit_modes.runtime.progress.outlook import Limit, Outlook
+from qiskit_modes.runtime.progress.outlook import End, Outlook
 from qiskit_modes.runtime.progress.progress import SETTING, show_progress
 from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.testing.manual_clock import ManualClock
@@ -88,7 +88,7 @@ def test_a_long_wait_is_shown_after_two_seconds_and_goes_with_it(machine, seen):
     assert seen.times == [2.0, 2.25, 2.5, 2.75, 3.0]
     assert [seconds for *_, seconds in seen.drawn] == seen.times
     assert seen.drawn[0][1] == Outlook(
-        f"job {job.id[:8]} on stand-in", 0, None, "this job, 2 s", Limit(10798.0, "its limit")
+        f"job {job.id[:8]} on stand-in", 0, None, "this job, 2 s", End(10798.0, "its limit")
     )
     assert not seen.visible
 
@@ -271,7 +271,7 @@ def test_a_cell_of_a_notebook_gets_one_bar_of_html(monkeypatch):
     monkeypatch.setattr("qiskit_modes.runtime.progress.notebook_bar._shell", lambda: Shell)
     bar = NotebookBar()
     bar.erase()
-    bar.draw(Outlook("batch <1f>", 3, 12, "free", Limit(61.0, "its limit")), 5.0)
+    bar.draw(Outlook("batch <1f>", 3, 12, "free", End(61.0, "its limit")), 5.0)
     bar.erase()
     bar.draw(Outlook("batch 1f", 4, None, "free", None), 6.0)
     Shell.execution_count = 2

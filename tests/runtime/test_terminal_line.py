@@ -5,11 +5,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from qiskit_modes.runtime.progress.outlook import Limit, Outlook, clock_face
+from qiskit_modes.runtime.progress.outlook import End, Outlook, clock_face
 from qiskit_modes.runtime.progress.terminal_line import TerminalLine
 from tests.runtime.fake_terminal import FakeTerminal
 
-BATCH = Outlook("batch 1f on x", 3, 12, "this job, 2 s", Limit(61.0, "its limit"))
+BATCH = Outlook("batch 1f on x", 3, 12, "this job, 2 s", End(61.0, "its limit"))
 DRAWN = (
     "batch 1f on x ━━━━──────────── 3/12 jobs done · QPU: this job, 2 s · its limit in 1:01 · 0:05"
 )

@@ -10,7 +10,7 @@ from typing import Literal
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.recording.recording import RecordedJob, RecordedWorkload, Recording
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
-from qiskit_modes.scheduling.workload import Timer
+from qiskit_modes.scheduling.workload import TTL
 
 __all__ = ["JobBar", "Limit", "Reservation", "Segment", "Timeline", "make_timeline"]
 
@@ -224,7 +224,7 @@ def _last_end(workload: RecordedWorkload, now: float) -> float:
 
 
 def _was_out_of_time(job: RecordedJob) -> bool:
-    return Timer.MAX_TTL.value in job.reason
+    return TTL.MAX_TTL.value in job.reason
 
 
 def _limit(recording: Recording, workload: RecordedWorkload) -> float | None:

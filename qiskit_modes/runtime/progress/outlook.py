@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
     from qiskit_modes.scheduling import Scheduler
 
-__all__ = ["Limit", "Outlook", "clock_face", "take_outlook"]
+__all__ = ["End", "Outlook", "clock_face", "take_outlook"]
 
 
 @dataclass(frozen=True)
-class Limit:
+class End:
     """Something that will end by itself."""
 
     seconds: float
@@ -38,7 +38,7 @@ class Outlook:
     """How many jobs there will be; None if they come one by one."""
     holder: str
     """Who has the QPU, and for how long already."""
-    limit: Limit | None
+    next_end: End | None
     """Of everything that ends by itself and matters here, what ends first."""
 
     @property
@@ -73,13 +73,13 @@ def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
             unfinished = len(core.queued) + len(core.running)
             ended = core.jobs_submitted - unfinished
             accepting = core.accepting_jobs
-        limits = _limits(scheduler, job, now)
+        ends = _ends(scheduler, job, now)
         return Outlook(
             subject=f"{name} on {qpu.name}",
             done=ended,
             total=None if accepting and unfinished <= 1 else ended + unfinished,
             holder=_holder(scheduler, job, now),
-            limit=min(limits, key=lambda limit: limit.seconds, default=None),
+            next_end=min(ends, key=lambda end: end.seconds, default=None),
         )
 
 
@@ -108,24 +108,24 @@ def _name_of_holder(scheduler: Scheduler, job: JobRecord, holder: str) -> str:
     return f"{name} of {scheduler.workloads[theirs].mode} {_short(theirs)}"
 
 
-def _limits(scheduler: Scheduler, job: JobRecord, now: float) -> Iterator[Limit]:
+def _ends(scheduler: Scheduler, job: JobRecord, now: float) -> Iterator[End]:
     wait = scheduler.waits_for(job.id, now) if job.id in scheduler.jobs else None
     if wait is not None:
         blocker = scheduler.workloads.get(wait.blocker_id)
         name = wait.blocker_id if blocker is None else f"{blocker.mode} {_short(blocker.id)}"
         if wait.longest_seconds is not None:
-            yield Limit(wait.longest_seconds, f"{name} ends")
+            yield End(wait.longest_seconds, f"{name} ends")
         if wait.seconds_if_idle is not None:
-            yield Limit(wait.seconds_if_idle, f"{name}, which is idle, gives way")
+            yield End(wait.seconds_if_idle, f"{name}, which is idle, gives way")
     for holder in scheduler.locks.qpu.holders:
         executing = scheduler.jobs.get(holder)
         if executing is not None and isinstance(executing.state, Executing):
-            yield Limit(executing.state.deadline - now, "its limit")
+            yield End(executing.state.deadline - now, "its limit")
     if job.workload is not None:
         core = job.workload.core
         ends_at = core.ends_at()
         if ends_at is not None and core.closed_at is None:
-            yield Limit(ends_at - now, f"the {core.mode} ends")
+            yield End(ends_at - now, f"the {core.mode} ends")
 
 
 def _short(identifier: str) -> str:

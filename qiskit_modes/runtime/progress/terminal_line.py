@@ -156,6 +156,6 @@ def _sentence(outlook: Outlook, seconds: float, *, ascii_only: bool) -> Text:
     if outlook.count:
         text.append(f" {outlook.count}")
     text.append(f"{separator}QPU: {outlook.holder}")
-    if outlook.limit is not None:
-        text.append(f"{separator}{outlook.limit.what} in {clock_face(outlook.limit.seconds)}")
+    if outlook.next_end is not None:
+        text.append(f"{separator}{outlook.next_end.what} in {clock_face(outlook.next_end.seconds)}")
     return text.append(f"{separator}{clock_face(seconds)}", "dim")

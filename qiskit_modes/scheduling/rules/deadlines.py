@@ -11,7 +11,7 @@ from qiskit_modes.scheduling.ledger import ROUNDING_SECONDS
 from qiskit_modes.scheduling.rules.dispatch import Dispatch
 from qiskit_modes.scheduling.rules.waiting import CALIBRATION
 from qiskit_modes.scheduling.state import NOTICE_SECONDS, Line
-from qiskit_modes.scheduling.workload import Timer, Workload, WorkloadState
+from qiskit_modes.scheduling.workload import TTL, Workload, WorkloadState
 
 __all__ = ["Deadlines"]
 
@@ -61,8 +61,8 @@ class Deadlines(Dispatch):
             yield self.maintained_until, _do_nothing
         if self.calibration_ends_at is not None:
             yield self.calibration_ends_at, self._end_calibration
-        if (timer := self._workload_timers.first()) is not None:
-            (at, _), workload_id = timer
+        if (ttl := self._ttls.first()) is not None:
+            (at, _), workload_id = ttl
             yield at, partial(self._run_out, self.workloads[workload_id])
         relief = self.queue.next_relief(self.now)
         if relief is not None:
@@ -80,25 +80,25 @@ class Deadlines(Dispatch):
         self.calibration_ends_at = None
 
     def _run_out(self, workload: Workload, at: float) -> None:
-        due = workload.next_timer()
-        assert due is not None, "a timer that has run out runs"
-        _, timer = due
-        match timer:
-            case Timer.INTERACTIVE:
+        due = workload.next_ttl()
+        assert due is not None, "a TTL that has run out runs"
+        _, ttl = due
+        match ttl:
+            case TTL.INTERACTIVE:
                 self._leave_active(workload, WorkloadState.INACTIVE, at)
-            case Timer.ACTIVE_TTL:
+            case TTL.ACTIVE_TTL:
                 workload.yielding = True
                 self._rest(workload, at)
-            case Timer.UNUSED | Timer.MAX_TTL:
-                self._end_of_ttl(workload, timer, at)
+            case TTL.UNUSED | TTL.MAX_TTL:
+                self._end_of_ttl(workload, ttl, at)
             case _:
-                assert_never(timer)
+                assert_never(ttl)
 
-    def _end_of_ttl(self, workload: Workload, timer: Timer, at: float) -> None:
-        reason = f"{_SESSION_ENDED}: {timer.value}"
+    def _end_of_ttl(self, workload: Workload, ttl: TTL, at: float) -> None:
+        reason = f"{_SESSION_ENDED}: {ttl.value}"
         fails = workload.instance.plan.queued_fail_at_ttl
         ending = Failed(Fault.USER, reason) if fails else Cancelled(reason)
-        self._stop_accepting(workload.id, timer.value, at, drop_queued=ending)
+        self._stop_accepting(workload.id, ttl.value, at, drop_queued=ending)
 
     def _have_waited(self, line: Line, at: float) -> None:
         """Let a line say whom it waits for, if its oldest job has waited long enough."""
