@@ -11,14 +11,17 @@
 ``app_state``     what all requests are answered from: the platform, the tokens, who asks
 ``guard/``        what requests pass before they are answered, strangers' circuits above all
 ``endpoints/``    what it answers about jobs, sessions and backends; sign-in, search and catalog
+``shares``        threads for the work, some for each instance
 ``long_poll``     lets who asks about a new job wait for it
 ``usage_report``  what its workloads did
 ``isolation/``    runs a program so that all of its traffic ends here
 ================  ================================================================================
 
 What holds for all requests: the event loop only moves bytes, the work is done in threads; errors
-are 4xx, also errors of this package, because the client repeats what failed with a 5xx; a body is
-parsed only when it is within its limits. It needs ``pip install qiskit_modes[server]``.
+are 4xx, also errors of this package, because the client repeats what failed with a 5xx; nothing is
+read of a body before its sender's token was looked at, and it is parsed only within its limits.
+
+It needs the extra: ``pip install qiskit_modes[server]``.
 """
 
 from typing import TYPE_CHECKING
@@ -26,11 +29,13 @@ from typing import TYPE_CHECKING
 from qiskit_modes._lazy import lazy
 
 if TYPE_CHECKING:
+    from qiskit_modes.server.guard.limits import Limits
     from qiskit_modes.server.serving import Server, serve
 
-__all__ = ["Server", "serve"]
+__all__ = ["Limits", "Server", "serve"]
 
 _HOMES = {
+    "Limits": "qiskit_modes.server.guard.limits",
     "Server": "qiskit_modes.server.serving",
     "serve": "qiskit_modes.server.serving",
 }

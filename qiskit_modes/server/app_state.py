@@ -11,12 +11,12 @@ from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import Depends, Request, Response
 
 from qiskit_modes.server.guard.inspection import Inspector
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.long_poll import LongPoll
+from qiskit_modes.server.shares import Shares
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
@@ -26,6 +26,13 @@ logger = logging.getLogger(__name__)
 
 NEWEST_VERSION = date(2026, 4, 15)
 """Of the interface; what a request without the header ``IBM-API-Version`` gets."""
+
+
+_THREADS_EACH, _THREADS = 8, 40
+"""For answers: of one instance, and of all."""
+
+_SUBMISSIONS_EACH, _SUBMISSIONS = 4, 16
+"""For submissions, which may take seconds."""
 
 
 class AppState:
@@ -50,6 +57,10 @@ class AppState:
         self.on_job = on_job
         self.long_poll = LongPoll()
         self.inspector = Inspector()
+        self.answers = Shares(_THREADS_EACH, _THREADS)
+        """Threads in which requests are answered."""
+        self.submissions = Shares(_SUBMISSIONS_EACH, _SUBMISSIONS)
+        """Threads in which jobs are read and submitted."""
 
     @property
     def platform(self) -> Platform:
@@ -94,7 +105,18 @@ class Caller:
             call: What to do; it may block.
             respond: Makes the response, in the thread too; None for JSON.
         """
-        return await to_thread.run_sync(self._answer, call, respond or json_response)
+        shares = self.app_state.answers
+        return await shares.run(self.instance, lambda: self._answer(call, respond or json_response))
+
+    async def submit(self, call: Callable[[InstanceApi], Any]) -> Response:
+        """Call the interface as `ask` does, for what may take long: other answers do not wait."""
+        shares = self.app_state.submissions
+        return await shares.run(self.instance, lambda: self._answer(call, json_response))
+
+    @property
+    def instance(self) -> str:
+        """The instance as the request names it; empty if it names none."""
+        return self._instance or ""
 
     async def wait_for(self, job_id: str) -> None:
         """Let the caller wait a moment for a job, if it is a new one."""

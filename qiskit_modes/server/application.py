@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 import qiskit_modes
 from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.endpoints import backends, iam_stub, jobs, sessions
-from qiskit_modes.server.endpoints.request_models import MOST_BYTES, ErrorBody
+from qiskit_modes.server.endpoints.request_models import ErrorBody
 from qiskit_modes.server.errors import error_body
-from qiskit_modes.server.guard.guard import Guard
+from qiskit_modes.server.guard.connections import Connections
+from qiskit_modes.server.guard.guard import Admission, Guard
+from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
@@ -26,22 +28,25 @@ changing it. Those that are led here by a proxy ask for ``/api/v1``, as on the s
 
 _SERVICE_PREFIX = "/api/v1"
 
+_PUBLIC = frozenset({"/identity/token"})
+"""What is answered without a token."""
+
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 408, 409, 413, 429)
 }
 
 logger = logging.getLogger(__name__)
 
 
 def make_application(
-    app_state: AppState, *, most_bytes: int = MOST_BYTES, check_host: bool = True
+    app_state: AppState, *, connections: Connections | None = None, check_host: bool = True
 ) -> FastAPI:
     """Return the application.
 
     Args:
         app_state: What it answers from.
-        most_bytes: Longest body of a request.
-        check_host: See `Guard`.
+        connections: On which requests come, with their limits; None for the usual ones.
+        check_host: See `Admission`.
     """
     app = FastAPI(
         title="qiskit_modes",
@@ -61,7 +66,14 @@ def make_application(
     app.add_exception_handler(ApiError, _say)
     app.add_exception_handler(RequestValidationError, _say_what_is_invalid)
     app.add_exception_handler(HTTPException, _say_what_there_is_not)
-    app.add_middleware(Guard, most_bytes=most_bytes, check_host=check_host)
+    admission = Admission(
+        check_token=lambda authorization: app_state.tokens.check(authorization),
+        is_public=_PUBLIC.__contains__,
+        check_host=check_host,
+    )
+    if connections is None:
+        connections = Connections(Limits())
+    app.add_middleware(Guard, admission=admission, connections=connections)
     return app
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 
-__all__ = ["listening_socket"]
+__all__ = ["WAITING", "listening_socket"]
 
-_WAITING = 512
+WAITING = 512
 """Connections that may wait to be accepted."""
 
 
@@ -29,7 +29,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-        bound.listen(_WAITING)
+        bound.listen(WAITING)
     except BaseException:
         bound.close()
         raise

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -17,9 +20,11 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance, Plan
 from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.application import PREFIX, make_application
-from qiskit_modes.server.endpoints.request_models import MOST_BYTES
+from qiskit_modes.server.guard.connections import ACCEPTED_AT_ONCE, Connections
+from qiskit_modes.server.guard.flood_filter import filtered
+from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.server.guard.tokens import Tokens
-from qiskit_modes.server.listening_socket import listening_socket
+from qiskit_modes.server.listening_socket import WAITING, listening_socket
 from qiskit_modes.wire import InstanceApi, Platform
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform
@@ -32,11 +37,14 @@ _START_SECONDS = 30.0
 _END_SECONDS = 2
 """For how long requests that are under way are waited for at the end."""
 
-_KEEP_ALIVE_SECONDS = 600
-"""How long idle connections stay open; the client keeps them, and notices late that one is not."""
+_LOGGERS = ("uvicorn.error", "qiskit_modes.server.app_state", __name__)
+"""What is written there may be of many requests."""
 
 NO_TOKEN = "local"  # noqa: S105 - that it is no secret is the point
 """What clients get for a token where none is wanted, since they insist on one."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Server:
@@ -120,7 +128,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     token: str | None = None,
-    most_bytes: int = MOST_BYTES,
+    limits: Limits | None = None,
     on_job: Callable[[InstanceApi, str], None] = lambda *_: None,
 ) -> Iterator[Server]:
     """Answer the service's client over HTTP, for as long as the block lasts.
@@ -140,7 +148,7 @@ def serve(
             encrypted.
         port: On which port; 0 for a free one.
         token: What clients need for a token; None for no matter what.
-        most_bytes: Longest body of a request.
+        limits: Of what may be sent; None for the usual ones.
         on_job: Called with the instance's interface and the id of every job that is submitted.
 
     Yields:
@@ -173,8 +181,9 @@ def serve(
         listening_socket(host, port) as bound,
     ):
         app_state = AppState(platform, Tokens(token), on_job)
-        app = make_application(app_state, most_bytes=most_bytes, check_host=local)
-        with closing(app_state.inspector), _running(app, bound):
+        connections = Connections(limits or Limits())
+        app = make_application(app_state, connections=connections, check_host=local)
+        with closing(app_state.inspector), _running(app, bound, connections):
             yield Server(host, bound.getsockname()[1], token, app_state)
 
 
@@ -191,21 +200,34 @@ def is_loopback(host: str) -> bool:
 class _Uvicorn(uvicorn.Server):
     """Says when it has begun, or has failed to."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self.begun = threading.Event()
+        self._table = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_say_what_went_wrong)
         await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(WAITING)  # `asyncio` has set what it accepts at once
         self.begun.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._table.close_silent()
+        await super().shutdown(sockets)
+
+
+def _say_what_went_wrong(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what the event loop has caught, as `asyncio` does, where floods are filtered."""
+    logger.error(context["message"], exc_info=context.get("exception"))
 
 
 @contextmanager
-def _running(app: object, bound: socket.socket) -> Iterator[None]:
+def _running(app: object, bound: socket.socket, connections: Connections) -> Iterator[None]:
     """Run an application in a thread with an event loop of its own."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http="h11",
+        http=connections.protocol,  # type: ignore[arg-type]
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -213,18 +235,21 @@ def _running(app: object, bound: socket.socket) -> Iterator[None]:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=connections.limits.head_bytes,
+        backlog=ACCEPTED_AT_ONCE,
+        timeout_keep_alive=int(connections.limits.idle_seconds) + 1,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    server = _Uvicorn(config)
+    server = _Uvicorn(config, connections)
     thread = threading.Thread(
         target=server.run, args=([bound],), name="qiskit_modes server", daemon=True
     )
-    thread.start()
-    try:
-        if not server.begun.wait(_START_SECONDS):
-            raise QiskitModesError(f"The server did not begin within {_START_SECONDS:.0f} s")
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
+    with filtered(*_LOGGERS):
+        thread.start()
+        try:
+            if not server.begun.wait(_START_SECONDS):
+                raise QiskitModesError(f"The server did not begin within {_START_SECONDS:.0f} s")
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
-from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from qiskit_modes.server.app_state import AppState, Asker, json_response
 from qiskit_modes.server.endpoints.request_models import read
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
 
 __all__ = ["catalog", "router"]
 
@@ -18,6 +19,10 @@ catalog = APIRouter(tags=["cloud"])
 
 _PLAN = "plan-"
 """With what the ids of plans begin, so that they are found among the other paths."""
+
+_FIELDS = 16
+"""Most fields of a form; the client sends three. Its length is limited too, so that it is read at
+once, without a thread."""
 
 _FORM = {
     "application/x-www-form-urlencoded": {
@@ -30,7 +35,10 @@ _FORM = {
 async def token(request: Request) -> Response:
     """Exchange an API key for an access token."""
     app_state: AppState = request.app.state.shared
-    form = parse_qs((await read(request)).decode("utf-8", "replace"), max_num_fields=None)
+    try:
+        form = parse_qs((await read(request)).decode("utf-8", "replace"), max_num_fields=_FIELDS)
+    except ValueError:
+        raise ApiError(400, Code.INVALID, f"The form has more than {_FIELDS} fields") from None
     key = form.get("apikey", [""])[0]
     return json_response(app_state.tokens.exchange(key))
 
@@ -38,19 +46,21 @@ async def token(request: Request) -> Response:
 @router.post("/v3/resources/search")
 async def search(asker: Asker) -> Response:
     """Return the instances, in the words of IBM Cloud's search."""
-    return await to_thread.run_sync(_search, asker)
+    return await asker.app_state.answers.run(asker.instance, lambda: _search(asker))
 
 
 @catalog.get("/" + _PLAN + "{name}")
 async def plan(asker: Asker, name: str) -> Response:
     """Return a plan, in the words of IBM Cloud's catalog."""
-    return await to_thread.run_sync(_plan, asker, name)
+    return await asker.app_state.answers.run(asker.instance, lambda: _plan(asker, name))
 
 
 @router.get("/v2/resource_instances")
 async def resource_instances(asker: Asker, name: str | None = None) -> Response:
     """Return the instances of a name, which older clients ask for."""
-    return await to_thread.run_sync(_resource_instances, asker, name)
+    return await asker.app_state.answers.run(
+        asker.instance, lambda: _resource_instances(asker, name)
+    )
 
 
 def _instances(asker: Any) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ async def submit(asker: Asker, request: Request) -> Response:
             raise ApiError(
                 400, Code.INVALID, "start_session is not supported; use a Session or a Batch"
             )
-        asker.app_state.inspector.check(asked.params)
+        asker.app_state.inspector.check(asked.params, asker.instance)
         answer = api.submit_job(
             asked.program_id,
             asked.params,
@@ -51,7 +51,7 @@ async def submit(asker: Asker, request: Request) -> Response:
         asker.app_state.on_job(api, answer["id"])
         return answer
 
-    return await asker.ask(submit_in_thread)
+    return await asker.submit(submit_in_thread)
 
 
 @router.get("/jobs")

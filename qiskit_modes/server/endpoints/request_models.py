@@ -11,7 +11,6 @@ from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
 __all__ = [
-    "MOST_BYTES",
     "CloseBody",
     "ErrorBody",
     "JobBody",
@@ -20,9 +19,6 @@ __all__ = [
     "described",
     "parse",
 ]
-
-MOST_BYTES = 50 * 2**20
-"""Longest body that is taken, that of the service. What is packed in it has limits of its own."""
 
 _MOST_VALUES = 2_000_000
 """Most values in the JSON of a body. An empty list takes two bytes there and sixty in memory; what

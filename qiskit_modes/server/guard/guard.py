@@ -1,17 +1,25 @@
-"""Looks at requests before anything else does: where they come from, and how long they are."""
+"""Looks at requests before anything else does: where they come from, whose and how long they are.
+
+What it does, in this order, before a byte of a body is read: the headers are counted, the sender's
+address and a token are looked at. Who has no token may sign in, with a short form, and ask whether
+the server is alive; all else is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qiskit_modes.server.errors import error_body
+from qiskit_modes.server.guard.bodies import Bodies
+from qiskit_modes.server.guard.connections import Connections
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["IBM_CLOUD", "Guard", "is_ibm_cloud"]
+__all__ = ["IBM_CLOUD", "Admission", "Guard", "is_ibm_cloud"]
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "qiskit-modes.invalid"})
 """Names under which this machine is asked; the last is for clients that use it as a proxy."""
@@ -25,6 +33,20 @@ def is_ibm_cloud(host: str) -> bool:
     return host == IBM_CLOUD or host.endswith("." + IBM_CLOUD)
 
 
+@dataclass(frozen=True)
+class Admission:
+    """Rules by which requests are let in."""
+
+    check_token: Callable[[str | None], None]
+    """Raises for the value of the header ``Authorization`` unless it opens the server."""
+    is_public: Callable[[str], bool]
+    """Tells whether a path is answered without a token."""
+    check_host: bool
+    """Whether only requests to names of this machine, and to names of IBM Cloud that were led
+    here, are answered. Not where the server is meant for other machines, under whatever names they
+    know it; there it wants a token."""
+
+
 class Guard:
     """Lets requests through that may be answered, with their whole body.
 
@@ -33,16 +55,16 @@ class Guard:
 
     Args:
         app: What answers.
-        most_bytes: Longest body.
-        check_host: Whether only requests to names of this machine, and to names of IBM Cloud that
-            were led here, are answered. Not where the server is meant for other machines, under
-            whatever names they know it; there it wants a token.
+        admission: Who is answered.
+        connections: On which requests come; their limits are those of all that is sent.
     """
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int, check_host: bool) -> None:
+    def __init__(self, app: ASGIApp, *, admission: Admission, connections: Connections) -> None:
         self._app = app
-        self._most_bytes = most_bytes
-        self._check_host = check_host
+        self._admission = admission
+        self._connections = connections
+        self._limits = connections.limits
+        self._bodies = Bodies(connections.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as `starlette` asks for it."""
@@ -52,48 +74,84 @@ class Guard:
         host = headers.get(b"host", b"").decode("latin-1")
         if not scope["path"].startswith("/"):  # as a proxy is asked: with the whole address
             host, scope = _without_host(scope)
-        body = await self._body(receive)
-        refusal = self._refusal(host, headers, body)
-        if refusal is not None:
-            await _refuse(refusal, send)
+        is_public = self._admission.is_public(scope["path"])
+        try:
+            self._check_size(scope)
+            self._check_sender(host, headers)
+            if not is_public:
+                self._admission.check_token(_text(headers, b"authorization"))
+        except ApiError as refusal:
+            with self._connections.request(scope.get("client"), known=False):
+                await self._bodies.drain(receive)
+                await self._refuse(refusal, send)
             return
-        await self._app(scope, _replay(body or b"", receive), send)
+        with self._connections.request(scope.get("client"), known=not is_public):
+            await self._answer(scope, headers, is_public, receive, send)
 
-    def _refusal(
-        self, host: str, headers: Collection[bytes], body: bytes | None
-    ) -> ApiError | None:
-        if body is None:
-            return ApiError(
-                413, Code.INVALID, f"The body is longer than {self._most_bytes:,} bytes; send less"
+    async def _answer(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        is_public: bool,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        try:
+            async with self._bodies.read(
+                receive,
+                declared=_declared_length(headers),
+                most=self._limits.form_bytes if is_public else self._limits.body_bytes,
+                instance=_text(headers, b"service-crn") or "",
+            ) as body:
+                await self._app(scope, _replay(body, receive), send)
+        except ApiError as refusal:  # of the body: those of the application it answers itself
+            await self._refuse(refusal, send)
+
+    def _check_size(self, scope: Scope) -> None:
+        # `uvicorn` limits only what comes in pieces.
+        length = len(scope["raw_path"]) + len(scope["query_string"])
+        length += sum(len(name) + len(value) for name, value in scope["headers"])
+        if len(scope["headers"]) > self._limits.headers or length > self._limits.head_bytes:
+            raise ApiError(
+                431,
+                Code.INVALID,
+                f"A request has {self._limits.headers} headers at most, and "
+                f"{self._limits.head_bytes:,} bytes in them and in its address",
             )
+
+    def _check_sender(self, host: str, headers: Mapping[bytes, bytes]) -> None:
         if b"origin" in headers:
-            return ApiError(403, Code.REFUSED, "Web pages of other servers are not answered")
+            raise ApiError(403, Code.REFUSED, "Web pages of other servers are not answered")
         name = urlsplit(f"//{host}").hostname if _is_sane(host) else None
         known = name is not None and (name in _LOCAL_HOSTS or is_ibm_cloud(name))
-        if self._check_host and not known:
-            return ApiError(
+        if self._admission.check_host and not known:
+            raise ApiError(
                 403, Code.REFUSED, f"This server answers to 127.0.0.1, not to {host or 'nobody'}"
             )
+
+    async def _refuse(self, error: ApiError, send: Send) -> None:
+        body = error_body(error)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        if error.status == 429:
+            headers.append((b"retry-after", b"%d" % max(1, int(self._limits.room_seconds))))
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _declared_length(headers: Mapping[bytes, bytes]) -> int | None:
+    """Return the length of a body, of which `h11` has seen that it is a number; 0 without one."""
+    if b"transfer-encoding" in headers:
         return None
-
-    async def _body(self, receive: Receive) -> bytes | None:
-        """Return the body; None if it is too long, after all of it was read and dropped.
-
-        Who is answered before everything was sent may see a broken connection, and no answer.
-        """
-        body, length = bytearray(), 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return bytes(body)
-            piece = message.get("body", b"")
-            length += len(piece)
-            if length <= self._most_bytes:
-                body += piece
-            else:
-                body.clear()
-            if not message.get("more_body"):
-                return bytes(body) if length <= self._most_bytes else None
+    return int(headers.get(b"content-length", b"0"))
 
 
 def _is_sane(host: str) -> bool:
@@ -123,10 +181,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return next_message
-
-
-async def _refuse(error: ApiError, send: Send) -> None:
-    body = error_body(error)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

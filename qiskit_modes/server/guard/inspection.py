@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import queue
 import struct
 import subprocess
 import sys
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,6 +34,9 @@ _SECONDS = 10.0
 _SECONDS_PER_MIB = 1.0
 """Longest time that reading may take. A circuit of 6,500 gates has 0.4 MiB and takes 10 ms."""
 
+_PROCESSES = 2
+"""With fewer, a circuit that takes ten seconds would keep everybody waiting."""
+
 _MOST_KNOWN = 10_000
 """Circuits that are known to be readable, by their digests of 32 bytes."""
 
@@ -43,41 +48,65 @@ _SAMPLEX_KEY = "samplex_json"
 
 
 class Inspector:
-    """Knows which circuits can be read. May be used from any thread; one waits for another."""
+    """Knows which circuits can be read. May be used from any thread.
+
+    There are two processes; each instance uses one of them at a time, so that one that sends much
+    does not keep another one waiting for all of it.
+    """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        """Guards what follows; held while a circuit is tried out."""
+        """Guards what follows; nothing waits while it is held."""
         self._known: BoundedCache[bytes, bool] = BoundedCache(_MOST_KNOWN)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._is_ready = False
-        """Whether the process has said that it has begun."""
+        self._turns = weakref.WeakValueDictionary[str, _Turn]()
+        self._readers = [_Reader() for _ in range(_PROCESSES)]
+        self._free: queue.LifoQueue[_Reader] = queue.LifoQueue()
+        """The one that was used last is used again: the others start only if they are needed."""
+        for reader in reversed(self._readers):
+            self._free.put(reader)
 
-    def check(self, params: Mapping[str, Any]) -> None:
+    def check(self, params: Mapping[str, Any], instance: str = "") -> None:
         """Check that the circuits and samplexes in the parameters of a program can be read.
 
         Args:
             params: As a plain JSON decoder made them.
+            instance: Who sends them; its circuits are tried out one after the other.
 
         Raises:
             ApiError: 400 if one cannot, or takes too much time or memory.
         """
         for kind, data in _texts(params):
             digest = hashlib.sha256(kind + data).digest()
-            with self._mutex:
-                if not self._known.get(digest):
-                    self._try(kind, data)
-                    self._known.put(digest, True)
+            if not self._is_known(digest):
+                with self._turn(instance):
+                    if not self._is_known(digest):  # it may have been sent twice
+                        self._try(kind, data)
+                        self._note(digest)
 
     def warm_up(self) -> None:
-        """Start the process, without waiting for it."""
-        with self._mutex:
-            self._started()
+        """Start a process, without waiting for it."""
+        reader = self._free.get()
+        try:
+            reader.start()
+        finally:
+            self._free.put(reader)
 
     def close(self) -> None:
-        """End the process."""
+        """End the processes."""
+        for reader in self._readers:
+            reader.close()
+
+    def _is_known(self, digest: bytes) -> bool:
         with self._mutex:
-            self._end()
+            return bool(self._known.get(digest))
+
+    def _note(self, digest: bytes) -> None:
+        with self._mutex:
+            self._known.put(digest, True)
+
+    def _turn(self, instance: str) -> _Turn:
+        with self._mutex:
+            return self._turns.setdefault(instance, _Turn())
 
     def _try(self, kind: bytes, data: bytes) -> None:
         try:
@@ -85,18 +114,74 @@ class Inspector:
                 check_qpy_version(data)
         except struct.error as error:
             raise _unreadable(str(error)) from error
-        process = self._started()
-        if not self._is_ready:
-            self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
-        seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
-        answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
-        if answer == b"":
+        reader = self._free.get()
+        try:
+            reader.try_out(kind, data)
+        finally:
+            self._free.put(reader)
+
+
+class _Turn:
+    """The turn of an instance; it is forgotten with the last thread that holds or awaits it."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        """Held while a circuit of the instance is tried out."""
+
+    def __enter__(self) -> None:
+        self._mutex.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._mutex.release()
+
+
+class _Reader:
+    """A process that reads circuits."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        """Guards what follows; held while a circuit is tried out."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
+        """Whether the process has said that it has begun."""
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Start it unless it runs, without waiting for it."""
+        with self._mutex:
+            self._started()
+
+    def close(self) -> None:
+        """End it for good; what it is trying out counts as unreadable."""
+        self._is_closed = True
+        process = self._process
+        if process is not None:
+            process.kill()  # who waits for its answer has the mutex
+        with self._mutex:
             self._end()
+
+    def try_out(self, kind: bytes, data: bytes) -> None:
+        """Try out whether it can read something.
+
+        Raises:
+            ApiError: 400 if it cannot.
+        """
+        with self._mutex:
+            process = self._started()
+            if not self._is_ready:
+                self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
+            seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
+            answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
+            if answer == b"":
+                self._end()
+        if answer == b"":
             raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
         if answer == b"\0":
             raise _unreadable("Qiskit cannot read them")
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._is_closed:
+            raise ApiError(409, Code.STATE, "The server ends; nothing more is submitted")
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._is_ready = False

@@ -1,0 +1,160 @@
+"""Attacks of somebody without a token, while somebody else is served."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from qiskit import QuantumCircuit, qpy
+
+from tests.examples import examples
+from tests.server.scripts.attacks import ATTACKS
+
+SCRIPTS = Path(__file__).parent / "scripts"
+SECONDS = examples(daily=3, full=50) / 10
+MOST_SECONDS = 0.5
+MOST_BYTES = 200 * 2**20
+MOST_LOG_BYTES = 20_000
+FILES = 1_024
+"""What systems let a process open by default."""
+
+
+@dataclass
+class Attacked:
+    """A server in a process of its own, and what it writes."""
+
+    port: int
+    process: psutil.Process
+    log: Path
+
+    def get(self) -> int:
+        """Ask for something, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            headers = {"Authorization": "apikey sesame", "Service-CRN": "other"}
+            connection.request("GET", "/experimental/backends/ibm_manila/status", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+    def memory(self) -> int:
+        return self.process.memory_info().rss
+
+
+def how_slow_the_machine_is() -> float:
+    """How many times as long as alone a process takes here, because of others that run."""
+    began, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.05:
+        pass
+    return (time.monotonic() - began) / 0.05
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Iterator[Attacked]:
+    def with_few_files() -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with (
+            log.open("wb") as written,
+            subprocess.Popen(
+                [sys.executable, SCRIPTS / "attacked.py"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=written,
+                preexec_fn=with_few_files,
+            ) as process,
+        ):
+            port = int(process.stdout.readline())
+            attacked = Attacked(port, psutil.Process(process.pid), log)
+            assert attacked.get() == 200
+            yield attacked
+            process.stdin.close()
+            assert process.wait(30) == 0, "it was not stopped by anybody else"
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_somebody_else_is_served_meanwhile(attacked, name):
+    slowness, before, seconds, most = how_slow_the_machine_is(), attacked.memory(), [], 0
+    command = [sys.executable, SCRIPTS / "attacks.py", name, str(attacked.port), str(SECONDS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attack:
+        assert attack.stdout.readline() == "begun\n"
+        while attack.poll() is None:
+            began = time.monotonic()
+            assert attacked.get() == 200
+            seconds.append(time.monotonic() - began)
+            most = max(most, attacked.memory() - before)
+        sent = int(attack.stdout.read())
+    p99 = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
+    print(
+        f"{name}: {sent:,} sent; {len(seconds)} answers, p99 {1000 * p99:.0f} ms, "
+        f"+{most / 2**20:.0f} MiB, log {attacked.log.stat().st_size:,} bytes; "
+        f"others slow this machine by {slowness:.1f}"
+    )
+    assert sent, "it was an attack"
+    assert p99 <= MOST_SECONDS * slowness
+    assert most <= MOST_BYTES
+    assert attacked.log.stat().st_size <= MOST_LOG_BYTES
+
+
+def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
+    """Small bodies with a hundred thousand gates each, all of them new."""
+    slowness, circuit = how_slow_the_machine_is(), QuantumCircuit(1, 1, name="000")
+    for _ in range(100_000):
+        circuit.x(0)
+    file = io.BytesIO()
+    qpy.dump(circuit, file, version=17)
+    data = file.getvalue()
+    place = data.index(b"000")
+    names = [data[:place] + b"%03d" % number + data[place + 3 :] for number in range(45)]
+    over, refused = threading.Event(), []
+
+    def submit(data: bytes) -> None:
+        packed = base64.b64encode(zlib.compress(data, 1)).decode()
+        pub = [{"__type__": "QuantumCircuit", "__value__": packed}, None, 1]
+        body = {"program_id": "sampler", "backend": "nowhere", "params": {"pubs": [pub]}}
+        connection = http.client.HTTPConnection("127.0.0.1", attacked.port, timeout=60)
+        headers = {"Authorization": "apikey sesame", "Service-CRN": "lab"}
+        with contextlib.closing(connection):
+            connection.request("POST", "/experimental/jobs", json.dumps(body), headers)
+            connection.sock.settimeout(0.1)
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    refused.append(connection.getresponse().status)
+                    return
+
+    threads = [threading.Thread(target=submit, args=(data,)) for data in names]
+    for thread in threads:
+        thread.start()
+    seconds = []
+    end = time.monotonic() + 4 * SECONDS
+    while time.monotonic() < end:
+        began = time.monotonic()
+        assert attacked.get() == 200
+        seconds.append(time.monotonic() - began)
+    busy = any(thread.is_alive() for thread in threads)
+    over.set()
+    for thread in threads:
+        thread.join()
+    p99 = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
+    print(f"heavy bodies: {len(seconds)} answers, p99 {1000 * p99:.0f} ms, {len(refused)} read")
+    assert busy, "they are heavy"
+    assert p99 <= MOST_SECONDS * slowness
