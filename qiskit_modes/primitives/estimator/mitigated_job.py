@@ -18,6 +18,7 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
+from qiskit_modes.primitives.measurement.bases import measurements_of
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
 from qiskit_modes.primitives.mitigation.preparation import preparers_of
 from qiskit_modes.primitives.mitigation.preparer import Group
@@ -32,6 +33,7 @@ from qiskit_modes.primitives.programs.parts import (
     seed_of_part,
 )
 from qiskit_modes.primitives.programs.summary import summary
+from qiskit_modes.primitives.programs.width import refuse_too_wide
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
 from qiskit_modes.simulation import Program, Samples, fingerprint
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
@@ -79,6 +81,16 @@ class MitigatedEstimatorJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, list[_GroupNotes]]:
         """Prepare the PUBs, put their numbers in, compile all; see `Steps.compile`."""
+        for each in self.inputs:
+            bases = measurements_of(each.observables, each.parameter_shape).bases
+            refuse_too_wide(
+                each.circuit,
+                each.parameter_values,
+                self.backend,
+                self.options.noise_model,
+                elsewhere,
+                [qubits for qubits, _ in bases],
+            )
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
         notes = []
         for number, (places, preparer) in enumerate(preparers.items()):

@@ -39,8 +39,15 @@ from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.primitives.programs.sweeps import Sweep, SweepNotes, compile_sweep, program_of
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
 from qiskit_modes.simulation import Program, RunSamples, Samples, compile_circuit, fingerprint
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.circuits.durations import with_durations
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
+from qiskit_modes.simulation.compile.methods import SimulatorChoice
+from qiskit_modes.simulation.compile.window.outlook import (
+    check_prospects,
+    outlook_of,
+    with_first_values,
+)
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["PlainEstimatorJob"]
@@ -103,6 +110,7 @@ class PlainEstimatorJob:
         A basis that is too much as a whole is parted.
         """
         measurements, instructions = _measurements_of(pub), instruction_set_of(self.backend)
+        choice = describe(simulated_backend(self.backend, self.options.noise_model)).choice
         beginning = None
         if len(measurements.bases) > 1:  # the state before them is the same
             qubits = frozenset(qubit for basis, _ in measurements.bases for qubit in basis)
@@ -123,7 +131,8 @@ class PlainEstimatorJob:
                 )
             except SimulationTooLargeError as error:
                 whole = error
-            measuring = _Parts(pub, basis, pub.parameter_values[sets], instructions, compiling)
+            values = pub.parameter_values[sets]
+            measuring = _Parts(pub, basis, values, instructions, compiling, choice)
             parts = measuring.found(places_of(_measurements_of(pub), number), whole)
             sweeps.append(parts[0][1])
             if len(parts) > 1:
@@ -171,6 +180,7 @@ class _Parts:
         values: The parameter sets that are measured in it.
         instructions: What the backend can execute.
         compiling: Compiles a circuit.
+        choice: How the user chose to simulate it.
     """
 
     def __init__(
@@ -180,12 +190,14 @@ class _Parts:
         values: NDArray[np.float64],
         instructions: InstructionSet,
         compiling: Any,
+        choice: SimulatorChoice,
     ) -> None:
         self._pub = pub
         self._basis = basis
         self._values = values
         self._instructions = instructions
         self._compiling = compiling
+        self._choice = choice
         self._sweeps: dict[frozenset[int], Sweep | SimulationTooLargeError] = {}
 
     def found(
@@ -205,10 +217,24 @@ class _Parts:
         together = self._seconds(everything)
         if together <= TOGETHER_SECONDS or len(terms) < 2:
             return [(everything, _possible(whole))]
-        apart, parts = cheapest_parts(terms, self._seconds)
+        apart, parts = self._apart(terms)
         if together <= apart and isinstance(whole, Sweep):
             return [(everything, whole)]
         return [(places, _possible(self._sweeps[places])) for places in parts]
+
+    def _apart(self, terms: Sequence[frozenset[int]]) -> tuple[float, list[frozenset[int]]]:
+        """Return what the cheapest parts take, and these.
+
+        Raises:
+            SimulationTooLargeError: If a term cannot be simulated even alone, or all together
+                would take longer than anybody waits.
+        """
+        outlook = outlook_of(with_first_values(self._pub.circuit, self._values), self._choice)
+        if outlook is not None:
+            qubits, _ = self._basis
+            prospects = (outlook.of_measured(qubits[at] for at in each) for each in terms)
+            check_prospects(prospects, self._pub.shots * len(self._values))
+        return cheapest_parts(terms, self._seconds)
 
     def _seconds(self, places: frozenset[int]) -> float:
         """Return what it takes to measure some qubits of the basis together."""

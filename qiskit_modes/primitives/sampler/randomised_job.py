@@ -26,6 +26,7 @@ from qiskit_modes.primitives.programs.parts import (
     parted,
     seed_of_part,
 )
+from qiskit_modes.primitives.programs.width import refuse_too_wide
 from qiskit_modes.primitives.sampler.metadata import job_metadata
 from qiskit_modes.primitives.sampler.templates import decoupled_circuit, template_of
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
@@ -62,6 +63,14 @@ class RandomisedSamplerJob:
         self, elsewhere: Elsewhere = here
     ) -> tuple[Program, tuple[CompiledQuantumProgram, ...]]:
         """Box, build, decouple and compile each circuit; see `Steps.compile`."""
+        for each in self.inputs:
+            refuse_too_wide(
+                each.circuit,
+                each.parameter_values,
+                self.backend,
+                self.options.noise_model,
+                elsewhere,
+            )
         parts = []
         for number, (shots, places) in enumerate(self._places.items()):
             program = QuantumProgram(self.options.twirling.divide(shots)[1])

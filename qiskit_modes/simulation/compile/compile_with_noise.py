@@ -21,6 +21,7 @@ from qiskit_modes.simulation.compile.components import prune, split
 from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.product_pool import ProductPool
+from qiskit_modes.simulation.compile.window.outlook import outlook_of
 from qiskit_modes.simulation.noise.source import (
     NoiseSource,
     NotCuttableError,
@@ -88,7 +89,12 @@ def compile_in_parts(
 
     Raises:
         NotCuttableError: If it cannot.
+        SimulationTooLargeError: If it is too wide; where its gates alone tell, nothing is read.
     """
+    if outlook := outlook_of(circuit, choice, settings):
+        prospect = outlook.of_recorded(wanted)
+        if prospect.refusal is not None:
+            raise prospect.refusal
     if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
         ideal = compile_ideal(circuit, choice, content, settings, wanted, beginning)
         if ideal is not None:

@@ -23,7 +23,7 @@ from qiskit_modes.simulation.run.window.component import (
 )
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["WindowPlanner"]
+__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "too_wide"]
 
 LONGEST_SHOT_SECONDS = 60.0
 """What takes longer for a single shot is refused: a thousand of them would take most of a day."""
@@ -79,21 +79,7 @@ class WindowPlanner:
         groups, finals = self._groups(block)
         work = window_work(groups, finals)
         _, cost = self._way(groups, work, available)
-        needed = state_bytes(work.width, 1, True)
-        return SimulationTooLargeError(
-            f"The circuit joins {len(block.qubits)} qubits into one state, of which {work.width} "
-            "have to be held at a time even if its operations are done in an order that lets each "
-            f"qubit leave as early as it can: that takes about {readable_seconds(cost.per_shot)} "
-            f"for each shot and {readable(needed)}, and {readable(available)} may be used. Use "
-            "fewer layers of gates, or qubits that are joined along a line; an observable on fewer "
-            "qubits, where an estimator asks; or a method whose memory does not grow so: "
-            "AerSimulator.from_backend(backend, method='matrix_product_state') keeps the backend's "
-            "noise and suits weakly entangled circuits, and Clifford gates with Pauli noise are "
-            "never too large.",
-            num_qubits=len(block.qubits),
-            needed_bytes=needed,
-            available_bytes=available,
-        )
+        return too_wide(len(block.qubits), work, cost, available)
 
     def _groups(self, block: Block) -> tuple[list[Group], list[Measure]]:
         before, finals = final_measurements(lives_apart(block))
@@ -109,18 +95,59 @@ class WindowPlanner:
     def _way(self, groups: list[Group], work: WindowWork, available: int) -> tuple[bool, Cost]:
         """Return whether the state is best held as a vector, and the cost."""
         open_maps = sum(group.lone is None and not group.is_constant for group in groups)
-        costs = {
-            as_vector: work.cost(
-                as_vector=as_vector,
-                at_once=shots_at_once(work.width, as_vector, available),
-                prepared=open_maps * SECONDS_PER_OPEN_MAP if as_vector else 0.0,
-            )
-            for as_vector in (False, True)
-        }
-        if self._settings.only == "Pauli window":
-            as_vector = False
-        elif self._settings.only == "state window":
-            as_vector = True
-        else:
-            as_vector = costs[True].per_shot < costs[False].per_shot
-        return as_vector, costs[as_vector]
+        prepared = open_maps * SECONDS_PER_OPEN_MAP
+        return best_way(work, prepared, available, self._settings.only)
+
+
+def best_way(
+    work: WindowWork, prepared: float, available: int, only: str | None = None
+) -> tuple[bool, Cost]:
+    """Return whether the state of a window is best held as a vector, and the cost.
+
+    Args:
+        work: What is done to it.
+        prepared: Seconds before the first shot where it is a vector.
+        available: How many bytes there are.
+        only: What `Settings.only` says.
+    """
+    costs = {
+        as_vector: work.cost(
+            as_vector=as_vector,
+            at_once=shots_at_once(work.width, as_vector, available),
+            prepared=prepared if as_vector else 0.0,
+        )
+        for as_vector in (False, True)
+    }
+    if only in {"Pauli window", "state window"}:
+        as_vector = only == "state window"
+    else:
+        as_vector = costs[True].per_shot < costs[False].per_shot
+    return as_vector, costs[as_vector]
+
+
+def too_wide(
+    num_qubits: int, work: WindowWork, cost: Cost, available: int
+) -> SimulationTooLargeError:
+    """Return the error that says why so many joined qubits cannot be simulated, and the ways out.
+
+    Args:
+        num_qubits: How many are joined.
+        work: What is done to those in the window.
+        cost: What that costs.
+        available: How many bytes there are.
+    """
+    needed = state_bytes(work.width, 1, True)
+    return SimulationTooLargeError(
+        f"The circuit joins {num_qubits} qubits into one state, of which {work.width} "
+        "have to be held at a time even if its operations are done in an order that lets each "
+        f"qubit leave as early as it can: that takes about {readable_seconds(cost.per_shot)} "
+        f"for each shot and {readable(needed)}, and {readable(available)} may be used. Use "
+        "fewer layers of gates, or qubits that are joined along a line; an observable on fewer "
+        "qubits, where an estimator asks; or a method whose memory does not grow so: "
+        "AerSimulator.from_backend(backend, method='matrix_product_state') keeps the backend's "
+        "noise and suits weakly entangled circuits, and Clifford gates with Pauli noise are "
+        "never too large.",
+        num_qubits=num_qubits,
+        needed_bytes=needed,
+        available_bytes=available,
+    )
