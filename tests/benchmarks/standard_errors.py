@@ -65,6 +65,7 @@ SETTINGS = {
         {"resilience_level": 2, "twirling": {"num_randomizations": 4}}
     ),
     "PEC": Setting({"resilience": {"pec_mitigation": True}}, learns=True),
+    "PEA": extrapolating((1, 1.5, 2, 3), amplifier="pea"),
     "PEA, 512 randomisations": extrapolating((1, 1.5, 2, 3), amplifier="pea", many=True),
 }
 

@@ -10,6 +10,7 @@ from qiskit_ibm_runtime.options_models import ResilienceOptions
 
 from qiskit_modes.primitives.measurement.expectation_values import mean_squares
 from qiskit_modes.primitives.mitigation.extrapolation import NEEDED, extrapolated, select
+from qiskit_modes.primitives.mitigation.values import _widened
 from tests.benchmarks.standard_errors import HIGHEST, LOWEST, SETTINGS, Setting, ratios
 from tests.primitives.test_mitigation_helps import CIRCUITS
 
@@ -114,6 +115,44 @@ def test_terms_of_the_same_shots_vary_together(num_bits):
     signs = np.stack([np.prod(1 - 2.0 * bits[..., list(each)], axis=-1) for each in supports], -1)
     expected = [((signs @ each) ** 2).mean(axis=1).T for each in weights]
     np.testing.assert_allclose(mean_squares(samples, supports, weights), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0)),
+        ((1.0, 2.0, 3.0, 5.0), (1.0, 2.0, 3.0, 5.0)),
+        ((1.0, 1.0, 4.0, 5.0), (1.0, 2.0, 3.0, 5.0)),  # no randomisation met the rare error
+        ((0.8, 0.9, 0.9, 1.1), (1.0, 1.0, 1.0, 1.0)),  # less than shots alone: by chance
+    ],
+)
+def test_all_noise_factors_tell_how_much_randomisations_differ(found, expected):
+    widened = _widened(np.array(found), np.array([1.0, 1.5, 2.0, 3.0]))
+    np.testing.assert_allclose(widened, expected)
+
+
+def test_without_added_noise_each_factor_tells_it_alone():
+    np.testing.assert_array_equal(_widened(np.array([3.0, 0.5]), np.ones(2)), [3.0, 1.0])
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_errors_of_what_few_randomisations_meet_are_true(degree):
+    """One error in two hundred shots' worth of noise, met by whole randomisations or not at all."""
+    factors, number, each = np.array([1.0, 1.5, 2.0, 3.0]), 32, 128
+    generator = np.random.default_rng(degree)
+    met = generator.random((400, number, 4)) < 0.06 * (factors - 1)
+    exact = np.where(met, -0.7, 0.7)
+    means = 2 * generator.binomial(each, (1 + exact) / 2) / each - 1
+    values, spread = means.mean(axis=1), means.var(axis=1, ddof=1) / number
+    shot = (1 - values**2) / (number * each)
+    found = []
+    for mean, wide, plain in zip(values, spread, shot, strict=True):
+        errors = np.sqrt(plain * _widened(wide / plain, factors))
+        fit = extrapolated(f"polynomial_degree_{degree}", factors, mean[None], errors[None], [0.0])
+        found.append((fit.values.item(), fit.errors(np.sqrt(np.maximum(wide, plain))[None]).item()))
+    at_zero, reported = np.array(found).T
+    # Weighed by what each factor has seen by itself: 1.22.
+    assert LOWEST < at_zero.std(ddof=1) / np.median(reported) < HIGHEST
 
 
 def test_extrapolation_where_nothing_is_noisy(ideal, estimate):

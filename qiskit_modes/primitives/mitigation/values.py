@@ -124,7 +124,7 @@ def estimates(
     if extrapolation is None:
         wanted = Extrapolated(measured, np.ones((*measured.shape, 1)))
     else:
-        errors = _term_errors(readings, means, measured, scales)
+        errors = _term_errors(readings, means, measured, scales, extrapolation.factors)
         wanted, chosen = _extrapolate(extrapolation, measured, errors, assembly.identities)
         names = [extrapolation.names[number] for number in chosen]
         selected = tuple(tuple(names[row] for row in rows) for rows in assembly.rows_of_results())
@@ -188,24 +188,49 @@ def _variances(readings: Readings, part: Part, moves: Array, means: Array) -> tu
 
 
 def _term_errors(
-    readings: Sequence[Readings], means: Sequence[Sequence[Array]], measured: Array, scales: Array
+    readings: Sequence[Readings],
+    means: Sequence[Sequence[Array]],
+    measured: Array,
+    scales: Array,
+    factors: Sequence[float],
 ) -> Array:
     """Return standard errors of terms at each noise factor, all positive.
 
     They weigh what is fitted, so they are those of all shots, and not of a term's few
-    randomisations, times by how much randomisations spread further, on average over the terms. Two
-    shots more, one of each kind, keep an outcome that never varied from counting as certain.
+    randomisations, times by how much randomisations spread further, see `_widened`. Two shots more,
+    one of each kind, keep an outcome that never varied from counting as certain.
     """
     errors = np.empty_like(measured)
+    wider = np.ones(len(readings))
     for number, (each, found) in enumerate(zip(readings, means, strict=True)):
         together = np.concatenate(found, axis=1)
         plain = together.mean(axis=0) * each.shots / (each.shots + 2)
         shot = (1 - plain**2) / each.shots
         if each.randomisations > 1:
             spread = together.var(axis=0, ddof=1) / each.randomisations
-            shot = shot * max(1.0, spread.mean() / shot.mean())
+            wider[number] = spread.mean() / shot.mean()
         errors[:, number] = np.sqrt(shot) * np.abs(scales)
-    return errors
+    widened: Array = errors * np.sqrt(_widened(wider, np.asarray(factors, dtype=np.float64)))
+    return widened
+
+
+def _widened(wider: Array, factors: Array) -> Array:
+    """Return by how much variances are larger than that of the shots at each noise factor.
+
+    What was found at each is not taken as it is. Few randomisations meet an error that is injected
+    rarely: where none has, the value would count for too much, and where one has, which moved the
+    value too, for too little, so that fits spread further than the errors say that are propagated
+    through them. It is in proportion to the noise that is added, which is what randomisations
+    differ by, and how much that is, is told by all of them together.
+
+    Args:
+        wider: What was found, on average over the terms; shape (num_factors,).
+        factors: The noise factors, of the same shape.
+    """
+    added = factors - factors.min()
+    if not added.any():
+        return np.maximum(1.0, wider)
+    return 1.0 + added * max(0.0, (wider - 1.0).sum() / added.sum())
 
 
 def _extrapolate(
