@@ -136,8 +136,11 @@ class FactCache(Generic[Key, Value]):
             source: From which they are read anew.
         """
         entry = self._entries.get(key)
-        if entry is None or any(source.fact(name) != fact for name, fact in entry[1].items()):
+        if entry is None:
             return None
+        for name, fact in entry[1].items():
+            if source.fact(name) != fact:
+                return None
         return entry[0]
 
     def put(self, key: Key, value: Value, source: Source) -> None:

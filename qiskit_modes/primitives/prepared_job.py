@@ -27,7 +27,8 @@ class PreparedJob:
     steps: Steps
 
     inputs: dict[str, Any]
-    """What was passed, copied and with every number filled in, to be shown by the job."""
+    """What was passed, copied and with every number filled in, to be shown by the job; its options
+    too, where they were read for it already."""
 
     circuits: Sequence[tuple[str, QuantumCircuit]]
     """The circuits whose gates count against the plan, each with the words for it."""

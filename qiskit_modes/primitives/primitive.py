@@ -156,6 +156,9 @@ class Primitive:
         )
         if self.request is None:
             self._tell(prepared.remarks, resolution)
+        given = prepared.inputs.get("options")
+        if given is None:
+            given = options_as_dict(self.options)
         log = JobLog(options.log_level)
         qpu = resolution.runtime.qpu(resolution.backend)
         record = JobRecord(
@@ -167,7 +170,7 @@ class Primitive:
             mode=resolution.mode,
             workload=resolution.workload,
             primitive_id=prepared.primitive,
-            inputs={**prepared.inputs, "options": options_as_dict(self.options)},
+            inputs={**prepared.inputs, "options": given},
             tags=list(options.job_tags),
             private=(self.request.private if self.request is not None else options.private),
             log=log,

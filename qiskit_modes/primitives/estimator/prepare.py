@@ -63,7 +63,7 @@ def prepare_estimator_job(
         primitive="estimator",
         options=resolved,
         steps=estimator_steps(inputs, final, backend, seed),
-        inputs={"pubs": [each.pub for each in inputs]},
+        inputs={"pubs": [each.pub for each in inputs], "options": resolved.given},
         circuits=[(f"the circuit of PUB {n}", each.pub.circuit) for n, each in enumerate(inputs)],
         executions=count_executions(inputs, resolved) + learning,
         folded=folded_factors_of(resolved.resilience),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -23,7 +23,7 @@ from qiskit_modes.primitives.options.models import (
     LocalNoiseLearnerOptions,
     LocalSamplerOptions,
 )
-from qiskit_modes.primitives.options.rules import set_options
+from qiskit_modes.primitives.options.rules import SetOption, set_options
 from qiskit_modes.primitives.options.table import Refused, Renamed, rows_of
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "coerce_model",
     "coerce_sampler_options",
     "options_as_dict",
+    "tree_of",
 ]
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -82,8 +83,13 @@ def coerce_learner_options(options: Any) -> LocalNoiseLearnerOptions:
 
 def options_as_dict(options: SamplerOptions | EstimatorOptions) -> dict[str, Any]:
     """Return what was set of some options, however it was set, in the form of a dictionary."""
+    return tree_of(set_options(options))
+
+
+def tree_of(chosen: Iterable[SetOption]) -> dict[str, Any]:
+    """Return options that were set in the form of a dictionary."""
     tree: dict[str, Any] = {}
-    for option in set_options(options):
+    for option in chosen:
         *parents, name = option.path.split(".")
         branch = tree
         for parent in parents:

@@ -27,7 +27,11 @@ from qiskit_modes.primitives.options.finalize import (
 )
 from qiskit_modes.primitives.options.job_settings import JobSettings, check_seed, job_settings
 from qiskit_modes.primitives.options.models import OURS_ALONE, LocalResilienceOptions
-from qiskit_modes.primitives.options.read import coerce_estimator_options, coerce_sampler_options
+from qiskit_modes.primitives.options.read import (
+    coerce_estimator_options,
+    coerce_sampler_options,
+    tree_of,
+)
 from qiskit_modes.primitives.options.rules import (
     SetOption,
     refuse_options,
@@ -71,6 +75,9 @@ class _Common(JobSettings):
 
     noise_model: Any
     """``simulator.noise_model`` of the older options: it replaces the backend's; or None."""
+
+    given: dict[str, Any] = field(compare=False)
+    """What the user set, as a dictionary; it is the job's own."""
 
     report: Mapping[str, Any] = field(compare=False)
     """All options with nothing left open, for the result's metadata."""
@@ -170,6 +177,7 @@ def _resolve_sampler_options(model: SamplerOptions) -> ResolvedSamplerOptions:
     return ResolvedSamplerOptions(
         **_resolve_common(final),
         default_shots=validate_shots(shots, "The option default_shots"),
+        given=tree_of(chosen),
         report=_report(final, chosen),
     )
 
@@ -210,6 +218,7 @@ def _resolve_estimator_options(model: EstimatorOptions) -> ResolvedEstimatorOpti
         default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
         resilience=LocalResilienceOptions.of(final.resilience),
         resilience_level=final.resilience_level,
+        given=tree_of(chosen),
         report=_report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
     )
 
@@ -218,7 +227,7 @@ Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
 Resolved = TypeVar("Resolved", ResolvedSamplerOptions, ResolvedEstimatorOptions)
 
 _kept: BoundedCache[bytes, tuple[Any, bytes]] = BoundedCache(64)
-"""Resolved options about which there was nothing to say, and what they report as bytes."""
+"""Resolved options about which there was nothing to say, and as bytes what each job gets anew."""
 
 
 def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
@@ -231,16 +240,23 @@ def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
     state = state_of(model)
     known = None if state is None else _kept.get(state)
     if known is not None:
-        found: Resolved = known[0]
-        # The report goes into results, which are the users' own.
-        return replace(found, report=marshal.loads(known[1]))  # noqa: S302 - written below
+        return _anew(*known)
     before = remarks_so_far()
     resolved = resolve(model)
     if state is not None and remarks_so_far() == before:
-        written = marshal.dumps(dict(resolved.report))
+        try:
+            written = marshal.dumps((resolved.given, dict(resolved.report)))
+        except ValueError:  # a model in a list
+            return resolved
         _kept.put(state, (resolved, written))
-        return replace(resolved, report=marshal.loads(written))  # noqa: S302
+        return _anew(resolved, written)
     return resolved
+
+
+def _anew(resolved: Resolved, written: bytes) -> Resolved:
+    """Return resolved options with dictionaries of their own, which go to the users with jobs."""
+    given, report = marshal.loads(written)  # noqa: S302 - from `_kept`
+    return replace(resolved, given=given, report=report)
 
 
 def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:

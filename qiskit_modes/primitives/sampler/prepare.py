@@ -55,7 +55,7 @@ def prepare_sampler_job(
         primitive="sampler",
         options=resolved,
         steps=sampler_steps(inputs, resolved, backend),
-        inputs={"pubs": [each.pub for each in inputs]},
+        inputs={"pubs": [each.pub for each in inputs], "options": resolved.given},
         circuits=[(f"the circuit of PUB {n}", each.circuit) for n, each in enumerate(inputs)],
         executions=sum(executions),
         remarks=tuple(empty),
