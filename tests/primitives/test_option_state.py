@@ -155,6 +155,12 @@ def test_a_warning_that_nobody_was_told_comes_where_it_belongs():
 
 
 def test_what_is_kept_is_nobodys_to_change():
+    options = LocalEstimatorOptions(environment={"job_tags": ["a"]})
+    for _ in range(3):
+        given = resolve_estimator_options(options).given
+        assert given == {"environment": {"job_tags": ["a"]}}
+        given["environment"]["job_tags"].append("changed")
+        given["environment"]["private"] = True
     options = LocalEstimatorOptions()
     first = resolve_estimator_options(options)
     expected = copy.deepcopy(dict(first.report))
