@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.exceptions import OutstandingJobsWarning, RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock, SystemClock
-from qiskit_modes.runtime.keeping.archive import Archive
+from qiskit_modes.runtime.keeping.opening import open_archive
 from qiskit_modes.runtime.observer import Listener, Listeners
 from qiskit_modes.runtime.progress.progress import Progress, Surface, find_surface
 from qiskit_modes.runtime.qpu import QPU, Offers, QPURegistry
@@ -30,7 +30,6 @@ from qiskit_modes.runtime.threads.process_end import call_before_exit
 from qiskit_modes.runtime.workers.choose import pool_of
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
-from qiskit_modes.store.locations import location_of
 from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.warn import warn_at_users_line
 
@@ -94,7 +93,16 @@ class LocalRuntime:
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         present = SystemClock() if clock is None else clock
         self._serves = serves
-        self.archive = self._open_archive(present, store, serves, resumes, waits)
+        self.archive = open_archive(
+            present,
+            store,
+            registry=self.registry,
+            ledger=self.ledger,
+            whole=self._whole,
+            serves=serves,
+            resumes=resumes,
+            waits=waits,
+        )
         """What is kept of jobs and workloads."""
         self.executor = SessionExecutor(
             clock=present,
@@ -120,37 +128,6 @@ class LocalRuntime:
         _runtimes.add(self)
         if self.store is not None:
             call_before_exit(partial(_shut_down, weakref.ref(self)))
-
-    def _open_archive(
-        self,
-        clock: Clock,
-        store: str | os.PathLike[str] | None,
-        serves: bool,
-        resumes: bool,
-        waits: Callable[[str], None],
-    ) -> Archive:
-        url = None if store is None else location_of(store)
-        if url is None:
-            return Archive(clock)
-        # Only here: whoever keeps nothing needs none of it.
-        from qiskit_modes.runtime.keeping.stored_archive import StoredArchive
-        from qiskit_modes.store.sql_store import SqlStore
-
-        opened = SqlStore(url)
-        try:
-            return StoredArchive(
-                clock,
-                opened,
-                registry=self.registry,
-                ledger=self.ledger,
-                whole=self._whole,
-                serves=serves,
-                resumes=resumes,
-                waits=waits,
-            )
-        except BaseException:
-            opened.close()
-            raise
 
     @property
     def store(self) -> str | None:

@@ -3,6 +3,7 @@
 ===================  =============================================================================
 ``archive``          the interface, and what is kept in memory: the default
 ``stored_archive``   the same with a store behind it
+``opening``          which of the two it is
 ``writer``           the one thread that writes, many changes in one transaction
 ``job_rows``         a job as a row, and back
 ``workload_rows``    the same of sessions, batches and instances
