@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -49,6 +50,11 @@ def add(commands: Commands) -> None:
         f"tcp://head:8786, or local:N for N workers on this machine (default: {CLUSTER_VARIABLE}, "
         "or else one process for each core)",
     )
+    parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="append a line of JSON for each request; - for standard error",
+    )
     parser.set_defaults(run=_serve)
 
 
@@ -57,6 +63,8 @@ def _serve(parsed: argparse.Namespace) -> int:
 
     if parsed.cluster is not None:
         os.environ[CLUSTER_VARIABLE] = parsed.cluster
+    if parsed.access_log is not None:
+        _write_requests_to(parsed.access_log)
     with serve(
         backends=parsed.qpu,
         plan=parsed.plan,
@@ -67,9 +75,26 @@ def _serve(parsed: argparse.Namespace) -> int:
         token=os.environ.get(_TOKEN),
     ) as server:
         server.warm_up()
-        print(f"# {server.url} answers until Ctrl-C; for the programs that are to use it:")
+        print(
+            f"# {server.url} answers until Ctrl-C; its page for people is {server.page}; "
+            "for the programs that are to use it:"
+        )
         for name, value in server.environment.items():
             print(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()
         threading.Event().wait()
     return 0
+
+
+def _write_requests_to(name: str) -> None:
+    from qiskit_modes.exceptions import InvalidInputError
+    from qiskit_modes.server.monitoring.watch import ACCESS
+
+    try:
+        handler = logging.StreamHandler() if name == "-" else logging.FileHandler(name, delay=False)
+    except OSError as error:
+        raise InvalidInputError(f"The log of requests cannot be written: {error}") from error
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    ACCESS.addHandler(handler)
+    ACCESS.setLevel(logging.INFO)
+    ACCESS.propagate = False

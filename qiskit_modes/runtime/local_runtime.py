@@ -263,6 +263,15 @@ class LocalRuntime:
         """Return the QPU that ``backend`` stands for."""
         return self.registry.qpu(backend)
 
+    def qpus(self) -> list[QPU]:
+        """Return every QPU that has been used and whose backend still exists."""
+        return self.registry.all()
+
+    @property
+    def workers(self) -> WorkerPool:
+        """Workers that execute programs."""
+        return self.executor.workers
+
     def offer(self, find: Callable[[str], Any | None]) -> None:
         """Take note of a service whose jobs run here.
 

@@ -10,7 +10,9 @@
 ``application``   puts the parts together
 ``app_state``     what all requests are answered from: the platform, the tokens, who asks
 ``guard/``        what requests pass before they are answered, strangers' circuits above all
-``endpoints/``    what it answers about jobs, sessions and backends; sign-in, search and catalog
+``endpoints/``    what it answers about jobs, sessions and backends; sign-in, catalog, health
+``page/``         the page for people
+``monitoring/``   the log of requests and the metrics
 ``shares``        threads for the work, some for each instance
 ``long_poll``     lets who asks about a new job wait for it
 ``usage_report``  what its workloads did

@@ -11,12 +11,16 @@ from starlette.exceptions import HTTPException
 
 import qiskit_modes
 from qiskit_modes.server.app_state import AppState
-from qiskit_modes.server.endpoints import backends, iam_stub, jobs, sessions
+from qiskit_modes.server.endpoints import backends, health, iam_stub, jobs, sessions
 from qiskit_modes.server.endpoints.request_models import ErrorBody
 from qiskit_modes.server.errors import error_body
 from qiskit_modes.server.guard.connections import Connections
 from qiskit_modes.server.guard.guard import Admission, Guard
 from qiskit_modes.server.guard.limits import Limits
+from qiskit_modes.server.monitoring.metrics import Metrics
+from qiskit_modes.server.monitoring.watch import Watch
+from qiskit_modes.server.page import routes as page
+from qiskit_modes.server.page.sign_in import authorization_of, is_page
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
@@ -28,7 +32,7 @@ changing it. Those that are led here by a proxy ask for ``/api/v1``, as on the s
 
 _SERVICE_PREFIX = "/api/v1"
 
-_PUBLIC = frozenset({"/identity/token"})
+_PUBLIC = frozenset({"/identity/token"}) | health.PUBLIC
 """What is answered without a token."""
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -66,14 +70,21 @@ def make_application(
     app.add_exception_handler(ApiError, _say)
     app.add_exception_handler(RequestValidationError, _say_what_is_invalid)
     app.add_exception_handler(HTTPException, _say_what_there_is_not)
+    app.include_router(page.router)
+    app.include_router(health.router)
     admission = Admission(
-        check_token=lambda authorization: app_state.tokens.check(authorization),
-        is_public=_PUBLIC.__contains__,
+        check_token=lambda path, authorization, cookie: app_state.tokens.check(
+            authorization_of(path, authorization, cookie)
+        ),
+        is_public=lambda path: path in _PUBLIC or page.is_public(path),
+        is_page=is_page,
         check_host=check_host,
     )
     if connections is None:
         connections = Connections(Limits())
+    app.state.metrics = Metrics(lambda: app_state.platform, connections)
     app.add_middleware(Guard, admission=admission, connections=connections)
+    app.add_middleware(Watch, count=app.state.metrics.count)  # outside of what refuses
     return app
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 
@@ -25,6 +26,7 @@ from qiskit_modes.server.guard.flood_filter import filtered
 from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.listening_socket import WAITING, listening_socket
+from qiskit_modes.server.monitoring.watch import REFUSED
 from qiskit_modes.wire import InstanceApi, Platform
 from qiskit_modes.wire.catalog import Backends
 from qiskit_modes.wire.opening import open_platform
@@ -37,7 +39,7 @@ _START_SECONDS = 30.0
 _END_SECONDS = 2
 """For how long requests that are under way are waited for at the end."""
 
-_LOGGERS = ("uvicorn.error", "qiskit_modes.server.app_state", __name__)
+_LOGGERS = ("uvicorn.error", "qiskit_modes.server.app_state", REFUSED.name, __name__)
 """What is written there may be of many requests."""
 
 NO_TOKEN = "local"  # noqa: S105 - that it is no secret is the point
@@ -83,6 +85,14 @@ class Server:
         if host in ("", "0.0.0.0", "::"):  # noqa: S104 - looked for, not listened on
             host = socket.gethostname()
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """Address of the page for people: a link that signs in, where a token is wanted."""
+        if self._token is None:
+            return f"{self.url}/ui"
+        # What stands after the # stays in the browser; the page sends it as a form.
+        return f"{self.url}/ui/signin#{quote(self._token, safe='')}"
 
     @property
     def environment(self) -> dict[str, str]:

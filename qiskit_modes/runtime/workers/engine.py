@@ -36,6 +36,8 @@ class Engine(ABC):
         size: Most workers at a time.
     """
 
+    kind: ClassVar[str] = "processes of this machine"
+    """What its workers are, for people."""
     takes_light: ClassVar[bool] = True
     """Whether programs that take next to no time go to its workers too."""
 
@@ -78,6 +80,10 @@ class Engine(ABC):
         """Return what programs may take together; None where they take this machine's memory."""
         return None
 
+    def dashboard(self) -> str | None:
+        """Return the address of a page of its own that shows its workers, if there is one."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what it holds itself; its workers have been stopped."""
 
@@ -90,6 +96,8 @@ class ExecutorEngine(Engine):
         new_executor: Makes the executor of one worker: anything with the interface of
             `concurrent.futures.Executor`.
     """
+
+    kind: ClassVar[str] = "executors of the program"
 
     def __init__(self, size: int, new_executor: Callable[[], Executor]) -> None:
         super().__init__(size)

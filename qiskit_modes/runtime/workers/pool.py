@@ -99,6 +99,11 @@ class WorkerPool:
         """Most workers at a time."""
         return self.engine.size
 
+    def states(self) -> list[str]:
+        """Return what each worker does now, for people."""
+        with self._mutex:
+            return [worker.state for worker in self._workers]
+
     def warm_up(self, count: int = 1) -> list[Future[int]]:
         """Start workers, without waiting for them, until there are ``count``.
 

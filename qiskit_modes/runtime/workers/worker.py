@@ -73,6 +73,14 @@ class Worker(ABC):
         return False
 
     @property
+    def state(self) -> str:
+        """Word for what it does now, for people: starting, idle, executing or computing."""
+        item = self.item
+        if item is None:
+            return "idle" if self.up.done() else "starting"
+        return "computes a classical step" if item.is_step else "executes a program"
+
+    @property
     def load(self) -> int:
         """Number of items before one that it would be given now."""
         return 0

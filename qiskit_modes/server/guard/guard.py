@@ -37,10 +37,12 @@ def is_ibm_cloud(host: str) -> bool:
 class Admission:
     """Rules by which requests are let in."""
 
-    check_token: Callable[[str | None], None]
-    """Raises for the value of the header ``Authorization`` unless it opens the server."""
+    check_token: Callable[[str, str | None, str | None], None]
+    """Raises for a path and the headers ``Authorization`` and ``Cookie`` unless they open it."""
     is_public: Callable[[str], bool]
     """Tells whether a path is answered without a token."""
+    is_page: Callable[[str], bool]
+    """Tells whether a path is one of the page for people, which sends forms to itself."""
     check_host: bool
     """Whether only requests to names of this machine, and to names of IBM Cloud that were led
     here, are answered. Not where the server is meant for other machines, under whatever names they
@@ -77,13 +79,18 @@ class Guard:
         is_public = self._admission.is_public(scope["path"])
         try:
             self._check_size(scope)
-            self._check_sender(host, headers)
+            self._check_sender(host, scope["path"], headers)
             if not is_public:
-                self._admission.check_token(_text(headers, b"authorization"))
+                self._admission.check_token(
+                    scope["path"], _text(headers, b"authorization"), _text(headers, b"cookie")
+                )
         except ApiError as refusal:
             with self._connections.request(scope.get("client"), known=False):
                 await self._bodies.drain(receive)
-                await self._refuse(refusal, send)
+                if refusal.status == 401 and self._admission.is_page(scope["path"]):
+                    await _lead_to_sign_in(send)
+                else:
+                    await self._refuse(refusal, send)
             return
         with self._connections.request(scope.get("client"), known=not is_public):
             await self._answer(scope, headers, is_public, receive, send)
@@ -119,8 +126,10 @@ class Guard:
                 f"{self._limits.head_bytes:,} bytes in them and in its address",
             )
 
-    def _check_sender(self, host: str, headers: Mapping[bytes, bytes]) -> None:
-        if b"origin" in headers:
+    def _check_sender(self, host: str, path: str, headers: Mapping[bytes, bytes]) -> None:
+        origin = _text(headers, b"origin")
+        is_own = self._admission.is_page(path) and origin in (f"http://{host}", f"https://{host}")
+        if origin is not None and not is_own:
             raise ApiError(403, Code.REFUSED, "Web pages of other servers are not answered")
         name = urlsplit(f"//{host}").hostname if _is_sane(host) else None
         known = name is not None and (name in _LOCAL_HOSTS or is_ibm_cloud(name))
@@ -140,6 +149,12 @@ class Guard:
             headers.append((b"retry-after", b"%d" % max(1, int(self._limits.room_seconds))))
         await send({"type": "http.response.start", "status": error.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _lead_to_sign_in(send: Send) -> None:
+    headers = [(b"location", b"/ui/signin"), (b"content-length", b"0"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

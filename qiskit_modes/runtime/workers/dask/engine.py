@@ -97,6 +97,7 @@ class DaskEngine(Engine):
         ClusterError: If the cluster has workers, and none of them will do.
     """
 
+    kind: ClassVar[str] = "workers of a Dask cluster"
     takes_light: ClassVar[bool] = False
 
     def __init__(self, client: Any, close: Callable[[], object] = lambda: None) -> None:
@@ -164,6 +165,11 @@ class DaskEngine(Engine):
     def memory_bytes(self) -> int | None:
         """See `Engine`."""
         return sum(host.memory_bytes for host in self.hosts()) or None
+
+    def dashboard(self) -> str | None:
+        """Return the address of Dask's own page."""
+        link: str | None = self._client.dashboard_link
+        return link
 
     def close(self) -> None:
         """See `Engine`."""

@@ -1,0 +1,44 @@
+"""Endpoints for those who look after a server: is it alive, is it ready, what does it do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from qiskit_modes.server.app_state import AppState
+from qiskit_modes.server.monitoring.metrics import CONTENT_TYPE, Metrics
+
+__all__ = ["PUBLIC", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+PUBLIC = frozenset({"/livez", "/readyz"})
+"""What is answered without a token; both say one word."""
+
+_OPERATOR = "the operator"
+"""Whose share of threads makes the metrics."""
+
+
+@router.get("/livez")
+async def is_alive() -> Response:
+    """Answer, which shows that the event loop goes round."""
+    return Response("alive\n", media_type="text/plain")
+
+
+@router.get("/readyz")
+async def is_ready(request: Request) -> Response:
+    """Tell whether jobs are taken: 503 when the runtime has been shut down.
+
+    It is for balancers, not for the client, which would repeat what is answered with 503.
+    """
+    state: AppState = request.app.state.shared
+    if not state.platform.runtime.is_open:
+        return Response("shut down\n", 503, media_type="text/plain")
+    return Response("ready\n", media_type="text/plain")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Return metrics for Prometheus; it sends the token as ``Authorization: apikey ...``."""
+    state: AppState = request.app.state.shared
+    kept: Metrics = request.app.state.metrics
+    return Response(await state.answers.run(_OPERATOR, kept.text), media_type=CONTENT_TYPE)

@@ -1,0 +1,103 @@
+"""Metrics for Prometheus: of requests, and of what the QPUs do when they are asked for."""
+
+from __future__ import annotations
+
+from collections import Counter as Count
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from qiskit_modes.scheduling import Mode, WorkloadState
+from qiskit_modes.server.guard.connections import Connections
+from qiskit_modes.wire import Platform
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
+"""Upper ends of the classes of the histogram."""
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+class Metrics:
+    """Metrics of one server. May be used from any thread.
+
+    Args:
+        platform: Returns the platform whose QPUs, jobs and instances are told of.
+        connections: Of the server.
+    """
+
+    def __init__(self, platform: Callable[[], Platform], connections: Connections) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "qiskit_modes_requests",
+            "Requests that were answered",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "qiskit_modes_request_seconds",
+            "Seconds until an answer was sent",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._registry.register(_Now(platform, connections))
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; what strangers invent is counted as one."""
+        self._requests.labels(method if method in _METHODS else "other", route, status).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all of them, as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+
+class _Now(Collector):
+    """Reads what is at the moment of asking."""
+
+    def __init__(self, platform: Callable[[], Platform], connections: Connections) -> None:
+        self._platform = platform
+        self._connections = connections
+
+    def describe(self) -> list[Metric]:
+        return []  # nothing is looked at before somebody asks
+
+    def collect(self) -> Iterator[Metric]:
+        platform = self._platform()
+        runtime = platform.runtime
+        jobs = Count((job.qpu.name, job.status.lower()) for job in runtime.jobs())
+        yield _family("jobs", "Jobs that are known", ("qpu", "state"), jobs)
+        workloads = Count(
+            (each.qpu.name, str(each.core.mode), str(each.core.state))
+            for each in runtime.workloads()
+        )
+        labels = ("qpu", "mode", "state")
+        yield _family("workloads", "Sessions and batches that are known", labels, workloads)
+        reserved = {(qpu.name,): 0 for qpu in runtime.qpus()}
+        for each in runtime.workloads():
+            if each.core.mode is Mode.SESSION and each.core.state is WorkloadState.ACTIVE:
+                reserved[each.qpu.name,] = 1
+        yield _family("reserved", "Whether a session has the QPU to itself", ("qpu",), reserved)
+        used = {
+            (each["name"],): runtime.used(platform.api(each["crn"]).instance)
+            for each in platform.instances()
+        }
+        yield _family("usage_seconds", "Usage within the plan's window", ("instance",), used)
+        workers = Count((state,) for state in runtime.workers.states())
+        yield _family("workers", "Workers that have been started", ("state",), workers)
+        connections = {(): len(self._connections)}
+        yield _family("connections", "Connections that are open", (), connections)
+
+
+def _family(name: str, words: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
+    family = GaugeMetricFamily(f"qiskit_modes_{name}", words, labels=labels)
+    for key, value in sorted(values.items()):
+        family.add_metric(list(key), value)
+    return family

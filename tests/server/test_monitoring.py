@@ -1,0 +1,104 @@
+"""The log of requests, the metrics, and whether a server is alive and ready."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from qiskit_modes import Session
+from qiskit_modes.runtime import LocalRuntime
+from qiskit_modes.server import serve
+from qiskit_modes.service import LocalService
+from qiskit_modes.testing import Scenario
+from tests.server.conftest import Http
+
+
+def metrics_of(http_: Http, **headers: str) -> dict[tuple[str, ...], float]:
+    answer = http_("GET", "/metrics", prefix="", **headers)
+    assert answer.status == 200
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_tell_of_requests_and_of_what_qpus_do(http_, sampling, scenario):
+    before = metrics_of(http_)
+    service = LocalService(runtime=scenario.runtime)
+    session = Session(service.backend("ibm_quito"))
+    assert http_("POST", "/jobs", sampling).status == 200
+    assert http_("GET", "/jobs/none").status == 404
+    assert http_("BREW", "/jobs").status == 405
+    now = metrics_of(http_)
+    session.close()
+    assert now["qiskit_modes_jobs", "fake_manila", "running"] == 1
+    assert now["qiskit_modes_workloads", "session", "fake_quito", "open"] == 1
+    assert now["qiskit_modes_reserved", "fake_quito"] == 0
+    assert now["qiskit_modes_usage_seconds", "lab"] == 0
+    assert now["qiskit_modes_connections",] >= 1
+
+    def counted(*labels: str) -> float:
+        key = ("qiskit_modes_requests_total", *labels)
+        return now.get(key, 0) - before.get(key, 0)
+
+    assert counted("POST", "/jobs", "200") == 1
+    assert counted("GET", "/jobs/{job_id}", "404") == 1
+    assert (
+        sum(counted(*key[1:]) for key in now if key[:2] == ("qiskit_modes_requests_total", "other"))
+        == 1
+    )
+    assert now["qiskit_modes_request_seconds_count", "/jobs"] >= 1
+
+
+def test_a_reservation_is_a_metric(http_, scenario):
+    from tests.server.test_page import run
+
+    session = Session(LocalService(runtime=scenario.runtime).backend("ibm_quito"))
+    run(session, 1)
+    assert metrics_of(http_)["qiskit_modes_reserved", "fake_quito"] == 1
+
+
+def test_metrics_want_a_token_and_health_does_not():
+    with (
+        LocalRuntime() as runtime,
+        serve(backends=["ibm_manila"], runtime=runtime, token="s") as server,
+    ):
+        ask = Http(server)
+        assert ask("GET", "/metrics", prefix="").status == 401
+        assert metrics_of(ask, Authorization="apikey s")
+        assert ask("GET", "/livez", prefix="").text == "alive\n"
+        assert ask("GET", "/readyz", prefix="").text == "ready\n"
+        runtime.shut_down()
+        assert ask("GET", "/readyz", prefix="").status == 503
+        assert ask("GET", "/livez", prefix="").status == 200
+
+
+def test_each_request_is_a_line_without_what_is_secret(http_, caplog, sampling):
+    caplog.set_level(logging.INFO, "qiskit_modes.access")
+    http_("GET", "/jobs?tags=secret", Service_CRN="other", Authorization="apikey secret")
+    http_("POST", "/jobs", sampling)
+    http_("GET", "/livez", prefix="")  # a line is written after its answer, and before the next
+    lines = [json.loads(each.getMessage()) for each in caplog.records if "access" in each.name]
+    first, second = lines[:2]
+    assert (first["method"], first["path"], first["status"]) == ("GET", "/experimental/jobs", 200)
+    assert (first["instance"], first["route"]) == ("other", "/jobs")
+    assert second["status"] == 200
+    assert second["bytes"] > 10
+    assert 0 < second["seconds"] < 60
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("count", [40])
+def test_refused_requests_do_not_fill_the_log(caplog, count):
+    caplog.set_level(logging.INFO, "qiskit_modes.access")
+    with Scenario() as scenario, serve(runtime=scenario.runtime, token="s") as server:
+        for _ in range(count):
+            assert Http(server)("GET", "/jobs", Authorization="apikey x").status == 401
+        assert Http(server)("GET", "/jobs", Authorization="apikey s").status == 200
+    names = [each.name for each in caplog.records if each.name.startswith("qiskit_modes.access")]
+    assert names.count("qiskit_modes.access.refused") == 10
+    assert names.count("qiskit_modes.access") == 1

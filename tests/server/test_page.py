@@ -1,0 +1,276 @@
+"""The page for people: what it shows, to whom, and that it comes from nowhere else."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest
+from qiskit import QuantumCircuit
+
+from qiskit_modes import Batch, Instance, LocalService, Plan, SamplerV2, Session
+from qiskit_modes.server import Server, serve
+from qiskit_modes.testing import Scenario
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+EVIL = "<script>alert(1)</script>"
+
+
+@dataclass
+class Lab:
+    """A server with a token; a session has a QPU, and others wait for it."""
+
+    scenario: Scenario
+    server: Server
+    session: Session
+    waiting: list
+    done: object
+
+    def __call__(
+        self, method: str, path: str, body: str | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
+        with closing(connection):
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read().decode()
+
+    @property
+    def cookie(self) -> str:
+        status, headers, _ = self("POST", "/ui/signin", "token=sesame")
+        assert (status, headers["location"]) == (303, "/ui")
+        return headers["set-cookie"].partition(";")[0]
+
+
+def run(mode: object, count: int, *tags: str) -> list:
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    sampler = SamplerV2(mode)
+    sampler.options.environment.job_tags = list(tags)
+    return [sampler.run([circuit]) for _ in range(count)]
+
+
+@pytest.fixture
+def lab(recwarn: pytest.WarningsRecorder) -> Iterator[Lab]:
+    instances = [Instance("chemistry", Plan("premium", allocation_seconds=600)), Instance("course")]
+    with Scenario(autojump=False, quantum_time=5, instance=instances[0]) as scenario:
+        services = [LocalService(instance=each, runtime=scenario.runtime) for each in instances]
+        session = Session(services[0].backend("ibm_manila"), max_time="2h")
+        (done,) = run(session, 1, "vqe", EVIL)
+        scenario.clock.advance(10)
+        batch = Batch(services[1].backend("ibm_manila"))
+        waiting = [*run(batch, 2, "lesson"), *run(services[1].backend("ibm_manila"), 1)]
+        scenario.clock.advance(10)
+        with serve(
+            runtime=scenario.runtime,
+            instances=instances,
+            backends=["ibm_manila", "ibm_quito"],
+            token="sesame",
+        ) as server:
+            yield Lab(scenario, server, session, waiting, done)
+
+
+def pages(lab: Lab) -> list[str]:
+    return [
+        *("/ui", "/ui?mode=session&state=active&text=vqe", "/ui/qpus", "/ui/instances"),
+        *("/ui/workers", f"/ui/workloads/{lab.session.session_id}"),
+        *(f"/ui/jobs/{job.job_id()}" for job in (lab.done, *lab.waiting[1:])),
+    ]
+
+
+def test_every_page_is_whole_and_comes_from_here_alone(lab):
+    for path in [*pages(lab), "/ui/signin"]:
+        status, headers, text = lab("GET", path, Cookie=lab.cookie)
+        assert status == 200, path
+        assert "default-src 'none'" in headers["content-security-policy"]
+        for address in re.findall(r"(?:href|src|action)=\"([^\"]*)", text):
+            assert address.startswith(("/ui", "#", "?mode=")), address
+        assert EVIL not in text, "what users write is text"
+        assert " style=" not in text
+
+
+def test_what_is_said_of_a_reservation(lab):
+    _, _, text = lab("GET", "/ui/qpus", Cookie=lab.cookie)
+    name = lab.session.session_id.partition("-")[0]
+    assert f"Session {name} of chemistry has this QPU to itself; 3 jobs wait." in text
+    assert "It is idle: without another job it gives way in 0:45." in text
+    assert text.count(f"because session {name} has the QPU for itself") == 2
+    assert "1:59:40 at most, 0:45 if it stays idle" in text
+    assert "ibm_quito" in text, "others are free"
+
+
+def test_what_there_is_not_is_said(lab):
+    for path in ("/ui/jobs/none", "/ui/workloads/none"):
+        status, _, text = lab("GET", path, Cookie=lab.cookie)
+        assert status == 404
+        assert "Not found" in text
+
+
+def test_who_has_no_token_is_led_to_the_way_in(lab):
+    for path in [*pages(lab), "/ui/live?of=qpus"]:
+        status, headers, text = lab("GET", path)
+        assert (status, headers["location"], text) == (303, "/ui/signin", ""), path
+    status, _, text = lab("POST", "/ui/signin", "token=open")
+    assert status == 403
+    assert "not the token" in text
+    assert lab("GET", "/")[0] == 303
+    assert lab("GET", "/ui/static/style.css")[0] == 200
+    assert lab("GET", "/ui/static/../routes.py")[0] == 404
+
+
+def test_the_cookie_opens_the_page_and_nothing_else(lab):
+    assert lab("GET", "/ui", Cookie=lab.cookie)[0] == 200
+    assert lab("GET", "/ui", Cookie="qiskit_modes=x")[0] == 303
+    assert lab("GET", "/experimental/backends", Cookie=lab.cookie)[0] == 401
+    _, headers, _ = lab("POST", "/ui/signin", "token=sesame")
+    assert {"HttpOnly", "SameSite=strict", "Path=/ui"} <= set(headers["set-cookie"].split("; "))
+    _, headers, _ = lab("POST", "/ui/signout", Cookie=lab.cookie)
+    assert 'qiskit_modes=""' in headers["set-cookie"]
+
+
+def test_pages_of_others_can_end_nothing(lab):
+    path = f"/ui/jobs/{lab.waiting[0].job_id()}/cancel"
+    assert lab("POST", path, Cookie=lab.cookie, Origin="https://example.org")[0] == 403
+    assert lab.waiting[0].status() == "QUEUED"
+    own = f"http://{lab.server.host}:{lab.server.port}"
+    assert lab("POST", path, Cookie=lab.cookie, Origin=own)[0] == 303
+    assert lab.waiting[0].status() == "CANCELLED"
+    assert lab("POST", path, Cookie=lab.cookie, Origin=own)[0] == 303, "it has ended already"
+    assert lab("GET", "/experimental/backends", Origin=own)[0] == 403, "the interface has no pages"
+
+
+def test_a_session_is_closed_and_cancelled(lab):
+    path = f"/ui/workloads/{lab.session.session_id}"
+    assert lab("POST", f"{path}/open", Cookie=lab.cookie)[0] == 404
+    assert lab("POST", f"{path}/close", Cookie=lab.cookie)[0] == 303
+    assert lab.session.status() == "Closed"
+    assert lab.waiting[0].status() == "RUNNING", "who waited has it"
+
+
+def test_filters(lab):
+    def shown(**query: str) -> int:
+        _, _, text = lab("GET", f"/ui?{urlencode(query)}", Cookie=lab.cookie)
+        return text.count("<tr>") - 1
+
+    assert shown() == 3
+    assert shown(mode="batch") == shown(instance="chemistry") == shown(text="LESSON") == 1
+    assert shown(qpu="ibm_manila", state="open ones") == 3
+    assert shown(state="done") == shown(text="nobody") + 0 == -1, "there is no table"
+    assert shown(page="999999999999") == shown(page="x") == 3
+
+
+# -- in a browser ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(lab, browser) -> Iterator[object]:
+    """A page of the browser that has signed in by a link, and asks nobody else."""
+    with closing(browser.new_context()) as context:
+        asked, errors = [], []
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{lab.server.url}/ui/signin#sesame")
+        page.wait_for_url("**/ui")
+        yield page
+        assert all(url.startswith(f"{lab.server.url}/ui") for url in asked), asked
+        assert not errors
+
+
+PLACES = """() => {
+  const of = (what) => document.querySelector(what).getBoundingClientRect();
+  return {
+    said: document.querySelector(".headline").textContent,
+    headline: of(".headline").bottom,
+    waits: of(".columns section:last-child h3").top,
+    ink: getComputedStyle(document.querySelector(".headline")).color,
+    paper: getComputedStyle(document.body).backgroundColor,
+  };
+}"""
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_a_reservation_is_seen_at_once_on_every_screen(lab, look):
+    name = lab.session.session_id.partition("-")[0]
+    for width, height in ((1440, 900), (820, 1100), (390, 844)):
+        look.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            look.emulate_media(color_scheme=scheme)
+            look.goto(f"{lab.server.url}/ui/qpus")
+            seen = look.evaluate(PLACES)
+            assert seen["said"].startswith(f"Session {name} of chemistry has this QPU to itself")
+            assert seen["headline"] < height / 2, "it is what one sees first"
+            assert seen["waits"] < height, "without scrolling"
+            assert (brightness(seen["ink"]) < brightness(seen["paper"])) == (scheme == "light")
+            assert look.evaluate(TOO_WIDE) == 0
+
+
+@pytest.mark.parametrize("width", [390, 820])
+def test_every_page_fits(lab, look, width):
+    look.set_viewport_size({"width": width, "height": 800})
+    for path in pages(lab):
+        look.goto(lab.server.url + path)
+        assert look.evaluate(TOO_WIDE) == 0, path
+
+
+def brightness(colour: str) -> float:
+    return sum(map(float, re.findall(r"[\d.]+", colour)[:3]))
+
+
+def test_it_is_seen_while_it_happens(lab, look):
+    from playwright.sync_api import expect
+
+    look.goto(f"{lab.server.url}/ui/qpus")
+    expect(look.locator("#pulse")).to_have_attribute("data-state", "on")
+    expect(look.locator(".qpu-card .headline").first).to_contain_text("has this QPU to itself")
+    lab.scenario.clock.advance(46)  # it stays idle, and gives way
+    expect(look.locator(".qpu-card .headline").first).to_contain_text("nobody has it reserved")
+    expect(look.locator("svg.lane rect.band")).not_to_have_count(0)
+
+
+def test_a_job_is_cancelled_with_the_keyboard(lab, look):
+    look.goto(f"{lab.server.url}/ui?mode=job")
+    look.once("dialog", lambda dialog: dialog.accept())
+    button = look.get_by_role("button", name="Cancel job")
+    button.focus()
+    look.wait_for_timeout(1500)  # the page is made anew meanwhile, and the focus stays
+    look.keyboard.press("Enter")
+    look.wait_for_url("**/ui/jobs/**")
+    assert lab.waiting[2].status() == "CANCELLED"
+
+
+def test_what_somebody_is_at_stays(lab, look):
+    look.goto(f"{lab.server.url}/ui/jobs/{lab.done.job_id()}")
+    look.get_by_text("Metrics").click()
+    look.goto(f"{lab.server.url}/ui")
+    look.get_by_label("Id or tag").fill("less")
+    lab.scenario.clock.advance(1)
+    look.wait_for_timeout(1500)  # a time in which the page is made anew, if it were
+    assert look.get_by_label("Id or tag").input_value() == "less"
+    look.keyboard.press("Enter")
+    look.wait_for_url("**text=less**")
+    assert look.locator("tbody tr").count() == 1
