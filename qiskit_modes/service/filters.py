@@ -12,14 +12,15 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.service.choosing import can_branch, num_qubits
 from qiskit_modes.simulation.backends.kinds import describe
-from qiskit_modes.store.rows import microseconds
+from qiskit_modes.store.rows import JobQuery, microseconds
 
 __all__ = [
     "check_flag",
-    "check_page",
     "check_text",
+    "job_query",
     "matching_backends",
     "microseconds_of",
     "moment_of",
@@ -99,14 +100,60 @@ def microseconds_of(at: datetime) -> int:
     return microseconds(at)
 
 
-def check_page(limit: Any, skip: Any) -> None:
-    """Check how many are asked for, and how many are left out.
+def job_query(
+    *,
+    qpu_name: str | None = None,
+    pending: bool | None = None,
+    program_id: str | None = None,
+    instance: str | None = None,
+    job_tags: list[str] | None = None,
+    session_id: str | None = None,
+    created_after: datetime | date | str | None = None,
+    created_before: datetime | date | str | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+    skip: int = 0,
+) -> JobQuery:
+    """Check filters of jobs, and return what they ask for.
+
+    Args:
+        qpu_name: Only those on the QPU of this name.
+        pending: See `LocalService.jobs`, as the others.
+        program_id: See there.
+        instance: See there.
+        job_tags: See there.
+        session_id: See there.
+        created_after: See there.
+        created_before: See there.
+        newest_first: Their order.
+        limit: See there.
+        skip: See there.
 
     Raises:
-        InvalidInputError: If a number is none, or negative.
+        InvalidInputError: If a filter cannot be used; the message names it.
     """
     _check_count(limit, "limit")
     _check_count(skip, "skip")
+    tags = None if job_tags is None else set(check_tags(job_tags))
+    texts = {"program_id": program_id, "instance": instance, "session_id": session_id}
+    for name, value in texts.items():
+        check_text(value, name)
+    check_flag(pending, "pending")
+    after = moment_of(created_after, "created_after")
+    before = moment_of(created_before, "created_before")
+    return JobQuery(
+        qpu=qpu_name,
+        pending=pending,
+        program=program_id,
+        instance=instance,
+        tags=frozenset(tags or ()),
+        workload=session_id,
+        created_from=None if after is None else microseconds_of(after),
+        created_to=None if before is None else microseconds_of(before),
+        newest_first=newest_first,
+        skip=skip or 0,
+        limit=limit or None,
+    )
 
 
 def matching_backends(

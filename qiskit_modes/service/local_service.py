@@ -18,7 +18,6 @@ from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.backends import charge_to, check_calibration
 from qiskit_modes.primitives.backends.fractional import has_fractional_gates
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
@@ -31,11 +30,9 @@ from qiskit_modes.service.choosing import (
 from qiskit_modes.service.fakes import fakes, like
 from qiskit_modes.service.filters import (
     check_flag,
-    check_page,
     check_text,
+    job_query,
     matching_backends,
-    microseconds_of,
-    moment_of,
 )
 from qiskit_modes.simulation.backends.names import fake_name
 from qiskit_modes.store.rows import JobQuery
@@ -312,7 +309,7 @@ class LocalService:
         """
         check_text(backend_name, "backend_name")
         check_flag(descending, "descending")
-        found, _ = self.find_records(
+        query = job_query(
             qpu_name=None if backend_name is None else fake_name(backend_name),
             pending=pending,
             program_id=program_id,
@@ -325,67 +322,21 @@ class LocalService:
             limit=limit,
             skip=skip,
         )
+        found, _ = self.find_records(query)
         return [RuntimeJobV2(job, self.runtime) for job in found]
 
-    def find_records(
-        self,
-        *,
-        qpu_name: str | None = None,
-        pending: bool | None = None,
-        program_id: str | None = None,
-        instance: str | None = None,
-        job_tags: list[str] | None = None,
-        session_id: str | None = None,
-        created_after: datetime | date | str | None = None,
-        created_before: datetime | date | str | None = None,
-        newest_first: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-    ) -> tuple[list[JobRecord], int]:
+    def find_records(self, query: JobQuery) -> tuple[list[JobRecord], int]:
         """Return what is kept of one page of the jobs that match, and how many match in all.
 
         For those who extend this package; users call `jobs`.
 
         Args:
-            qpu_name: Only those on the QPU of this name.
-            pending: See `jobs`.
-            program_id: See `jobs`.
-            instance: See `jobs`.
-            job_tags: See `jobs`.
-            session_id: See `jobs`.
-            created_after: See `jobs`.
-            created_before: See `jobs`.
-            newest_first: Their order.
-            limit: See `jobs`.
-            skip: See `jobs`.
+            query: What is looked for, see `qiskit_modes.service.filters.job_query`.
 
         Raises:
-            InvalidInputError: If a filter cannot be used; the message names it.
             StoreError: If the store cannot be read.
         """
-        check_page(limit, skip)
-        tags = None if job_tags is None else set(check_tags(job_tags))
-        texts = {"program_id": program_id, "instance": instance, "session_id": session_id}
-        for name, value in texts.items():
-            check_text(value, name)
-        check_flag(pending, "pending")
-        after = moment_of(created_after, "created_after")
-        before = moment_of(created_before, "created_before")
-        found, count = self.runtime.find_jobs(
-            JobQuery(
-                qpu=qpu_name,
-                pending=pending,
-                program=program_id,
-                instance=instance,
-                tags=frozenset(tags or ()),
-                workload=session_id,
-                created_from=None if after is None else microseconds_of(after),
-                created_to=None if before is None else microseconds_of(before),
-                newest_first=newest_first,
-                skip=skip or 0,
-                limit=limit or None,
-            )
-        )
+        found, count = self.runtime.find_jobs(query)
         return [self._with_backend(job) for job in found], count
 
     def _with_backend(self, job: JobRecord) -> JobRecord:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
-from qiskit_modes.service.filters import check_text
+from qiskit_modes.service.filters import check_text, job_query
 from qiskit_modes.wire.answers.job_json import job_json, result_text
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
@@ -154,7 +154,7 @@ class InstanceApi(InstanceView):
         """
         with as_api_errors():
             check_text(backend, "backend_name")
-            shown, count = self._service.find_records(
+            query = job_query(
                 qpu_name=self._qpu_name(backend),
                 pending=pending,
                 program_id=program,
@@ -167,6 +167,7 @@ class InstanceApi(InstanceView):
                 limit=limit,
                 skip=offset,
             )
+            shown, count = self._service.find_records(query)
         clock = self.runtime.clock
         answers = [job_json(job, clock, exclude_params=True) for job in shown]
         with as_api_errors():
