@@ -16,6 +16,8 @@ PRINTED = {
     "README.md": [r"DONE \d", r"\[1000(, 1000){9}\]", r"^200 .* Closed$", r"^3\.0 Closed$"],
     "docs/index.md": [r"'00'"],
     "docs/start.md": [r"DONE job", r"energy -0\.[89]|energy -1", r"Closed"],
+    "docs/howto/cluster.md": [],
+    "docs/howto/store.md": [r"'0': \d+.* \d\S* \[\] \{'pubs'"],
     "docs/howto/mitigation.md": [r"^-?\d\.\d{3} ± \d\.\d{3}$"],
     "docs/howto/quantum_programs.md": [r"\(20, 50, 2\) 9", r"2 qubits, an error in"],
     "docs/howto/planning.md": [r"^Use "],
