@@ -20,6 +20,7 @@ def lowest(requirement: str) -> str:
 if __name__ == "__main__":
     project = tomllib.loads(Path(sys.argv[1]).read_text())["project"]
     extras = project["optional-dependencies"]
-    for each in project["dependencies"] + extras["store"] + extras["postgresql"] + extras["server"]:
+    own = ("store", "postgresql", "server", "distributed")
+    for each in [*project["dependencies"], *(each for name in own for each in extras[name])]:
         if not each.startswith(project["name"]):
             print(lowest(each))

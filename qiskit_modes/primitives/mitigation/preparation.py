@@ -24,7 +24,20 @@ def check_layers(
     backend: BackendV2,
     seed: int,
 ) -> None:
-    """Raise if circuits cannot be divided into layers, warn of layers without noise."""
+    """Raise if circuits cannot be divided into layers, warn of layers without noise.
+
+    Args:
+        inputs: The PUBs.
+        options: The options, with the noise of all layers that a technique needs.
+        backend: The backend that the job is for.
+        seed: From which all in the job is drawn.
+
+    Raises:
+        InvalidInputError: Naming the PUB, and what to change.
+
+    Warns:
+        QiskitModesWarning: If there is no noise for a layer, where noise of layers is given.
+    """
     preparers = preparers_of(inputs, options, backend, seed)
     if options.layer_noise_model is None:
         for preparer in preparers.values():
