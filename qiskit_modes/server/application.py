@@ -20,6 +20,7 @@ from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.server.monitoring.metrics import Metrics
 from qiskit_modes.server.monitoring.watch import Watch
 from qiskit_modes.server.page import routes as page
+from qiskit_modes.server.page.live import Live
 from qiskit_modes.server.page.sign_in import authorization_of, is_page
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
@@ -82,6 +83,7 @@ def make_application(
     )
     if connections is None:
         connections = Connections(Limits())
+    app.state.live = Live()
     app.state.metrics = Metrics(lambda: app_state.platform, connections)
     app.add_middleware(Guard, admission=admission, connections=connections)
     app.add_middleware(Watch, count=app.state.metrics.count)  # outside of what refuses

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from fastapi import FastAPI
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesError
 from qiskit_modes.runtime.clock import Clock
@@ -210,9 +211,10 @@ def is_loopback(host: str) -> bool:
 class _Uvicorn(uvicorn.Server):
     """Says when it has begun, or has failed to."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, connections: Connections) -> None:
         super().__init__(config)
         self.begun = threading.Event()
+        self._app = app
         self._table = connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -224,6 +226,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._table.close_silent()
+        self._app.state.live.end()
         await super().shutdown(sockets)
 
 
@@ -233,10 +236,10 @@ def _say_what_went_wrong(_: asyncio.AbstractEventLoop, context: dict[str, Any]) 
 
 
 @contextmanager
-def _running(app: object, bound: socket.socket, connections: Connections) -> Iterator[None]:
+def _running(app: FastAPI, bound: socket.socket, connections: Connections) -> Iterator[None]:
     """Run an application in a thread with an event loop of its own."""
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=connections.protocol,  # type: ignore[arg-type]
         ws="none",
         loop="asyncio",
@@ -250,7 +253,7 @@ def _running(app: object, bound: socket.socket, connections: Connections) -> Ite
         timeout_keep_alive=int(connections.limits.idle_seconds) + 1,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    server = _Uvicorn(config, connections)
+    server = _Uvicorn(config, app, connections)
     thread = threading.Thread(
         target=server.run, args=([bound],), name="qiskit_modes server", daemon=True
     )

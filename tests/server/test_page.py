@@ -6,7 +6,7 @@ import http.client
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -168,6 +168,31 @@ def test_filters(lab):
     assert shown(qpu="ibm_manila", state="open ones") == 3
     assert shown(state="done") == shown(text="nobody") + 0 == -1, "there is no table"
     assert shown(page="999999999999") == shown(page="x") == 3
+
+
+def test_a_server_that_ends_lets_go_who_looks(caplog):
+    with Scenario() as scenario, serve(runtime=scenario.runtime) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
+        connection.request("GET", "/ui/live?of=qpus")
+        answer = connection.getresponse()
+        assert answer.readline().startswith(b"data: ")
+    with closing(connection), closing(answer):
+        assert answer.read() == b"\n", "it was told to the end: what breaks off raises"
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+def test_pages_that_are_looked_at_are_counted(lab):
+    cookie = lab.cookie
+    with ExitStack() as stack:
+        for _ in range(41):
+            connection = http.client.HTTPConnection(lab.server.host, lab.server.port, timeout=30)
+            stack.enter_context(closing(connection))
+            connection.request("GET", "/ui/live?of=workers", headers={"Cookie": cookie})
+            answer = stack.enter_context(closing(connection.getresponse()))
+            if answer.status == 200:
+                answer.readline()
+        assert answer.status == 429
+    assert lab("GET", "/ui", Cookie=cookie)[0] == 200
 
 
 # -- in a browser ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 from fastapi.responses import StreamingResponse
 
@@ -28,10 +29,15 @@ has broken is noticed."""
 
 
 class Live:
-    """The pages that are looked at. Used by the thread of the event loop alone."""
+    """The pages of a server that are looked at. Used by the thread of the event loop alone."""
 
     def __init__(self) -> None:
         self._count = 0
+        self._end = asyncio.Event()
+
+    def end(self) -> None:
+        """Let everybody go who looks, because the server ends."""
+        self._end.set()
 
     def stream(self, make: Callable[[], Awaitable[str]]) -> StreamingResponse:
         """Return an answer that goes on for as long as somebody looks.
@@ -51,13 +57,14 @@ class Live:
         self._count += 1
         try:
             before, still = None, 0
-            while True:
+            while not self._end.is_set():
                 text = await make()
                 if text != before:
                     before, still = text, 0
                     yield f"data: {json.dumps(text)}\n\n"
                 elif (still := still + 1) % _STILL_EVERY == 0:
                     yield _STILL
-                await asyncio.sleep(_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._end.wait(), _SECONDS)
         finally:
             self._count -= 1

@@ -26,8 +26,6 @@ router = APIRouter(include_in_schema=False)
 _VIEWER = "the page"
 """Whose share of threads makes pages: people do not take those of programs."""
 
-_live = Live()
-
 
 def is_public(path: str) -> bool:
     """Return whether something of the page is shown without a token: the way in, and its looks."""
@@ -187,7 +185,8 @@ async def live(request: Request, of: str = "", identifier: str = "") -> Response
         except ApiError as error:
             return rendering.part("nothing", {"look": error.message, "query": query})
 
-    return _live.stream(lambda: state.answers.run(_VIEWER, make))
+    open_pages: Live = request.app.state.live
+    return open_pages.stream(lambda: state.answers.run(_VIEWER, make))
 
 
 @router.get("/favicon.ico")
