@@ -14,13 +14,14 @@ from qiskit_modes.commands import (
     record,
     run,
     serve,
+    store,
     timeline,
 )
 from qiskit_modes.commands.common import run_safely
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, run, serve, backends, estimate, record, compare, timeline, doctor)
+_COMMANDS = (demo, run, serve, store, backends, estimate, record, compare, timeline, doctor)
 """In the order of the help text."""
 
 
