@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -40,6 +41,7 @@ def local_runtime(
     seed: int | None = None,
     clock: Clock | None = None,
     runtime: LocalRuntime | None = None,
+    store: str | os.PathLike[str] | None = None,
 ) -> Iterator[QiskitRuntimeService]:
     """Let the service's own client work on this machine, for as long as the block lasts.
 
@@ -62,7 +64,10 @@ def local_runtime(
         seed: What the seeds of jobs that set none are derived from; None for new randomness.
         clock: Whose time counts, as `qiskit_modes.testing.ManualClock`; None for the machine's.
         runtime: Where everything runs, as ``Scenario().runtime``; None for one of its own. It is
-            not shut down at the end, and has its own lanes, clock and plan.
+            not shut down at the end, and has its own lanes, clock, plan and store.
+        store: Where jobs and sessions outlive the block, see `qiskit_modes.LocalService`; None for
+            where the environment variable ``QISKIT_MODES_STORE`` says, unless a ``clock`` or
+            ``runtime`` is passed.
 
     Yields:
         A ``QiskitRuntimeService``.
@@ -91,6 +96,7 @@ def local_runtime(
                 seed=seed,
                 clock=clock,
                 runtime=runtime,
+                store=store,
             )
         )
         stack.enter_context(use_runtime(platform.runtime))

@@ -77,6 +77,7 @@ def _run(parsed: argparse.Namespace) -> int:
         lanes=parsed.lanes,
         seed=parsed.seed,
         on_job=report.job,
+        alone=False,
     ) as server:
         server.warm_up()
         runtime = server.platform.runtime

@@ -10,7 +10,7 @@ import sys
 import threading
 
 from qiskit_modes.commands.arguments import add_service_arguments
-from qiskit_modes.commands.common import Commands, whole
+from qiskit_modes.commands.common import Commands, tell, whole
 
 __all__ = ["add"]
 
@@ -18,6 +18,7 @@ CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
 """See `qiskit_modes.runtime.workers.choose`, which takes too long to import here."""
 
 _TOKEN = "QISKIT_MODES_TOKEN"  # noqa: S105 - the name of a variable
+_STORE = "QISKIT_MODES_STORE"
 
 
 def add(commands: Commands) -> None:
@@ -55,11 +56,25 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="append a line of JSON for each request; - for standard error",
     )
+    parser.add_argument(
+        "--store",
+        metavar="WHERE",
+        help="where jobs, sessions, usage and access tokens outlive the server: sqlite:///FILE, "
+        "postgresql+psycopg://USER@HOST/DATABASE, a file, or 'memory' for nowhere (default: what "
+        f"{_STORE} says, or a file in the folder for the user's data)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="run jobs of job mode again that an earlier server had not finished, with the same "
+        "ids and seeds (default: they are failures)",
+    )
     parser.set_defaults(run=_serve)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
     from qiskit_modes.server.serving import serve
+    from qiskit_modes.store.locations import default_location, named_in_environment
 
     if parsed.cluster is not None:
         os.environ[CLUSTER_VARIABLE] = parsed.cluster
@@ -73,11 +88,15 @@ def _serve(parsed: argparse.Namespace) -> int:
         host=parsed.host,
         port=parsed.port,
         token=os.environ.get(_TOKEN),
+        store=parsed.store or named_in_environment() or default_location(),
+        resume=parsed.resume,
+        waits=lambda whom: tell(f"waiting for the lease of {whom} on the store to run out"),
     ) as server:
         server.warm_up()
+        kept = server.platform.runtime.store or "memory"
         print(
-            f"# {server.url} answers until Ctrl-C; its page for people is {server.page}; "
-            "for the programs that are to use it:"
+            f"# {server.url} answers until Ctrl-C, and keeps jobs in {kept}; its page for people "
+            f"is {server.page}; for the programs that are to use it:"
         )
         for name, value in server.environment.items():
             print(f"export {name}={shlex.quote(value)}")

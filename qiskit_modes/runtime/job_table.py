@@ -50,11 +50,6 @@ class JobTable:
             if len(self._finished) > _KEPT_JOBS:
                 self._finished.popitem(last=False)
 
-    def let_go(self, job_id: str) -> None:
-        """Remember a job that has ended only for as long as somebody holds it."""
-        with self._mutex:
-            self._finished.pop(job_id, None)
-
     def hold(self, job: JobRecord) -> JobRecord:
         """Return the job of this id that somebody holds, which is this one from now on if none."""
         with self._mutex:

@@ -30,6 +30,7 @@ from qiskit_modes.runtime.threads.process_end import call_before_exit
 from qiskit_modes.runtime.workers.choose import pool_of
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.scheduling.job import Failed, Fault
 from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.warn import warn_at_users_line
 
@@ -438,6 +439,24 @@ class LocalRuntime:
     def left_unfinished(self) -> list[JobRecord]:
         """Return, once, the jobs that an earlier server has left and that may run again."""
         return self._whole(self.archive.left_unfinished)
+
+    def give_up(self, job: JobRecord, reason: str) -> None:
+        """End a job that an earlier server has left, and that cannot run again.
+
+        Args:
+            job: One of `left_unfinished`.
+            reason: For people.
+        """
+        self._whole(partial(self.archive.give_up, job.id, Failed(Fault.SYSTEM, reason)))
+
+    def secret(self, name: str, new: bytes) -> bytes:
+        """Return a secret that outlives the process if anything does.
+
+        Args:
+            name: Of the secret.
+            new: What it is to be, if there is none yet.
+        """
+        return self._whole(partial(self.archive.secret, name, new))
 
     def forget_job(self, job_id: str) -> None:
         """Drop a job that has ended; whoever holds it keeps it."""

@@ -15,6 +15,7 @@
 ``monitoring/``   the log of requests and the metrics
 ``shares``        threads for the work, some for each instance
 ``long_poll``     lets who asks about a new job wait for it
+``submission_keys``  lets one submission with a key be served at a time
 ``usage_report``  what its workloads did
 ``isolation/``    runs a program so that all of its traffic ends here
 ================  ================================================================================

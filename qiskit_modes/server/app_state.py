@@ -17,6 +17,7 @@ from qiskit_modes.server.guard.inspection import Inspector
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.long_poll import LongPoll
 from qiskit_modes.server.shares import Shares
+from qiskit_modes.server.submission_keys import SubmissionKeys
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
@@ -56,6 +57,7 @@ class AppState:
         self.tokens = tokens
         self.on_job = on_job
         self.long_poll = LongPoll()
+        self.keys = SubmissionKeys()
         self.inspector = Inspector()
         self.answers = Shares(_THREADS_EACH, _THREADS)
         """Threads in which requests are answered."""

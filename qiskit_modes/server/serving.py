@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -140,12 +141,16 @@ def serve(
     port: int = 0,
     token: str | None = None,
     limits: Limits | None = None,
+    store: str | os.PathLike[str] | None = None,
+    alone: bool = True,
+    resume: bool = False,
+    waits: Callable[[str], None] = lambda _: None,
     on_job: Callable[[InstanceApi, str], None] = lambda *_: None,
 ) -> Iterator[Server]:
     """Answer the service's client over HTTP, for as long as the block lasts.
 
     Programs that run with the server's ``environment`` find it by themselves; all of them share
-    its QPUs. At the end, jobs that have not finished are cancelled.
+    its QPUs. At the end, jobs that have not finished are cancelled; with a store they are left.
 
     Args:
         backends: What is offered, see `qiskit_modes.client.local_runtime`.
@@ -160,6 +165,14 @@ def serve(
         port: On which port; 0 for a free one.
         token: What clients need for a token; None for no matter what.
         limits: Of what may be sent; None for the usual ones.
+        store: Where jobs, sessions, usage and tokens outlive the server, see
+            `qiskit_modes.LocalService`; None for where the environment variable
+            ``QISKIT_MODES_STORE`` says, unless a ``clock`` or ``runtime`` is passed.
+        alone: Whether this is the one server of its store. Then it does not begin while there is
+            another, and what it has not finished at its end is left to the next one.
+        resume: Whether what an earlier server had not finished runs again: jobs of job mode, with
+            the same ids and seeds. Otherwise they are failures, "the service was restarted".
+        waits: Told whose lease on the store has to run out before this begins, if one has.
         on_job: Called with the instance's interface and the id of every job that is submitted.
 
     Yields:
@@ -167,6 +180,7 @@ def serve(
 
     Raises:
         InvalidInputError: If the arguments do not go together, or cannot be used.
+        StoreError: If the store cannot be opened, or another server uses it.
         OSError: If it cannot listen there.
 
     Example:
@@ -188,10 +202,15 @@ def serve(
             seed=seed,
             clock=clock,
             runtime=runtime,
+            store=store,
+            serves=alone,
+            resume=resume,
+            waits=waits,
         ) as platform,
         listening_socket(host, port) as bound,
     ):
-        app_state = AppState(platform, Tokens(token), on_job)
+        secret = platform.runtime.secret("access tokens", secrets.token_bytes(32))
+        app_state = AppState(platform, Tokens(token, secret), on_job)
         connections = Connections(limits or Limits())
         app = make_application(app_state, connections=connections, check_host=local)
         with closing(app_state.inspector), _running(app, bound, connections):

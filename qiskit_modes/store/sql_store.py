@@ -218,9 +218,19 @@ class SqlStore:
         """Return the sessions and batches of a head that are not closed, the oldest first."""
         return self._workloads((workloads.c.head == head) & workloads.c.closed_at.is_(None))
 
-    def workloads(self, instance: str | None = None) -> list[WorkloadRow]:
-        """Return all sessions and batches, of one instance or of all, the oldest first."""
+    def workloads(
+        self, instance: str | None = None, latest: int | None = None
+    ) -> list[WorkloadRow]:
+        """Return sessions and batches, the oldest first.
+
+        Args:
+            instance: Whose; None for everybody's.
+            latest: How many at most, the latest; None for all.
+        """
         found = text("1 = 1") if instance is None else workloads.c.instance == instance
+        if latest is not None:
+            numbers = select(workloads.c.number).where(found).order_by(workloads.c.number.desc())
+            found = workloads.c.number.in_(numbers.limit(latest).subquery().select())
         return self._workloads(found)
 
     def _workloads(self, condition: Any) -> list[WorkloadRow]:

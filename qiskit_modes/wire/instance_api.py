@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import wraps
 from typing import Any, TypeVar
@@ -10,12 +11,13 @@ from typing import Any, TypeVar
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
+from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.service.filters import check_text, job_query
 from qiskit_modes.wire.answers.job_json import job_json, result_text
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView
-from qiskit_modes.wire.job_request import JobRequest
+from qiskit_modes.wire.job_request import JobRequest, digest_of, request_of
 from qiskit_modes.wire.programs.params import decode_params
 from qiskit_modes.wire.programs.translation import Submission, run_program
 
@@ -72,6 +74,7 @@ class InstanceApi(InstanceView):
         max_execution_time: int | None = None,
         image: str | None = None,
         calibration_id: str | None = None,
+        submission_key: str | None = None,
     ) -> dict[str, Any]:
         """Submit a job.
 
@@ -85,25 +88,75 @@ class InstanceApi(InstanceView):
             max_execution_time: How long it may have the QPU, in seconds; ``cost`` in the request.
             image: Kept; there are no images here.
             calibration_id: None; calibrations have no ids here, so that every id is unknown.
+            submission_key: What makes it one job, however often the same request arrives: the
+                answer is that to the first. One request with a key is served at a time.
 
         Returns:
             ``id``, ``backend`` and ``private``, and ``session_id`` of a job of a session.
 
         Raises:
             ApiError: 400 if something cannot be used, 404 for an unknown program, 409 if the
-                session takes no more jobs.
+                session takes no more jobs, or the key was used for another request.
         """
         self._check_calibration(calibration_id, 400)  # 404 would mean: no such program
         text, decoded = decode_params(params)
         with as_api_errors():
             checked_tags = check_tags([] if tags is None else list(tags))
+        digest = None
+        if submission_key is not None:
+            asked = [program_id, text, backend, session_id, list(checked_tags), private]
+            digest = digest_of([*asked, max_execution_time, image])
+            known = self.runtime.job_of_key(self.instance.id, submission_key)
+            if known is not None:
+                return self._same_job(known, digest)
         mode, name = self._mode(backend, session_id)
         request = JobRequest(
-            program_id, text, private, image, calibration_id, max_execution_time or None
+            program_id,
+            text,
+            private,
+            image,
+            calibration_id,
+            max_execution_time or None,
+            submission_key=submission_key,
+            digest=digest,
         )
         job = run_program(Submission(request, decoded, mode, checked_tags, self._next_seed))
-        answer = {"id": job.job_id(), "backend": name, "private": private}
+        return self._accepted(job.job_id(), name, private, session_id)
+
+    @staticmethod
+    def _accepted(
+        job_id: str, backend: str, private: bool, session_id: str | None
+    ) -> dict[str, Any]:
+        answer = {"id": job_id, "backend": backend, "private": private}
         return answer if session_id is None else {**answer, "session_id": session_id}
+
+    def _same_job(self, job: JobRecord, digest: str) -> dict[str, Any]:
+        request = request_of(job)
+        assert request is not None, "a job with a key came with a request"
+        if request.digest != digest:
+            raise ApiError(
+                409,
+                Code.INVALID,
+                f"The key {request.submission_key!r} was used for another request, job {job.id}; "
+                "a new request needs a new key",
+            )
+        session_id = None if job.workload is None else job.workload.id
+        return self._accepted(job.id, job.backend_name, job.private, session_id)
+
+    def run_again(self, job: JobRecord) -> None:
+        """Run a job again that an earlier server has left unfinished, under the same id.
+
+        Raises:
+            ApiError: If it cannot run any more.
+        """
+        request, text = request_of(job), job.read_params()
+        if request is None or text is None:
+            raise ApiError(409, Code.STATE, "its parameters are not kept")
+        mode, _ = self._mode(job.backend_name, None)
+        same = replace(request, params=text, job_id=job.id)
+        _, decoded = decode_params(text)
+        seed = request.seed
+        run_program(Submission(same, decoded, mode, tuple(job.tags), lambda: seed))
 
     def job(self, job_id: str, *, exclude_params: bool = True) -> dict[str, Any]:
         """Return a job.

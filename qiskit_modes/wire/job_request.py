@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from qiskit_modes.runtime.records import JobRecord
 
-__all__ = ["JobRequest", "request_of"]
+__all__ = ["JobRequest", "digest_of", "request_of"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class JobRequest:
     def without_inputs(self) -> Self:
         """Return what stays of it when the inputs of its job are dropped."""
         return replace(self, params=None)
+
+
+def digest_of(asked: Sequence[Any]) -> str:
+    """Return what is the same for requests that ask for the same, as far as anybody can tell."""
+    text = json.dumps(asked, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _FACTS = ("image", "calibration_id", "max_execution_seconds", "seed", "digest")

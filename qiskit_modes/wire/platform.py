@@ -66,7 +66,9 @@ class Platform:
         self._mutex = new_mutex()
         """Guards what follows."""
         self._apis = {crn_of(each): self._new_api(each) for each in known}
-        self._seeds = None if seed is None else np.random.SeedSequence(seed)
+        # What outlives the process may have to run again, with the same seed.
+        keeps = runtime.store is not None
+        self._seeds = np.random.SeedSequence(seed) if keeps or seed is not None else None
 
     def instances(self) -> list[dict[str, Any]]:
         """Return the instances, as the client describes them: ``crn``, ``name``, ``plan``,
@@ -121,6 +123,19 @@ class Platform:
     def _new_api(self, instance: Instance) -> InstanceApi:
         crn = crn_of(instance)
         return InstanceApi(self.runtime, self.catalog, instance, crn, self.next_seed)
+
+    def resume(self) -> None:
+        """Run the jobs again that an earlier server has left unfinished.
+
+        They keep their ids, parameters, tags and seeds. What cannot run any more, because its
+        backend is not offered, say, ends as an error that says so.
+        """
+        for job in self.runtime.left_unfinished():
+            try:
+                self.api(job.instance.id).run_again(job)
+            except ApiError as error:
+                reason = f"the service was restarted, and cannot run the job again: {error}"
+                self.runtime.give_up(job, reason)
 
     def next_seed(self) -> int | None:
         """Return the seed of a job that has none of its own; None for new randomness."""

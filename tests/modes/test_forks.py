@@ -45,7 +45,8 @@ FACTS = {
     Session: {"backend", "record", "runtime", "service", "session_id", "from_id"},
     LocalService: {"active_instance", "backend", "backends", "instances"},
     LocalRuntime: {
-        *("clock", "is_of_this_process", "is_open", "store", "qpu", "tell_seen", "facts"),
+        *("clock", "is_of_this_process", "is_open", "store", "qpu", "qpus", "tell_seen", "facts"),
+        "workers",
         "wait_unseen",  # see ARGUMENTS: it is asked of a job that has ended
     },
 }
@@ -129,6 +130,8 @@ def known_to(scenario, session, job):
         "tags": ["a"],
         "instance_id": "local",
         "key": "key",
+        "new": b"secret",
+        "reason": "a test says so",
         "query": JobQuery(),
     }
 

@@ -350,3 +350,34 @@ def test_a_failed_job_says_why(tmp_path):
             again.result()
         assert later.value.message == now.value.message
         assert "ValueError: no, é" in result_text(runtime.job(job.job_id()))  # with its traceback
+
+
+def test_a_server_has_the_latest_jobs_of_earlier_ones_at_hand(tmp_path):
+    store = tmp_path / "jobs.sqlite"
+    with LocalRuntime(store=store, serves=True) as runtime:
+        manila = charge_to(FakeManilaV2(), LAB, runtime=runtime)
+        with Session(manila) as session:
+            job = SamplerV2(session).run([flip(0.3)])
+            job.result()
+    with LocalRuntime(store=store, serves=True) as runtime:
+        assert [each.id for each in runtime.jobs()] == [job.job_id()]
+        assert [each.id for each in runtime.workloads()] == [session.session_id]
+        LocalService(runtime=runtime).delete_job(job.job_id())
+        assert runtime.jobs() == []
+
+
+def test_a_server_that_is_closed_leaves_what_it_had_not_finished(tmp_path):
+    def last(_):
+        return ScriptedSteps(Durations(compile=3600.0))
+
+    store = tmp_path / "jobs.sqlite"
+    with LocalRuntime(store=store, serves=True, simulate=last) as runtime:
+        job = SamplerV2(charge_to(FakeManilaV2(), LAB, runtime=runtime)).run([flip(0.3)])
+    with LocalRuntime(store=store, simulate=last) as runtime:
+        again = LocalService(runtime=runtime).job(job.job_id())
+        assert again.status() == "ERROR"
+        assert "the service was restarted" in again.error_message()
+        assert again.usage() == 0.0
+        mine = SamplerV2(charge_to(FakeManilaV2(), LAB, runtime=runtime)).run([flip(0.3)])
+    with LocalRuntime(store=store) as runtime:  # where nobody is served, they are cancelled
+        assert LocalService(runtime=runtime).job(mine.job_id()).cancelled()

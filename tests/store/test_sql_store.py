@@ -193,6 +193,7 @@ def test_workloads(store):
     assert store.workload("w") == closed
     assert store.workloads() == [closed, other]
     assert store.workloads("lab") == [closed]
+    assert store.workloads(latest=1) == [other]
     assert store.open_workloads("head") == [other]
     assert store.workload("nobody") is None
 

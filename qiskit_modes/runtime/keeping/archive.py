@@ -8,6 +8,7 @@ from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.job_table import JobTable
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.workload_table import WorkloadTable
+from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.rows import JobQuery, microseconds
 
@@ -147,6 +148,9 @@ class Archive:
         Raises:
             RefusedError: If another process has it under way.
         """
+
+    def give_up(self, job_id: str, ending: Failed) -> None:
+        """End a job that was left unfinished and cannot run again."""
 
     def left_unfinished(self) -> list[JobRecord]:
         """Return the jobs that an earlier process has left, and that may run again here."""

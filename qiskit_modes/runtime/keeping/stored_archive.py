@@ -34,7 +34,7 @@ from qiskit_modes.scheduling.instructions import Refusal
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.heads import BEAT_SECONDS, new_head
-from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow
+from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow, WorkloadRow
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.writing import Transaction
 
@@ -49,6 +49,9 @@ _NEW, _OPEN, _ENDED, _FINAL = range(4)
 
 _PATIENCE_SECONDS = 60.0
 """How long the end of a job may be on its way into the store before whoever asks is told so."""
+
+_EARLIER_JOBS, _EARLIER_WORKLOADS = 1_000, 100
+"""Of earlier servers, that a server has at hand when it begins; what is asked for is looked up."""
 
 _WINDOW_SECONDS = 28 * 24 * 3600.0
 """Usage of this time is taken over charge by charge; what is older, as a sum."""
@@ -95,6 +98,8 @@ class StoredArchive(Archive):
         """How much of jobs the present transaction writes. The writing thread's own."""
         self._instances: dict[str, Instance] = {}
         """Those that are in the store as they are. The writing thread's own."""
+        self._read_instances: dict[str, Instance] = {}
+        """Those that were read from the store, with the limits that they had then."""
         self._seen: dict[str, tuple[int, bool]] = {}
         """What was last written of open workloads. Guarded by the mutex of their QPU."""
         self._placeholders: dict[str, QPU] = {}
@@ -103,9 +108,17 @@ class StoredArchive(Archive):
         enter(store, self._head, wait=waits)
         self._left = bury_the_dead(store, self._head, resumes=resumes)
         self._take_over_usage(ledger)
+        self._earlier = self._load_earlier() if serves else []
+        """Jobs of earlier servers that are held in memory, so that they are among the latest."""
         self._writer = Writer(
             store, committed=self._committed, beat=self._beat, beat_seconds=BEAT_SECONDS
         )
+
+    def _load_earlier(self) -> list[JobRecord]:
+        for row in self.store.workloads(latest=_EARLIER_WORKLOADS):
+            self.workloads.add(self._workload(row))
+        query = JobQuery(pending=False, newest_first=True, limit=_EARLIER_JOBS)
+        return [self._record(row) for row in self.store.find_jobs(query)[0]]
 
     def _take_over_usage(self, ledger: Ledger) -> None:
         instances = {
@@ -146,8 +159,6 @@ class StoredArchive(Archive):
                 if error is None:
                     job.drop_kept()
                 then()
-                if job.core.final:
-                    self.jobs.let_go(job.id)
             finally:
                 self._clock.work_ends()
 
@@ -226,8 +237,13 @@ class StoredArchive(Archive):
         if reached <= level:
             return
         self._write_instance(job.instance, changes)
+        if level == _NEW and job.request is not None and job.request.job_id is not None:
+            changes.begin_again(row)  # it is there, from its first time
+            level = _OPEN
         texts = new_texts(job, row, is_new=level == _NEW)
-        if level == _NEW:
+        if reached == level:
+            pass
+        elif level == _NEW:
             changes.add_job(row, texts)
         elif level == _ENDED:
             changes.rewrite_job(row)
@@ -259,8 +275,6 @@ class StoredArchive(Archive):
             return
         for job, level in self._written.items():
             job.kept = level
-            if level == _FINAL:
-                self.jobs.let_go(job.id)
         self._written.clear()
 
     def _beat(self) -> None:
@@ -310,8 +324,10 @@ class StoredArchive(Archive):
         return self.jobs.hold(job) if row.ending != UNFINISHED else job
 
     def _instance(self, name: str) -> Instance:
-        known = self._instances.get(name)
-        return known or instance_of(name, self.store.instances().get(name))
+        if name not in self._read_instances:
+            found = self.store.instances()
+            self._read_instances.update({each: instance_of(each, found[each]) for each in found})
+        return self._read_instances.setdefault(name, Instance(name))
 
     def _qpu(self, name: str) -> QPU:
         known = next((qpu for qpu in self._registry.all() if qpu.name == name), None)
@@ -370,6 +386,9 @@ class StoredArchive(Archive):
         row = self.store.workload(workload_id)
         if row is None:
             return None
+        return self._workload(row)
+
+    def _workload(self, row: WorkloadRow) -> WorkloadRecord:
         instance, qpu = self._instance(row.instance), self._qpu(row.qpu)
         return workload_of(row, calendar=self._calendar, instance=instance, qpu=qpu, backend=None)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from qiskit_modes.server.app_state import Asker, text_response
 from qiskit_modes.server.endpoints.request_models import JobBody, TagsBody, described, parse, read
+from qiskit_modes.server.submission_keys import check_key
 from qiskit_modes.wire import ApiError, InstanceApi
 from qiskit_modes.wire.api_error import Code, refuse_newer
 
@@ -27,8 +28,16 @@ _CIRCUITS_TIME_MOVED = date(2026, 4, 15)
 async def submit(asker: Asker, request: Request) -> Response:
     """Submit a job."""
     body = await read(request)
+    key = request.headers.get("idempotency-key")
 
     def submit_in_thread(api: InstanceApi) -> dict[str, Any]:
+        if key is None:
+            return submit_once(api)
+        check_key(key)
+        with asker.app_state.keys.alone(f"{api.crn} {key}"):
+            return submit_once(api)
+
+    def submit_once(api: InstanceApi) -> dict[str, Any]:
         asked = parse(JobBody, body)
         refuse_newer("A job", asked.model_extra or {})
         if asked.start_session:
@@ -46,6 +55,7 @@ async def submit(asker: Asker, request: Request) -> Response:
             max_execution_time=asked.cost,
             image=asked.runtime,
             calibration_id=asked.calibration_id,
+            submission_key=key,
         )
         asker.app_state.long_poll.submitted(answer["id"])
         asker.app_state.on_job(api, answer["id"])

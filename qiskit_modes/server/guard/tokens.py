@@ -25,11 +25,14 @@ class Tokens:
 
     Args:
         key: The API key; None if everybody may use the server.
+        secret: What access tokens are signed with; None for a new one, so that they end with the
+            server. The key is part of it: another key ends them too.
     """
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, key: str | None, secret: bytes | None = None) -> None:
         self._key = key
-        self._secret = secrets.token_bytes(32)
+        secret = secrets.token_bytes(32) if secret is None else secret
+        self._secret = hmac.digest(secret, (key or "").encode(), "sha256")
 
     def exchange(self, key: str) -> dict[str, Any]:
         """Return an access token for an API key, as IBM Cloud's sign-in does.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
@@ -44,6 +44,18 @@ class Submission:
     tags: tuple[str, ...]
     next_seed: Callable[[], int | None]
     """Gives the seed of a job that has none of its own."""
+    _drawn: list[int | None] = field(default_factory=list)
+
+    def seed(self) -> int | None:
+        """Return the seed that the service chooses for this job; the same each time."""
+        if not self._drawn:
+            self._drawn.append(self.next_seed())
+        return self._drawn[0]
+
+    def answered(self, **changes: Any) -> JobRequest:
+        """Return the request as its job keeps it: with the seed that was chosen, if one was."""
+        seed = self._drawn[0] if self._drawn else self.request.seed
+        return replace(self.request, seed=seed, **changes)
 
 
 def run_program(submission: Submission) -> RuntimeJobV2:
@@ -74,7 +86,7 @@ def _answered(
 
 def _run_sampler(submission: Submission) -> RuntimeJobV2:
     sampler = SamplerV2(submission.mode, _options(submission))
-    sampler.request = submission.request
+    sampler.request = submission.answered()
     return sampler.run(_pubs(submission))
 
 
@@ -82,7 +94,7 @@ def _run_estimator(submission: Submission) -> RuntimeJobV2:
     estimator = EstimatorV2(submission.mode, _options(submission))
     # Upstream's client-side estimator sends programs for the executor.
     estimator.older = True
-    estimator.request = submission.request
+    estimator.request = submission.answered()
     return estimator.run(_pubs(submission))
 
 
@@ -94,12 +106,12 @@ def _run_executor(submission: Submission) -> RuntimeJobV2:
         raise ApiError(
             400, Code.INVALID, f"seed_simulator must be a whole number, not {str(seed)[:50]!r}"
         )
-    options.simulator.seed_simulator = submission.next_seed() if seed is None else seed
+    options.simulator.seed_simulator = submission.seed() if seed is None else seed
     options.experimental = {k: v for k, v in options.experimental.items() if k != "seed_simulator"}
     options.max_execution_time = submission.request.max_execution_seconds
     options.environment.job_tags = list(submission.tags)
     executor = Executor(submission.mode, options)
-    executor.request = replace(submission.request, encode_result=asked.encode_result)
+    executor.request = submission.answered(encode_result=asked.encode_result)
     return executor.run(asked.program)
 
 
@@ -111,13 +123,13 @@ def _run_noise_learner(submission: Submission) -> RuntimeJobV2:
     options.max_execution_time = submission.request.max_execution_seconds
     options.environment.job_tags = list(submission.tags)
     learner = NoiseLearnerV3(submission.mode, options)
-    learner.request = replace(submission.request, encode_result=asked.encode_result)
+    learner.request = submission.answered(encode_result=asked.encode_result)
     return learner.run(asked.instructions)
 
 
 def _run_older_noise_learner(submission: Submission) -> RuntimeJobV2:
     learner = NoiseLearner(submission.mode, _learner_options(submission))
-    learner.request = replace(submission.request, encode_result=older_learned_text)
+    learner.request = submission.answered(encode_result=older_learned_text)
     return learner.run(_circuits(submission))
 
 
@@ -224,7 +236,7 @@ def _options(submission: Submission, *, seeded: bool = True) -> dict[str, Any]:
     if simulator.get("noise_model") is not None:
         raise ApiError(400, Code.INVALID, _NO_NOISE_MODEL)
     own = (simulator.get("seed_simulator"), options.get("seed_estimator"))
-    seed = submission.next_seed() if seeded and own == (None, None) else None
+    seed = submission.seed() if seeded and own == (None, None) else None
     if seed is not None:
         options["simulator"] = {**simulator, "seed_simulator": seed}
     return options
