@@ -14,7 +14,7 @@ from typing import Any
 
 from qiskit_modes.commands.common import FAILED, Commands, add_json, make_output_robust, print_json
 
-__all__ = ["Check", "add"]
+__all__ = ["Check", "add", "bell"]
 
 _PACKAGES = (
     "qiskit_modes",
@@ -50,9 +50,16 @@ def add(commands: Commands) -> None:
         description=(
             "Start a worker process, compare a noisy circuit with Aer's own simulation of the "
             "whole device, and check that the QPU is never shared and a session keeps others out. "
-            "Takes about ten seconds. Exit code 1 if a check fails."
+            "Takes about ten seconds. Exit code 1 if a check fails. With --cluster, look at the "
+            "workers of a Dask cluster instead: their versions, threads and malloc, how long the "
+            "way there and back takes, and one job on each."
         ),
         epilog="example: qiskit-modes doctor --json > doctor.json",
+    )
+    doctor.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, as tcp://head:8786; or local:N for N workers of this machine",
     )
     add_json(doctor)
     doctor.set_defaults(run=_doctor)
@@ -60,6 +67,10 @@ def add(commands: Commands) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     make_output_robust()
+    if parsed.cluster is not None:
+        from qiskit_modes.commands.cluster_table import examine_cluster
+
+        return examine_cluster(parsed.cluster, as_json=parsed.json)
     facts = _facts()
     if not parsed.json:
         print("\n".join(f"{name:<20} {value}" for name, value in facts.items()), end="\n\n")
@@ -112,7 +123,7 @@ def _worker() -> tuple[bool, str]:
 
     start = time.perf_counter()
     with LocalRuntime() as runtime, use_runtime(runtime):
-        backend, circuit = _bell()
+        backend, circuit = bell()
         sampler = SamplerV2(backend)
         sampler.run([circuit], shots=10).result()
         first = time.perf_counter() - start
@@ -128,7 +139,7 @@ def _noise() -> tuple[bool, str]:
 
     from qiskit_modes import SamplerV2
 
-    backend, circuit = _bell()
+    backend, circuit = bell()
     sampler = SamplerV2(backend, options={"simulator": {"seed_simulator": 1}})
     ours = sampler.run([circuit], shots=_SHOTS).result()[0].data.meas.get_counts()
     simulator = AerSimulator.from_backend(backend, seed_simulator=2)
@@ -153,7 +164,7 @@ def _locks() -> tuple[bool, str]:
     from qiskit_modes.runtime.local_runtime import LocalRuntime
     from qiskit_modes.runtime.shared_runtime import use_runtime
 
-    backend, circuit = _bell()
+    backend, circuit = bell()
     with LocalRuntime() as runtime, use_runtime(runtime), record() as recorder:
         with Session(backend) as session:
             inside = SamplerV2(mode=session)
@@ -179,7 +190,8 @@ def _locks() -> tuple[bool, str]:
     )
 
 
-def _bell() -> tuple[Any, Any]:
+def bell() -> tuple[Any, Any]:
+    """Return a small device, and a Bell pair that it can execute."""
     from qiskit import QuantumCircuit, generate_preset_pass_manager
 
     from qiskit_modes.service import LocalService

@@ -1,8 +1,11 @@
 """The benchmark's rows run; nothing is said about time here."""
 
+import re
+from functools import partial
+
 import pytest
 
-from tests.benchmarks import batch_speedup, over_http, queueing, rows
+from tests.benchmarks import batch_speedup, cluster, over_http, queueing, rows
 
 
 @pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b"])
@@ -21,3 +24,21 @@ def test_a_batch_is_as_fast_as_it_can_be(lanes, ratio, bound):
     """On a moved clock no machine is too slow: what is lost is the beginning and the end."""
     assert batch_speedup.bound(lanes, ratio) == bound
     assert 0.88 * bound < batch_speedup.staged_speedup(lanes, ratio, jobs=40) <= bound
+
+
+def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
+    """With loads of next to nothing: each is run here and there, and the bits are compared."""
+    few = {"parameter_sets": "sets", "small_jobs": "jobs", "heavy_compiles": "jobs"}
+    run = {
+        each.run.__name__: partial(each.run, **{few[each.run.__name__]: 2})
+        for each in cluster.LOADS
+        if each.run.__name__ in few
+    }
+    run["trajectories"] = partial(cluster.trajectories, shots=50)
+    loads = tuple(cluster.Load(each.name, run[each.run.__name__]) for each in cluster.LOADS)
+    monkeypatch.setattr(cluster, "compared", partial(cluster.compared, loads=loads))
+    monkeypatch.setattr(cluster, "round_trips", partial(cluster.round_trips, count=2))
+    cluster.main(["local:2", "--repetitions", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.endswith("| yes |") for line in lines) == 4
+    assert any(re.search(r"here \d+\.\d ms, there \d+\.\d ms", line) for line in lines)

@@ -1,13 +1,17 @@
 """Jobs on a Dask cluster of real processes: the same bits, and what happens when it breaks."""
 
 import hashlib
+import http.server
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from qiskit import QuantumCircuit
@@ -16,11 +20,12 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2, SamplerV2
+from qiskit_modes.cli import main
 from qiskit_modes.exceptions import ClusterError, InvalidInputError
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
-from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask import child, engine
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
@@ -31,6 +36,8 @@ from tests.runtime.test_disasters import in_a_worker, on_the_qpu
 pytest.importorskip("distributed")
 
 BACKEND = FakeManilaV2()
+
+DASK = [sys.executable, "-m", "dask"]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +50,8 @@ def cluster():
 @pytest.fixture
 def runtime(cluster):
     before = set(threading.enumerate())
-    engine = DaskEngine(connect(cluster.scheduler_address))
-    with LocalRuntime(workers=WorkerPool(engine=engine, light_seconds=0)) as runtime:
+    made = DaskEngine(connect(cluster.scheduler_address))
+    with LocalRuntime(workers=WorkerPool(engine=made, light_seconds=0)) as runtime:
         yield runtime
     left = {each for each in set(threading.enumerate()) - before if "qiskit_modes" in each.name}
     for thread in left:
@@ -170,35 +177,139 @@ def test_workers_that_come_are_used(runtime, cluster):
     cluster.scale(2)
 
 
-@pytest.mark.parametrize(
-    ("package", "there", "words"),
-    [
-        ("qiskit", "1.0", "qiskit 1.0, here "),
-        ("qiskit-aer", None, "no qiskit-aer, here "),
-    ],
-)
-def test_workers_that_differ_are_named(cluster, monkeypatch, package, there, words):
-    client = connect(cluster.scheduler_address)
-    versions = child.versions() | {package: there}
-    run = client.run
-    monkeypatch.setattr(
-        client,
-        "run",
-        lambda function, *args, **how: (
-            dict.fromkeys(how["workers"], versions)
-            if function is child.versions
-            else run(function, *args, **how)
+STRANGERS = {
+    "another Qiskit": (
+        (
+            "import importlib.metadata as metadata\n"
+            "real = metadata.version\n"
+            "metadata.version = lambda name: '1.0' if name == 'qiskit' else real(name)\n"
         ),
-    )
-    with pytest.raises(ClusterError, match=words):
-        DaskEngine(client)
+        r"has qiskit 1\.0, here \d",
+    ),
+    "no Aer": (
+        (
+            "import importlib.metadata as metadata\n"
+            "real = metadata.version\n"
+            "metadata.version = lambda name: real('absent' if name == 'qiskit-aer' else name)\n"
+        ),
+        r"has no qiskit-aer, here \d",
+    ),
+    "nothing of ours": (
+        (
+            "import sys\n"
+            "class Absent:\n"
+            "    def find_spec(self, name, *_):\n"
+            "        if name.partition('.')[0] == 'qiskit_modes': raise ModuleNotFoundError(name)\n"
+            "sys.meta_path.insert(0, Absent())\n"
+        ),
+        r"cannot import qiskit_modes .*install it there",
+    ),
+}
+"""Workers that will not do: what their Python does before anything else, and what is said."""
 
 
-def test_an_address_where_nothing_answers_is_named_soon():
+@pytest.fixture
+def strangers(tmp_path):
+    """The address of a scheduler whose workers have other packages than this process."""
+    with started_scheduler() as (_, address), ExitStack() as stack:
+        for name, (code, _) in STRANGERS.items():
+            folder = tmp_path / name.replace(" ", "_")
+            folder.mkdir()
+            (folder / "sitecustomize.py").write_text(code)
+            stack.enter_context(started_worker(address, PYTHONPATH=str(folder)))
+        with connect(address) as client:
+            client.wait_for_workers(len(STRANGERS), timeout=DEADLINE)
+        yield address
+
+
+def test_workers_that_differ_are_named_and_shown(strangers, capsys):
+    with pytest.raises(ClusterError) as raised:
+        LocalRuntime(workers=strangers)
+    for name, (_, words) in STRANGERS.items():
+        assert re.search(words, str(raised.value)), name
+    assert main(["doctor", "--cluster", strangers, "--json"]) == 1
+    reports = json.loads(capsys.readouterr().out)["workers"]
+    assert len(reports) == len(STRANGERS)
+    for name, (_, words) in STRANGERS.items():
+        assert any(re.search(words.removeprefix("has "), each["problem"]) for each in reports), name
+
+
+def test_the_doctor_runs_a_job_on_every_worker(cluster, capsys):
+    assert main(["doctor", "--cluster", cluster.scheduler_address]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("tcp://127.0.0.1") == 3
+    assert "FAILED" not in shown
+    assert main(["doctor", "--cluster", cluster.scheduler_address, "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)["workers"]
+    for report in reports:
+        assert report["problem"] is None
+        assert report["same_bits"]
+        assert report["keeps_memory"]
+        assert report["versions"] == child.versions()
+        assert 0 < report["round_trip_seconds"] < report["job_seconds"] + DEADLINE
+    assert len(reports) == 2
+
+
+@pytest.mark.parametrize("address", ["", pytest.param("local:2", marks=pytest.mark.slow)])
+def test_the_demonstration_runs_on_a_cluster(address, cluster, monkeypatch, capsys):
+    monkeypatch.setenv("QISKIT_MODES_CLUSTER", address or cluster.scheduler_address)
+    small = ["--quiet", "--maxiter", "12", "--shots", "1000", "--backend", "fake_manila"]
+    assert main(["demo", *small]) in (0, 1), "so few energies need not find the ground state"
+    shown = capsys.readouterr()
+    assert "Bell job" in shown.out
+    assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.fixture
+def silent():
+    """An address that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def web_server():
+    """An address where something else answers."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"tcp://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def a_worker(cluster):
+    """The address of a worker, which is no scheduler's."""
+    with connect(cluster.scheduler_address) as client:
+        yield next(iter(client.scheduler_info()["workers"]))
+
+
+ADDRESSES = [
+    "tcp://127.0.0.1:1",
+    "silent",
+    "web_server",
+    "a_worker",
+    "tcp://no-such-host.invalid:8786",
+    "tcp://127.0.0.1:port",
+    "nonsense",
+    "carrier-pigeon://head:8786",
+    "tcp://",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_where_no_scheduler_answers_is_named_soon(address, request, monkeypatch):
+    if address.isidentifier() and address != "nonsense":
+        address = request.getfixturevalue(address)
+    if address != ADDRESSES[0]:
+        monkeypatch.setattr(engine, "CONNECT_SECONDS", 1.0)
     began = time.monotonic()
-    with pytest.raises(ClusterError, match=r"tcp://127\.0\.0\.1:1"):
-        LocalRuntime(workers="tcp://127.0.0.1:1")
+    with pytest.raises(ClusterError, match=re.escape(address)):
+        LocalRuntime(workers=address)
     assert time.monotonic() - began < 10
+    assert not [each for each in threading.enumerate() if "qiskit_modes" in each.name]
 
 
 @pytest.mark.parametrize("workers", [0, True, "local:0", object()])
@@ -225,20 +336,36 @@ def test_a_client_and_the_environment_say_the_same(cluster, monkeypatch):
         assert client.status == "running", "it is its owner's"
 
 
+@contextmanager
+def started_scheduler():
+    """A scheduler as its command starts it: the process, and its address."""
+    command = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with subprocess.Popen([*DASK, *command], stderr=subprocess.PIPE, text=True) as scheduler:
+        said = (re.search(r"Scheduler at:\s+(tcp://\S+)", line) for line in scheduler.stderr)
+        try:
+            yield scheduler, next(match[1] for match in said if match)
+        finally:
+            scheduler.kill()
+
+
+@contextmanager
+def started_worker(address, *arguments, **environment):
+    """A worker without a nanny, as its command starts it."""
+    command = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *arguments]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, **environment}
+    with subprocess.Popen([*DASK, *command], env=environment, **quiet) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
 @pytest.fixture
 def scheduler():
     """A scheduler and a worker as commands start them, and the scheduler's address."""
-    dask = [sys.executable, "-m", "dask"]
-    head = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*dask, *head], stderr=subprocess.PIPE, text=True) as scheduler:
-        said = (re.search(r"Scheduler at:\s+(tcp://\S+)", line) for line in scheduler.stderr)
-        address = next(match[1] for match in said if match)
-        hand = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        with subprocess.Popen([*dask, *hand], **quiet) as worker:
-            yield scheduler, address
-            scheduler.kill()
-            worker.kill()
+    with started_scheduler() as (process, address), started_worker(address):
+        yield process, address
 
 
 def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, monkeypatch):

@@ -16,7 +16,7 @@ from qiskit_modes.runtime.workers.pool import WorkerPool
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["CLUSTER_VARIABLE", "pool_of"]
+__all__ = ["CLUSTER_VARIABLE", "client_at", "pool_of"]
 
 CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
 """The environment variable with the address of a cluster, for whoever says nothing else."""
@@ -65,21 +65,32 @@ def pool_of(workers: WorkerPool | int | str | Client | Callable[[], Executor] | 
     )
 
 
-def _pool_at(address: str) -> WorkerPool:
-    from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+def client_at(address: str) -> tuple[Any, Callable[[], object]]:
+    """Return a client of the cluster at an address, and what ends that cluster if it is its own.
+
+    Args:
+        address: Of a Dask scheduler; or ``"local:2"`` for a cluster that is started here now.
+
+    Raises:
+        ClusterError: If nothing answers there, or it cannot be started.
+        InvalidInputError: If it is no such address.
+    """
+    from qiskit_modes.runtime.workers.dask.engine import connect, local_cluster
 
     local = _LOCAL.fullmatch(address)
     if local is None:
-        return WorkerPool(engine=DaskEngine(connect(address)))
+        return connect(address), lambda: None
     count = int(local[1])
     if count < 1:
         raise InvalidInputError(f"a cluster has at least 1 worker: {address!r}")
     cluster = local_cluster(count)
-    return WorkerPool(
-        engine=DaskEngine(
-            connect(cluster.scheduler_address), partial(cluster.close, _CLOSE_SECONDS)
-        )
-    )
+    return connect(cluster.scheduler_address), partial(cluster.close, _CLOSE_SECONDS)
+
+
+def _pool_at(address: str) -> WorkerPool:
+    from qiskit_modes.runtime.workers.dask.engine import DaskEngine
+
+    return WorkerPool(engine=DaskEngine(*client_at(address)))
 
 
 def _is_client(thing: Any) -> bool:

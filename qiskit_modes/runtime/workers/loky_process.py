@@ -5,13 +5,15 @@ A module of its own that needs no Qiskit: workers of a cluster start such proces
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import Executor
+from multiprocessing import util
 
 from qiskit_modes.runtime.workers import parent_watch, worker_process
 from qiskit_modes.runtime.workers.starting import descriptors_in_order
 
-__all__ = ["child_environment", "loky_executor"]
+__all__ = ["child_environment", "loky_executor", "remove_names"]
 
 _KEPT_BYTES = 256 << 20
 """A worker keeps so much memory that it does not need, for arrays to come."""
@@ -57,3 +59,23 @@ def loky_executor() -> Executor:
             initargs=(parent_watch.own_end(),),
             env=child_environment(),
         )
+
+
+def remove_names(executor: Executor) -> None:
+    """Remove the names of the semaphores by which loky's process was told of them.
+
+    It has opened them by then, and nobody else ever will. loky removes them when this process ends
+    in good order; children that leave with `os._exit`, as those of servers and of pytest-forked
+    do, and processes that are killed would leave them behind. The names used are loky's own; where
+    they have changed, the semaphores keep theirs.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from loky.backend.synchronize import SemLock
+
+        owners = [executor, executor._call_queue, executor._result_queue]  # type: ignore[attr-defined]  # noqa: SLF001
+        owners += executor._processes.values()  # type: ignore[attr-defined]  # noqa: SLF001
+        found = (each for owner in owners for each in list(vars(owner).values()))
+        names = {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
+        for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]  # noqa: SLF001
+            if finalizer._callback is SemLock._cleanup and finalizer._args[0] in names:  # noqa: SLF001
+                finalizer()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from multiprocessing import util
 from typing import Any, ClassVar
 
-from qiskit_modes.runtime.workers.loky_process import loky_executor
+from qiskit_modes.runtime.workers.loky_process import loky_executor, remove_names
 from qiskit_modes.runtime.workers.starting import start_conditions
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 
@@ -45,7 +44,7 @@ class LokyWorker(ExecutorWorker):
             super().start()
 
     def _is_up(self, started: Future[int]) -> None:
-        _remove_names(self.executor)
+        remove_names(self.executor)
         super()._is_up(started)
 
     def stop(self, *, wait: bool = True) -> None:
@@ -54,26 +53,6 @@ class LokyWorker(ExecutorWorker):
         self.executor.shutdown(wait=wait, kill_workers=True)  # type: ignore[call-arg]
         if wait:
             _end_feeder(queue)
-
-
-def _remove_names(executor: Executor) -> None:
-    """Remove the names of the semaphores by which loky's process was told of them.
-
-    It has opened them by then, and nobody else ever will. loky removes them when this process ends
-    in good order; children that leave with `os._exit`, as those of servers and of pytest-forked
-    do, and processes that are killed would leave them behind. The names used are loky's own; where
-    they have changed, the semaphores keep theirs.
-    """
-    with contextlib.suppress(ImportError, AttributeError):
-        from loky.backend.synchronize import SemLock
-
-        owners = [executor, executor._call_queue, executor._result_queue]  # type: ignore[attr-defined]  # noqa: SLF001
-        owners += executor._processes.values()  # type: ignore[attr-defined]  # noqa: SLF001
-        found = (each for owner in owners for each in list(vars(owner).values()))
-        names = {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
-        for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]  # noqa: SLF001
-            if finalizer._callback is SemLock._cleanup and finalizer._args[0] in names:  # noqa: SLF001
-                finalizer()
 
 
 def _end_feeder(queue: Any) -> None:

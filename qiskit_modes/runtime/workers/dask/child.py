@@ -14,10 +14,10 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 
-__all__ = ["do", "prepare", "stop", "versions"]
+__all__ = ["cpu_seconds", "do", "prepare", "stop", "versions"]
 
 COMPARED = ("qiskit-modes", "qiskit", "qiskit-aer", "numpy")
 """What must be of one version everywhere: results and pickles depend on it."""
@@ -49,6 +49,18 @@ def versions() -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             found[name] = None
     return found
+
+
+def cpu_seconds() -> float:
+    """Return what the children of this worker have taken of its cores so far."""
+    import psutil
+
+    total = 0.0
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it ends just now
+            times = each.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def prepare() -> None:
@@ -102,12 +114,13 @@ def _answer(call: bytes) -> bytes:
 
 
 def _child() -> Executor:
-    from qiskit_modes.runtime.workers.loky_process import loky_executor
+    from qiskit_modes.runtime.workers.loky_process import loky_executor, remove_names
 
     if _children.executor is None:
         executor = loky_executor()
         with _may_have_children():
             executor.submit(int).result()
+        remove_names(executor)  # Dask may kill this process before it could do so in the end
         _children.executor = executor
     return _children.executor
 

@@ -6,15 +6,17 @@ and nothing else, go to the cluster. So a seed gives the same bits on any number
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from qiskit_modes.exceptions import ClusterError
-from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask.examine import examine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.worker import Worker
@@ -46,6 +48,19 @@ def connect(address: str, *, security: Any = None) -> Any:
             "workers of a Dask cluster need Dask: pip install 'qiskit-modes[distributed]'"
         ) from error
     try:
+        with ThreadPoolExecutor(1) as beside:  # in this thread a loop may be running already
+            kind = beside.submit(asyncio.run, _knock(address, security)).result()
+    except Exception as error:  # whatever a socket, a resolver or somebody else's protocol gives
+        why = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({why}); check the address, and that "
+            "`dask scheduler` runs there"
+        ) from error
+    if kind != "Scheduler":
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}, but a {kind}; give the scheduler's address"
+        )
+    try:
         client: Any = Client
         return client(
             address,
@@ -56,9 +71,27 @@ def connect(address: str, *, security: Any = None) -> Any:
         )
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address} ({type(error).__name__}); check the address, "
-            "and that `dask scheduler` runs there"
+            f"the Dask scheduler at {address} went away just now ({type(error).__name__})"
         ) from error
+
+
+async def _knock(address: str, security: Any) -> str:
+    """Return what answers at an address. Dask's own client waits for ever if nothing Dask does."""
+    import distributed
+
+    dask: Any = distributed  # which has no types
+
+    async def identity() -> str:
+        arguments = (security or dask.Security()).get_connection_args("client")
+        async with dask.rpc(address, timeout=CONNECT_SECONDS, connection_args=arguments) as there:
+            return str((await there.identity())["type"])
+
+    asked = asyncio.ensure_future(identity())
+    done, _ = await asyncio.wait([asked], timeout=CONNECT_SECONDS)
+    if not done:
+        asked.cancel()
+        raise TimeoutError(f"nothing was said within {CONNECT_SECONDS:g} s")
+    return await asked
 
 
 def local_cluster(count: int) -> Any:
@@ -201,7 +234,7 @@ class DaskEngine(Engine):
 
     def _tell(self) -> None:
         with self._mutex:
-            self.size = max(1, sum(host.threads for host in self._hosts.values()))
+            self._count()
         self.on_change()
 
     def _watch_over(self) -> None:
@@ -264,16 +297,14 @@ class DaskEngine(Engine):
         if not new:
             return False
         again = False
-        here = child.versions()
-        found = self._client.run(child.versions, workers=new, on_error="return")
-        for address in new:
-            facts, there = workers[address], found.get(address)
-            if isinstance(there, OSError):  # it cannot be reached yet, or not any more
+        for address, found in examine(self._client, new).items():
+            facts = workers[address]
+            if found.later:  # it cannot be reached yet, or not any more
                 again = True
                 continue
-            why = _why_not(f"{facts['name']} at {address}", here, there)
+            why = f"{facts['name']} at {address} {found.problem}"
             with self._mutex:
-                if why is not None:
+                if found.problem is not None:
                     self._refused[address] = why
                     logger.warning("a worker of the cluster gets no work: %s", why)
                     continue
@@ -286,8 +317,11 @@ class DaskEngine(Engine):
                 )
                 host.lost = self._lost(host)
         with self._mutex:
-            self.size = max(1, sum(host.threads for host in self._hosts.values()))
+            self._count()
         return again
+
+    def _count(self) -> None:
+        self.size = max(1, sum(host.threads for host in self.hosts()))
 
     def _lost(self, host: DaskHost) -> Callable[[], BaseException]:
         from qiskit_modes.runtime.workers.dask.host import DaskWorkerLost
@@ -299,17 +333,3 @@ class DaskEngine(Engine):
             return DaskWorkerLost(f"{host.name} at {host.address} went away")
 
         return error
-
-
-def _why_not(name: str, here: dict[str, str | None], there: Any) -> str | None:
-    """Return why a worker will not do; None if it will."""
-    if not isinstance(there, dict):
-        return f"{name} cannot import qiskit_modes ({there!r}); install it there"
-    different = [
-        f"no {package}, here {ours}"
-        if there.get(package) is None
-        else f"{package} {there[package]}, here {ours}"
-        for package, ours in here.items()
-        if there.get(package) != ours
-    ]
-    return f"{name} has {' and '.join(different)}" if different else None

@@ -1,0 +1,115 @@
+"""What ``qiskit-modes doctor --cluster`` shows: a row for each worker of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qiskit_modes.commands.common import FAILED, print_json, print_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qiskit_modes.runtime.workers.dask.checkup import WorkerReport
+    from qiskit_modes.simulation.run.program import Program
+
+__all__ = ["examine_cluster"]
+
+_CLOSE_SECONDS = 5
+"""How long the end of the connection is waited for."""
+
+_SHOTS, _SEED = 2_000, 1
+"""Of the job that every worker runs."""
+
+
+def examine_cluster(address: str, *, as_json: bool) -> int:
+    """Look at every worker of a cluster, print what was found, and return the exit code.
+
+    Args:
+        address: Of its scheduler, or ``"local:2"`` for one that is started for this.
+        as_json: Whether it is for programs.
+
+    Raises:
+        ClusterError: If nothing answers there.
+    """
+    from qiskit_modes.runtime.workers.choose import client_at
+    from qiskit_modes.runtime.workers.dask.checkup import check_up
+
+    client, close = client_at(address)
+    try:
+        where = client.scheduler.address
+        reports = check_up(client, _program())
+    finally:
+        for end in (partial(client.close, _CLOSE_SECONDS), close):
+            with suppress(Exception):  # it may be gone; what was found counts
+                end()
+    if as_json:
+        print_json({"scheduler": where, "workers": [asdict(report) for report in reports]})
+    else:
+        print_text(_table(where, reports))
+        for report in reports:
+            if report.problem is not None:
+                print(f"FAILED {_name(report)}: {report.problem}")
+            elif not report.keeps_memory:
+                print(
+                    f"slow   {_name(report)}: MALLOC_TRIM_THRESHOLD_ is small "
+                    "there, which costs twice the CPU; unset it, or set it to a GB"
+                )
+        if not reports:
+            print("FAILED the cluster has no workers")
+    return 0 if reports and all(report.problem is None for report in reports) else FAILED
+
+
+def _program() -> Program:
+    """Return the job: a Bell pair with the noise of a device."""
+    import numpy as np
+
+    from qiskit_modes.commands.doctor import bell
+    from qiskit_modes.simulation import Program, Run, compile_circuit
+
+    backend, circuit = bell()
+    compiled = compile_circuit(circuit, backend)
+    run = Run(compiled.key, np.empty((1, 0)), _SHOTS)
+    return Program({compiled.key: compiled}, (run,), _SEED)
+
+
+def _table(where: str, reports: Sequence[WorkerReport]) -> Table:
+    from rich.table import Table
+
+    packages = list(reports[0].versions) if reports else []
+    table = Table(title=f"{len(reports)} workers at {where}", title_justify="left")
+    for column in ("worker", *packages):
+        table.add_column(column)
+    for column in ("threads", "memory", "malloc", "round trip", "a job", "same bits"):
+        table.add_column(column, justify="right")
+    for report in reports:
+        memory = f"{report.memory_bytes / 1e9:.1f} GB" if report.memory_bytes else "no limit"
+        table.add_row(
+            _name(report),
+            *(report.versions.get(package) or "none" for package in packages),
+            str(report.threads),
+            memory,
+            _word(report.keeps_memory, "kept", "given back"),
+            _milliseconds(report.round_trip_seconds),
+            _milliseconds(report.job_seconds),
+            _word(report.same_bits, "yes", "NO"),
+        )
+    return table
+
+
+def _name(report: WorkerReport) -> str:
+    same = report.name == report.address  # as Dask names those to whom nobody gave one
+    return report.name if same else f"{report.name} at {report.address}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1e3:.1f} ms"
+
+
+def _word(value: Any, yes: str, no: str) -> str:
+    if value is None:
+        return "-"
+    return yes if value else no

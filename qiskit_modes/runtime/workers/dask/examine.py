@@ -1,0 +1,65 @@
+"""Whether workers of a cluster will do: what they run must be what runs here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit_modes.runtime.workers.dask import child
+
+__all__ = ["ANSWER_SECONDS", "Examined", "examine"]
+
+ANSWER_SECONDS = 10.0
+"""How long a worker may take to tell its versions; another one does not wait for it."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found of a worker."""
+
+    versions: dict[str, str | None]
+    problem: str | None
+    """Why it gets no work, in a sentence without its name; None if it will do."""
+    later: bool = False
+    """Whether it did not answer, so that it is to be asked again."""
+
+
+def examine(client: Any, addresses: Iterable[str]) -> dict[str, Examined]:
+    """Ask workers what they run, all at once; a worker that hangs holds up nobody for long.
+
+    Args:
+        client: Of the cluster, a `distributed.Client`.
+        addresses: Of the workers.
+    """
+    wanted = list(addresses)
+
+    async def ask(address: str) -> Any:
+        asked = client.run(child.versions, workers=[address], on_error="return")
+        try:
+            return (await asyncio.wait_for(asked, ANSWER_SECONDS)).get(address)
+        except (TimeoutError, OSError) as error:
+            return OSError(f"{type(error).__name__} {error}".strip())
+
+    async def ask_all() -> list[Any]:
+        return list(await asyncio.gather(*map(ask, wanted)))
+
+    here = child.versions()
+    answers = client.sync(ask_all)
+    return {address: _judged(here, answer) for address, answer in zip(wanted, answers, strict=True)}
+
+
+def _judged(here: dict[str, str | None], there: Any) -> Examined:
+    if isinstance(there, OSError) or there is None:
+        return Examined({}, f"did not answer ({there})", later=True)
+    if not isinstance(there, dict):
+        return Examined({}, f"cannot import qiskit_modes ({there!r}); install it there")
+    different = [
+        f"no {package}, here {ours}"
+        if there.get(package) is None
+        else f"{package} {there[package]}, here {ours}"
+        for package, ours in here.items()
+        if there.get(package) != ours
+    ]
+    return Examined(there, f"has {' and '.join(different)}" if different else None)

@@ -1,0 +1,278 @@
+"""``python -m tests.benchmarks.cluster [ADDRESS]``: what a cluster gains, beside the local pool.
+
+The address is of any Dask scheduler, or ``local:N``, which is the default with a worker for each
+core. Four kinds of load are run on one worker of the cluster and on all of them, and in the same
+minutes on one process of this machine and on one for each core; so the ratios hold also where the
+times do not. The bits of a seed are compared, too.
+"""
+
+import argparse
+import hashlib
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_ibm_runtime.fake_provider import FakeSherbrooke, FakeTorino
+
+from qiskit_modes import Batch, SamplerV2, Session
+from qiskit_modes.exceptions import BrokenHardwareWarning
+from qiskit_modes.runtime import LocalRuntime, WorkerPool
+from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from tests.benchmarks.timing import median_ms, timed, times
+from tests.benchmarks.workloads import VQE
+from tests.simulation.devices import path_through, placed_on
+
+__all__ = ["LOADS", "Load", "compared", "main"]
+
+SEED = 5
+
+
+@dataclass(frozen=True)
+class Load:
+    """A kind of load; its size is for two cores, and is multiplied for larger clusters."""
+
+    name: str
+    run: Callable[[int], bytes]
+    """Runs so many times the usual amount, and returns the bits that came of it."""
+    head_steps: bool = False
+    """Whether it is the steps before the QPU that take the time: this process does its part."""
+
+
+def parameter_sets(times_as_much=1, sets=100):
+    """A hundred parameter sets of ten noisy qubits."""
+    backend, sets = FakeSherbrooke(), sets * times_as_much
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(10)
+    for layer in range(5):
+        for qubit in range(10):
+            circuit.ry(angle * (layer + 1), qubit)
+        for qubit in range(9):
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    isa = placed_on(backend, circuit, path_through(backend, 10))
+    values = np.linspace(0, 3, sets)[:, None]
+    return _sampled(backend, (isa, values), 1024)
+
+
+def trajectories(times_as_much=1, shots=100_000):
+    """A hundred thousand trajectories of a wide circuit."""
+    backend, size = FakeSherbrooke(), 20
+    random = np.random.default_rng(1)
+    circuit = QuantumCircuit(size)
+    for layer in range(4):
+        for qubit in range(size):
+            circuit.rx(random.uniform(0, 6), qubit)
+            circuit.rz(random.uniform(0, 6), qubit)
+        for qubit in range(layer % 2, size - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    isa = placed_on(backend, circuit, path_through(backend, size))
+    return _sampled(backend, (isa,), shots * times_as_much)
+
+
+def _sampled(backend, pub, shots):
+    sampler = SamplerV2(backend, options={"simulator": {"seed_simulator": SEED}})
+    return sampler.run([pub], shots=shots).result()[0].data.meas.array.tobytes()
+
+
+def small_jobs(times_as_much=1, jobs=40):
+    """Iterations of a small VQE, one after another: nothing of them can be divided."""
+    vqe = VQE(FakeTorino())
+    options = {"simulator": {"seed_simulator": SEED}}
+    with Session(vqe.backend) as session:
+        iteration = vqe.ours(session, options)
+        return b"".join(iteration()[0].data.evs.tobytes() for _ in range(jobs * times_as_much))
+
+
+def heavy_compiles(times_as_much=1, jobs=16, qubits=8, layers=20):
+    """A batch of jobs whose circuits nobody has seen before, each compiled afresh."""
+    backend, random = FakeSherbrooke(), np.random.default_rng(1)
+    line = path_through(backend, qubits)
+    circuits = []
+    for _ in range(jobs * times_as_much):
+        circuit = QuantumCircuit(qubits)
+        for _ in range(layers):
+            for qubit in range(qubits):
+                circuit.rx(random.uniform(0, np.pi), qubit)
+                circuit.rz(random.uniform(0, np.pi), qubit)
+            for qubit in range(qubits - 1):
+                circuit.cx(qubit, qubit + 1)
+        circuit.measure_all()
+        circuits.append(placed_on(backend, circuit, line))
+    with Batch(backend):
+        sampler = SamplerV2(options={"simulator": {"seed_simulator": SEED}})
+        jobs = [sampler.run([circuit], shots=1000) for circuit in circuits]
+    return b"".join(job.result()[0].data.meas.array.tobytes() for job in jobs)
+
+
+LOADS = (
+    Load("100 parameter sets, 10 noisy qubits", parameter_sets),
+    Load("100,000 trajectories, 20 qubits", trajectories),
+    Load("small jobs, one after another", small_jobs),
+    Load("a batch of heavy compiles", heavy_compiles, head_steps=True),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load somewhere."""
+
+    seconds: float
+    cpu_seconds: float
+    """Of the processes that execute, all together."""
+    bits: str
+
+
+class _SomeWorkers(DaskEngine):
+    """An engine that makes do with the first workers of a cluster."""
+
+    def __init__(self, client, count):
+        self._most = count
+        super().__init__(client)
+
+    def hosts(self):
+        return super().hosts()[: self._most]
+
+
+@contextmanager
+def _on_cluster(address, count):
+    client = connect(address)
+    engine = _SomeWorkers(client, count)
+    used = [host.address for host in engine.hosts()]
+    with LocalRuntime(workers=WorkerPool(engine=engine)) as runtime, use_runtime(runtime):
+        yield lambda: sum(client.run(child.cpu_seconds, workers=used).values())
+
+
+@contextmanager
+def _here(count):
+    with LocalRuntime(workers=count) as runtime, use_runtime(runtime):
+        yield _cpu_of_workers
+
+
+def _cpu_of_workers():
+    mine = psutil.Process().children(recursive=True)
+    used = [each.cpu_times() for each in mine if "loky" in " ".join(each.cmdline())]
+    return sum(each.user + each.system for each in used)
+
+
+def measured(place, load, amount, repetitions):
+    """Return the best of several runs, after one that starts workers and has them import."""
+    with place as cpu_seconds, warnings.catch_warnings():
+        warnings.simplefilter("ignore", BrokenHardwareWarning)  # how long it takes is the same
+        load.run(amount)
+        best = None
+        for _ in range(repetitions):
+            before, bits = cpu_seconds(), []
+            seconds = timed(lambda: bits.append(load.run(amount)))  # noqa: B023
+            found = Measured(seconds, cpu_seconds() - before, hashlib.sha256(bits[0]).hexdigest())
+            best = found if best is None or seconds < best.seconds else best
+        return best
+
+
+def compared(address, workers, *, loads=LOADS, repetitions=3, amount=None):
+    """Yield a line of the table for each load.
+
+    Args:
+        address: Of the scheduler.
+        workers: How many there are.
+        loads: Which.
+        repetitions: Of which the quickest one counts.
+        amount: How many times the usual amount; None for as much as the workers need.
+    """
+    cores = os.cpu_count() or 1
+    amount = amount or max(1, math.ceil(workers / 4))
+    for load in loads:
+        much = 1 if load.run is small_jobs else amount
+        places = {
+            "here 1": _here(1),
+            "here all": _here(cores),
+            "cluster 1": _on_cluster(address, 1),
+            "cluster all": _on_cluster(address, workers),
+        }
+        found = {name: measured(place, load, much, repetitions) for name, place in places.items()}
+        yield load, found
+
+
+def _cells(load, found, workers, cores):
+    one, all_ = found["cluster 1"].seconds, found["cluster all"].seconds
+    speed_up = one / all_
+    here = found["here 1"].seconds / found["here all"].seconds
+    same = len({each.bits for each in found.values()}) == 1
+    cpu = found["cluster 1"].cpu_seconds / max(found["here 1"].cpu_seconds, 1e-9)
+    return (
+        load.name,
+        *(f"{each.seconds:.2f} s" for each in found.values()),
+        f"{here:.2f} ({here / cores:.0%})",
+        f"{speed_up:.2f} ({speed_up / workers:.0%})",
+        f"{cpu:.2f}",
+        "yes" if same else "**NO**",
+    )
+
+
+def round_trips(address, count=40):
+    """Return the median milliseconds of a small job that is sent to a worker: here, there."""
+    vqe, medians = VQE(FakeTorino()), []
+    client = connect(address)
+    for pool in (
+        WorkerPool(1, light_seconds=0),
+        WorkerPool(engine=DaskEngine(client), light_seconds=0),
+    ):
+        with (
+            LocalRuntime(workers=pool) as runtime,
+            use_runtime(runtime),
+            Session(vqe.backend) as session,
+        ):
+            iteration = vqe.ours(session)
+            iteration()
+            medians.append(median_ms(times(iteration, count)))
+    return medians
+
+
+def main(arguments=None):
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.cluster", description=__doc__.partition("\n")[0]
+    )
+    cores = os.cpu_count() or 1
+    parser.add_argument("address", nargs="?", default=f"local:{cores}")
+    parser.add_argument("--repetitions", type=int, default=3, help="the quickest counts")
+    parsed = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        address = parsed.address
+        if address.startswith("local:"):
+            cluster = stack.enter_context(local_cluster(int(address.removeprefix("local:"))))
+            address = cluster.scheduler_address
+        client = connect(address)
+        threads = [each["nthreads"] for each in client.scheduler_info()["workers"].values()]
+        client.close()
+        workers = len(threads)
+        print(f"{workers} workers with {sum(threads)} threads at {address}; {cores} cores here\n")
+        print(
+            f"| load | here, 1 process | here, {cores} | cluster, 1 worker | cluster, {workers} "
+            "| speed-up here (efficiency) | of the cluster | CPU of 1 worker / 1 process "
+            "| same bits |"
+        )
+        print("| --- " * 9 + "|")
+        start = time.perf_counter()
+        for load, found in compared(address, workers, repetitions=parsed.repetitions):
+            print("| " + " | ".join(_cells(load, found, workers, cores)) + " |", flush=True)
+        here, there = round_trips(address)
+        print(
+            "\nA small job that is sent to a worker, median: "
+            f"here {here:.1f} ms, there {there:.1f} ms."
+        )
+        print(f"Measured in {time.perf_counter() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
