@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qiskit_modes.scheduling import Mode
 
-__all__ = ["MODES", "STEPS", "duration", "durations", "times"]
+__all__ = ["MODES", "STEPS", "by", "duration", "durations", "times"]
 
 MODES = {Mode.JOB: "job mode", Mode.BATCH: "a batch", Mode.SESSION: "a session"}
 """The modes, as they stand in a sentence."""
@@ -17,6 +19,19 @@ STEPS = {
     "abandon": "given up",
 }
 """The steps of a job in its lane, as pictures call them."""
+
+
+def by(workers: Sequence[str]) -> str:
+    """Return who did something, as the end of a sentence.
+
+    Example:
+        >>> by(()), by(("worker 1",)), by(("a", "b", "c", "d"))
+        ('', ', by worker 1', ', by a and 3 others')
+    """
+    if not workers:
+        return ""
+    more = len(workers) - 1
+    return f", by {workers[0]}" + (f" and {more} other{'s' * (more > 1)}" if more else "")
 
 
 def duration(seconds: float) -> str:

@@ -352,8 +352,9 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             ``timestamps`` with ``created`` and, once they exist, ``running`` and ``finished``, as
             ISO times in UTC; ``usage`` with ``qpu_charge_time_seconds`` and ``status``
             (``"pending"`` until the job is out of the QPU, then ``"complete"``); and
-            ``circuits_execution_time_ns``, the time that its circuits really took; and
-            ``qiskit_version``.
+            ``circuits_execution_time_ns``, the time that its circuits really took;
+            ``qiskit_version``; and ``workers``, for how many seconds which of them executed
+            pieces of it, which the service does not have.
         """
         core = self._facts.core
         times = {
@@ -373,6 +374,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             },
             "circuits_execution_time_ns": round(executed * 1e9),
             "qiskit_version": qiskit.__version__,
+            "workers": _seconds_by_worker(self._record),
         }
 
     def usage(self, partial: bool = False) -> float:
@@ -419,6 +421,13 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
     def _ran_too_long(self) -> bool:
         ending = self._record.core.ending
         return isinstance(ending, Cancelled) and ending.code == RAN_TOO_LONG.code
+
+
+def _seconds_by_worker(record: JobRecord) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for each in list(record.work):
+        seconds[each.worker] = seconds.get(each.worker, 0.0) + each.stopped - each.started
+    return seconds
 
 
 def _time(line: str) -> str:

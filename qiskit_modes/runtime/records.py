@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.qpu import QPU
@@ -22,6 +22,9 @@ from qiskit_modes.scheduling.job import (
     Queued,
 )
 from qiskit_modes.scheduling.workload import Workload
+
+if TYPE_CHECKING:
+    from qiskit_modes.runtime.workers.worker_process import Work
 
 __all__ = [
     "Bodies",
@@ -195,6 +198,8 @@ class JobRecord:
     span: ExecutionSpan | None = None
     worker_stamps: tuple[float, float] | None = None
     """When the worker began and ended, on the clock of the machine."""
+    work: list[Work] = field(default_factory=list)
+    """Which workers did which pieces, once it has been executed."""
     result: Any = None
     error: BaseException | None = None
     """Why it failed: the exception of the step that raised it."""

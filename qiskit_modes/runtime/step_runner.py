@@ -62,6 +62,9 @@ __all__ = ["StepRunner"]
 
 logger = logging.getLogger("qiskit_modes")
 
+HERE = "this process"
+"""Who has executed what was executed where it was compiled."""
+
 _LANE_THREADS = 16
 """Threads for the classical steps of all QPUs; more would contend for one interpreter."""
 
@@ -338,7 +341,7 @@ class StepRunner:
         answer: Answer
         try:
             given_up = job.core.ending is not None
-            answer = ProgramAbandoned() if given_up else run_whole(program)
+            answer = ProgramAbandoned() if given_up else run_whole(program).signed(HERE)
         except BaseException as error:  # whatever it is, the QPU must be given back
             answer = error
         self._executed(job, answer)
@@ -353,6 +356,7 @@ class StepRunner:
             else:
                 job.under_way.samples = answer.samples
                 job.worker_stamps = (answer.started, answer.stopped)
+                job.work += answer.work
                 self._report(job.qpu, JobExecuted(job.id))
             self._let_go_if_over(job)
         finally:

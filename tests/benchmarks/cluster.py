@@ -24,8 +24,7 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke, FakeTorino
 
 from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.exceptions import BrokenHardwareWarning
-from qiskit_modes.runtime import LocalRuntime, WorkerPool
-from qiskit_modes.runtime.local_runtime import use_runtime
+from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
 from tests.benchmarks.timing import median_ms, timed, times

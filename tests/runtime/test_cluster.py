@@ -19,10 +19,13 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qiskit_modes import EstimatorV2, SamplerV2
+from qiskit_modes import EstimatorV2, SamplerV2, record
 from qiskit_modes.cli import main
 from qiskit_modes.exceptions import ClusterError, InvalidInputError
+from qiskit_modes.planning.draw.trace_format import chrome_trace
+from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
+from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import child, engine
@@ -30,6 +33,7 @@ from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.simulation.run import division
 from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
 
@@ -104,6 +108,45 @@ def in_process(workers):
 def test_a_seed_gives_the_same_bits_as_here(runtime):
     with use_runtime(runtime):
         assert digests() == in_process(1)
+
+
+def test_it_is_told_which_worker_did_what(runtime, monkeypatch):
+    monkeypatch.setattr(division, "PIECE_SECONDS", 0.002)  # enough pieces for both
+    with use_runtime(runtime), record() as recorder:
+        measured = circuit()
+        measured.measure_all()
+        job = SamplerV2(BACKEND).run([(measured, [[0.1 * n] for n in range(300)])], shots=4000)
+        job.result()
+    names = {f"worker {host.name}" for host in runtime.executor.workers.engine.hosts()}
+    recording = recorder.recording()
+    (recorded,) = recording.jobs
+    assert set(recording.workers_of(recorded)) == names
+    for _, _, start, end in recording.work:
+        assert recorded.executing_at <= start <= end <= recorded.released_at
+    assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
+    events = chrome_trace(recording)["traceEvents"]
+    process = next(e["pid"] for e in events if e["args"].get("name") == "workers")
+    mine = [event for event in events if event["pid"] == process]
+    assert {e["args"]["name"] for e in mine if e["name"] == "thread_name"} == names
+    assert len([e for e in mine if e["ph"] == "X"]) == len(recording.work) > 2
+    busy = job.metrics()["workers"]
+    assert set(busy) == names
+    assert all(seconds > 0 for seconds in busy.values())
+
+
+def test_who_waits_sees_how_many_pieces_are_done(machine, monkeypatch):
+    monkeypatch.setattr(StepRunner, "_divide", lambda _, program: [program] * 3)
+    job = machine.submit(compile=lambda: in_a_worker(signal.pause))
+    on_the_qpu(job)
+    until = threading.Event()
+    while " and " not in (seen := take_outlook(job, machine.runtime.clock.now(), ended=0).pieces):
+        assert not until.wait(0.001)  # nothing tells that a worker has been given its piece
+    names = sorted(
+        f"worker {host.name}" for host in machine.runtime.executor.workers.engine.hosts()
+    )
+    assert seen == f"0/3 pieces, {' and '.join(names)}"
+    machine.runtime.cancel(job)
+    assert job.finished.wait(DEADLINE)
 
 
 def worker_ids(runtime):

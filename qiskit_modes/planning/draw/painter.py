@@ -11,7 +11,7 @@ from qiskit_modes.planning.draw.labels import FONT, Labels
 from qiskit_modes.planning.draw.marks import crosses, has_crosses
 from qiskit_modes.planning.draw.palette import INK, MUTED, PAPER, STRENGTH, tint
 from qiskit_modes.planning.draw.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import STEPS, duration
+from qiskit_modes.planning.wording import STEPS, by, duration
 
 __all__ = ["Painter"]
 
@@ -93,7 +93,8 @@ class Painter:
                     part.end,
                     self._grid.lane_y(bar.lane),
                     0.09 if step == "wait" else 0.72,
-                    f"{bar.label} of {bar.owner}: {words} for {duration(part.seconds)}",
+                    f"{bar.label} of {bar.owner}: {words} for {duration(part.seconds)}"
+                    + (by(bar.workers) if step == "execute" else ""),
                 )
                 for bar in jobs
                 if bar.lane is not None

@@ -54,6 +54,8 @@ class JobBar:
     """From when to when it waited for a lane."""
     segments: tuple[Segment, ...]
 
+    workers: tuple[str, ...] = ()
+    """Who executed it."""
     has_row: bool = False
     """Whether there is something of it to be seen in the queue."""
 
@@ -281,6 +283,7 @@ def _bar(
         rows.pop(0) if rows else 0,
         waited,
         tuple(_segments(job, now)),
+        workers=recording.workers_of(job),
         has_row=rows is not None,
     )
 

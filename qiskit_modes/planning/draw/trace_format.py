@@ -32,6 +32,8 @@ _WORDS = {
 def chrome_trace(recording: Recording) -> dict[str, Any]:
     """Return a recording as a trace: a process for each QPU, with its lanes as threads.
 
+    One more process has a thread for each worker, with the pieces that it executed.
+
     Args:
         recording: What happened.
 
@@ -43,6 +45,7 @@ def chrome_trace(recording: Recording) -> dict[str, Any]:
     for process, name in enumerate(used, start=1):
         timeline = make_timeline(recording, name)
         events += [{"pid": process, **event} for event in _events(timeline)]
+    events += [{"pid": len(used) + 1, **event} for event in _worker_events(recording)]
     return {
         "traceEvents": events,
         "displayTimeUnit": "ms",
@@ -72,6 +75,19 @@ def _events(timeline: Timeline) -> Iterator[dict[str, Any]]:
         yield from _job_events(bar)
 
 
+def _worker_events(recording: Recording) -> Iterator[dict[str, Any]]:
+    if not recording.work:
+        return
+    yield _name("process_name", 0, "workers")
+    threads = {name: n for n, name in enumerate(sorted({w for _, w, *_ in recording.work}), 1)}
+    for name, thread in threads.items():
+        yield from _thread(thread, name)
+    for number, name, start, end in recording.work:
+        job = recording.job(number)
+        label = f"{job.tags[0] if job.tags else job.primitive} on {job.qpu}"
+        yield _span(threads[name], label, start, end, {"id": job.id, "mode": job.mode.value})
+
+
 def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:
     about = {
         "id": bar.job.id,
@@ -80,6 +96,7 @@ def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:
         "instance": bar.job.instance,
         "outcome": bar.job.outcome,
         "charged_seconds": bar.job.charged_seconds(),
+        **({"workers": list(bar.workers)} if bar.workers else {}),
     }
     name = f"{bar.label} ({bar.owner})"
     if bar.queued[1] > bar.queued[0]:

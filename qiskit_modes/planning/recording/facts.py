@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qiskit_modes.planning.recording.recording import (
@@ -17,6 +17,7 @@ from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.scheduling import Instance, Mode, Workload
 from qiskit_modes.scheduling.job import Cancelled, Completed, EndedBy, Failed, Job
 from qiskit_modes.scheduling.rules.waiting import CALIBRATION
@@ -38,6 +39,8 @@ class JobFacts:
     executions: int
     quick_seconds: float | None
     estimated_seconds: float | None = None
+    work: list[Work] = field(default_factory=list)
+    """The job's own list, to which is added when it has been executed."""
     after_submission: int | None = None
     """The number of the job that the same thread submitted before it."""
     after_ends: tuple[int, ...] = ()
@@ -55,6 +58,7 @@ class JobFacts:
             tags=tuple(job.tags),
             executions=job.executions,
             quick_seconds=job.usage_estimation_seconds,
+            work=job.work,
         )
 
 
@@ -96,6 +100,7 @@ class _Writer:
         self._instances: dict[str, Instance] = {}
         self._workloads: dict[str, RecordedWorkload] = {}
         self._jobs: list[RecordedJob] = []
+        self._work: list[tuple[int, str, float, float]] = []
 
     def add(self, facts: JobFacts) -> None:
         number = len(self._jobs) + 1
@@ -128,6 +133,16 @@ class _Writer:
             )
         )
 
+        self._work += self._work_of(number, facts)
+
+    def _work_of(self, number: int, facts: JobFacts) -> Iterator[tuple[int, str, float, float]]:
+        first, last = facts.core.executing_at, facts.core.released_at
+        for each in list(facts.work):
+            # Clocks of two processes may differ by their resolution: the lock's interval decides.
+            start = max(each.started, each.started if first is None else first)
+            stop = max(start, min(each.stopped, each.stopped if last is None else last))
+            yield number, each.worker, self._time(start), self._time(stop)
+
     def recording(self) -> Recording:
         seen = {name: self._runtime.snapshot(qpu) for qpu, name in self._qpus.items()}
         calibrations = [
@@ -144,6 +159,7 @@ class _Writer:
             workloads=tuple(self._workloads.values()),
             jobs=tuple(self._jobs),
             calibrations=tuple(calibrations),
+            work=tuple(self._work),
         )
 
     def _time(self, at: float) -> float:

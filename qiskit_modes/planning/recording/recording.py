@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -208,6 +209,8 @@ class Recording:
     jobs: tuple[RecordedJob, ...] = ()
     calibrations: tuple[tuple[str, float, float], ...] = field(default=())
     """Calibrations: the QPU, and when it began and ended."""
+    work: tuple[tuple[int, str, float, float], ...] = ()
+    """Which workers did which pieces: the job, the worker's name, and when it began and ended."""
     user: str = ""
     """The instance whose recording it is; empty for the one with most of the jobs."""
 
@@ -224,6 +227,17 @@ class Recording:
     def jobs_of(self, workload: RecordedWorkload) -> list[RecordedJob]:
         """Return the jobs of a session or batch, in the order of submission."""
         return [job for job in self.jobs if job.workload == workload.number]
+
+    def workers_of(self, job: RecordedJob) -> tuple[str, ...]:
+        """Return the names of the workers that executed a job, each once."""
+        return tuple(self._workers.get(job.number, ()))
+
+    @cached_property
+    def _workers(self) -> dict[int, dict[str, None]]:
+        names: dict[int, dict[str, None]] = {}
+        for number, name, *_ in self.work:
+            names.setdefault(number, {})[name] = None
+        return names
 
     def main_instance(self) -> str:
         """Return the instance whose recording it is: the one with most jobs, unless it is said."""
@@ -248,6 +262,7 @@ class Recording:
             "workloads": [_without_defaults(each) for each in self.workloads],
             "jobs": [_without_defaults(each) for each in self.jobs],
             "calibrations": [list(each) for each in self.calibrations],
+            **({"work": [_rounded(each) for each in self.work]} if self.work else {}),
             **({"user": self.user} if self.user else {}),
         }
 
@@ -268,6 +283,7 @@ class Recording:
                 workloads=tuple(_workload_of(each) for each in data["workloads"]),
                 jobs=tuple(_job_of(each) for each in data["jobs"]),
                 calibrations=tuple((q, a, b) for q, a, b in data.get("calibrations", ())),
+                work=tuple((n, w, float(a), float(b)) for n, w, a, b in data.get("work", ())),
                 user=data.get("user", ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

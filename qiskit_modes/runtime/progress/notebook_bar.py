@@ -61,6 +61,8 @@ def _html(outlook: Outlook, seconds: float) -> str:
     if outlook.count:
         parts.append(outlook.count)
     parts.append(f"· QPU: {escape(outlook.holder)}")
+    if outlook.pieces:
+        parts.append(f"· {escape(outlook.pieces)}")
     if outlook.next_end is not None:
         parts.append(f"· {escape(outlook.next_end.what)} in {clock_face(outlook.next_end.seconds)}")
     parts.append(f"· {clock_face(seconds)}")

@@ -40,6 +40,8 @@ class Outlook:
     """Who has the QPU, and for how long already."""
     next_end: End | None
     """Of everything that ends by itself and matters here, what ends first."""
+    pieces: str = ""
+    """How many of its pieces are done, and who has others; empty where it is one piece."""
 
     @property
     def count(self) -> str:
@@ -61,6 +63,7 @@ def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
         ended: In job mode nobody counts jobs; how many have ended while the user waited.
     """
     qpu, workload = job.qpu, job.workload
+    split_program = job.under_way.split_program
     with qpu.mutex:
         scheduler = qpu.scheduler
         if workload is None:
@@ -80,6 +83,7 @@ def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
             total=None if accepting and unfinished <= 1 else ended + unfinished,
             holder=_holder(scheduler, job, now),
             next_end=min(ends, key=lambda end: end.seconds, default=None),
+            pieces="" if split_program is None else split_program.describe(),
         )
 
 

@@ -156,6 +156,8 @@ def _sentence(outlook: Outlook, seconds: float, *, ascii_only: bool) -> Text:
     if outlook.count:
         text.append(f" {outlook.count}")
     text.append(f"{separator}QPU: {outlook.holder}")
+    if outlook.pieces:
+        text.append(f"{separator}{outlook.pieces}")
     if outlook.next_end is not None:
         text.append(f"{separator}{outlook.next_end.what} in {clock_face(outlook.next_end.seconds)}")
     return text.append(f"{separator}{clock_face(seconds)}", "dim")

@@ -388,7 +388,7 @@ class WorkerPool:
         if future.cancelled():
             self._answered(worker, item, ProgramAbandoned())
             return
-        answer = future.exception() or future.result()
+        answer = future.exception() or item.signed(future.result(), worker)
         broken = isinstance(answer, BrokenExecutor)
         if broken and worker.never_came_up:
             self._not_begun(worker, item, answer)

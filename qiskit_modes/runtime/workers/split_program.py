@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["SplitProgram"]
 
 
+_MOST_NAMES = 2
+"""Workers that are named; more are counted."""
+
+
 class SplitProgram:
     """Sends the pieces of a program to a pool, and answers once when all of them have ended.
 
@@ -77,6 +81,21 @@ class SplitProgram:
         for item in items:
             self._workers.abandon(item)
 
+    def describe(self) -> str:
+        """Return how many pieces are done, and who has others; empty if there is one piece.
+
+        May be called from any thread.
+        """
+        total = len(self._pieces)
+        if total == 1:
+            return ""
+        with self._mutex:
+            done, items = total - self._left, list(self._items)
+        given = [(each, each.worker) for each in items]
+        busy = {worker.name for item, worker in given if worker and worker.item is item}
+        names = sorted(busy) if len(busy) <= _MOST_NAMES else [f"{len(busy)} workers"]
+        return f"{done}/{total} pieces" + (f", {' and '.join(names)}" if names else "")
+
     def _answered(self, answer: Answer) -> None:
         with self._mutex:
             self._left -= 1
@@ -106,4 +125,5 @@ class SplitProgram:
             join([execution.samples for execution in self._executions]),
             min(execution.started for execution in self._executions),
             max(execution.stopped for execution in self._executions),
+            tuple(work for execution in self._executions for work in execution.work),
         )

@@ -93,6 +93,10 @@ class WorkItem(ABC):
         """Return whether it gets a worker ready for the steps of a module."""
         return False
 
+    def signed(self, answer: Any, worker: Worker) -> Any:  # noqa: ARG002 - of most nobody asks
+        """Return an answer with the name of who gave it, where somebody will ask for that."""
+        return answer
+
     def is_asked_again(self, answer: Any) -> bool:  # noqa: ARG002 - of most kinds it never is
         """Return whether the worker could not do it for want of something that can be sent."""
         return False
@@ -116,6 +120,10 @@ class ProgramItem(WorkItem):
     def begin(self, worker: Worker) -> Future[Any]:
         """See `WorkItem`."""
         return worker.run(self.program, self.keys, self.threads)
+
+    def signed(self, answer: Any, worker: Worker) -> Any:
+        """See `WorkItem`."""
+        return answer.signed(worker.name) if isinstance(answer, Execution) else answer
 
     def is_asked_again(self, answer: Any) -> bool:
         """See `WorkItem`."""

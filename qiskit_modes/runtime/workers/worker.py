@@ -68,6 +68,12 @@ class Worker(ABC):
         self._known: OrderedDict[str, None] = OrderedDict()
 
     @property
+    def name(self) -> str:
+        """Name of it, for people."""
+        known = self.up.done() and not self.up.cancelled() and self.up.exception() is None
+        return f"process {self.up.result()}" if known else "a process"
+
+    @property
     def never_came_up(self) -> bool:
         """Tell whether it ended before it could take anything, so that nothing has begun in it."""
         return False
@@ -176,6 +182,11 @@ class ThreadWorker(ExecutorWorker):
 
     def __init__(self) -> None:
         super().__init__(ThreadPoolExecutor(1, thread_name_prefix="qiskit_modes-worker"))
+
+    @property
+    def name(self) -> str:
+        """See `Worker`."""
+        return "this process"
 
     def run(self, program: Program, keys: tuple[str, ...], threads: int) -> Future[Any]:  # noqa: ARG002
         """See `Worker`. Nothing is sent, so nothing is remembered."""

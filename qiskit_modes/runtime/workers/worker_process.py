@@ -32,6 +32,7 @@ __all__ = [
     "Execution",
     "NotDone",
     "UnknownCircuits",
+    "Work",
     "do",
     "get_ready",
     "prepare",
@@ -46,6 +47,17 @@ _circuits: OrderedDict[str, CompiledCircuit] = OrderedDict()
 
 
 @dataclass(frozen=True)
+class Work:
+    """A piece of a program, and who did it."""
+
+    worker: str
+    """Its name, for people."""
+    started: float
+    """Seconds on the monotonic clock of the process that the user talks to."""
+    stopped: float
+
+
+@dataclass(frozen=True)
 class Execution:
     """Answer of a worker."""
 
@@ -53,6 +65,12 @@ class Execution:
     started: float
     """Monotonic seconds, stamped here and not by whoever holds the lock."""
     stopped: float
+    work: tuple[Work, ...] = ()
+    """Who did it; noted by whoever knows the worker's name."""
+
+    def signed(self, worker: str) -> Execution:
+        """Return it with the name of the worker that did all of it."""
+        return replace(self, work=(Work(worker, self.started, self.stopped),))
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,11 @@ class DaskWorker(Worker):
         host.berths.append(self)
 
     @property
+    def name(self) -> str:
+        """See `Worker`."""
+        return f"worker {self.host.name}"
+
+    @property
     def load(self) -> int:
         """See `Worker`."""
         busy = sum(berth.item is not None for berth in self.host.berths if berth is not self)
