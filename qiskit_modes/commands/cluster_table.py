@@ -1,8 +1,8 @@
-"""What ``qiskit-modes doctor --cluster`` shows: a row for each worker of a cluster."""
+"""A table of the workers of a cluster, for ``qiskit-modes doctor --cluster``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -25,11 +25,12 @@ _SHOTS, _SEED = 2_000, 1
 """Of the job that every worker runs."""
 
 
-def examine_cluster(address: str, *, as_json: bool) -> int:
+def examine_cluster(address: str, bell: Callable[[], tuple[Any, Any]], *, as_json: bool) -> int:
     """Look at every worker of a cluster, print what was found, and return the exit code.
 
     Args:
         address: Of its scheduler, or ``"local:2"`` for one that is started for this.
+        bell: Returns a small device, and what every worker is to execute for it.
         as_json: Whether it is for programs.
 
     Raises:
@@ -41,7 +42,7 @@ def examine_cluster(address: str, *, as_json: bool) -> int:
     client, close = client_at(address)
     try:
         where = client.scheduler.address
-        reports = check_up(client, _program())
+        reports = check_up(client, _program(*bell()))
     finally:
         for end in (partial(client.close, _CLOSE_SECONDS), close):
             with suppress(Exception):  # it may be gone; what was found counts
@@ -63,14 +64,11 @@ def examine_cluster(address: str, *, as_json: bool) -> int:
     return 0 if reports and all(report.problem is None for report in reports) else FAILED
 
 
-def _program() -> Program:
-    """Return the job: a Bell pair with the noise of a device."""
+def _program(backend: Any, circuit: Any) -> Program:
     import numpy as np
 
-    from qiskit_modes.commands.doctor import bell
     from qiskit_modes.simulation import Program, Run, compile_circuit
 
-    backend, circuit = bell()
     compiled = compile_circuit(circuit, backend)
     run = Run(compiled.key, np.empty((1, 0)), _SHOTS)
     return Program({compiled.key: compiled}, (run,), _SEED)

@@ -70,7 +70,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
     if parsed.cluster is not None:
         from qiskit_modes.commands.cluster_table import examine_cluster
 
-        return examine_cluster(parsed.cluster, as_json=parsed.json)
+        return examine_cluster(parsed.cluster, bell, as_json=parsed.json)
     facts = _facts()
     if not parsed.json:
         print("\n".join(f"{name:<20} {value}" for name, value in facts.items()), end="\n\n")

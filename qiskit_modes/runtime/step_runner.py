@@ -65,6 +65,9 @@ logger = logging.getLogger("qiskit_modes")
 HERE = "this process"
 """Who has executed what was executed where it was compiled."""
 
+_START_SECONDS = 30.0
+"""How long the start of a worker is waited for; programs then wait for it on the QPU."""
+
 _LANE_THREADS = 16
 """Threads for the classical steps of all QPUs; more would contend for one interpreter."""
 
@@ -258,10 +261,13 @@ class StepRunner:
             return
         self._say_if_long(job, program)
         job.under_way.pieces = self._divide(program)
+        for piece in job.under_way.pieces:
+            self._workers.admit(piece)
         # The start of a worker is not the QPU's time: it is over before the lock.
         for started in self._workers.warm_up(self._jobs.busy_qpus()):
-            with suppress(CancelledError):  # the pool was closed meanwhile
-                started.exception()
+            # The pool was closed meanwhile; or a worker of a cluster hangs, and another one may do.
+            with suppress(CancelledError, TimeoutError):
+                started.exception(_START_SECONDS)
 
     def _is_light(self, program: Program, *, alone: bool) -> bool:
         """Tell whether a program is executed by a lane's thread.

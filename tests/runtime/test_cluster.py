@@ -4,6 +4,8 @@ import hashlib
 import http.server
 import json
 import os
+import pickle
+import queue
 import re
 import signal
 import socket
@@ -11,12 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
+from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2, SamplerV2, record
@@ -33,7 +37,10 @@ from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.work_items import StepItem, pack
+from qiskit_modes.runtime.workers.worker_process import Done
 from qiskit_modes.simulation.run import division
+from tests.runtime import heavy_functions
 from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
 
@@ -121,14 +128,14 @@ def test_it_is_told_which_worker_did_what(runtime, monkeypatch):
     recording = recorder.recording()
     (recorded,) = recording.jobs
     assert set(recording.workers_of(recorded)) == names
-    for _, _, start, end in recording.work:
+    for _, start, end in recording.work[1]:
         assert recorded.executing_at <= start <= end <= recorded.released_at
     assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
     events = chrome_trace(recording)["traceEvents"]
     process = next(e["pid"] for e in events if e["args"].get("name") == "workers")
     mine = [event for event in events if event["pid"] == process]
     assert {e["args"]["name"] for e in mine if e["name"] == "thread_name"} == names
-    assert len([e for e in mine if e["ph"] == "X"]) == len(recording.work) > 2
+    assert len([e for e in mine if e["ph"] == "X"]) == len(recording.work[1]) > 2
     busy = job.metrics()["workers"]
     assert set(busy) == names
     assert all(seconds > 0 for seconds in busy.values())
@@ -149,22 +156,6 @@ def test_who_waits_sees_how_many_pieces_are_done(machine, monkeypatch):
     assert job.finished.wait(DEADLINE)
 
 
-def worker_ids(runtime):
-    engine = runtime.executor.workers.engine
-    return list(engine._client.run(os.getpid).values())
-
-
-def test_a_worker_that_is_killed_costs_no_job_and_no_bit(runtime):
-    """Its pieces are done elsewhere; Dask starts it anew."""
-    wanted = in_process(2)
-    killed = worker_ids(runtime)[0]
-    killer = threading.Timer(0.3, os.kill, (killed, signal.SIGKILL))
-    killer.start()
-    with use_runtime(runtime):
-        assert digests() == wanted
-    killer.join()
-
-
 def test_memory_is_kept_in_workers_as_in_processes_of_this_machine(runtime):
     """Dask has its workers give memory back at once, which costs programs twice the CPU."""
     engine = runtime.executor.workers.engine
@@ -182,11 +173,26 @@ def test_a_cancelled_job_frees_its_qpu_and_its_worker(machine):
     on_the_qpu(job)
     began = time.monotonic()
     machine.runtime.cancel(job)
-    assert job.finished.wait(DEADLINE)
-    others = [machine.submit() for _ in range(3)]
-    assert all(other.finished.wait(DEADLINE) for other in others)
-    assert [each.status for each in (job, *others)] == ["CANCELLED", "DONE", "DONE", "DONE"]
+    other = machine.submit()
+    on_the_qpu(other)
+    freed_after = time.monotonic() - began
+    others = [other, *(machine.submit() for _ in range(3))]
+    assert all(each.finished.wait(DEADLINE) for each in [job, *others])
+    assert [each.status for each in (job, *others)] == ["CANCELLED", *["DONE"] * 4]
+    assert freed_after < 2
     assert time.monotonic() - began < 20
+
+
+def test_what_is_stopped_before_it_was_sent_is_never_sent(runtime, monkeypatch):
+    """Otherwise nobody would stop it any more, and it would keep a thread of its worker."""
+    engine = runtime.executor.workers.engine
+    worker = DaskWorker(engine.hosts()[0])
+    worker.stop()
+    sent = []
+    monkeypatch.setattr(engine._client, "submit", lambda *what, **_: sent.append(what))
+    with pytest.raises(BrokenExecutor, match="was stopped"):
+        worker.call(signal.pause)
+    assert not sent
 
 
 def test_a_piece_that_kills_its_process_is_tried_three_times(machine):
@@ -197,6 +203,95 @@ def test_a_piece_that_kills_its_process_is_tried_three_times(machine):
     after = machine.submit()
     assert after.finished.wait(DEADLINE)
     assert after.status == "DONE"
+
+
+def test_each_worker_has_a_piece_and_the_next_one_on_its_way(machine, monkeypatch):
+    monkeypatch.setattr(StepRunner, "_divide", lambda _, program: [program] * 6)
+    given, all_given = [], threading.Event()
+    call = DaskWorker.call
+
+    def noted(worker, *what):
+        given.append(worker.host.address)
+        if len(given) == 4:
+            all_given.set()
+        return call(worker, *what)
+
+    monkeypatch.setattr(DaskWorker, "call", noted)
+    job = machine.submit(compile=lambda: in_a_worker(signal.pause))
+    assert all_given.wait(DEADLINE)
+    assert sorted(map(given.count, set(given))) == [2, 2]
+    machine.runtime.cancel(job)
+    assert job.finished.wait(DEADLINE)
+
+
+def test_heavy_steps_are_done_by_workers(runtime):
+    """Where only this process compiled, a hundred workers would share its core."""
+    pool, answers = runtime.executor.workers, queue.SimpleQueue()
+    for started in pool.warm_up(2):
+        started.result(DEADLINE)
+    assert pool.take_here_nowait()
+    here, module = os.getpid(), heavy_functions.__name__
+    for _ in range(4):
+        call = pack(heavy_functions.where, ())
+        pool.send_away(StepItem(module, call, seconds=1.0, of_batch=True, on_done=answers.put))
+    done = [answers.get(timeout=DEADLINE) for _ in range(4)]
+    pool.leave_here()
+    assert all(isinstance(each, Done) for each in done), done
+    assert here not in {pickle.loads(each.value) for each in done}
+
+
+def test_somebody_elses_dask_executor_ends_in_good_order(cluster, caplog):
+    """It refuses to be shut down with ``cancel_futures``."""
+    from distributed import Client
+
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        with LocalRuntime(workers=client.get_executor) as runtime, use_runtime(runtime):
+            bell = QuantumCircuit(2)
+            bell.measure_all()
+            job = SamplerV2(BACKEND).run([bell], shots=10)
+            assert job.result()[0].data.meas.num_shots == 10
+        assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+def test_clocks_of_other_machines_are_not_compared(tmp_path):
+    """A worker's clock may be a million seconds ahead: only how long it took travels."""
+    code = "import time; real = time.monotonic; time.monotonic = lambda: real() + 1e6\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    with (
+        started_scheduler() as (_, address),
+        started_worker(address, PYTHONPATH=str(tmp_path)),
+        connect(address) as client,
+    ):
+        client.wait_for_workers(1, timeout=DEADLINE)
+        pool = WorkerPool(engine=DaskEngine(connect(address)), light_seconds=0)
+        with LocalRuntime(workers=pool) as runtime, use_runtime(runtime), record() as recorder:
+            measured = circuit()
+            measured.measure_all()
+            job = SamplerV2(BACKEND).run([(measured, [0.1])], shots=100_000)
+            job.result()
+    (recorded,), ((_, start, end),) = recorder.recording().jobs, recorder.recording().work[1]
+    executed = job.metrics()["circuits_execution_time_ns"] / 1e9
+    assert 0.001 < executed <= recorded.held_seconds()
+    assert abs(executed - (end - start)) < 0.01
+
+
+def test_a_worker_with_too_little_memory_is_named_with_what_the_job_needs():
+    with (
+        started_scheduler() as (_, address),
+        started_worker(address, "--memory-limit", "1MB", "--name", "tiny"),
+        connect(address) as client,
+    ):
+        client.wait_for_workers(1, timeout=DEADLINE)
+        with LocalRuntime(workers=address) as runtime, use_runtime(runtime):
+            wide = QuantumCircuit(20)
+            for layer in range(30):
+                for qubit in range(19):
+                    wide.rx(0.1 + layer, qubit)
+                    wide.cx(qubit, qubit + 1)
+            wide.measure_all()
+            job = SamplerV2(AerSimulator()).run([wide])
+            with pytest.raises(Exception, match=r"needs .* GB of memory.* tiny, has 0\.0 GB"):
+                job.result(timeout=DEADLINE)
 
 
 def test_more_memory_than_any_worker_has_is_refused_with_both_numbers(runtime):

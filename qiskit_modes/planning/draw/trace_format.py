@@ -79,13 +79,16 @@ def _worker_events(recording: Recording) -> Iterator[dict[str, Any]]:
     if not recording.work:
         return
     yield _name("process_name", 0, "workers")
-    threads = {name: n for n, name in enumerate(sorted({w for _, w, *_ in recording.work}), 1)}
+    names = {name for pieces in recording.work.values() for name, *_ in pieces}
+    threads = {name: number for number, name in enumerate(sorted(names), 1)}
     for name, thread in threads.items():
         yield from _thread(thread, name)
-    for number, name, start, end in recording.work:
+    for number, pieces in recording.work.items():
         job = recording.job(number)
         label = f"{job.tags[0] if job.tags else job.primitive} on {job.qpu}"
-        yield _span(threads[name], label, start, end, {"id": job.id, "mode": job.mode.value})
+        about = {"id": job.id, "mode": job.mode.value}
+        for name, start, end in pieces:
+            yield _span(threads[name], label, start, end, about)
 
 
 def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:

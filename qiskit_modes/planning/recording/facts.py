@@ -100,7 +100,7 @@ class _Writer:
         self._instances: dict[str, Instance] = {}
         self._workloads: dict[str, RecordedWorkload] = {}
         self._jobs: list[RecordedJob] = []
-        self._work: list[tuple[int, str, float, float]] = []
+        self._work: dict[int, tuple[tuple[str, float, float], ...]] = {}
 
     def add(self, facts: JobFacts) -> None:
         number = len(self._jobs) + 1
@@ -133,15 +133,16 @@ class _Writer:
             )
         )
 
-        self._work += self._work_of(number, facts)
+        if facts.work:
+            self._work[number] = tuple(self._work_of(facts))
 
-    def _work_of(self, number: int, facts: JobFacts) -> Iterator[tuple[int, str, float, float]]:
+    def _work_of(self, facts: JobFacts) -> Iterator[tuple[str, float, float]]:
         first, last = facts.core.executing_at, facts.core.released_at
         for each in list(facts.work):
             # Clocks of two processes may differ by their resolution: the lock's interval decides.
             start = max(each.started, each.started if first is None else first)
             stop = max(start, min(each.stopped, each.stopped if last is None else last))
-            yield number, each.worker, self._time(start), self._time(stop)
+            yield each.worker, self._time(start), self._time(stop)
 
     def recording(self) -> Recording:
         seen = {name: self._runtime.snapshot(qpu) for qpu, name in self._qpus.items()}
@@ -159,7 +160,7 @@ class _Writer:
             workloads=tuple(self._workloads.values()),
             jobs=tuple(self._jobs),
             calibrations=tuple(calibrations),
-            work=tuple(self._work),
+            work=self._work,
         )
 
     def _time(self, at: float) -> float:

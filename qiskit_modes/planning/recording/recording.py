@@ -19,9 +19,8 @@ of `RecordedWorkload` and `RecordedJob`; a job's ``times`` say when it entered e
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -209,8 +208,8 @@ class Recording:
     jobs: tuple[RecordedJob, ...] = ()
     calibrations: tuple[tuple[str, float, float], ...] = field(default=())
     """Calibrations: the QPU, and when it began and ended."""
-    work: tuple[tuple[int, str, float, float], ...] = ()
-    """Which workers did which pieces: the job, the worker's name, and when it began and ended."""
+    work: dict[int, tuple[tuple[str, float, float], ...]] = field(default_factory=dict)
+    """Of each job the pieces that workers did: the worker's name, and when it began and ended."""
     user: str = ""
     """The instance whose recording it is; empty for the one with most of the jobs."""
 
@@ -230,14 +229,7 @@ class Recording:
 
     def workers_of(self, job: RecordedJob) -> tuple[str, ...]:
         """Return the names of the workers that executed a job, each once."""
-        return tuple(self._workers.get(job.number, ()))
-
-    @cached_property
-    def _workers(self) -> dict[int, dict[str, None]]:
-        names: dict[int, dict[str, None]] = {}
-        for number, name, *_ in self.work:
-            names.setdefault(number, {})[name] = None
-        return names
+        return tuple(dict.fromkeys(name for name, *_ in self.work.get(job.number, ())))
 
     def main_instance(self) -> str:
         """Return the instance whose recording it is: the one with most jobs, unless it is said."""
@@ -262,9 +254,12 @@ class Recording:
             "workloads": [_without_defaults(each) for each in self.workloads],
             "jobs": [_without_defaults(each) for each in self.jobs],
             "calibrations": [list(each) for each in self.calibrations],
-            **({"work": [_rounded(each) for each in self.work]} if self.work else {}),
+            **({"work": self._work_as_lists()} if self.work else {}),
             **({"user": self.user} if self.user else {}),
         }
+
+    def _work_as_lists(self) -> list[Any]:
+        return [[n, *_rounded(piece)] for n, pieces in self.work.items() for piece in pieces]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -283,7 +278,7 @@ class Recording:
                 workloads=tuple(_workload_of(each) for each in data["workloads"]),
                 jobs=tuple(_job_of(each) for each in data["jobs"]),
                 calibrations=tuple((q, a, b) for q, a, b in data.get("calibrations", ())),
-                work=tuple((n, w, float(a), float(b)) for n, w, a, b in data.get("work", ())),
+                work=_work_of(data.get("work", ())),
                 user=data.get("user", ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -365,6 +360,13 @@ def _job_of(data: Mapping[str, Any]) -> RecordedJob:
     for name in ("tags", "after_ends"):
         values[name] = tuple(data.get(name, ()))
     return RecordedJob(**values)
+
+
+def _work_of(pieces: Iterable[Any]) -> dict[int, tuple[tuple[str, float, float], ...]]:
+    found: dict[int, tuple[tuple[str, float, float], ...]] = {}
+    for number, name, start, end in pieces:
+        found[number] = (*found.get(number, ()), (str(name), float(start), float(end)))
+    return found
 
 
 def _workload_of(data: Mapping[str, Any]) -> RecordedWorkload:

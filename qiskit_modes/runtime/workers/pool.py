@@ -150,6 +150,16 @@ class WorkerPool:
         self._send(assigned)
         return item
 
+    def admit(self, program: Program) -> None:
+        """Check that there can be a worker for a program, before anybody waits for one.
+
+        Raises:
+            ClusterError: If the workers are a cluster's, and that has gone away, or none of them
+                has the memory.
+        """
+        if self.engine.memory_bytes() is not None:
+            self.engine.admit(self._peak_bytes(program))
+
     def _peak_bytes(self, program: Program) -> int:
         if self.size == 1 and self.engine.memory_bytes() is None:
             return 0  # nothing will be beside it

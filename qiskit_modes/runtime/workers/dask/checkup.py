@@ -27,7 +27,7 @@ _ROUND_TRIPS = 7
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What was found of one worker. What could not be found out is None."""
+    """Report on one worker. What could not be found out is None."""
 
     name: str
     address: str

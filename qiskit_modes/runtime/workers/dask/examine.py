@@ -1,4 +1,4 @@
-"""Whether workers of a cluster will do: what they run must be what runs here."""
+"""Asks workers of a cluster whether they will do: what they run must be what runs here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found of a worker."""
+    """Answer of a worker, and what follows from it."""
 
     versions: dict[str, str | None]
     problem: str | None

@@ -6,6 +6,7 @@ A berth takes one item at a time; while one computes, the next one is on its way
 from __future__ import annotations
 
 import pickle
+import threading
 import time
 import uuid
 from collections import OrderedDict
@@ -92,6 +93,10 @@ class DaskWorker(Worker):
         self.host = host
         self._known = host.known  # one child may serve all its berths
         self.ready_for = host.ready_for
+        self._mutex = threading.Lock()
+        """Guards the three below, where it is stopped while it is sent something; nothing is sent
+        inside."""
+        self._is_stopped = False
         self._piece = ""
         self._answer: Future[Any] | None = None
         host.berths.append(self)
@@ -122,9 +127,12 @@ class DaskWorker(Worker):
         """See `Worker`."""
         if self.host.is_gone:
             raise DaskWorkerLost(f"{self.host.address} went away")
-        self._piece = piece = f"qiskit-modes-{uuid.uuid4()}"
-        self._answer = answer = Future[Any]()
         payload = _packed((function, args))
+        piece, answer = f"qiskit-modes-{uuid.uuid4()}", Future[Any]()
+        with self._mutex:
+            if self._is_stopped:  # between being given its item and this
+                raise DaskWorkerLost(f"what {self.host.address} was about to do was stopped")
+            self._piece, self._answer = piece, answer
         sent = self.host.client.submit(
             child.do,
             piece,
@@ -177,12 +185,14 @@ class DaskWorker(Worker):
         """See `Worker`. What it was doing is stopped, its child with it; the host goes on."""
         if self in self.host.berths:
             self.host.berths.remove(self)
-        answer = self._answer
+        with self._mutex:
+            self._is_stopped = True
+            answer, piece = self._answer, self._piece
         was_busy = answer is not None and not answer.done()
         # Whoever waits need not wait for the network, nor for a worker that may be gone; also who
         # waits for its start: of one that went away then, nobody else would say so.
         self.fail(ProgramAbandoned())
-        client, piece = self.host.client, self._piece
+        client = self.host.client
         if not was_busy:
             return
         if self.host.is_gone or client.status != "running":

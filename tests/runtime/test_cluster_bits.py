@@ -1,0 +1,179 @@
+"""A seed gives the same bits on any number of workers, also when they are killed on the way."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.quantum_info import SparsePauliOp
+from qiskit_ibm_runtime import QuantumProgram
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
+
+from qiskit_modes import EstimatorV2, Executor, SamplerV2
+from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.host import DaskWorker
+from qiskit_modes.simulation.run import division
+from tests.simulation.devices import path_through, placed_on
+
+pytest.importorskip("distributed")
+
+SMALL, LARGE = FakeManilaV2(), FakeMontrealV2()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers in processes of this machine, which are started anew when they die."""
+    with local_cluster(2) as cluster:
+        yield cluster
+
+
+def options(seed, **more):
+    return {"simulator": {"seed_simulator": seed}, **more}
+
+
+def ladder(size, layers):
+    circuit, angle = QuantumCircuit(size), Parameter("angle")
+    for layer in range(layers):
+        for qubit in range(size):
+            circuit.sx(qubit)
+            circuit.rz(angle * (layer + 1), qubit)
+        for qubit in range(layer % 2, size - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    return circuit
+
+
+def sampled(backend, circuit, values, shots, seed):
+    measured = circuit.copy()
+    measured.measure_all()
+    job = SamplerV2(backend, options=options(seed)).run([(measured, values)], shots=shots)
+    return job.result()[0].data.meas.array
+
+
+def sampler(seed):
+    return sampled(SMALL, ladder(5, 3), np.linspace(0, 1, 12)[:, None], 200, seed)
+
+
+def estimator(seed, level=0):
+    job = EstimatorV2(SMALL, options=options(seed, resilience_level=level)).run(
+        [(ladder(5, 2), SparsePauliOp(["ZZZZZ", "XXIII"]), [[0.3], [0.4]])]
+    )
+    return job.result()[0].data.evs
+
+
+def mitigated(seed):
+    return estimator(seed, level=2)
+
+
+def executor(seed):
+    measured = ladder(5, 2)
+    measured.measure_all()
+    program = QuantumProgram(100)
+    program.append_circuit_item(measured, circuit_arguments=np.linspace(0, 1, 6)[:, None])
+    return Executor(SMALL, options=options(seed)).run(program).result()[0]["meas"]
+
+
+def trajectories(seed):
+    circuit = placed_on(LARGE, ladder(11, 4), path_through(LARGE, 11))
+    return sampled(LARGE, circuit, [0.7], 120, seed)
+
+
+def wide(seed):
+    circuit = QuantumCircuit(20)
+    circuit.sx(0)
+    for qubit in range(19):
+        circuit.cx(qubit, qubit + 1)
+    return sampled(LARGE, placed_on(LARGE, circuit, path_through(LARGE, 20)), None, 300, seed)
+
+
+KINDS = (sampler, estimator, mitigated, executor, trajectories, wide)
+
+_known = {}
+
+
+def here(kind, seed):
+    """What comes of it on one process of this machine."""
+    if (kind, seed) not in _known:
+        with LocalRuntime(workers=1) as runtime, use_runtime(runtime):
+            _known[kind, seed] = kind(seed).tobytes()
+    return _known[kind, seed]
+
+
+class SomeWorkers(DaskEngine):
+    def __init__(self, client, most):
+        self.most = most
+        super().__init__(client)
+
+    def hosts(self):
+        return super().hosts()[: self.most]
+
+
+@contextmanager
+def killing(engine, numbers):
+    """Kill the worker that is given a piece, for the pieces of some numbers; yields who was."""
+    killed = []
+    pids = engine._client.run(os.getpid)
+    run, count = DaskWorker.run, iter(range(10**6))
+
+    def run_and_kill(worker, *what):
+        answer = run(worker, *what)
+        pid = pids.pop(worker.host.address, None) if next(count) in numbers else None
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DaskWorker, "run", run_and_kill)
+        yield killed
+
+
+def check(cluster, kinds, workers, kills, seed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(division, "PIECE_SECONDS", 0.002)  # enough pieces to be given away
+        client = connect(cluster.scheduler_address)
+        client.wait_for_workers(2, timeout=60)  # those that were killed before are back
+        engine = SomeWorkers(client, workers)
+        pool = WorkerPool(engine=engine, light_seconds=0)
+        with (
+            LocalRuntime(workers=pool) as runtime,
+            use_runtime(runtime),
+            killing(engine, kills) as killed,
+        ):
+            found = {kind: kind(seed).tobytes() for kind in kinds}
+    assert found == {kind: here(kind, seed) for kind in kinds}
+    return killed
+
+
+def test_every_kind_of_job_on_one_and_on_two_workers(cluster):
+    for workers in (1, 2):
+        check(cluster, KINDS, workers, set(), 5)
+
+
+def test_a_worker_that_is_killed_costs_no_job_and_no_bit(cluster):
+    """Its pieces are done elsewhere; Dask starts it anew."""
+    assert len(check(cluster, (sampler, trajectories), 2, {0, 1}, 5)) == 2
+
+
+cases = given(
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
+    workers=st.integers(1, 2),
+    kills=st.sets(st.integers(0, 30), max_size=2),
+    seed=st.integers(0, 2**32 - 1),
+)
+"""Jobs, how many workers, and which pieces kill theirs, two at most: a third death is an error."""
+
+
+@pytest.mark.slow
+@cases
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False
+)
+@pytest.mark.timeout(900)
+def test_any_jobs_on_any_workers_with_any_kills(cluster, kinds, workers, kills, seed):
+    check(cluster, kinds, workers, kills, seed)
