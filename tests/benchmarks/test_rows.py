@@ -5,7 +5,14 @@ from functools import partial
 
 import pytest
 
-from tests.benchmarks import batch_speedup, cluster, over_http, queueing, rows
+from tests.benchmarks import (
+    batch_speedup,
+    cluster,
+    over_http,
+    queueing,
+    rows,
+    simulated_cluster,
+)
 
 
 @pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b"])
@@ -42,3 +49,15 @@ def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.endswith("| yes |") for line in lines) == 4
     assert any(re.search(r"here \d+\.\d ms, there \d+\.\d ms", line) for line in lines)
+
+
+def test_the_simulated_head_is_the_bottleneck_only_where_pieces_are_short():
+    """What is simulated is an arithmetic of queues: its ends are known without it."""
+    few, many = simulated_cluster.LOADS[:2]
+    seconds, busy = simulated_cluster.simulated(few, 8)
+    assert few.pieces * few.seconds / 8 <= seconds <= 1.05 * few.pieces * few.seconds / 8
+    seconds, busy = simulated_cluster.simulated(few, 300)
+    assert seconds >= 0.999 * few.pieces * few.head_seconds
+    assert busy > 0.95
+    seconds, _ = simulated_cluster.simulated(many, 100, longer=True)
+    assert seconds < 1.1 * many.pieces * many.seconds / 100

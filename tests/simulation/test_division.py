@@ -32,9 +32,9 @@ STATE = Settings(only="state window")
 
 def finely():
     """Divide wherever a job may be divided, and shots into blocks of a few."""
-    return mock.patch.multiple(division, PIECE_SECONDS=1e-7), mock.patch.multiple(
-        cost, BLOCK_SECONDS=1e-3, BLOCK_CALLS=0
-    )
+    return mock.patch.multiple(
+        division, PIECE_SECONDS=1e-7, MANY_PIECES=10**9
+    ), mock.patch.multiple(cost, BLOCK_SECONDS=1e-3, BLOCK_CALLS=0)
 
 
 def assert_the_same_divided(program: Program, at_least: int = 1) -> None:
@@ -97,6 +97,18 @@ def test_one_parameter_set_is_divided_by_components():
     assert sorted(sum(components, ())) == list(range(num_components))
     # Lone bits are drawn from one stream, so they stay together.
     assert max(map(len, components)) >= 16
+
+
+@pytest.mark.parametrize("longest", [1e9, 1e-6])
+def test_very_many_pieces_are_made_longer_up_to_a_limit(longest):
+    """Each costs whoever sends it some time; and none may keep others waiting for long."""
+    sweep = replace(program_of(Settings()).runs[0], parameter_values=np.zeros((200, 0)))
+    program = replace(program_of(Settings()), runs=(sweep,))
+    limits = {"PIECE_SECONDS": 1e-9, "MANY_PIECES": 5, "LONGEST_PIECE_SECONDS": longest}
+    with mock.patch.multiple(division, **limits):
+        pieces = len(division.split(program))
+        assert_the_same_divided(program, at_least=5)
+    assert pieces == 5 if longest > 1 else pieces > 100
 
 
 def test_trajectories_are_divided_by_blocks_of_shots():

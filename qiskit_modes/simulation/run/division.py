@@ -18,6 +18,13 @@ __all__ = ["join", "peak_bytes", "seconds_here", "seconds_together", "split"]
 PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
 
+MANY_PIECES = 1_000
+"""More pieces than this are made longer: each costs 1 to 3 ms of the process that sends them, which
+with pieces of 50 ms keeps 20 workers of a cluster busy and no more."""
+
+LONGEST_PIECE_SECONDS = 0.5
+"""Of those: so long at most may a short job on another QPU have to wait for one."""
+
 SECONDS_PER_SET = 60e-6
 """What a parameter set costs beside its components: angles, streams, packing."""
 
@@ -33,10 +40,11 @@ def split(program: Program) -> list[Program]:
     pieces: list[Program] = []
     runs: list[Run] = []
     cost = 0.0
-    for part, part_seconds in _parts(program):
+    long_enough = _piece_seconds(program)
+    for part, part_seconds in _parts(program, long_enough):
         runs += part
         cost += part_seconds
-        if cost >= PIECE_SECONDS:
+        if cost >= long_enough:
             pieces.append(_piece(program, runs))
             runs, cost = [], 0.0
     if runs or not pieces:
@@ -98,7 +106,17 @@ def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
     return [component.chosen(run.shots) for component in compiled.components]
 
 
-def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
+def _piece_seconds(program: Program) -> float:
+    """Return how long the pieces of a program are to take, by the program alone."""
+    together = sharing_runs(program.circuits, program.runs)
+    whole = sum(
+        seconds_together(program, [program.runs[position] for position in positions])
+        for positions in together
+    )
+    return max(PIECE_SECONDS, min(whole / MANY_PIECES, LONGEST_PIECE_SECONDS))
+
+
+def _parts(program: Program, long_enough: float) -> Iterator[tuple[Sequence[Run], float]]:
     """Number the runs and divide the long ones; with each part, what it costs.
 
     Runs that share their states stay together.
@@ -112,7 +130,7 @@ def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
         compiled = program.circuits[runs[0].circuit]
         whole = seconds_together(program, runs)
         num_sets = len(runs[0].parameter_values)
-        wanted = int(whole / PIECE_SECONDS)
+        wanted = int(whole / long_enough)
         if wanted < 2:
             yield runs, whole
             continue
@@ -128,24 +146,27 @@ def _parts(program: Program) -> Iterator[tuple[Sequence[Run], float]]:
                 for run in runs
             ]
             if by_components:
-                yield from (([run], cost) for run, cost in _by_components(compiled, parts[0]))
+                by_parts = _by_components(compiled, parts[0], long_enough)
+                yield from (([run], cost) for run, cost in by_parts)
             else:
                 yield parts, whole * len(parts[0].parameter_values) / num_sets
 
 
-def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, float]]:
+def _by_components(
+    compiled: CompiledCircuit, run: Run, long_enough: float
+) -> Iterator[tuple[Run, float]]:
     """Divide one parameter set by components, and these by blocks of shots."""
     together: list[int] = []
     cost = SECONDS_PER_SET
     chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not item[1].records_one_bit)
     for index, component in chosen:  # lone bits first: they are drawn from one stream
         own = component.cost.seconds(run.shots)
-        if component.block_shots is not None and own >= PIECE_SECONDS:
-            yield from _by_blocks(run, index, component, component.block_shots)
+        if component.block_shots is not None and own >= long_enough:
+            yield from _by_blocks(run, index, component, component.block_shots, long_enough)
             continue
         together.append(index)
         cost += own
-        if cost >= PIECE_SECONDS and not component.records_one_bit:
+        if cost >= long_enough and not component.records_one_bit:
             yield replace(run, components=tuple(together)), cost
             together, cost = [], SECONDS_PER_SET
     if together:
@@ -153,10 +174,10 @@ def _by_components(compiled: CompiledCircuit, run: Run) -> Iterator[tuple[Run, f
 
 
 def _by_blocks(
-    run: Run, index: int, component: SingleComponent, block_shots: int
+    run: Run, index: int, component: SingleComponent, block_shots: int, long_enough: float
 ) -> Iterator[tuple[Run, float]]:
     per_block = component.cost.seconds(block_shots)
-    size = block_shots * max(1, math.ceil(PIECE_SECONDS / per_block))
+    size = block_shots * max(1, math.ceil(long_enough / per_block))
     for start in range(0, run.shots, size):
         shots = (start, min(start + size, run.shots))
         part = replace(run, components=(index,), shot_range=shots)
