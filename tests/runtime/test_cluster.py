@@ -522,3 +522,20 @@ def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, m
         after = machine.submit()
         assert after.finished.wait(DEADLINE)
         assert isinstance(after.error, ClusterError)
+
+
+@pytest.mark.slow
+def test_workers_on_two_addresses_give_the_same_bits(monkeypatch):
+    """As on two machines: what they send each other and the head goes through the network."""
+    monkeypatch.setattr(division, "PIECE_SECONDS", 0.002)
+    hosts = ("127.0.0.1", "127.0.0.2")
+    with started_scheduler() as (_, address), ExitStack() as stack:
+        for host in hosts:
+            stack.enter_context(started_worker(address, "--host", host))
+        stack.enter_context(connect(address)).wait_for_workers(2, timeout=DEADLINE)
+        pool = WorkerPool(engine=DaskEngine(connect(address)), light_seconds=0)
+        with LocalRuntime(workers=pool) as runtime, use_runtime(runtime), record() as recorder:
+            found = digests()
+    assert found == in_process(1)
+    busy = {name for each in recorder.recording().work.values() for name, *_ in each}
+    assert all(any(host in name for name in busy) for host in hosts), busy
