@@ -53,7 +53,10 @@ toc_object_entries_show_parents = "hide"
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"[^ ]*"),
-    ("py:(obj|exc)", r"(qiskit|qiskit_aer|qiskit_ibm_runtime|samplomatic|numpy|concurrent)\b.*"),
+    (
+        "py:(obj|exc)",
+        r"(qiskit|qiskit_aer|qiskit_ibm_runtime|samplomatic|numpy|concurrent|dask)\b.*",
+    ),
     ("py:obj", r"(AerSimulator|contextvars|warnings\.warn|QuantumProgram)"),
     ("py:exc", r"(Runtime\w+|IBM\w+|QiskitBackendNotFoundError|[A-Z]\w*Error|KeyboardInterrupt)"),
 ]

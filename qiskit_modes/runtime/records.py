@@ -216,7 +216,7 @@ class JobRecord:
         self.under_way = UnderWay(steps)
 
     def read_result(self) -> Any:
-        """Return the result, or an `EncodedResult`; that of a private job is gone afterwards.
+        """Return the result, or an ``EncodedResult``; that of a private job is gone afterwards.
 
         Raises:
             LookupError: If the job is private and its result has been read.

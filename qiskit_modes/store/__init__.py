@@ -5,15 +5,15 @@ It knows tables and their words, and neither Qiskit nor the rules; what a row me
 nothing of it is imported before a store is opened. Nothing is pickled: rows are columns and JSON,
 and bodies are the service's own JSON as text.
 
-======================  ==========================================================================
-``rows``                the rows, as plain dataclasses, and what they are looked for by
-``locations``           what users write to say where a store is
-``network_file_system`` recognises where SQLite must not be trusted
-``schema``              the tables
-``migrations/``         their history: a step for every release that changed them
-``writing``             one transaction of changes
-``sql_store``           a store that is open: it reads, and opens transactions
-``heads``               the processes that use a store, and which of them live
-``upkeep``              what `qiskit-modes store` does: summary, pruning, export, check
-======================  ==========================================================================
+=======================  =========================================================================
+``rows``                 the rows, as plain dataclasses, and what they are looked for by
+``locations``            what users write to say where a store is
+``network_file_system``  recognises where SQLite must not be trusted
+``schema``               the tables
+``migrations/``          their history: a step for every release that changed them
+``writing``              one transaction of changes
+``sql_store``            a store that is open: it reads, and opens transactions
+``heads``                the processes that use a store, and which of them live
+``upkeep``               what `qiskit-modes store` does: summary, pruning, export, check
+=======================  =========================================================================
 """
