@@ -35,7 +35,6 @@ from qiskit_modes.service.filters import (
     matching_backends,
 )
 from qiskit_modes.simulation.backends.names import fake_name
-from qiskit_modes.store.rows import JobQuery
 
 __all__ = ["LocalService"]
 
@@ -270,7 +269,7 @@ class LocalService:
         record = self.runtime.job(job_id) if isinstance(job_id, str) else None
         if record is None:
             raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
-        return RuntimeJobV2(self._with_backend(record), self.runtime)
+        return RuntimeJobV2(self._with_backend(record, {}), self.runtime)
 
     def jobs(
         self,
@@ -322,28 +321,23 @@ class LocalService:
             limit=limit,
             skip=skip,
         )
-        found, _ = self.find_records(query)
-        return [RuntimeJobV2(job, self.runtime) for job in found]
+        found, _ = self.runtime.find_jobs(query)
+        made: dict[str, BackendV2] = {}
+        return [RuntimeJobV2(self._with_backend(job, made), self.runtime) for job in found]
 
-    def find_records(self, query: JobQuery) -> tuple[list[JobRecord], int]:
-        """Return what is kept of one page of the jobs that match, and how many match in all.
-
-        For those who extend this package; users call `jobs`.
+    def _with_backend(self, job: JobRecord, made: dict[str, BackendV2]) -> JobRecord:
+        """Return a job of an earlier process with its backend, if that is offered here.
 
         Args:
-            query: What is looked for, see `qiskit_modes.service.filters.job_query`.
-
-        Raises:
-            StoreError: If the store cannot be read.
+            job: Which one; one of this process has its backend.
+            made: Backends that were made for other jobs, by their names; one may be added.
         """
-        found, count = self.runtime.find_jobs(query)
-        return [self._with_backend(job) for job in found], count
-
-    def _with_backend(self, job: JobRecord) -> JobRecord:
-        """Return a job of an earlier process with its backend, if that is offered here."""
-        if job.backend is None:
+        name = job.backend_name
+        if job.backend is None and name not in made:
             with suppress(QiskitBackendNotFoundError):
-                job.backend = self._mine(self._named(job.backend_name))
+                made[name] = self._mine(self._named(name))
+        if job.backend is None:
+            job.backend = made.get(name)
         return job
 
     def delete_job(self, job_id: str) -> None:

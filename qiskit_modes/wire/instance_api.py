@@ -220,7 +220,7 @@ class InstanceApi(InstanceView):
                 limit=limit,
                 skip=offset,
             )
-            shown, count = self._service.find_records(query)
+            shown, count = self.runtime.find_jobs(query)
         clock = self.runtime.clock
         answers = [job_json(job, clock, exclude_params=True) for job in shown]
         with as_api_errors():
