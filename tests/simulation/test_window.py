@@ -1,11 +1,13 @@
 """Shots drawn qubit by qubit have the distribution that the whole circuit has."""
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from qiskit.circuit import Parameter
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.run.window.component import WindowComponent
@@ -46,6 +48,39 @@ def test_circuits_with_feed_forward(way, data, name, seed):
     exact = outcome_probabilities(compile_circuit(circuit, backend))
     drawn = sample(circuit, backend, shots=5_000, seed=seed, settings=way)
     assert_drawn_from(memory_counts(circuit, drawn), exact)
+
+
+@SOME
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**32 - 1))
+def test_parameter_sets_together_draw_what_each_draws_alone(data, name, seed):
+    circuit = data.draw(static_circuits(name))
+    compiled = compile_circuit(circuit, device(name), PAULI)
+    values = np.random.default_rng(seed).uniform(-3, 3, (5, circuit.num_parameters))
+    assert all(each.sets_together(50) > 1 for each in compiled.components)
+    together = sample(compiled, values=values, shots=50, seed=seed)
+    with mock.patch.object(WindowComponent, "sets_together", return_value=1):
+        alone = sample(compiled, values=values, shots=50, seed=seed)
+    for name in together:
+        assert np.array_equal(together[name], alone[name])
+
+
+@SOME
+@given(data=st.data(), name=static_devices, seed=st.integers(0, 2**32 - 1))
+def test_parameter_sets_together_go_through_feed_forward(data, name, seed):
+    circuit = data.draw(dynamic_circuits(name))
+    parameter = Parameter("t")
+    first = circuit.copy_empty_like()
+    for qubit in sorted({circuit.find_bit(q).index for step in circuit.data for q in step.qubits}):
+        first.sx(qubit)
+        first.rz(parameter * (qubit + 1), qubit)
+        first.sx(qubit)
+    compiled = compile_circuit(first.compose(circuit), device(name), PAULI)
+    values = np.random.default_rng(seed).uniform(-3, 3, (3, 1))
+    together = sample(compiled, values=values, shots=50, seed=seed)
+    with mock.patch.object(WindowComponent, "sets_together", return_value=1):
+        alone = sample(compiled, values=values, shots=50, seed=seed)
+    for name in together:
+        assert np.array_equal(together[name], alone[name])
 
 
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 2), data=st.data())

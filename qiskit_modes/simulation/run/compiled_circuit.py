@@ -11,8 +11,13 @@ from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.run.component import Component
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.pauli_vector.products import Products
+from qiskit_modes.simulation.run.window.component import MOST_SETS_TOGETHER
 
 __all__ = ["CompiledCircuit"]
+
+MOST_PRODUCT_ELEMENTS = 1 << 25
+"""Where shots of several parameter sets are drawn together, the factors of their products have up
+to so many numbers: 256 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,4 +69,15 @@ class CompiledCircuit:
     def sets_at_once(self) -> int:
         """Return how many parameter sets are simulated together."""
         largest = max((component.peak for component in self.components), default=1)
-        return max(1, self.batch_elements // max(largest, self.products.elements))
+        fitting = max(1, self.batch_elements // max(largest, self.products.elements))
+        if self.products.elements * MOST_SETS_TOGETHER <= MOST_PRODUCT_ELEMENTS:
+            # Products are small beside what it costs to draw the shots of each set for itself.
+            together = max((each.chosen(1).sets_together(1) for each in self.components), default=1)
+            return max(fitting, together)
+        return fitting
+
+    def sets_together(self, shots: int) -> int:
+        """Return of how many parameter sets so many shots are best drawn together."""
+        chosen = [component.chosen(shots) for component in self.components]
+        together = max((each.sets_together(shots) for each in chosen), default=1)
+        return min(together, self.sets_at_once)

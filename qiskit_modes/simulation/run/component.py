@@ -39,11 +39,10 @@ class ParameterSets:
     def __len__(self) -> int:
         return len(self.values)
 
-    def one(self, which: int) -> ParameterSets:
-        """Return one of them, as one parameter set."""
-        only = slice(which, which + 1)
+    def some(self, which: slice) -> ParameterSets:
+        """Return some of them."""
         return ParameterSets(
-            self.values[only], self.angles[only], [stack[only] for stack in self.products]
+            self.values[which], self.angles[which], [stack[which] for stack in self.products]
         )
 
 
@@ -117,6 +116,20 @@ class SingleComponent(Component, Protocol):
             Shape (shots, bits).
         """
 
+    def sets_together(self, shots: int) -> int:
+        """Return of how many parameter sets so many shots can be drawn at a time."""
+
+    def sample_each(
+        self, sets: ParameterSets, shots: int, streams: Sequence[np.random.Generator]
+    ) -> list[Bits]:
+        """Draw the shots of several parameter sets that `sample` would draw of each.
+
+        Args:
+            sets: At most `sets_together` many.
+            shots: How many of each.
+            streams: Where the random numbers of each come from.
+        """
+
 
 class OneWay:
     """Part of a component that is simulated in one way, whatever is asked for."""
@@ -130,3 +143,14 @@ class OneWay:
         """Return itself: there is but one way."""
         del shots
         return self
+
+    def sets_together(self, shots: int) -> int:
+        """Return 1: shots are drawn for one parameter set at a time."""
+        del shots
+        return 1
+
+    def sample_each(
+        self, sets: ParameterSets, shots: int, streams: Sequence[np.random.Generator]
+    ) -> list[Bits]:
+        """Fail: shots are drawn for one parameter set at a time."""
+        raise NotImplementedError(f"{type(self).__name__} samples one parameter set at a time")

@@ -134,8 +134,11 @@ def _parts(program: Program, long_enough: float) -> Iterator[tuple[Sequence[Run]
         if wanted < 2:
             yield runs, whole
             continue
-        by_components = wanted > num_sets and len(runs) == 1 and runs[0].components is None
-        size = -(-num_sets // min(wanted, num_sets))
+        together = min(num_sets, max(compiled.sets_together(run.shots) for run in runs))
+        by_components = (
+            wanted > num_sets and together == 1 and len(runs) == 1 and runs[0].components is None
+        )
+        size = max(together, -(-num_sets // min(wanted, num_sets)))
         for start in range(0, num_sets, size):
             parts = [
                 replace(

@@ -155,17 +155,24 @@ class _Drawing:
     def _draw_blocks(self, index: int, component: SingleComponent, sets: ParameterSets) -> None:
         """Draw shots that are simulated, each block from a stream of its own."""
         size = component.block_shots or max(1, len(self.shots))
-        for which in range(len(self.packed)):
-            own = sets.one(which)
+        together = component.sets_together(min(size, len(self.shots)))
+        for first in range(0, len(self.packed), together):
+            members = range(first, min(first + together, len(self.packed)))
+            own = sets.some(slice(members.start, members.stop))
             for start in range(0, len(self.shots), size):
                 part = slice(start, min(start + size, len(self.shots)))
                 block = (
                     () if component.block_shots is None else ((self.shots.start + start) // size,)
                 )
-                generator = self._stream(which, index, *block)
-                bits = component.sample(own, part.stop - part.start, generator)
-                rows = self.compiled.layout.pack_bits(component.clbits, bits)
-                self.packed[which, part] |= rows
+                streams = [self._stream(which, index, *block) for which in members]
+                shots = part.stop - part.start
+                if len(members) == 1:
+                    drawn = [component.sample(own, shots, streams[0])]
+                else:
+                    drawn = component.sample_each(own, shots, streams)
+                for which, bits in zip(members, drawn, strict=True):
+                    rows = self.compiled.layout.pack_bits(component.clbits, bits)
+                    self.packed[which, part] |= rows
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
         for which, packed in enumerate(self.packed):

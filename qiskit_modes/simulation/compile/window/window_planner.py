@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation.compile.components import final_measurements
-from qiskit_modes.simulation.compile.costs import WindowWork
+from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS, WindowWork
 from qiskit_modes.simulation.compile.merge import Group, merge
 from qiskit_modes.simulation.compile.methods import readable
 from qiskit_modes.simulation.compile.product_pool import ProductPool
@@ -121,8 +121,12 @@ def best_way(
     if only in {"Pauli window", "state window"}:
         as_vector = only == "state window"
     else:
-        as_vector = costs[True].per_shot < costs[False].per_shot
+        as_vector = _typical(costs[True]) < _typical(costs[False])
     return as_vector, costs[as_vector]
+
+
+def _typical(cost: Cost) -> float:
+    return cost.once + cost.per_shot * TYPICAL_SHOTS
 
 
 def too_wide(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -15,8 +15,16 @@ from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import Node, Walk
 from qiskit_modes.simulation.run.window.kraus import kraus_operators
-from qiskit_modes.simulation.run.window.rows import PauliRows, Rows, StateMap, StateRows
+from qiskit_modes.simulation.run.window.rows import (
+    PauliRows,
+    PauliRowsOfSets,
+    Rows,
+    StateMap,
+    StateRows,
+)
 from qiskit_modes.simulation.run.window.steps import ArrangeStep, DrawStep, LinearStep
+
+R = TypeVar("R", bound=Rows)
 
 __all__ = ["WindowComponent", "WindowDrawing", "entered", "shots_at_once", "state_bytes"]
 
@@ -25,6 +33,9 @@ STATE_ELEMENTS = 1 << 17
 
 PAULI_ELEMENTS = 1 << 18
 """So many numbers of Pauli vectors."""
+
+MOST_SETS_TOGETHER = 16
+"""Of so many parameter sets shots are drawn at a time: a call of numpy costs each a 16th then."""
 
 _COPIES = 3
 """A step holds the state before, its rearranged copy and the result."""
@@ -70,10 +81,17 @@ class WindowComponent(OneWay):
         """Nothing is held for all parameter sets."""
         return 1
 
+    def sets_together(self, shots: int) -> int:
+        """Return of how many parameter sets so many shots are drawn at a time."""
+        if self.as_vector or shots > self.at_once:
+            return 1
+        return min(MOST_SETS_TOGETHER, max(1, self.at_once // shots))
+
     def peak_bytes(self, num_sets: int) -> int:
-        """Return the memory of the states; shots are drawn for one parameter set at a time."""
-        del num_sets
-        return state_bytes(self.width, min(self.at_once, self.block_shots), self.as_vector)
+        """Return the memory of the states."""
+        block = min(self.at_once, self.block_shots)
+        shots = block * min(num_sets, self.sets_together(block))
+        return state_bytes(self.width, shots, self.as_vector)
 
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Fail: shots are drawn.
@@ -97,6 +115,26 @@ class WindowComponent(OneWay):
             drawing = sets.prepared[id(self)] = self._prepared(sets.products)
         drawn: Bits = drawing.sample(shots, generator)
         return drawn
+
+    def sample_each(
+        self, sets: ParameterSets, shots: int, streams: Sequence[np.random.Generator]
+    ) -> list[Bits]:
+        """Draw shots of several parameter sets: as `sample` of each, and faster.
+
+        Args:
+            sets: The parameter sets.
+            shots: How many shots of each, at most as many as are worked on at a time.
+            streams: Where the random numbers of each come from.
+        """
+        maps = dict(self._constant_maps)
+        for step in self.maps:
+            if step.product is not None:
+                each = [entered(_transfer(step, own), step).T for own in _each(sets)]
+                maps[step.number] = np.stack(each)
+        rows = PauliRowsOfSets.beginning_all(self.columns, shots, streams)
+        rows = WindowDrawing(self, maps).through(rows)
+        recorded = rows.of_each(self.clbits)
+        return [own.permutation(bits) for own, bits in zip(streams, recorded, strict=True)]
 
     def _prepared(self, products: Sequence[RealArray]) -> WindowDrawing:
         """Return what draws shots of one parameter set."""
@@ -141,12 +179,17 @@ class WindowDrawing:
     def _drawn(self, shots: int, generator: np.random.Generator) -> Bits:
         component = self.component
         kind: type[PauliRows | StateRows] = StateRows if component.as_vector else PauliRows
-        rows: Rows = kind.beginning(component.columns, shots, generator)
-        rows, leaving = Walk(self._do, component.max_loop_rounds).run(component.nodes, rows)
-        assert not leaving, "a jump without a loop around it"
+        rows = self.through(kind.beginning(component.columns, shots, generator))
         return generator.permutation(rows.recorded(component.clbits))
 
-    def _do(self, deed: object, rows: Rows) -> Rows:
+    def through(self, rows: R) -> R:
+        """Return rows that have not begun as they are at the end."""
+        walk: Walk[R] = Walk(self._do, self.component.max_loop_rounds)
+        rows, leaving = walk.run(self.component.nodes, rows)
+        assert not leaving, "a jump without a loop around it"
+        return rows
+
+    def _do(self, deed: object, rows: R) -> R:
         match deed:
             case DrawStep():
                 return rows.drawn(deed)
@@ -154,13 +197,14 @@ class WindowDrawing:
                 return rows.arranged(deed)
             case LinearStep(number=number):
                 what = self.maps[number]
-                if isinstance(rows, StateRows):
-                    assert isinstance(what, StateMap)
-                    return rows.applied(deed, what)
-                assert isinstance(rows, PauliRows)
-                assert not isinstance(what, StateMap)
                 return rows.applied(deed, what)
         raise AssertionError(f"{deed} is for states of all qubits")
+
+
+def _each(sets: ParameterSets) -> Iterator[Sequence[RealArray]]:
+    """Yield the products of each parameter set."""
+    for which in range(len(sets)):
+        yield [stack[which : which + 1] for stack in sets.products]
 
 
 def shots_at_once(width: int, as_vector: bool, available: int) -> int:

@@ -9,8 +9,9 @@ where the other has 4^n.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,7 +24,7 @@ from qiskit_modes.simulation.run.products_of_rows import product
 from qiskit_modes.simulation.run.window.kraus import least_likelihood
 from qiskit_modes.simulation.run.window.steps import ArrangeStep, DrawStep, LinearStep
 
-__all__ = ["PauliRows", "Rows", "StateMap", "StateRows"]
+__all__ = ["PauliRows", "PauliRowsOfSets", "Rows", "StateMap", "StateRows"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -60,6 +61,10 @@ class Rows(ABC):
     @abstractmethod
     def rows_of(shots: int) -> Ints:
         """Return how many shots each row stands for when nothing has happened yet."""
+
+    @abstractmethod
+    def applied(self, step: LinearStep, what: Any) -> Self:
+        """Return the rows after a linear map, in the form that belongs to the state."""
 
     @abstractmethod
     def drawn(self, step: DrawStep) -> Self:
@@ -136,7 +141,8 @@ class Rows(ABC):
         ]
         return [values[place] for place in which.reshape(-1).tolist()]
 
-    def _picked(self, which: Bools) -> Self:
+    def _picked(self, which: Any) -> Self:
+        """Return some of the rows, by a mask, numbers or a slice."""
         return replace(
             self, memory=self.memory[which], shots=self.shots[which], state=self.state[which]
         )
@@ -153,12 +159,12 @@ class PauliRows(Rows):
         """Return one row that stands for all shots."""
         return np.array([shots], dtype=np.int64)
 
-    def applied(self, step: LinearStep, matrix: RealArray) -> PauliRows:
+    def applied(self, step: LinearStep, what: RealArray) -> Self:
         """Return the rows after a linear map, a matrix of shape (before, after) on the right."""
-        state = product(self._transposed(step.axes, step.order).reshape(-1, len(matrix)), matrix)
+        state = product(self._transposed(step.axes, step.order).reshape(-1, len(what)), what)
         return replace(self, state=state.reshape(len(self), -1))
 
-    def drawn(self, step: DrawStep) -> PauliRows:
+    def drawn(self, step: DrawStep) -> Self:
         """Return the rows after a qubit was measured, those divided that may record both."""
         split = self._around(step)
         if step.clbit is None and not step.stays:
@@ -172,7 +178,7 @@ class PauliRows(Rows):
         half, polarisation = step.confusion / 2, split[:, 0, 3, 0]
         true_zero, true_one = 1 + polarisation, 1 - polarisation
         weights = np.maximum(half @ np.stack([true_zero, true_one]), 0.0)
-        ones = self.generator.binomial(self.shots, weights[1] / weights.sum(axis=0))
+        ones = self._binomial(weights[1] / weights.sum(axis=0))
         parts = []
         for recorded, shots in enumerate((self.shots - ones, ones)):
             kept = shots > 0
@@ -187,11 +193,88 @@ class PauliRows(Rows):
                 state[:, :, 0] = taken
                 state[:, :, 3] = ((zero - one) * unit + (zero + one) * parity) * scale
                 taken = state
-            memory = self.memory[kept]
-            memory[:, self.columns[step.clbit]] = bool(recorded)
-            state = taken.reshape(len(memory), -1)
-            parts.append(replace(self, memory=memory, shots=shots[kept], state=state))
+            rows = self._picked(kept)
+            rows.memory[:, self.columns[step.clbit]] = bool(recorded)
+            state = taken.reshape(len(rows), -1)
+            parts.append(replace(rows, shots=shots[kept], state=state))
         return parts[0].joined(parts[1:])
+
+    def _binomial(self, probabilities: RealArray) -> Ints:
+        """Return for each row how many of its shots do what each does with a probability."""
+        return self.generator.binomial(self.shots, probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class PauliRowsOfSets(PauliRows):
+    """Density matrices of several parameter sets, each set's rows one after another.
+
+    What happens to all sets alike is done to all at once. What each set draws comes from its own
+    stream, and in the same order as if it were alone.
+    """
+
+    sets: Ints = field(kw_only=True)
+    """(rows,): of which parameter set each row is, ascending."""
+    streams: Sequence[np.random.Generator] = field(kw_only=True)
+    """Of each set."""
+
+    @classmethod
+    def beginning_all(
+        cls, columns: Mapping[int, int], shots: int, streams: Sequence[np.random.Generator]
+    ) -> Self:
+        """Return so many shots of each parameter set before anything has happened."""
+        count = len(streams)
+        return cls(
+            columns,
+            np.zeros((count, len(columns)), dtype=np.bool_),
+            np.full(count, shots, dtype=np.int64),
+            np.ones((count, 1)),
+            streams[0],
+            sets=np.arange(count),
+            streams=streams,
+        )
+
+    def applied(self, step: LinearStep, what: RealArray) -> Self:
+        """Return the rows after a linear map, of each set its own: shape (sets, before, after)."""
+        if what.ndim == 2:
+            return super().applied(step, what)
+        moved = self._transposed(step.axes, step.order)
+        before, after = what.shape[1:]
+        into = np.empty((len(self), moved.shape[1] // before * after))
+        for which, part in self._parts():
+            rows = moved[part].reshape(-1, before)
+            np.matmul(rows, what[which], out=into[part].reshape(-1, after))
+        return replace(self, state=into)
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Return these rows and others, those of each set one after another."""
+        parts = [part for part in (self, *others) if len(part)] or [self]
+        if len(parts) == 1:
+            return parts[0]
+        sets = np.concatenate([part.sets for part in parts])
+        together = replace(super().joined(others), sets=sets)
+        order = np.argsort(sets, kind="stable")
+        return together._picked(order)  # noqa: SLF001 - of this class
+
+    def of_each(self, clbits: Sequence[int]) -> list[Bools]:
+        """Return what the shots of each set have recorded, shape (shots, bits)."""
+        return [self._picked(part).recorded(clbits) for _, part in self._parts()]
+
+    def _parts(self) -> Iterator[tuple[int, slice]]:
+        """Yield each set that has rows here, and which these are."""
+        bounds = np.searchsorted(self.sets, np.arange(len(self.streams) + 1)).tolist()
+        for which, (first, last) in enumerate(pairwise(bounds)):
+            if last > first:
+                yield which, slice(first, last)
+
+    def _picked(self, which: Any) -> Self:
+        return replace(super()._picked(which), sets=self.sets[which])
+
+    def _binomial(self, probabilities: RealArray) -> Ints:
+        drawn = [
+            self.streams[which].binomial(self.shots[part], probabilities[part])
+            for which, part in self._parts()
+        ]
+        return np.concatenate(drawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,19 +313,19 @@ class StateRows(Rows):
         """Return a row for every shot."""
         return np.ones(shots, dtype=np.int64)
 
-    def applied(self, step: LinearStep, channel: StateMap) -> StateRows:
+    def applied(self, step: LinearStep, what: StateMap) -> Self:
         """Return the rows after a channel, of which each draws one operator."""
-        columns, rows = channel.first.shape
+        columns, rows = what.first.shape
         points = self.generator.random(len(self))
         before = self._transposed(step.axes, step.order).reshape(-1, columns)
-        after = product(before, channel.first).reshape(len(self), -1, rows)
-        doubtful = np.flatnonzero(points >= channel.least)
+        after = product(before, what.first).reshape(len(self), -1, rows)
+        doubtful = np.flatnonzero(points >= what.least)
         if len(doubtful):
             met = before.reshape(len(self), -1, columns)[doubtful]
-            after[doubtful] = _chosen(met, after[doubtful], channel, points[doubtful])
+            after[doubtful] = _chosen(met, after[doubtful], what, points[doubtful])
         return replace(self, state=after.reshape(len(self), -1))
 
-    def drawn(self, step: DrawStep) -> StateRows:
+    def drawn(self, step: DrawStep) -> Self:
         """Return the rows after a qubit was measured; a readout error is drawn as well."""
         around = self._around(step)
         split = np.ascontiguousarray(around.transpose(0, 2, 1, 3)).reshape(len(self), 2, -1)
