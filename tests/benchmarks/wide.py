@@ -1,5 +1,8 @@
 """P11: circuits of fifty and more joined qubits, with the noise of a device."""
 
+import re
+import time
+
 import numpy as np
 import rustworkx as rx
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
@@ -48,6 +51,11 @@ def wide():
     what = "repetition code, distance 21, 5 rounds, feed-forward"
     yield _row(what, [timed(sampled(circuit))], [10.0], circuit, backend)
     yield from _kicked_ising(backend, edges)
+    yield _too_many_steps(backend, edges)
+    yield from _submission(backend, line)
+    yield _hello_world_extrapolated(backend)
+    yield _ten_qubits(backend)
+    yield from _tutorials(backend, line)
     yield _growth(backend, line, sampled)
     yield _against_tensor_networks(backend, line, sampled)
 
@@ -61,31 +69,26 @@ def _row(what, seconds, targets, circuit, backend):
 
 
 def _hello_world(backend):
-    circuit = QuantumCircuit(100)
-    circuit.h(0)
-    for qubit in range(99):
-        circuit.cx(qubit, qubit + 1)
-    isa = transpile(circuit, backend, optimization_level=1, seed_transpiler=3)
-    terms = [SparsePauliOp.from_sparse_list([("ZZ", [0, k], 1)], 100) for k in range(1, 100)]
-    observables = [term.apply_layout(isa.layout) for term in terms]
+    isa, observables = _ghz_and_correlators(backend)
     estimator = EstimatorV2(backend, options={"resilience_level": 1})
     seconds = timed(lambda: estimator.run([(isa, observables)]).result())
     what = "GHZ, 100 qubits, 99 correlators in one PUB, level 1, first run"
     yield Row("P11", what, f"{seconds:.2f} s", "<= 5 s", seconds <= 5)
 
 
+def _ghz_and_correlators(backend):
+    circuit = QuantumCircuit(100)
+    circuit.h(0)
+    for qubit in range(99):
+        circuit.cx(qubit, qubit + 1)
+    isa = transpile(circuit, backend, optimization_level=1, seed_transpiler=3)
+    terms = [SparsePauliOp.from_sparse_list([("ZZ", [0, k], 1)], 100) for k in range(1, 100)]
+    return isa, [term.apply_layout(isa.layout) for term in terms]
+
+
 def _kicked_ising(backend, edges):
     for steps in (2, 3):
-        circuit = QuantumCircuit(127)
-        graph = rx.PyGraph()
-        graph.add_nodes_from(range(127))
-        graph.add_edges_from([(*edge, None) for edge in edges])
-        colours = rx.graph_greedy_edge_color(graph)
-        for _ in range(steps):
-            circuit.rx(0.6, range(127))
-            for number in sorted(colours, key=lambda k: (colours[k], k)):
-                circuit.rzz(-np.pi / 2, *graph.edge_list()[number])
-        isa = placed_on(backend, circuit, range(127))
+        isa = placed_on(backend, _trotterised(edges, steps), range(127))
         magnetisation = SparsePauliOp.from_sparse_list(
             [("Z", [qubit], 1 / 127) for qubit in range(127)], 127
         )
@@ -93,6 +96,133 @@ def _kicked_ising(backend, edges):
         seconds = timed(lambda: estimator.run([(isa, magnetisation)]).result())  # noqa: B023
         what = f"kicked Ising, 127 qubits, {steps} steps, magnetisation"
         yield Row("P11", what, f"{seconds:.1f} s", "<= 60 s", seconds <= 60, "light cones apart")
+
+
+def _trotterised(edges, steps):
+    circuit = QuantumCircuit(127)
+    graph = rx.PyGraph()
+    graph.add_nodes_from(range(127))
+    graph.add_edges_from([(*edge, None) for edge in edges])
+    colours = rx.graph_greedy_edge_color(graph)
+    for _ in range(steps):
+        circuit.rx(0.6, range(127))
+        for number in sorted(colours, key=lambda k: (colours[k], k)):
+            circuit.rzz(-np.pi / 2, *graph.edge_list()[number])
+    return circuit
+
+
+def _too_many_steps(backend, edges):
+    isa = placed_on(backend, _trotterised(edges, 5), range(127))
+    magnetisation = SparsePauliOp.from_sparse_list([("Z", [k], 1 / 127) for k in range(127)], 127)
+    weight_17 = SparsePauliOp.from_sparse_list([("XYZ" * 5 + "XY", range(37, 54), 1)], 127)
+    estimator = EstimatorV2(backend, options={"resilience_level": 0, "default_shots": SHOTS})
+    reasons, seconds = [], []
+    for observable in (magnetisation, weight_17):
+        job = estimator.run([(isa, observable)])
+        seconds.append(timed(lambda: job.wait_for_final_state(timeout=60)))  # noqa: B023
+        reasons.append(
+            re.search(r"of which \d+ have to be held", job.error_message() or "answered")
+        )
+    measured = " / ".join(f"{each:.2f}" for each in seconds)
+    what = "kicked Ising, 127 qubits, 5 steps, magnetisation / weight 17: until refused"
+    refused = all(reasons) and max(seconds) <= 60
+    return Row("P11", what, f"{measured} s", "<= 60 s", refused, "each with its window")
+
+
+def _submission(backend, line):
+    """Until ``run()`` returns, and until what is too wide is refused."""
+    observable = SparsePauliOp.from_sparse_list([("Z", [qubit], 1) for qubit in line], 127)
+    twirling = {"enable_gates": True, "enable_measure": True}
+    estimator = EstimatorV2(backend, options={"resilience_level": 2, "twirling": twirling})
+    sampler = SamplerV2(backend, options={"twirling": twirling})
+    small = placed_on(backend, _brickwork(2, 1), line[:2])  # so that all modules are there
+    sampler.run([small], shots=64).result()
+    few = SparsePauliOp.from_sparse_list([("Z", [line[0]], 1)], 127)
+    estimator.run([(small.remove_final_measurements(inplace=False), few)]).result()
+    for layers, what, most in ((30, "refused", 2.0), (10, "run() returns", 0.1)):
+        circuit = placed_on(backend, _brickwork(100, layers), line)
+        bare = circuit.remove_final_measurements(inplace=False)
+        jobs, seconds = [], []
+        for run in (
+            lambda: estimator.run([(bare, observable)]),  # noqa: B023
+            lambda: sampler.run([circuit], shots=SHOTS),  # noqa: B023
+        ):
+            begin = time.perf_counter()
+            jobs.append(run())
+            if what == "refused":
+                jobs[-1].wait_for_final_state(timeout=60)
+            seconds.append(time.perf_counter() - begin)
+            if what != "refused":
+                jobs[-1].cancel()
+        measured = " / ".join(f"{each:.2f}" for each in seconds)
+        met = max(seconds) <= most and (what != "refused" or all(job.errored() for job in jobs))
+        title = f"100 qubits, {len(bare.data):,} gates, twirled, level 2 / sampler: {what}"
+        yield Row("P11", title, f"{measured} s", f"<= {most:g} s", met)
+
+
+def _hello_world_extrapolated(backend):
+    isa, observables = _ghz_and_correlators(backend)
+    estimator = EstimatorV2(backend, options={"resilience_level": 2})
+    seconds = timed(lambda: estimator.run([(isa, observables)]).result())
+    what = "GHZ, 100 qubits, 99 correlators in one PUB, level 2, first run"
+    return Row("P11", what, f"{seconds:.1f} s", "<= 20 s", seconds <= 20)
+
+
+def _ten_qubits(backend):
+    line = path_through(backend, 10)
+    pubs = []
+    for layers in (51, 100, 199):
+        circuit = placed_on(backend, _brickwork(10, layers), line)
+        circuit.remove_final_measurements()
+        pubs.append((circuit, SparsePauliOp.from_sparse_list([("ZZ", line[:2], 1)], 127)))
+    options = {"resilience_level": 2, "twirling": {"enable_gates": True}}
+    estimator = EstimatorV2(backend, options=options)
+    seconds = timed(lambda: estimator.run(pubs).result())
+    what = "ten qubits, 51, 100 and 199 layers, three noise factors, twirled"
+    return Row("P11", what, f"{seconds:.1f} s", "<= 15 s", seconds <= 15)
+
+
+def _tutorials(backend, line):
+    """Circuits of the shape of published tutorials, at full size and with all their shots."""
+    sampler = SamplerV2(backend)
+    circuit = placed_on(backend, _brickwork(31, 2), line[:31])
+    seconds = timed(lambda: sampler.run([circuit], shots=4096).result())
+    what = "wire cutting, uncut: 31 qubits in a line, 2 layers, 4,096 shots"
+    yield _row(what, [seconds], [60.0], circuit, backend)
+    edges = sorted({tuple(sorted(edge)) for edge in backend.coupling_map.get_edges()})
+    nodes = sorted({q for pair in edges for q in pair})[:100]
+    part = [pair for pair in edges if set(pair) <= set(nodes)]
+    circuit = placed_on(backend, _qaoa(part, 1, 100), nodes)
+    seconds = timed(lambda: sampler.run([circuit], shots=2450).result())
+    what = "advanced QAOA: 100 qubits of the device's graph, p = 1, 2,450 shots"
+    yield _row(what, [seconds], [60.0], circuit, backend)
+    estimator = EstimatorV2(backend, options={"resilience_level": 0})
+    terms = SparsePauliOp.from_sparse_list([("ZZ", pair, 1) for pair in part], 127)
+    bare = circuit.remove_final_measurements(inplace=False)
+    seconds = timed(lambda: estimator.run([(bare, terms)], precision=1 / 32).result())
+    what = f"QAOA, 100 qubits, {len(part)} terms, level 0, 1,024 shots"
+    yield Row("P11", what, f"{seconds:.1f} s", "<= 20 s", seconds <= 20)
+    circuit = placed_on(backend, _brickwork(33, 12), line[:33]).remove_final_measurements(
+        inplace=False
+    )
+    rng = np.random.default_rng(2)
+    pairs = [sorted(rng.choice(33, 2, replace=False).tolist()) for _ in range(500)]
+    seconds = timed(
+        lambda: estimator.run(
+            [
+                (
+                    circuit,
+                    SparsePauliOp.from_sparse_list(
+                        [(letter * 2, [line[a], line[b]], 1) for a, b in pairs], 127
+                    ).simplify(),
+                )
+                for letter in "XYZ"
+            ],
+            precision=1 / 32,
+        ).result()
+    )
+    what = "Pauli correlation encoding: 33 qubits in a line, 3 x 500 terms, level 0"
+    yield Row("P11", what, f"{seconds:.1f} s", "<= 20 s", seconds <= 20)
 
 
 def _growth(backend, line, sampled):

@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 
@@ -12,6 +12,7 @@ from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.classical import Bits
 from qiskit_modes.simulation.compile import component_builder
+from qiskit_modes.simulation.compile.contraction import largest_state
 from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.order import ordered
@@ -209,6 +210,23 @@ def topological(groups, rng):
         chosen = ready[int(rng.integers(len(ready)))]
         left.remove(chosen)
         yield chosen
+
+
+@settings(max_examples=examples(daily=20), suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), name=static_devices)
+def test_the_largest_state_is_known_before_anything_is_built(data, name):
+    circuit = data.draw(static_circuits(name))
+    foreseen: list[int] = []
+
+    def noted(groups, finals):
+        foreseen.append(largest_state(groups, finals))
+        return foreseen[-1]
+
+    with mock.patch.object(component_builder, "largest_state", noted):
+        compiled = compile_circuit(circuit, device(name))
+    assume(foreseen)  # otherwise it was known
+    for component, least in zip(compiled.components, foreseen, strict=True):
+        assert least <= component.peak <= 4 * least
 
 
 def test_a_qubit_that_is_reset_leaves_the_state():

@@ -16,7 +16,7 @@ from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
 from qiskit_modes.simulation.compile.clifford import may_be_clifford
 from qiskit_modes.simulation.compile.components import final_measurements
-from qiskit_modes.simulation.compile.contraction import build_contraction
+from qiskit_modes.simulation.compile.contraction import build_contraction, largest_state
 from qiskit_modes.simulation.compile.costs import (
     TYPICAL_SHOTS,
     crossover,
@@ -197,6 +197,8 @@ class ComponentBuilder:
         groups = self._groups(before, num_qubits)
         if self._settings.lazy_qubits:
             groups = ordered(groups, {measure.qubit for measure in finals})
+            if not density_fits(largest_state(groups, finals), self._available, self._settings):
+                return None  # before anything is built that would be thrown away
         contraction = build_contraction(
             groups, self._pool, finals=finals, lazy=self._settings.lazy_qubits
         )

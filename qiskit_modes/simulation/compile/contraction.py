@@ -13,7 +13,7 @@ from qiskit_modes.simulation.operations import Measure
 from qiskit_modes.simulation.pauli_basis import FRESH, MEASURE, TRACE, tensor
 from qiskit_modes.simulation.run.pauli_vector.contraction import Axis, Contraction, Step
 
-__all__ = ["build_contraction"]
+__all__ = ["build_contraction", "largest_state"]
 
 
 def _axis_size(axis: Axis) -> int:
@@ -123,6 +123,27 @@ def build_contraction(
             _add_measurement(builder, group.lone, group.qubits[0] not in here, leaving)
         here.update(group.qubits)
     return builder.finish(staying)
+
+
+def largest_state(groups: Sequence[Group], finals: Sequence[Measure]) -> int:
+    """Return how many numbers the largest state has that a contraction leads through, at least.
+
+    Args:
+        groups: In the order in which they are applied; of all that is no linear map there are
+            measurements alone.
+        finals: Measurements at the end.
+    """
+    recorded = {measure.qubit for measure in finals}
+    last = {qubit: number for number, group in enumerate(groups) for qubit in group.qubits}
+    here: set[int] = set()
+    bits, largest = 0, 1
+    for number, group in enumerate(groups):
+        leaving = {qubit for qubit in group.qubits if last[qubit] == number}
+        here.update(group.qubits)
+        here -= leaving
+        bits += len(leaving & recorded) + (group.lone is not None)
+        largest = max(largest, 1 << 2 * len(here) + bits)
+    return largest
 
 
 def _identity(qubit: int) -> Group:

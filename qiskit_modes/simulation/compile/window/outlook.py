@@ -21,6 +21,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation.aer.costs import aer_bytes
 from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
 from qiskit_modes.simulation.compile.components import final_measurements, prune, split
+from qiskit_modes.simulation.compile.contraction import largest_state
 from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
@@ -126,7 +127,8 @@ class Outlook:
             seconds = math.inf
         if seconds <= MARGIN * LONGEST_SHOT_SECONDS:
             return Prospect(seconds, work.width)
-        if density_fits(_peak(groups, finals), self._available, self._settings):
+        exactly = ordered(groups, {measure.qubit for measure in finals})
+        if density_fits(largest_state(exactly, finals), self._available, self._settings):
             return Prospect()
         refusal = too_wide(len(part.qubits), work, cost, self._available)
         return Prospect(seconds, work.width, refusal)
@@ -288,19 +290,3 @@ def _joining(operations: Iterable[Operation]) -> Iterator[Group]:
             group = Group(operation.qubits)
         last.update(dict.fromkeys(group.qubits, group))
         yield group
-
-
-def _peak(groups: Iterable[Group], finals: Iterable[Measure]) -> int:
-    """Return the size of the largest state on the way to the distribution of what is recorded."""
-    groups = ordered(list(groups), {measure.qubit for measure in finals})
-    recorded = {measure.qubit for measure in finals}
-    last = {qubit: number for number, group in enumerate(groups) for qubit in group.qubits}
-    here: set[int] = set()
-    bits, peak = 0, 1
-    for number, group in enumerate(groups):
-        here.update(group.qubits)
-        peak = max(peak, 1 << 2 * len(here) + bits)
-        leaving = {qubit for qubit in group.qubits if last[qubit] == number}
-        here -= leaving
-        bits += len(leaving & recorded) + isinstance(group.lone, Measure)
-    return max(peak, 1 << bits)
