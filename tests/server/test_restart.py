@@ -169,7 +169,14 @@ class Client:
 
 
 def torture(
-    server: Killed, body: dict[str, Any], *, kills: int, clients: int, seed: int, resume: bool
+    server: Killed,
+    body: dict[str, Any],
+    *,
+    kills: int,
+    clients: int,
+    seed: int,
+    resume: bool,
+    longest: float,
 ) -> History:
     """Kill a server at random moments while clients use it; return what they were told."""
     chance = random.Random(seed)
@@ -188,7 +195,8 @@ def torture(
     for thread in threads:
         thread.start()
     for _ in range(kills):
-        time.sleep(chance.uniform(0.05, 0.8))  # the moment of the kill is what is random
+        # The moment of the kill is what is random; a server reads its first circuit after 1 or 2 s.
+        time.sleep(chance.uniform(0.05, longest))
         server.kill()
         answer = server.start(resume=resume)
         assert "port" in answer, answer
@@ -232,7 +240,9 @@ def completed(history: History, server: Killed) -> History:
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_server_that_is_killed_at_random_moments(server, sampling, resume):
-    history = torture(server, sampling, kills=3, clients=3, seed=7 + resume, resume=resume)
+    history = torture(
+        server, sampling, kills=3, clients=3, seed=7 + resume, resume=resume, longest=1.0
+    )
     completed(history, server)
     assert check(history) == []
     assert any(state == "Completed" for _, state, _ in history.told)
@@ -240,9 +250,11 @@ def test_a_server_that_is_killed_at_random_moments(server, sampling, resume):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_server_that_is_killed_often(server, sampling, seed):
-    history = torture(server, sampling, kills=12, clients=4, seed=seed, resume=seed % 2 == 1)
+    history = torture(
+        server, sampling, kills=10, clients=4, seed=seed, resume=seed % 2 == 1, longest=4.0
+    )
     completed(history, server)
     assert check(history) == []
     assert len(history.told) > 20
