@@ -5,20 +5,20 @@
     with serve(backends=["ibm_torino"], plan="premium") as server:
         server.url, server.environment    # what programs need to find it
 
-================  ================================================================================
-``serving``       starts and stops it
-``application``   puts the parts together
-``app_state``     what all requests are answered from: the platform, the tokens, who asks
-``guard/``        what requests pass before they are answered, strangers' circuits above all
-``endpoints/``    what it answers about jobs, sessions and backends; sign-in, catalog, health
-``page/``         the page for people
-``monitoring/``   the log of requests and the metrics
-``shares``        threads for the work, some for each instance
-``long_poll``     lets who asks about a new job wait for it
+===================  =============================================================================
+``serving``          starts and stops it
+``application``      puts the parts together
+``app_state``        what all requests are answered from: the platform, the tokens, who asks
+``guard/``           what requests pass before they are answered, strangers' circuits above all
+``endpoints/``       what it answers about jobs, sessions and backends; sign-in, catalog, health
+``page/``            the page for people
+``monitoring/``      the log of requests and the metrics
+``shares``           threads for the work, some for each instance
+``long_poll``        lets who asks about a new job wait for it
 ``submission_keys``  lets one submission with a key be served at a time
-``usage_report``  what its workloads did
-``isolation/``    runs a program so that all of its traffic ends here
-================  ================================================================================
+``usage_report``     what its workloads did
+``isolation/``       runs a program so that all of its traffic ends here
+===================  =============================================================================
 
 What holds for all requests: the event loop only moves bytes, the work is done in threads; errors
 are 4xx, also errors of this package, because the client repeats what failed with a 5xx; nothing is

@@ -106,9 +106,11 @@ def decoded_result(program_id: str, text: str) -> Any:
 
     result: Any = text
     is_whole = program_id == "executor" and '"__type__": "PrimitiveResult"' in text[:50]
-    decoders = [ResultDecoder] if is_whole else DEFAULT_DECODERS.get(program_id, [ResultDecoder])
-    for decoder in decoders:
-        if decoder.is_applicable(result):
+    known: Any = DEFAULT_DECODERS.get(program_id, ResultDecoder)
+    # A release has one decoder for a program, another several in a row that are asked before.
+    decoders: list[Any] = [known] if isinstance(known, type) else list(known)
+    for decoder in [ResultDecoder] if is_whole else decoders:
+        if not hasattr(decoder, "is_applicable") or decoder.is_applicable(result):
             result = decoder.decode(result)
     return result
 
