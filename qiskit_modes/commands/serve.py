@@ -8,9 +8,11 @@ import os
 import shlex
 import sys
 import threading
+from pathlib import Path
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands, tell, whole
+from qiskit_modes.commands.serve_config import ReadConfig, instances_of, limits_of
 
 __all__ = ["add"]
 
@@ -34,6 +36,13 @@ def add(commands: Commands) -> None:
         ),
         epilog=f"example: qiskit-modes serve --qpu ibm_torino --plan premium. A token that clients "
         f"need is read from the environment variable {_TOKEN}.",
+    )
+    parser.add_argument(
+        "--config",
+        action=ReadConfig,
+        metavar="FILE",
+        help="a TOML file with the names of these options, as port = 8765, and with instances and "
+        "limits; options that follow count more",
     )
     add_service_arguments(parser)
     parser.add_argument(
@@ -69,7 +78,12 @@ def add(commands: Commands) -> None:
         help="run jobs of job mode again that an earlier server had not finished, with the same "
         "ids and seeds (default: they are failures)",
     )
-    parser.set_defaults(run=_serve)
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help=f"read the token from a file instead of {_TOKEN}",
+    )
+    parser.set_defaults(run=_serve, instances=None, limits=None)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
@@ -83,11 +97,13 @@ def _serve(parsed: argparse.Namespace) -> int:
     with serve(
         backends=parsed.qpu,
         plan=parsed.plan,
+        instances=instances_of(parsed.instances),
+        limits=limits_of(parsed.limits),
         lanes=parsed.lanes,
         seed=parsed.seed,
         host=parsed.host,
         port=parsed.port,
-        token=os.environ.get(_TOKEN),
+        token=_token_of(parsed.token_file),
         store=parsed.store or named_in_environment() or default_location(),
         resume=parsed.resume,
         waits=lambda whom: tell(f"waiting for the lease of {whom} on the store to run out"),
@@ -103,6 +119,20 @@ def _serve(parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
         threading.Event().wait()
     return 0
+
+
+def _token_of(name: str | None) -> str | None:
+    from qiskit_modes.exceptions import InvalidInputError
+
+    if name is None:
+        return os.environ.get(_TOKEN)
+    try:
+        token = Path(name).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"The token cannot be read: {error}") from error
+    if not token:
+        raise InvalidInputError(f"{name} is empty; it must hold the token")
+    return token
 
 
 def _write_requests_to(name: str) -> None:
