@@ -36,6 +36,10 @@ _SUBMISSIONS_EACH, _SUBMISSIONS = 4, 16
 """For submissions, which may take seconds."""
 
 
+_END_SECONDS = 10.0
+"""For how long calls that are in threads are waited for at the end."""
+
+
 class AppState:
     """State of one server. May be used from any thread.
 
@@ -63,6 +67,12 @@ class AppState:
         """Threads in which requests are answered."""
         self.submissions = Shares(_SUBMISSIONS_EACH, _SUBMISSIONS)
         """Threads in which jobs are read and submitted."""
+
+    def close(self) -> None:
+        """End what it has started, and wait a while for the requests that are being answered."""
+        self.inspector.close()
+        for shares in (self.answers, self.submissions):
+            shares.join(_END_SECONDS)
 
     @property
     def platform(self) -> Platform:

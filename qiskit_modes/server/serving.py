@@ -213,7 +213,7 @@ def serve(
         app_state = AppState(platform, Tokens(token, secret), on_job)
         connections = Connections(limits or Limits())
         app = make_application(app_state, connections=connections, check_host=local)
-        with closing(app_state.inspector), _running(app, bound, connections):
+        with closing(app_state), _running(app, bound, connections):
             yield Server(host, bound.getsockname()[1], token, app_state)
 
 

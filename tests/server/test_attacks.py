@@ -88,7 +88,8 @@ def attacked() -> Iterator[Attacked]:
             assert attacked.get() == 200
             yield attacked
             process.stdin.close()
-            assert process.wait(30) == 0, "it was not stopped by anybody else"
+            ended_with = process.wait(30)
+            assert ended_with == 0, f"it was stopped by somebody: {log.read_text()[-4000:]}"
 
 
 @pytest.mark.parametrize("name", ATTACKS)
