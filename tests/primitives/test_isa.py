@@ -200,7 +200,7 @@ def test_a_circuit_is_walked_once(manila: BackendV2):
         AerSimulator.from_backend(FakeManilaV2()),
         AerSimulator(noise_model=NoiseModel.from_backend(FakeManilaV2())),
     ],
-    ids=str,
+    ids=["plain", "of a method", "with a coupling map", "of a device", "with a device's noise"],
 )
 def test_whether_a_simulator_has_a_coupling_map_is_found_without_building_its_target(backend):
     assert AerDescription(backend)._is_uncoupled() == (backend.coupling_map is None)
