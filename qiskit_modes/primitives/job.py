@@ -427,7 +427,8 @@ def _seconds_by_worker(record: JobRecord) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for each in list(record.work):
         seconds[each.worker] = seconds.get(each.worker, 0.0) + each.stopped - each.started
-    return seconds
+    # Of a job from a store the pieces begin at other numbers, which leaves other last digits.
+    return {worker: round(each, 6) for worker, each in seconds.items()}
 
 
 def _time(line: str) -> str:

@@ -40,6 +40,16 @@ FORKED = """
 """
 
 
+ON_A_CLUSTER = """
+    import os, signal
+    from qiskit_modes.runtime.workers.dask.engine import local_cluster
+
+    cluster = local_cluster(1)
+    os.write(1, b"working\\n")
+    signal.pause()
+"""
+
+
 @pytest.mark.parametrize(
     ("killed_by", "busy", "then", "reached"),
     [
@@ -52,7 +62,18 @@ FORKED = """
 )
 def test_workers_end_when_their_process_is_killed(killed_by, busy, then, reached):
     then = textwrap.indent(textwrap.dedent(then), "    ").strip()
-    program = textwrap.dedent(PROGRAM.format(busy=busy, then=then))
+    all_end(PROGRAM.format(busy=busy, then=then), killed_by, reached)
+
+
+@pytest.mark.parametrize("killed_by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_cluster_on_this_machine_ends_when_its_process_is_killed(killed_by):
+    pytest.importorskip("distributed")
+    all_end(ON_A_CLUSTER, killed_by, "working")
+
+
+def all_end(program: str, killed_by: signal.Signals, reached: str) -> None:
+    """Run a program, kill it when it says that it has reached something, and wait for all of it."""
+    program = textwrap.dedent(program)
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program],
         stdin=subprocess.PIPE,

@@ -17,6 +17,7 @@ from qiskit_modes.runtime.records import (
     WorkloadRecord,
 )
 from qiskit_modes.runtime.steps import ExecutionSpan
+from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
     Cancelled,
@@ -152,6 +153,11 @@ def job_row(job: JobRecord, head: str, calendar: Calendar) -> JobRow:
             "charged_seconds": core.charged_seconds(core.released_at or now),
             "log": list(job.log),
         }
+        if job.work:
+            facts["work"] = [
+                [each.worker, calendar.row_time(each.started), each.stopped - each.started]
+                for each in job.work
+            ]
         if job.span is not None:
             facts["span"] = [microseconds(job.span.start), microseconds(job.span.stop)]
         if job.result_lost is not None:
@@ -279,6 +285,9 @@ def job_of(
     )
     if "span" in facts:
         job.span = ExecutionSpan(*map(moment, facts["span"]))
+    for worker, at, seconds in facts.get("work", ()):
+        started = calendar.clock_time(at) or 0.0
+        job.work.append(Work(worker, started, started + seconds))
     job.core = _core(row, instance, calendar)
     if job.core.ending is not None:
         job.finished.set()

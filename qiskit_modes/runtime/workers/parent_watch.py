@@ -13,9 +13,11 @@ import os
 import signal
 import sys
 import threading
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 
-__all__ = ["end_with", "own_end"]
+import psutil
+
+__all__ = ["end_with", "end_with_process", "own_end"]
 
 _pipe: tuple[Connection, Connection] | None = None
 _mutex = threading.Lock()
@@ -70,6 +72,35 @@ def _have_the_system_end_this(parent: Connection) -> None:
 def _end_after(parent: Connection) -> None:
     with contextlib.suppress(OSError):
         parent.poll(None)  # nothing is ever sent
+    os._exit(1)
+
+
+def end_with_process(process_id: int, created_at: float) -> None:
+    """End this process as soon as another one of this machine is gone; for what has no pipe to it.
+
+    Args:
+        process_id: Of the other one.
+        created_at: When the system says that it was created, so that no later process of the same
+            number is taken for it.
+    """
+    threading.Thread(
+        target=_end_after_process,
+        args=(process_id, created_at),
+        name="qiskit_modes-parent-watch",
+        daemon=True,
+    ).start()
+
+
+def _end_after_process(process_id: int, created_at: float) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        process = psutil.Process(process_id)
+        if hasattr(os, "pidfd_open"):
+            # Tells of the end also while nobody has asked for the exit code.
+            end = os.pidfd_open(process_id)
+            if process.create_time() == created_at:
+                wait([end])
+        elif process.create_time() == created_at:
+            process.wait()
     os._exit(1)
 
 

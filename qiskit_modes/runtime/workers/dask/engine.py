@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, ClassVar
 
+import psutil
+
 from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.runtime.workers.dask.examine import examine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
@@ -98,7 +100,7 @@ def local_cluster(count: int) -> Any:
     """Return a cluster of ``count`` workers on this machine, of processes of their own.
 
     They are started by commands and not by `multiprocessing`, so that a script needs no
-    ``if __name__ == "__main__"``.
+    ``if __name__ == "__main__"``. They end with this process, however it ends.
 
     Raises:
         ClusterError: If it cannot be started.
@@ -109,9 +111,21 @@ def local_cluster(count: int) -> Any:
         raise ClusterError(
             "a cluster on this machine needs Dask: pip install 'qiskit-modes[distributed]'"
         ) from error
+    this = psutil.Process()
+    parent = (this.pid, this.create_time())
+    # Dask takes Python's text for a module of that content, and runs it as the scheduler starts.
+    ends_with_this = (
+        "from qiskit_modes.runtime.workers.parent_watch import end_with_process\n"
+        f"end_with_process(*{parent})\n"
+    )
     try:
         cluster = SubprocessCluster(
-            n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"preload": [ends_with_this]},
+            worker_class="qiskit_modes.runtime.workers.dask.local_nanny.LocalNanny",
+            worker_kwargs={"parent": parent},
         )
         cluster.wait_for_workers(count, timeout=START_SECONDS)
         return cluster
