@@ -9,6 +9,7 @@ service. Prints what it did as one line of JSON.
 
 import json
 import sys
+import time
 import warnings
 from datetime import datetime, timedelta
 
@@ -136,6 +137,8 @@ except RuntimeInvalidStateError:
     pass
 for job in jobs:
     assert job.result()[0].data.meas.num_shots == 2_000
+while batch.status() != "Closed":  # the cancelled job may be on its way out
+    time.sleep(0.05)
 assert batch.details()["mode"] == "batch"
 assert batch.usage() >= max(job.usage() for job in jobs)
 
