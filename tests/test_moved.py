@@ -53,13 +53,16 @@ PICKLED_BY_0_1 = {
 """What the pickles of all that its users could hold named, by module."""
 
 
+RENAMED = {"Timer": "TTL"}
+"""Classes that have another name now, and are found by both."""
+
 NAMES = [(module, name) for module, names in PICKLED_BY_0_1.items() for name in names]
 
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
 def test_a_pickle_of_0_1_finds_its_classes(module, name):
     found = pickle.loads(f"cqiskit_modes.{module}\n{name}\n.".encode())
-    assert found.__name__ == name
+    assert found.__name__ == RENAMED.get(name, name)
 
 
 @pytest.mark.parametrize(("old", "new"), MOVED.items())

@@ -73,6 +73,10 @@ class TTL(Enum):
     MAX_TTL = "its maximum TTL was reached"
 
 
+Timer = TTL
+"""Its name in what version 0.1 pickled."""
+
+
 @dataclass
 class Window:
     """One interval in which a workload was active."""

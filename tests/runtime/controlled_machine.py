@@ -110,6 +110,9 @@ class Programs(Hands):
     def warm_up(self, count=1):
         return []
 
+    def admit(self, program):
+        """Have memory for everything."""
+
     def submit(self, program, on_done, *, source=None):
         self.run.point("programs", "read")
         if self.closed:

@@ -1,4 +1,4 @@
-"""What runs workers of Dask on this machine for one process, and ends with it."""
+"""Nannies of Dask's workers on this machine, which end with the process that they are for."""
 
 from __future__ import annotations
 
