@@ -13,6 +13,7 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Mode, WorkloadState
 from qiskit_modes.scheduling.job import Completed
+from qiskit_modes.scheduling.workload import ClosedBy
 from qiskit_modes.server.page.timeline import Timeline, by_job, of_one
 from qiskit_modes.server.page.words import (
     Owner,
@@ -294,6 +295,8 @@ def _story_of(record: WorkloadRecord, now: float) -> str:
         case WorkloadState.INACTIVE:
             return "Is inactive: its next job goes through the queue."
         case WorkloadState.CLOSED:
+            if core.closed_by is ClosedBy.CLOSING:
+                return "Its user closed it."
             return f"Is closed: {core.closed_because or 'it has ended'}."
 
 
