@@ -9,6 +9,7 @@ known there. Whoever calls them need not know how.
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 __all__ = ["LocalRuntime", "living_runtimes"]
 
 _Answer = TypeVar("_Answer")
+
+_LOOKS_AGAIN_SECONDS = 0.25
+"""How often a job of another process is looked at."""
 
 
 class LocalRuntime:
@@ -245,13 +249,32 @@ class LocalRuntime:
         if job.finished.is_set():
             return True
         self.check_process()
+        if self._is_elsewhere(job):
+            return self._follow(job, timeout)
         return self._wait(job, timeout)
 
     def wait_unseen(self, job: JobRecord, timeout: float | None = None) -> bool:
         """Wait as `wait` does, on behalf of somebody who does not look at this process."""
         if not job.finished.is_set():
             self.check_process()
+            if self._is_elsewhere(job):
+                return self._follow(job, timeout)
         return self.clock.wait(job.finished, timeout)
+
+    def _is_elsewhere(self, job: JobRecord) -> bool:
+        """Return whether another process has a job under way; what is known of it is new then."""
+        if self.archive.store_name is None:
+            return False
+        return self._whole(partial(self.archive.look_again, job))
+
+    def _follow(self, job: JobRecord, timeout: float | None) -> bool:
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._is_elsewhere(job):
+            left = _LOOKS_AGAIN_SECONDS if until is None else until - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, _LOOKS_AGAIN_SECONDS))  # the other process tells nobody here
+        return True
 
     def _wait(self, job: JobRecord, timeout: float | None) -> bool:
         if self._progress is None:
@@ -485,6 +508,7 @@ class LocalRuntime:
         """
         if not job.finished.is_set():
             self.check_process()
+            self._is_elsewhere(job)
         return job
 
     def shut_down(self) -> list[JobRecord]:

@@ -20,6 +20,7 @@ from qiskit_ibm_runtime.exceptions import (
     RuntimeInvalidStateError,
     RuntimeJobFailureError,
     RuntimeJobNotFound,
+    RuntimeJobTimeoutError,
 )
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from samplomatic.utils import find_unique_box_instructions
@@ -381,3 +382,51 @@ def test_a_server_that_is_closed_leaves_what_it_had_not_finished(tmp_path):
         mine = SamplerV2(charge_to(FakeManilaV2(), LAB, runtime=runtime)).run([flip(0.3)])
     with LocalRuntime(store=store) as runtime:  # where nobody is served, they are cancelled
         assert LocalService(runtime=runtime).job(mine.job_id()).cancelled()
+
+
+WAITS_ELSEWHERE = """
+import sys
+from qiskit import QuantumCircuit
+from qiskit_modes import LocalService, SamplerV2, Session
+service = LocalService()
+circuit = QuantumCircuit(1)
+circuit.measure_all()
+backend = service.backend("fake_manila")
+session = Session(backend)
+SamplerV2(session).run([circuit], shots=10).result()
+job = SamplerV2(backend).run([circuit], shots=10)
+print(job.job_id(), flush=True)
+sys.stdin.readline()
+session.close()
+job.result()
+"""
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_job_of_another_process_is_waited_for(tmp_path, is_killed):
+    path = tmp_path / "jobs.sqlite"
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", WAITS_ELSEWHERE],
+        env={**os.environ, "QISKIT_MODES_STORE": str(path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        job_id = process.stdout.readline().strip()
+        service = LocalService(store=path)
+        job, same = service.job(job_id), service.job(job_id)
+        assert job.status() == "QUEUED"
+        with pytest.raises(RuntimeJobTimeoutError):
+            job.result(timeout=0.01)
+        if is_killed:
+            process.kill()
+            process.wait()
+            with pytest.raises(RuntimeJobFailureError, match="restarted"):
+                job.result(timeout=60)
+        else:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert job.result(timeout=60)[0].data.meas.num_shots == 10
+    assert same.in_final_state()
+    assert same.status() == job.status() == service.job(job_id).status()
+    service.runtime.shut_down()

@@ -142,6 +142,14 @@ class Archive:
         """Return a secret that outlives the process if anything does; ``new`` if there is none."""
         return new
 
+    def look_again(self, job: JobRecord) -> bool:  # noqa: ARG002 - a store's
+        """Return whether another process has a job under way, brought up to date meanwhile.
+
+        Raises:
+            StoreError: If it was deleted there.
+        """
+        return False
+
     def refuse_cancel(self, job: JobRecord) -> None:
         """Check that a job is of this process, where it can be cancelled.
 

@@ -323,6 +323,26 @@ class StoredArchive(Archive):
         # One that another process has under way is looked at anew each time.
         return self.jobs.hold(job) if row.ending != UNFINISHED else job
 
+    def look_again(self, job: JobRecord) -> bool:
+        """Return whether another process has a job under way, brought up to date meanwhile.
+
+        Raises:
+            StoreError: If it was deleted there.
+        """
+        if self.jobs.get(job.id) is not None or job.core.ending is not None:
+            return False
+        bury_the_dead(self.store, self._head, resumes=False)  # it may be dead by now
+        row = self.store.job(job.id)
+        if row is None:
+            raise StoreError(f"job {job.id} of another process was deleted from the store")
+        now = self._record(row)
+        job.core, job.log, job.span, job.work = now.core, now.log, now.span, now.work
+        job.result_lost, job.tags = now.result_lost, now.tags
+        if row.ending == UNFINISHED:
+            return True
+        job.finished.set()
+        return False
+
     def _instance(self, name: str) -> Instance:
         if name not in self._read_instances:
             found = self.store.instances()
