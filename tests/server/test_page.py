@@ -202,9 +202,7 @@ def test_pages_that_are_looked_at_are_counted(lab):
 def browser() -> Iterator[object]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
