@@ -1,5 +1,6 @@
 """A dead process is recognised, and a living one is not taken for dead."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,10 +22,8 @@ def test_a_process_that_has_ended_is_dead_at_once():
     head = replace(new_head(serves=True), process_id=child.pid, process_started=started)
     assert not is_dead(head, head.seen_at)
     child.kill()
-    psutil.wait_procs([psutil.Process(child.pid)], timeout=0)
-    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
-        pass
-    assert is_dead(head, head.seen_at)  # also while nobody has waited for it
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dead(head, head.seen_at)  # also while nobody has asked for its exit code
     child.communicate()
     assert is_dead(head, head.seen_at)
 
