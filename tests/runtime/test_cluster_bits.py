@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,7 +18,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
 from qiskit_modes import EstimatorV2, Executor, SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
-from qiskit_modes.runtime.workers.dask.host import DaskWorker
+from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
 from tests.simulation.devices import path_through, placed_on
 
@@ -158,6 +159,30 @@ def test_every_kind_of_job_on_one_and_on_two_workers(cluster):
 def test_a_worker_that_is_killed_costs_no_job_and_no_bit(cluster):
     """Its pieces are done elsewhere; Dask starts it anew."""
     assert len(check(cluster, (sampler, trajectories), 2, {0, 1}, 5)) == 2
+
+
+def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(cluster):
+    """One thread fetches all answers: it must not wait for one that nobody has any more."""
+    arrived, killed = DaskWorker._arrived, []
+
+    def late(worker, answer, sent):
+        if not killed:
+            killed.extend(worker.host.client.run(os.getpid, workers=[worker.host.address]).values())
+            os.kill(killed[0], signal.SIGKILL)
+            assert gone.wait(60)
+        arrived(worker, answer, sent)
+
+    gone, go = threading.Event(), DaskHost.go
+
+    def told(host, error):
+        gone.set()
+        go(host, error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DaskWorker, "_arrived", late)
+        patch.setattr(DaskHost, "go", told)
+        check(cluster, (sampler,), 2, set(), 5)
+    assert killed
 
 
 cases = given(

@@ -9,6 +9,7 @@ import pickle
 import threading
 import time
 import uuid
+from asyncio import CancelledError
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
@@ -57,6 +58,8 @@ class DaskHost:
         self.memory_bytes = memory_bytes
         self.is_gone = False
         self.berths: list[DaskWorker] = []
+        self.sent: list[Any] = []
+        """Dask's futures of what it was sent and has not answered."""
         self.known: OrderedDict[str, None] = OrderedDict()
         self.ready_for: set[str] = set()
         self.prepared = client.submit(
@@ -75,6 +78,14 @@ class DaskHost:
         self.is_gone = True
         for berth in list(self.berths):
             berth.fail(error())
+        # One thread of the client's hands on the answers of all workers. Should it be fetching one
+        # from this worker, Dask would have it wait for another that may compute it again: for ever.
+        with suppress(Exception):  # the client is closed: then nobody waits
+            self.client.loop.add_callback(self._let_go, list(self.sent))
+
+    async def _let_go(self, pieces: list[Any]) -> None:
+        with suppress(Exception):
+            await self.client.cancel(pieces, asynchronous=True, force=True)
 
 
 class DaskWorker(Worker):
@@ -143,9 +154,10 @@ class DaskWorker(Worker):
             workers=[self.host.address],
             allow_other_workers=False,
         )
+        self.host.sent.append(sent)
         sent.add_done_callback(partial(self._arrived, answer))
         if self.host.is_gone:  # the race being closed: it went away before the answer was there
-            self.fail(DaskWorkerLost(f"{self.host.address} went away"))
+            self.host.go(lambda: DaskWorkerLost(f"{self.host.address} went away"))
         return answer
 
     def fail(self, error: BaseException) -> None:
@@ -160,7 +172,7 @@ class DaskWorker(Worker):
             try:
                 packed = sent.result()
                 value = ProgramAbandoned() if packed is None else pickle.loads(packed)  # noqa: S301
-            except Exception as error:  # it went away with what it had answered
+            except (Exception, CancelledError) as error:  # it went away with what it had answered
                 value = DaskWorkerLost(f"{self.host.address}: {error!r}")
             if isinstance(value, Execution):
                 # Clocks of two machines have nothing in common but how fast they go.
@@ -171,6 +183,8 @@ class DaskWorker(Worker):
             _settle(answer, self._understood(sent.exception()))
         else:
             _settle(answer, self.host.lost())
+        with suppress(ValueError):  # two callbacks of one piece
+            self.host.sent.remove(sent)
         sent.release()
 
     def _understood(self, error: BaseException) -> BaseException:
