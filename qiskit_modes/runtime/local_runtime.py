@@ -249,17 +249,13 @@ class LocalRuntime:
         if job.finished.is_set():
             return True
         self.check_process()
-        if self._is_elsewhere(job):
-            return self._follow(job, timeout)
-        return self._wait(job, timeout)
+        return self._wait_elsewhere(job, timeout) and self._wait(job, timeout)
 
     def wait_unseen(self, job: JobRecord, timeout: float | None = None) -> bool:
         """Wait as `wait` does, on behalf of somebody who does not look at this process."""
         if not job.finished.is_set():
             self.check_process()
-            if self._is_elsewhere(job):
-                return self._follow(job, timeout)
-        return self.clock.wait(job.finished, timeout)
+        return self._wait_elsewhere(job, timeout) and self.clock.wait(job.finished, timeout)
 
     def _is_elsewhere(self, job: JobRecord) -> bool:
         """Return whether another process has a job under way; what is known of it is new then."""
@@ -267,7 +263,8 @@ class LocalRuntime:
             return False
         return self._whole(partial(self.archive.look_again, job))
 
-    def _follow(self, job: JobRecord, timeout: float | None) -> bool:
+    def _wait_elsewhere(self, job: JobRecord, timeout: float | None) -> bool:
+        """Wait until no other process has a job under way; return whether that is so."""
         until = None if timeout is None else time.monotonic() + timeout
         while self._is_elsewhere(job):
             left = _LOOKS_AGAIN_SECONDS if until is None else until - time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock
@@ -41,8 +41,6 @@ from qiskit_modes.store.writing import Transaction
 __all__ = ["StoredArchive"]
 
 logger = logging.getLogger("qiskit_modes")
-
-_Answer = TypeVar("_Answer")
 
 _NEW, _OPEN, _ENDED, _FINAL = range(4)
 """How much of a job is in the store: nothing, its submission, its ending, and its charge."""
@@ -323,13 +321,16 @@ class StoredArchive(Archive):
         # One that another process has under way is looked at anew each time.
         return self.jobs.hold(job) if row.ending != UNFINISHED else job
 
+    def _is_elsewhere(self, job: JobRecord) -> bool:
+        return self.jobs.get(job.id) is None and job.core.ending is None
+
     def look_again(self, job: JobRecord) -> bool:
         """Return whether another process has a job under way, brought up to date meanwhile.
 
         Raises:
             StoreError: If it was deleted there.
         """
-        if self.jobs.get(job.id) is not None or job.core.ending is not None:
+        if not self._is_elsewhere(job):
             return False
         bury_the_dead(self.store, self._head, resumes=False)  # it may be dead by now
         row = self.store.job(job.id)
@@ -361,7 +362,7 @@ class StoredArchive(Archive):
         Raises:
             RefusedError: If another process has it under way.
         """
-        if job.core.ending is None and self.jobs.get(job.id) is None:
+        if self._is_elsewhere(job):
             raise RefusedError(
                 f"job {job.id} is under way in another process, where it can be cancelled",
                 Refusal.NOT_ACCEPTING,
