@@ -174,9 +174,9 @@ def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(clus
 
     gone, go = threading.Event(), DaskHost.go
 
-    def told(host, error):
+    def told(host):
         gone.set()
-        go(host, error)
+        go(host)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DaskWorker, "_arrived", late)

@@ -94,13 +94,10 @@ def end_with_process(process_id: int, created_at: float) -> None:
 def _end_after_process(process_id: int, created_at: float) -> None:
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         process = psutil.Process(process_id)
-        if hasattr(os, "pidfd_open"):
-            # Tells of the end also while nobody has asked for the exit code.
-            end = os.pidfd_open(process_id)
-            if process.create_time() == created_at:
-                wait([end])
-        elif process.create_time() == created_at:
-            process.wait()
+        # Tells of the end also while nobody has asked for the exit code.
+        end = os.pidfd_open(process_id) if hasattr(os, "pidfd_open") else None
+        if process.create_time() == created_at:
+            process.wait() if end is None else wait([end])
     os._exit(1)
 
 

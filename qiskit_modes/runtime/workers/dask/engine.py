@@ -19,7 +19,7 @@ import psutil
 
 from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.runtime.workers.dask.examine import examine
-from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
+from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
 from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.worker import Worker
 
@@ -243,7 +243,7 @@ class DaskEngine(Engine):
             host = self._hosts.pop(address, None)
             self._refused.pop(address, None)
         if host is not None:
-            host.go(host.lost)
+            host.go()
             self._tell()
 
     def _tell(self) -> None:
@@ -291,7 +291,7 @@ class DaskEngine(Engine):
             hosts, self._hosts = list(self._hosts.values()), {}
         for host in hosts:
             host.lost = self._down
-            host.go(self._down)
+            host.go()
         # Each time: what was given back just now waits again.
         self.on_failure(self._down())
 
@@ -338,8 +338,6 @@ class DaskEngine(Engine):
         self.size = max(1, sum(host.threads for host in self.hosts()))
 
     def _lost(self, host: DaskHost) -> Callable[[], BaseException]:
-        from qiskit_modes.runtime.workers.dask.host import DaskWorkerLost
-
         def error() -> BaseException:
             if self._is_down or self._client.status != "running":
                 self._changed.set()

@@ -58,8 +58,8 @@ class DaskHost:
         self.memory_bytes = memory_bytes
         self.is_gone = False
         self.berths: list[DaskWorker] = []
-        self.sent: list[Any] = []
-        """Dask's futures of what it was sent and has not answered."""
+        self.sent: dict[str, Any] = {}
+        """Dask's futures of what it was sent and has not answered, by their keys."""
         self.known: OrderedDict[str, None] = OrderedDict()
         self.ready_for: set[str] = set()
         self.prepared = client.submit(
@@ -67,21 +67,22 @@ class DaskHost:
         )
         """Done when its child process is up; it is held, or else Dask would cancel it."""
         self.lost: Callable[[], BaseException] = lambda: DaskWorkerLost(f"{address} went away")
+        """Says why it does not answer any more."""
 
     @property
     def free_berths(self) -> int:
         """Number of berths that it may have in addition."""
         return 0 if self.is_gone else BERTHS_PER_THREAD * self.threads - len(self.berths)
 
-    def go(self, error: Callable[[], BaseException]) -> None:
+    def go(self) -> None:
         """Take note that it is gone: what it had is answered, and is done elsewhere."""
         self.is_gone = True
         for berth in list(self.berths):
-            berth.fail(error())
+            berth.fail(self.lost())
         # One thread of the client's hands on the answers of all workers. Should it be fetching one
         # from this worker, Dask would have it wait for another that may compute it again: for ever.
         with suppress(Exception):  # the client is closed: then nobody waits
-            self.client.loop.add_callback(self._let_go, list(self.sent))
+            self.client.loop.add_callback(self._let_go, list(self.sent.values()))
 
     async def _let_go(self, pieces: list[Any]) -> None:
         with suppress(Exception):
@@ -154,10 +155,10 @@ class DaskWorker(Worker):
             workers=[self.host.address],
             allow_other_workers=False,
         )
-        self.host.sent.append(sent)
+        self.host.sent[piece] = sent
         sent.add_done_callback(partial(self._arrived, answer))
         if self.host.is_gone:  # the race being closed: it went away before the answer was there
-            self.host.go(lambda: DaskWorkerLost(f"{self.host.address} went away"))
+            self.host.go()
         return answer
 
     def fail(self, error: BaseException) -> None:
@@ -183,8 +184,7 @@ class DaskWorker(Worker):
             _settle(answer, self._understood(sent.exception()))
         else:
             _settle(answer, self.host.lost())
-        with suppress(ValueError):  # two callbacks of one piece
-            self.host.sent.remove(sent)
+        self.host.sent.pop(sent.key, None)
         sent.release()
 
     def _understood(self, error: BaseException) -> BaseException:
