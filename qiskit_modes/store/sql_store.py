@@ -30,7 +30,7 @@ from qiskit_modes.store.schema import (
 from qiskit_modes.store.writing import Transaction
 from qiskit_modes.warn import warn
 
-__all__ = ["SqlStore", "store_errors"]
+__all__ = ["BODY_BYTES", "SqlStore"]
 
 _BUSY_SECONDS = 30.0
 """How long one process waits for another's transaction; each takes some milliseconds."""
@@ -113,8 +113,21 @@ class SqlStore:
 
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
-        with store_errors(self.name, what):
+        """Say what the database raises as a `StoreError`.
+
+        Args:
+            what: What could not be done: ``"opened"``, ``"read"``, ``"written"``, ``"tidied"``.
+        """
+        try:
             yield
+        except StoreError:
+            raise
+        except (SQLAlchemyError, OSError, sqlite3.Error) as error:
+            said = str(getattr(error, "orig", None) or error).strip().splitlines()
+            raise StoreError(
+                f"the store {self.name} cannot be {what}: "
+                f"{said[0] if said else type(error).__name__}"
+            ) from error
 
     def _migrate(self, connection: Connection) -> None:
         if not self.is_sqlite:
@@ -305,37 +318,20 @@ class SqlStore:
                 connection.execute(text("VACUUM"))
 
 
-@contextmanager
-def store_errors(name: str, what: str) -> Iterator[None]:
-    """Say what databases raise as a `StoreError`.
-
-    Args:
-        name: Of the store.
-        what: What could not be done with it: ``"opened"``, ``"read"``, ``"written"``.
-    """
-    try:
-        yield
-    except StoreError:
-        raise
-    except (SQLAlchemyError, OSError, sqlite3.Error) as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise StoreError(
-            f"the store {name} cannot be {what}: {said[0] if said else type(error).__name__}"
-        ) from error
-
-
 def _begin(connection: Connection) -> None:
     # A transaction that reads first and then writes could be refused in the midst of it.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-_SIZE = (
+BODY_BYTES = (
     select(func.coalesce(func.sum(bodies.c.size), 0))
     .where(bodies.c.job == jobs.c.number)
     .scalar_subquery()
 )
-_JOBS = select(jobs, _SIZE.label("size"))
+"""What is kept beside a job, all together; part of a statement about jobs."""
+
+_JOBS = select(jobs, BODY_BYTES.label("size"))
 
 
 def _conditions(query: JobQuery) -> list[Any]:

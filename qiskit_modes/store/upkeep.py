@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, func, select
 from qiskit_modes.store.heads import is_dead, now_microseconds
 from qiskit_modes.store.rows import BODY_KINDS, UNFINISHED, JobQuery, JobRow, moment
 from qiskit_modes.store.schema import bodies, jobs, usage, workloads
-from qiskit_modes.store.sql_store import SqlStore
+from qiskit_modes.store.sql_store import BODY_BYTES, SqlStore
 
 __all__ = ["Pruned", "Summary", "check", "export", "prune", "summary"]
 
@@ -129,13 +129,8 @@ def prune(
 
 def _ended(store: SqlStore) -> Iterator[Row[Any]]:
     """Yield jobs that have ended, the one that ended first first, with the size of what it has."""
-    size = (
-        select(func.coalesce(func.sum(bodies.c.size), 0))
-        .where(bodies.c.job == jobs.c.number)
-        .scalar_subquery()
-    )
     wanted: Select[Any] = (
-        select(jobs.c.id, jobs.c.ended_at, size.label("size"))
+        select(jobs.c.id, jobs.c.ended_at, BODY_BYTES.label("size"))
         .where(jobs.c.is_final)
         .order_by(jobs.c.ended_at, jobs.c.number)
     )

@@ -137,22 +137,14 @@ class Transaction:
 
     def save_workload(self, row: WorkloadRow) -> None:
         """Add a session or batch, or write down what has changed of it; a closed one stays."""
-        values = {
-            "id": row.id,
-            "head": row.head,
-            "instance": row.instance,
-            "qpu": row.qpu,
-            "mode": row.mode,
-            "opened_at": row.opened_at,
-            "closed_at": row.closed_at,
-            "facts": dict(row.facts),
-        }
         if self._connection.scalar(select(workloads.c.number).where(workloads.c.id == row.id)):
             mine = (workloads.c.id == row.id) & (workloads.c.head == row.head)
             changed = {"closed_at": row.closed_at, "facts": dict(row.facts)}
             self._connection.execute(update(workloads).where(mine).values(changed))
         else:
-            self._connection.execute(insert(workloads).values(values))
+            self._connection.execute(
+                insert(workloads).values({**vars(row), "facts": dict(row.facts)})
+            )
 
     def delete_workloads(self, workload_ids: Iterable[str]) -> None:
         """Drop sessions and batches; what they were charged stays."""
@@ -162,14 +154,7 @@ class Transaction:
     def charge(self, rows: Iterable[UsageRow]) -> None:
         """Charge instances; what was charged before for a source and part is not charged again."""
         for row in rows:
-            values = {
-                "source": row.source,
-                "part": row.part,
-                "instance": row.instance,
-                "ended_at": row.ended_at,
-                "seconds": row.seconds,
-            }
-            self._add_unless_there(usage, values)
+            self._add_unless_there(usage, vars(row))
 
     # -- instances, heads, secrets ---------------------------------------------------------------
 
