@@ -74,14 +74,14 @@ class _Now(Collector):
         runtime = platform.runtime
         jobs = Count((job.qpu.name, job.status.lower()) for job in runtime.jobs())
         yield _family("jobs", "Jobs that are known", ("qpu", "state"), jobs)
+        known = runtime.workloads()
         workloads = Count(
-            (each.qpu.name, str(each.core.mode), str(each.core.state))
-            for each in runtime.workloads()
+            (each.qpu.name, str(each.core.mode), str(each.core.state)) for each in known
         )
         labels = ("qpu", "mode", "state")
         yield _family("workloads", "Sessions and batches that are known", labels, workloads)
         reserved = {(qpu.name,): 0 for qpu in runtime.qpus()}
-        for each in runtime.workloads():
+        for each in known:
             if each.core.mode is Mode.SESSION and each.core.state is WorkloadState.ACTIVE:
                 reserved[each.qpu.name,] = 1
         yield _family("reserved", "Whether a session has the QPU to itself", ("qpu",), reserved)

@@ -12,6 +12,6 @@
 ``words``         names and times as people read them
 ================  ================================================================================
 
-Pages are made on the server and need nothing from anywhere else. Templates and style have no
-framework, the script is ninety lines.
+Pages are made on the server and need nothing from anywhere else. Templates, style and
+script have no framework.
 """

@@ -82,24 +82,33 @@ class QpuLook:
         return sum(each.count for each in self.waiting)
 
 
-def all_qpus(runtime: LocalRuntime) -> list[QpuLook]:
-    """Return every QPU that has been used, those with something to see first."""
+def all_qpus(runtime: LocalRuntime, *, drawn: bool = True) -> list[QpuLook]:
+    """Return every QPU that has been used, those with something to see first.
+
+    Args:
+        runtime: Whose.
+        drawn: Whether each has the picture of its latest time.
+    """
     jobs: dict[QPU, list[JobRecord]] = defaultdict(list)
     for job in runtime.jobs():
         jobs[job.qpu].append(job)
     workloads: dict[QPU, list[WorkloadRecord]] = defaultdict(list)
     for workload in runtime.workloads():
         workloads[workload.qpu].append(workload)
-    looks = [_look_at(runtime, qpu, jobs[qpu], workloads[qpu]) for qpu in runtime.qpus()]
+    looks = []
+    for qpu in runtime.qpus():
+        snapshot = runtime.snapshot(qpu)
+        look = _look_at(runtime, qpu, snapshot, {job.id: job for job in jobs[qpu]})
+        if drawn:
+            look.timeline = by_owner(jobs[qpu], workloads[qpu], snapshot.at)
+        looks.append(look)
     order = ("reserved", "draining", "closed", "busy", "free")
     return sorted(looks, key=lambda look: (order.index(look.state), look.name))
 
 
 def _look_at(
-    runtime: LocalRuntime, qpu: QPU, jobs: list[JobRecord], workloads: list[WorkloadRecord]
+    runtime: LocalRuntime, qpu: QPU, snapshot: Snapshot, known: dict[str, JobRecord]
 ) -> QpuLook:
-    snapshot = runtime.snapshot(qpu)
-    known = {job.id: job for job in jobs}
     look = _headline(runtime, qpu, snapshot, known)
     look.on_qpu = _on_qpu(snapshot, known)
     look.lanes = _lanes(snapshot, known)
@@ -107,7 +116,6 @@ def _look_at(
     if look.holder is not None and look.waits:
         verb = "waits" if look.waits == 1 else "wait"
         look.headline = f"{look.headline.removesuffix('.')}; {plural(look.waits, 'job')} {verb}."
-    look.timeline = by_owner(jobs, workloads, snapshot.at)
     return look
 
 

@@ -78,7 +78,9 @@ _VIEWS = {
         "Workloads",
         lambda state, query, _: {
             "table": workloads.table(_runtime(state), workloads.Filters.of(query)),
-            "qpus": [each for each in qpus.all_qpus(_runtime(state)) if each.state != "free"],
+            "qpus": [
+                each for each in qpus.all_qpus(_runtime(state), drawn=False) if each.state != "free"
+            ],
         },
     ),
     "qpus": _View(
@@ -260,6 +262,6 @@ async def enter(request: Request) -> Response:
 
 
 @router.post("/ui/signout")
-async def leave(request: Request) -> Response:
+async def leave() -> Response:
     """Forget who looks."""
-    return sign_in.forget(request)
+    return sign_in.forget()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import RedirectResponse
 
 from qiskit_modes.server.app_state import AppState
@@ -62,7 +62,7 @@ def remember(app_state: AppState, key: str, *, secure: bool) -> Response:
     return response
 
 
-def forget(_: Request) -> Response:
+def forget() -> Response:
     """Sign somebody out."""
     response = RedirectResponse(f"{_FOLDER}/signin", 303)
     response.delete_cookie(_COOKIE, path=_FOLDER)

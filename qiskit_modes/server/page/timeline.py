@@ -72,8 +72,6 @@ class Timeline:
 
     rows: list[Row]
     ticks: list[tuple[float, str]]
-    is_live: bool
-    """Whether it ends now."""
     hidden: int = 0
     """Rows that were left out."""
 
@@ -157,7 +155,7 @@ def by_owner(
     shown.sort(
         key=lambda row: (row.owner.mode != Mode.SESSION, row.owner.mode == Mode.JOB, row.label)
     )
-    return Timeline(shown, axis.ticks(from_now=True), True, len(rows) - len(shown))
+    return Timeline(shown, axis.ticks(from_now=True), len(rows) - len(shown))
 
 
 def by_job(
@@ -197,7 +195,7 @@ def by_job(
     for row in most:
         row.bars = _tidy(row.bars)
     hidden = max(len(own) - _MOST_JOBS, 0) + len(guests) - len(most)
-    return Timeline(rows + most, axis.ticks(from_now=False), end is None, hidden)
+    return Timeline(rows + most, axis.ticks(from_now=False), hidden)
 
 
 def of_one(job: JobRecord, now: float) -> Timeline:
@@ -206,7 +204,7 @@ def of_one(job: JobRecord, now: float) -> Timeline:
     axis = _Axis(job.core.submitted_at, now if end is None else end)
     owner = owner_of_job(job)
     row = Row(owner, short(job.id), None, job.status.lower(), bars=_bars(axis, job))
-    return Timeline([row], axis.ticks(from_now=False), end is None)
+    return Timeline([row], axis.ticks(from_now=False))
 
 
 def _is_active(workload: WorkloadRecord) -> bool:

@@ -107,7 +107,6 @@ class JobRow:
     created: datetime
     qpu_seconds: str
     tags: list[str]
-    is_open: bool
 
 
 @dataclass(frozen=True)
@@ -247,9 +246,12 @@ def _state_of(record: WorkloadRecord) -> str:
 def workload_look(runtime: LocalRuntime, record: WorkloadRecord) -> WorkloadLook:
     """Return a session or batch as its page shows it."""
     core, clock, now = record.core, runtime.clock, runtime.clock.now()
-    on_qpu = [job for job in runtime.jobs() if job.qpu is record.qpu]
-    own = [job for job in on_qpu if job.workload is not None and job.workload.id == record.id]
-    others = [job for job in on_qpu if job not in own]
+    own: list[JobRecord] = []
+    others: list[JobRecord] = []
+    for job in runtime.jobs():
+        if job.qpu is record.qpu:
+            is_own = job.workload is not None and job.workload.id == record.id
+            (own if is_own else others).append(job)
     done = sum(isinstance(job.core.ending, Completed) for job in own)
     facts = [
         ("QPU", name_of(record.qpu)),
@@ -308,7 +310,6 @@ def _job_row(runtime: LocalRuntime, job: JobRecord) -> JobRow:
         runtime.clock.utc(job.core.submitted_at),
         duration(job.core.held_seconds(runtime.clock.now())),
         list(job.tags)[:6],
-        job.core.ending is None,
     )
 
 
