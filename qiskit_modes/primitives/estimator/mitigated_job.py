@@ -89,7 +89,7 @@ class MitigatedEstimatorJob:
                 self.backend,
                 self.options.noise_model,
                 elsewhere,
-                [qubits for qubits, _ in bases],
+                list(dict.fromkeys(qubits for qubits, _ in bases)),
             )
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
         notes = []
