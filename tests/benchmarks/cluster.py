@@ -43,7 +43,6 @@ class Load:
     name: str
     run: Callable[[int], bytes]
     """Runs so many times the usual amount, and returns the bits that came of it."""
-    head_steps: bool = False
     """Whether it is the steps before the QPU that take the time: this process does its part."""
 
 
@@ -118,7 +117,7 @@ LOADS = (
     Load("100 parameter sets, 10 noisy qubits", parameter_sets),
     Load("100,000 trajectories, 20 qubits", trajectories),
     Load("small jobs, one after another", small_jobs),
-    Load("a batch of heavy compiles", heavy_compiles, head_steps=True),
+    Load("a batch of heavy compiles", heavy_compiles),
 )
 
 

@@ -41,5 +41,5 @@ def test_links_are_followed(tmp_path):
     assert network_file_system(tmp_path / "link" / "jobs.sqlite", MOUNTS) == "nfs4"
 
 
-def test_this_machine(tmp_path):
+def test_this_machine():
     assert network_file_system(Path("/proc/version")) is None

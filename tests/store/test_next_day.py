@@ -141,7 +141,6 @@ def days(tmp_path_factory):
 
 
 ALL = ("sampler", "estimator", "executor", "learner", "older", "mine", "private", "failed")
-WITH_RESULTS = ALL[:6]
 
 
 @pytest.mark.parametrize("name", ALL)
