@@ -29,6 +29,7 @@ from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
 from tests.benchmarks.timing import median_ms, timed, times
 from tests.benchmarks.workloads import VQE
+from tests.runtime.clusters import SomeWorkers
 from tests.simulation.devices import path_through, placed_on
 
 __all__ = ["LOADS", "Load", "compared", "main"]
@@ -131,21 +132,10 @@ class Measured:
     bits: str
 
 
-class _SomeWorkers(DaskEngine):
-    """An engine that makes do with the first workers of a cluster."""
-
-    def __init__(self, client, count):
-        self._most = count
-        super().__init__(client)
-
-    def hosts(self):
-        return super().hosts()[: self._most]
-
-
 @contextmanager
 def _on_cluster(address, count):
     client = connect(address)
-    engine = _SomeWorkers(client, count)
+    engine = SomeWorkers(client, count)
     used = [host.address for host in engine.hosts()]
     with LocalRuntime(workers=WorkerPool(engine=engine)) as runtime, use_runtime(runtime):
         yield lambda: sum(client.run(child.cpu_seconds, workers=used).values())

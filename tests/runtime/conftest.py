@@ -15,6 +15,7 @@ from qiskit_modes.runtime import (
     WorkerPool,
     session_executor,
 )
+from qiskit_modes.runtime.workers.dask.engine import local_cluster
 from qiskit_modes.runtime.workers.work_items import Import
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened
@@ -84,6 +85,14 @@ class Machine:
     def open(self, mode=Mode.SESSION, **more):
         event = WorkloadOpened(str(uuid.uuid4()), mode, Instance(), **more)
         return self.runtime.open_workload(event, self.backend)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers of Dask in processes of this machine, which are started anew when they die."""
+    pytest.importorskip("distributed")
+    with local_cluster(2) as cluster:
+        yield cluster
 
 
 @pytest.fixture

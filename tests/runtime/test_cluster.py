@@ -9,12 +9,10 @@ import queue
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 from qiskit import QuantumCircuit
@@ -33,7 +31,7 @@ from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import child, engine
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
@@ -41,21 +39,13 @@ from qiskit_modes.runtime.workers.work_items import StepItem, pack
 from qiskit_modes.runtime.workers.worker_process import Done
 from qiskit_modes.simulation.run import division
 from tests.runtime import heavy_functions
+from tests.runtime.clusters import started_scheduler, started_worker
 from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
 
 pytest.importorskip("distributed")
 
 BACKEND = FakeManilaV2()
-
-DASK = [sys.executable, "-m", "dask"]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers in processes of this machine."""
-    with local_cluster(2) as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -474,31 +464,6 @@ def test_a_client_and_the_environment_say_the_same(cluster, monkeypatch):
             with LocalRuntime(workers=workers) as runtime:
                 assert len(runtime.executor.workers.engine.hosts()) == 2
         assert client.status == "running", "it is its owner's"
-
-
-@contextmanager
-def started_scheduler():
-    """A scheduler as its command starts it: the process, and its address."""
-    command = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    with subprocess.Popen([*DASK, *command], stderr=subprocess.PIPE, text=True) as scheduler:
-        said = (re.search(r"Scheduler at:\s+(tcp://\S+)", line) for line in scheduler.stderr)
-        try:
-            yield scheduler, next(match[1] for match in said if match)
-        finally:
-            scheduler.kill()
-
-
-@contextmanager
-def started_worker(address, *arguments, **environment):
-    """A worker without a nanny, as its command starts it."""
-    command = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *arguments]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, **environment}
-    with subprocess.Popen([*DASK, *command], env=environment, **quiet) as worker:
-        try:
-            yield worker
-        finally:
-            worker.kill()
 
 
 @pytest.fixture

@@ -17,21 +17,15 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
 
 from qiskit_modes import EstimatorV2, Executor, SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.engine import connect
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
+from tests.runtime.clusters import SomeWorkers
 from tests.simulation.devices import path_through, placed_on
 
 pytest.importorskip("distributed")
 
 SMALL, LARGE = FakeManilaV2(), FakeMontrealV2()
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers in processes of this machine, which are started anew when they die."""
-    with local_cluster(2) as cluster:
-        yield cluster
 
 
 def options(seed, **more):
@@ -103,15 +97,6 @@ def here(kind, seed):
         with LocalRuntime(workers=1) as runtime, use_runtime(runtime):
             _known[kind, seed] = kind(seed).tobytes()
     return _known[kind, seed]
-
-
-class SomeWorkers(DaskEngine):
-    def __init__(self, client, most):
-        self.most = most
-        super().__init__(client)
-
-    def hosts(self):
-        return super().hosts()[: self.most]
 
 
 @contextmanager
