@@ -130,7 +130,7 @@ class TestJob:
 
     def test_whoever_holds_it_keeps_it(self, service, backend, bell, monkeypatch):
         for kept in ("_KEPT_JOBS", "_KEPT_INPUTS"):
-            monkeypatch.setattr(f"qiskit_modes.runtime.job_table.{kept}", 2)
+            monkeypatch.setattr(f"qiskit_modes.runtime.keeping.job_table.{kept}", 2)
         sampler = SamplerV2(mode=backend)
         jobs = [sampler.run([bell], shots=5) for _ in range(6)]
         for job in jobs:

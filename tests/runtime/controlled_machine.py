@@ -7,8 +7,9 @@ from functools import partial
 from types import SimpleNamespace
 
 from qiskit_modes.exceptions import RefusedError, RuntimeClosedError
-from qiskit_modes.runtime import job_table, qpu
+from qiskit_modes.runtime import qpu
 from qiskit_modes.runtime.clock import SystemClock
+from qiskit_modes.runtime.keeping import job_table
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobMode, JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor

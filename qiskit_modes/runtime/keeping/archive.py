@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from qiskit_modes.runtime.clock import Clock
-from qiskit_modes.runtime.job_table import JobTable
+from qiskit_modes.runtime.keeping.job_table import JobTable
+from qiskit_modes.runtime.keeping.workload_table import WorkloadTable
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.runtime.workload_table import WorkloadTable
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.rows import JobQuery, microseconds
