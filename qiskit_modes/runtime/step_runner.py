@@ -14,9 +14,8 @@ ended, whatever happens in it::
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
@@ -29,6 +28,7 @@ from qiskit_modes.runtime.progress.notices import describe_length, describe_wait
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName
+from qiskit_modes.runtime.threads.step_threads import StepThreads
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.work_items import Answer, ProgramAbandoned
@@ -68,9 +68,6 @@ HERE = "this process"
 _START_SECONDS = 30.0
 """How long the start of a worker is waited for; programs then wait for it on the QPU."""
 
-_LANE_THREADS = 16
-"""Threads for the classical steps of all QPUs; more would contend for one interpreter."""
-
 _ALONE = 2
 """So many times as long a program may take to be light, if its job is alone: to a worker and back
 it would still take half as long again."""
@@ -107,8 +104,7 @@ class StepRunner:
         self._jobs = archive.jobs
         self._call_at = call_at
         self._report = report
-        self._lanes = ThreadPoolExecutor(_LANE_THREADS, thread_name_prefix="qiskit_modes-lane")
-        self._lane = _Lane()
+        self._threads = StepThreads(begins=clock.work_begins, ends=clock.work_ends)
         self._closed = False
 
     def carry_out(self, instruction: Instruction) -> None:
@@ -134,7 +130,7 @@ class StepRunner:
     def close(self) -> None:
         """End the lane threads; returns when what they are doing has ended."""
         self._closed = True
-        self._lanes.shutdown(wait=True)
+        self._threads.close()
 
     def _record(self, job_id: str) -> JobRecord:
         job = self._jobs.get(job_id)
@@ -191,25 +187,15 @@ class StepRunner:
 
     def _announce(self, job: JobRecord, notice: Wait) -> None:
         # In a lane: whoever reads the log may be slow, and others wait for this thread.
-        with suppress(RuntimeError):  # unless the lanes were shut down, or no thread is left
-            self._lanes.submit(lambda: logger.warning(describe_wait(job, notice)))
+        self._threads.do_beside(lambda: logger.warning(describe_wait(job, notice)))
 
     # -- in a lane -------------------------------------------------------------------------------
 
     def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
-        self._clock.work_begins()
-        if self._lane.job is job:  # this thread has just ended the step before
-            self._lane.next_step = step
-            return
-        # Whoever takes it answers for the step: a pool that could not start a thread raises, and
-        # may do the work all the same when one of its other threads comes to it.
-        to_be_done = threading.Lock()
-        try:
-            self._lanes.submit(self._work, to_be_done, step, job)
-        except RuntimeError as error:
-            if to_be_done.acquire(blocking=False):
-                self._fail(job, self._no_lane(job, error))
-                self._clock.work_ends()
+        def fail(error: RuntimeError) -> None:
+            self._fail(job, self._no_lane(job, error))
+
+        self._threads.do(partial(step, job), job=job, otherwise=fail)
 
     def _no_lane(self, job: JobRecord, error: RuntimeError) -> Exception:
         if self._closed:
@@ -220,25 +206,6 @@ class StepRunner:
         )
         no_lane.__cause__ = error
         return no_lane
-
-    def _work(
-        self, to_be_done: threading.Lock, step: Callable[[JobRecord], object], job: JobRecord
-    ) -> None:
-        if not to_be_done.acquire(blocking=False):
-            return
-        lane = self._lane
-        lane.job = job
-        then: Callable[[JobRecord], object] | None = step
-        try:
-            while then is not None:
-                lane.next_step = None
-                try:
-                    then(job)
-                finally:
-                    self._clock.work_ends()
-                then = lane.next_step
-        finally:
-            lane.job = lane.next_step = None
 
     def _compile(self, job: JobRecord) -> None:
         way = job.under_way
@@ -390,15 +357,6 @@ class StepRunner:
         """Drop what a step has made of a job that was cancelled meanwhile."""
         if job.core.ending is not None:
             job.let_go()
-
-
-class _Lane(threading.local):
-    """Task of the present thread, if it works for a lane."""
-
-    job: JobRecord | None = None
-    """Whose steps it does."""
-    next_step: Callable[[JobRecord], object] | None = None
-    """What comes next for that job, if it may begin already: this thread goes on with it."""
 
 
 def _words(error: BaseException) -> str:

@@ -226,7 +226,7 @@ class Machine:
         self.executor.run = run
         self.executor._runner.close()
         self.executor._runner._closed = False
-        self.executor._runner._lanes = self.lanes
+        self.executor._runner._threads._pool = self.lanes
         self.qpu = QPU("controlled", lanes=lanes, ledger=Ledger())
         self.qpu.outbox = Shared()
         self.qpu.outbox.run, self.qpu.outbox.name = run, "outbox"

@@ -258,24 +258,24 @@ def _no_lane(staged, step):
     runner = staged.executor._runner
     if step == "compile":
         with staged.monkeypatch.context() as patch:
-            patch.setattr(runner._lanes, "_adjust_thread_count", no_thread)
+            patch.setattr(runner._threads._pool, "_adjust_thread_count", no_thread)
             return staged.submit()
 
     def compile():
-        staged.monkeypatch.setattr(runner._lanes, "submit", no_thread)
+        staged.monkeypatch.setattr(runner._threads._pool, "submit", no_thread)
         return program()
 
-    lanes = runner._lanes.submit
+    lanes = runner._threads._pool.submit
     job = staged.submit(compile=compile)
     assert job.finished.wait(DEADLINE)
-    staged.monkeypatch.setattr(runner._lanes, "submit", lanes)
+    staged.monkeypatch.setattr(runner._threads._pool, "submit", lanes)
     return job
 
 
 @disaster("no thread for a lane, but another one is free", "compile", "DONE")
 def _another_lane_does_it(staged):
     """The pool has put it into its queue before it failed; it is done once."""
-    lanes = staged.executor._runner._lanes
+    lanes = staged.executor._runner._threads._pool
     submit = lanes.submit
 
     def submit_and_fail(*work):

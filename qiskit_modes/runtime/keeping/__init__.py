@@ -1,6 +1,8 @@
 """Jobs, sessions and batches, found again: in memory, or in a store that outlives the process.
 
 ===================  =============================================================================
+``job_table``        jobs by their ids: what is under way or held, and the latest others
+``workload_table``   the same of sessions and batches
 ``archive``          the interface, and what is kept in memory: the default
 ``stored_archive``   the same with a store behind it
 ``opening``          which of the two it is
