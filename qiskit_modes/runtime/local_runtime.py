@@ -9,31 +9,30 @@ known there. Whoever calls them need not know how.
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qiskit_modes.exceptions import OutstandingJobsWarning, RefusedError, StoreError
+from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock, SystemClock
+from qiskit_modes.runtime.ending import end_with_process
 from qiskit_modes.runtime.keeping.opening import open_archive
 from qiskit_modes.runtime.observer import Listener, Listeners
-from qiskit_modes.runtime.progress.progress import Progress, Surface, find_surface
+from qiskit_modes.runtime.progress.progress import Surface, find_surface
+from qiskit_modes.runtime.progress.waits import Waits
 from qiskit_modes.runtime.qpu import QPU, Offers, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.runtime.session_executor import SessionExecutor
 from qiskit_modes.runtime.shared_ledger import SharedLedger
 from qiskit_modes.runtime.snapshot import Snapshot, take_snapshot
 from qiskit_modes.runtime.steps import ScriptedSteps
-from qiskit_modes.runtime.threads.process_end import call_before_exit
 from qiskit_modes.runtime.workers.choose import pool_of
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.scheduling.job import Failed, Fault
 from qiskit_modes.store.rows import JobQuery
-from qiskit_modes.warn import warn_at_users_line
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -45,9 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["LocalRuntime", "living_runtimes"]
 
 _Answer = TypeVar("_Answer")
-
-_LOOKS_AGAIN_SECONDS = 0.25
-"""How often a job of another process is looked at."""
 
 
 class LocalRuntime:
@@ -118,21 +114,16 @@ class LocalRuntime:
         self._listeners = Listeners()
         if surface is None and clock is None:
             surface = find_surface
-        self._progress = (
-            None
-            if surface is None
-            else Progress(self.executor.clock, surface, self.executor.uninterrupted)
-        )
+        self._waits = Waits(present, self.archive, surface, self.executor.uninterrupted)
         self._offers = Offers()
         self._simulate = simulate
         self._refused = refused
-        self.executor.workers.on_start = partial(
-            call_before_exit, partial(_shut_down, weakref.ref(self))
-        )
+        end = partial(end_with_process, weakref.ref(self))
+        self.executor.workers.on_start = end
         self.process_id = os.getpid()
         _runtimes.add(self)
         if self.store is not None:
-            call_before_exit(partial(_shut_down, weakref.ref(self)))
+            end()
 
     @property
     def store(self) -> str | None:
@@ -249,34 +240,13 @@ class LocalRuntime:
         if job.finished.is_set():
             return True
         self.check_process()
-        return self._wait_elsewhere(job, timeout) and self._wait(job, timeout)
+        return self._waits.wait(job, timeout)
 
     def wait_unseen(self, job: JobRecord, timeout: float | None = None) -> bool:
         """Wait as `wait` does, on behalf of somebody who does not look at this process."""
         if not job.finished.is_set():
             self.check_process()
-        return self._wait_elsewhere(job, timeout) and self.clock.wait(job.finished, timeout)
-
-    def _is_elsewhere(self, job: JobRecord) -> bool:
-        """Return whether another process has a job under way; what is known of it is new then."""
-        if self.archive.store_name is None:
-            return False
-        return self._whole(partial(self.archive.look_again, job))
-
-    def _wait_elsewhere(self, job: JobRecord, timeout: float | None) -> bool:
-        """Wait until no other process has a job under way; return whether that is so."""
-        until = None if timeout is None else time.monotonic() + timeout
-        while self._is_elsewhere(job):
-            left = _LOOKS_AGAIN_SECONDS if until is None else until - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(left, _LOOKS_AGAIN_SECONDS))  # the other process tells nobody here
-        return True
-
-    def _wait(self, job: JobRecord, timeout: float | None) -> bool:
-        if self._progress is None:
-            return self.clock.wait(job.finished, timeout)
-        return self._progress.wait(job, timeout)
+        return self._waits.wait_unseen(job, timeout)
 
     # -- QPUs ----------------------------------------------------------------------------------
 
@@ -505,14 +475,13 @@ class LocalRuntime:
         """
         if not job.finished.is_set():
             self.check_process()
-            self._is_elsewhere(job)
+            self._waits.is_elsewhere(job)
         return job
 
     def shut_down(self) -> list[JobRecord]:
         """End everything: jobs that have not finished are cancelled and returned."""
         self.check_process()
-        if self._progress is not None:
-            self._progress.close()
+        self._waits.close()
         if self._serves:
             self.archive.freeze()
         outstanding = self.executor.shut_down()
@@ -523,24 +492,6 @@ class LocalRuntime:
 def _with_mutex_of(qpu: QPU, look: Callable[[], _Answer]) -> _Answer:
     with qpu.mutex:
         return look()
-
-
-def _shut_down(reference: weakref.ref[LocalRuntime]) -> None:
-    living = reference()
-    if living is not None and living.is_of_this_process:
-        _warn_of(living.shut_down())
-
-
-def _warn_of(outstanding: list[JobRecord]) -> None:
-    if not outstanding:
-        return
-    names = ", ".join(f"{job.primitive_id} job {job.id}" for job in outstanding[:5])
-    more = f" and {len(outstanding) - 5} more" if len(outstanding) > 5 else ""
-    warn_at_users_line(
-        f"The program ended while {len(outstanding)} job(s) had not finished; they were "
-        f"cancelled: {names}{more}. Call result() on a job to wait for it.",
-        OutstandingJobsWarning,
-    )
 
 
 def living_runtimes() -> list[LocalRuntime]:

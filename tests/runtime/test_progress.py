@@ -297,7 +297,7 @@ def test_a_surface_that_cannot_be_made_is_not_asked_for_again(machine, seen, mon
         seen.asked += 1
         raise OSError("no such terminal")
 
-    monkeypatch.setattr(machine.runtime._progress, "_new_surface", fail)
+    monkeypatch.setattr(machine.runtime._waits._progress, "_new_surface", fail)
     assert machine.runtime.wait(submit(machine, 5.0))
     assert machine.runtime.wait(submit(machine, 5.0))
     assert seen.asked == 1
