@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +15,18 @@ from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobNo
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes import Batch, Session
-from qiskit_modes.modes.backends import charge_to, check_calibration
-from qiskit_modes.primitives.backends.fractional import has_fractional_gates
+from qiskit_modes.modes.backends import check_calibration
 from qiskit_modes.primitives.job import RuntimeJobV2
-from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.shared_runtime import default_runtime, runtime_with_store
 from qiskit_modes.scheduling import Instance, Mode, WorkloadState
-from qiskit_modes.service.choosing import (
-    refuse_without_gates,
-    with_gates,
-)
-from qiskit_modes.service.fakes import fakes, like
-from qiskit_modes.service.filters import (
-    check_flag,
-    check_text,
-    job_query,
-    matching_backends,
-)
+from qiskit_modes.service.filters import check_flag, check_text, job_query
+from qiskit_modes.service.offered import OfferedBackends
+from qiskit_modes.service.usage import usage_of
 from qiskit_modes.simulation.backends.names import fake_name
 
 __all__ = ["LocalService"]
-
-_STATUS = frozenset({"operational", "pending_jobs", "simulator", "status_msg"})
-"""What backends can be chosen by that their configurations do not tell."""
 
 
 class LocalService:
@@ -125,23 +112,7 @@ class LocalService:
             IBMInputValueError: If fractional gates are asked for and it has none.
         """
         check_calibration(calibration_id)
-        found = self._named(name)
-        if use_fractional_gates:
-            refuse_without_gates(found, name)
-        return self._mine(with_gates(found, use_fractional_gates))
-
-    def _named(self, name: str) -> BackendV2:
-        if name == "aer_simulator":
-            from qiskit_aer import AerSimulator
-
-            return AerSimulator()
-        found = fakes().get(fake_name(name)) if isinstance(name, str) else None
-        if found is None:
-            raise QiskitBackendNotFoundError(
-                f"No backend matches the name {name!r}{like(name)}; LocalService().backends(), or "
-                "`qiskit-modes backends`, lists them all"
-            )
-        return found
+        return self._offered.named(name, use_fractional_gates=use_fractional_gates)
 
     def backends(
         self,
@@ -178,29 +149,14 @@ class LocalService:
         check_text(name, "name")
         if calibration_id is not None:
             return []
-        found = [*fakes().values()]
-        if name:
-            try:
-                found = [self._named(name)]
-            except QiskitBackendNotFoundError:
-                return []
-        if "backend_name" in kwargs:  # as the machine is called, or its fake
-            kwargs["backend_name"] = fake_name(kwargs["backend_name"])
-        return matching_backends(
-            found,
-            given=lambda backend: self._mine(with_gates(backend, use_fractional_gates)),
-            status=self._status,
+        return self._offered.matching(
+            name,
+            use_fractional_gates=use_fractional_gates,
             min_num_qubits=min_num_qubits,
             dynamic_circuits=dynamic_circuits,
             filters=filters,
             others=kwargs,
         )
-
-    def _mine(self, backend: BackendV2) -> BackendV2:
-        """Return a backend that is used here: in this runtime, on account of this instance."""
-        if self._own_runtime is None and self.instance == self.runtime.instance:
-            return backend
-        return charge_to(backend, self.instance, runtime=self._own_runtime)
 
     def least_busy(
         self,
@@ -233,28 +189,11 @@ class LocalService:
             use_fractional_gates=use_fractional_gates,
             **kwargs,
         )
-        busy = [
-            (self._status(backend)["pending_jobs"], backend)
-            for backend in found
-            if not use_fractional_gates or has_fractional_gates(backend)
-            if self._status(backend)["status_msg"] == "active"
-        ]
-        if not busy:
-            raise QiskitBackendNotFoundError(
-                "No backend matches the criteria. All are operational, none is a simulator; "
-                "LocalService().backends() lists them"
-            )
-        return min(busy, key=lambda pair: pair[0])[1]
+        return self._offered.least_busy(found, with_gates=bool(use_fractional_gates))
 
-    def _status(self, backend: BackendV2) -> dict[str, Any]:
-        """Return what the service tells of a backend; none that is offered is a simulator."""
-        qpu = self.runtime.qpu(backend)
-        return {
-            "operational": True,
-            "simulator": False,
-            "status_msg": "maintenance" if self.runtime.is_maintained(qpu) else "active",
-            "pending_jobs": self.runtime.unfinished_jobs(qpu),
-        }
+    @property
+    def _offered(self) -> OfferedBackends:
+        return OfferedBackends(self.runtime, self.instance, is_default=self._own_runtime is None)
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -335,7 +274,7 @@ class LocalService:
         name = job.backend_name
         if job.backend is None and name not in made:
             with suppress(QiskitBackendNotFoundError):
-                made[name] = self._mine(self._named(name))
+                made[name] = self._offered.named(name)
         if job.backend is None:
             job.backend = made.get(name)
         return job
@@ -407,26 +346,7 @@ class LocalService:
             ``usage_limit_reached``, and ``usage_remaining_seconds``. What runs counts as far as it
             counts against the limit, see `Plan.running_usage_counts`.
         """
-        clock, instance = self.runtime.clock, self.runtime.current(self.instance)
-        now = clock.now()
-        end, window = clock.utc(now), instance.plan.window_seconds
-        consumed = self.runtime.used(instance)
-        start = None if window is None else iso(end - timedelta(seconds=window))
-        answer = {
-            "instance_id": instance.id,
-            "plan_id": instance.plan.name,
-            "usage_consumed_seconds": consumed,
-            "usage_period": {"start_time": start, "end_time": iso(end)},
-        }
-        if instance.allocation is not None:
-            answer["usage_allocation_seconds"] = instance.allocation
-        if instance.limit is not None:
-            answer["usage_limit_seconds"] = instance.limit
-            answer["usage_limit_reached"] = consumed >= instance.limit
-        most = instance.allocation if instance.limit is None else instance.limit
-        if most is not None:
-            answer["usage_remaining_seconds"] = max(most - consumed, 0.0)
-        return answer
+        return usage_of(self.instance, self.runtime)
 
     # -- sessions and batches --------------------------------------------------------------------
 
