@@ -17,7 +17,8 @@ words for them are those of `qiskit_modes.runtime.steps`. Each folder imports on
 2  ``layers``                                            layers, and noise given or learned of them
 1  ``encoding``                                          texts of what jobs were asked, and came to
 1  ``inputs``                                            arguments of ``run()``, checked and copied
-0  ``backends``, ``job_log``, ``quick_estimate``         what needs none of the others
+0  ``backends``                                          what a job reads of its backend
+0  ``job_log``, ``job_metrics``, ``quick_estimate``      lines, times and charges of one job
 =  ====================================================  =======================================
 """
 

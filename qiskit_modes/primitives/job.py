@@ -6,7 +6,6 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import qiskit
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import (
@@ -18,6 +17,7 @@ from qiskit_ibm_runtime.exceptions import (
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesError, RefusedError
 from qiskit_modes.primitives.encoding.job_texts import decoded_inputs, decoded_result
+from qiskit_modes.primitives.job_metrics import metrics_of
 from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.clock import Clock, iso
 from qiskit_modes.runtime.handles import Handle
@@ -356,26 +356,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             ``qiskit_version``; and ``workers``, for how many seconds which of them executed
             pieces of it, which the service does not have.
         """
-        core = self._facts.core
-        times = {
-            "created": core.submitted_at,
-            "running": core.running_at,
-            "finished": core.settled_at,
-        }
-        span = self._record.span
-        executed = 0.0 if span is None else (span.stop - span.start).total_seconds()
-        return {
-            "timestamps": {
-                key: iso(self._clock.utc(at)) for key, at in times.items() if at is not None
-            },
-            "usage": {
-                "qpu_charge_time_seconds": self.usage(partial=True),
-                "status": "complete" if core.final else "pending",
-            },
-            "circuits_execution_time_ns": round(executed * 1e9),
-            "qiskit_version": qiskit.__version__,
-            "workers": _seconds_by_worker(self._record),
-        }
+        return metrics_of(self._facts, self._clock)
 
     def usage(self, partial: bool = False) -> float:
         """Return the time in seconds during which it had the QPU locked.
@@ -421,14 +402,6 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
     def _ran_too_long(self) -> bool:
         ending = self._record.core.ending
         return isinstance(ending, Cancelled) and ending.code == RAN_TOO_LONG.code
-
-
-def _seconds_by_worker(record: JobRecord) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    for each in list(record.work):
-        seconds[each.worker] = seconds.get(each.worker, 0.0) + each.stopped - each.started
-    # Of a job from a store the pieces begin at other numbers, which leaves other last digits.
-    return {worker: round(each, 6) for worker, each in seconds.items()}
 
 
 def _time(line: str) -> str:

@@ -17,7 +17,7 @@ __all__ = ["end_with_process"]
 
 
 class _Runtime(Protocol):
-    """What ends with its process."""
+    """Runtime that ends with its process."""
 
     @property
     def is_of_this_process(self) -> bool:

@@ -21,7 +21,7 @@ _LOOKS_AGAIN_SECONDS = 0.25
 
 
 class Waits:
-    """What a runtime's users wait for. May be used from any thread.
+    """Ends of jobs, waited for. May be used from any thread.
 
     Args:
         clock: Whose time counts.
