@@ -3,6 +3,7 @@
 import gc
 import os
 
+import loky
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +12,19 @@ settings.register_profile(
     "full", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Divide the whole suite among the cores; a part of it, which is named, starts no processes."""
+    divides = config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput")
+    if not divides or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    options = config.option
+    watched = options.usepdb or options.trace or options.capture == "no"
+    if options.numprocesses is None and options.dist == "no" and not watched:
+        options.numprocesses = loky.cpu_count()
+        options.dist = "loadfile"
 
 
 def pytest_ignore_collect(collection_path):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,26 @@ def test_programs_below_tests_are_never_imported_by_collection(suite):
 
 def test_a_test_can_be_run_in_an_environment_without_nbmake(suite):
     assert pytest_alone(suite, "-p no:nbmake").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "divided"), [([], True), (["tests"], False), (["-s"], False), (["-n0"], False)]
+)
+def test_only_the_whole_suite_is_divided_among_processes(tmp_path, named, divided):
+    """A single test starts no process, and can be run where pytest-xdist is not installed."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    (tmp_path / "tests" / "test_one.py").write_text(
+        "import os\n"
+        "def test_where():\n"
+        f"    assert ('PYTEST_XDIST_WORKER' in os.environ) is {divided}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *named],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if "PYTEST" not in key},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
