@@ -17,6 +17,7 @@ from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.sampler import randomised_job
 from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 from qiskit_modes.simulation import compile_circuit
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.compile import compile_with_noise
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.window.outlook import (
@@ -66,20 +67,88 @@ def test_an_observable_is_as_wide_as_its_light_cone():
     assert outlook_of(brickwork(40, 5), SMALL).of_measured([20]) == Prospect()
 
 
-def dynamic() -> QuantumCircuit:
-    circuit = brickwork(30, 20)
-    circuit.add_register(ClassicalRegister(1))
-    circuit.measure(0, 0)
-    with circuit.if_test((0, 1)):
-        circuit.x(1)
-    return circuit
-
-
 def ghz() -> QuantumCircuit:
     circuit = QuantumCircuit(60)
     for qubit in range(59):
         circuit.cx(qubit, 59 - qubit // 2 if qubit < 30 else qubit + 1)
     return measured(circuit)
+
+
+def dynamic(layers: int) -> QuantumCircuit:
+    circuit = brickwork(30, layers)
+    circuit.add_register(ClassicalRegister(1))
+    circuit.measure(0, 0)
+    with circuit.if_test((0, 1)):
+        circuit.rx(0.3, 1)
+    return measured(circuit)
+
+
+def looped(layers: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(30, 1)
+    with circuit.for_loop(range(2)):
+        circuit.compose(brickwork(30, layers), inplace=True)
+        circuit.measure(0, 0)
+        with circuit.if_test((0, 1)):
+            circuit.break_loop()
+    return measured(circuit)
+
+
+def conditions_that_join(layers: int) -> QuantumCircuit:
+    """No gate joins its qubits, but one register is read for all of them."""
+    circuit = QuantumCircuit(30, 30)
+    circuit.rx(0.3, range(30))
+    circuit.measure(range(30), range(30))
+    with circuit.if_test((circuit.cregs[0], 5)):
+        for qubit in range(30):
+            circuit.rx(0.1 * layers, qubit)
+    return measured(circuit)
+
+
+BY_VECTOR = {"method": "statevector"}
+BY_DENSITY = {"method": "density_matrix"}
+
+
+@pytest.mark.parametrize(
+    ("circuit", "options"),
+    [
+        *((dynamic(layers), {}) for layers in (3, 20)),
+        *((looped(layers), {}) for layers in (1, 3)),
+        (conditions_that_join(1), {}),
+        *((measured(brickwork(size, 5)), BY_VECTOR) for size in (14, 30)),
+        *((measured(brickwork(30, layers)), BY_DENSITY) for layers in (1, 20)),
+        *((dynamic(layers), BY_VECTOR) for layers in (2, 20)),
+        (dynamic(3), BY_DENSITY),
+        (measured(ghz()), BY_VECTOR),
+    ],
+)
+def test_feed_forward_and_named_methods_are_refused_as_they_would_be_compiled(circuit, options):
+    """One refuses at a glance if and only if the other would, but for what is left to it."""
+    backend = AerSimulator(max_memory_mb=1, **options)
+    outlook = outlook_of(circuit, describe(backend).choice)
+    told = outlook is not None and outlook.of_recorded(range(circuit.num_clbits)).refusal
+    with mock.patch.object(compile_with_noise, "outlook_of", return_value=None):
+        if not told:
+            compile_circuit(circuit, backend)
+            return
+        with pytest.raises(SimulationTooLargeError) as refused:
+            compile_circuit(circuit, backend)
+    assert (told.num_qubits, told.available_bytes) == (refused.value.num_qubits, 1 << 20)
+
+
+def test_circuits_with_feed_forward_are_refused_before_they_are_read_with_their_noise():
+    nothing = mock.Mock(side_effect=AssertionError("read"))
+    with (
+        mock.patch.object(compile_with_noise, "read_circuit", nothing),
+        pytest.raises(SimulationTooLargeError, match="have to be held at a time"),
+    ):
+        compile_circuit(dynamic(20), AerSimulator(max_memory_mb=1))
+
+
+def ghz_with_corrections() -> QuantumCircuit:
+    circuit = ghz()
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(range(60))
+    return circuit
 
 
 def of_unknown_gates() -> QuantumCircuit:
@@ -93,14 +162,17 @@ def of_unknown_gates() -> QuantumCircuit:
 @pytest.mark.parametrize(
     ("circuit", "choice"),
     [
-        (dynamic(), SMALL),
         (ghz(), SMALL),
         (of_unknown_gates(), SMALL),
         (brickwork(30, 20), SimulatorChoice(max_memory_mb=1, method="matrix_product_state")),
-        (brickwork(30, 20), SimulatorChoice(max_memory_mb=1, density=True)),
+        (ghz_with_corrections(), SMALL),
         (brickwork(12, 20), SMALL),
+        (brickwork(8, 20), SimulatorChoice(max_memory_mb=1, density=True)),
     ],
-    ids=["feed-forward", "Clifford", "unknown gates", "named method", "density matrix", "fits"],
+    ids=[
+        *("Clifford", "unknown gates", "matrix product state", "Clifford with corrections"),
+        *("fits", "density matrix that fits"),
+    ],
 )
 def test_what_gates_alone_do_not_tell_is_left_to_compilation(circuit, choice):
     assert outlook_of(circuit, choice) is None
@@ -123,11 +195,12 @@ def test_a_qubit_that_is_reset_is_a_new_one():
 
 def test_terms_that_take_longer_than_a_day_together_are_refused():
     each = Prospect(seconds_per_shot=1.0, width=20)
-    check_prospects([each] * 80, shots=1000)
+    check_prospects([each] * 80, shots=1000, available=5)
     with pytest.raises(
         SimulationTooLargeError, match=r"90 terms .* 20 qubits .* 25 hours"
     ) as found:
-        check_prospects([each] * 90, shots=1000)
+        check_prospects([each] * 90, shots=1000, available=5)
+    assert found.value.available_bytes == 5
     assert "Ask for fewer terms" in str(found.value)
 
 

@@ -233,7 +233,8 @@ class _Parts:
         if outlook is not None:
             qubits, _ = self._basis
             prospects = (outlook.of_measured(qubits[at] for at in each) for each in terms)
-            check_prospects(prospects, self._pub.shots * len(self._values))
+            shots = self._pub.shots * len(self._values)
+            check_prospects(prospects, shots, outlook.available)
         return cheapest_parts(terms, self._seconds)
 
     def _seconds(self, places: frozenset[int]) -> float:

@@ -30,6 +30,7 @@ from qiskit_modes.simulation.compile.methods import (
     check_memory,
     check_stabilizer,
     density_fits,
+    density_too_large,
     is_clifford,
     is_ideal,
 )
@@ -120,7 +121,9 @@ class ComponentBuilder:
             if window is not None:
                 return window
         if self._choice.density:
-            return exact or divided or self._refused(block)
+            if (as_density := exact or divided) is None:
+                raise density_too_large(block.qubits, self._available)
+            return as_density
         singly = self._cheapest(block, before, exact, divided)
         if exact is None or singly is None:
             component = exact or singly
@@ -130,17 +133,6 @@ class ComponentBuilder:
         if from_shots <= 1 or self._settings.only == "exact":
             return exact
         return EitherComponent(exact, singly, math.ceil(min(from_shots, 1e12)))
-
-    def _refused(self, block: Block) -> Component:
-        """Say that there is no memory for the density matrix that the user named."""
-        check_memory("density_matrix", block.qubits, self._available)
-        raise SimulationTooLargeError(
-            f"The circuit joins {len(block.qubits)} qubits, whose density matrix is too large to "
-            "be worked with. Use fewer, or an AerSimulator with method='automatic'.",
-            num_qubits=len(block.qubits),
-            needed_bytes=16 << 2 * len(block.qubits),
-            available_bytes=self._available,
-        )
 
     def _cheapest(
         self,

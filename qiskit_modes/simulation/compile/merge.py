@@ -14,7 +14,7 @@ from qiskit_modes.simulation.compile.product_pool import Factor
 from qiskit_modes.simulation.operations import Channel, Operation, Rotation, touched
 from qiskit_modes.simulation.pauli_basis import embed, rotation
 
-__all__ = ["Group", "merge"]
+__all__ = ["Group", "continues", "merge"]
 
 
 @dataclass(eq=False)
@@ -63,7 +63,7 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
         if isinstance(operation, Channel | Rotation):
             qubits = operation.qubits
             before = last.get(qubits[0]) if enabled else None
-            if before is not None and before.lone is None and _continues(qubits, before, last):
+            if before is not None and continues(qubits, before, last):
                 before.append(_factor(operation, before.qubits))
                 continue
             group = Group(qubits, [_factor(operation, qubits)])
@@ -86,15 +86,15 @@ def _factor(operation: Channel | Rotation, onto: tuple[int, ...]) -> Factor:
     return Factor(embed(rotation(operation.paulis), operation.qubits, onto), operation.angle)
 
 
-def _continues(qubits: tuple[int, ...], before: Group, last: dict[int, Group]) -> bool:
-    """Tell whether these are exactly the qubits on which a group was the last to act.
+def continues(qubits: tuple[int, ...], before: Group, last: dict[int, Group]) -> bool:
+    """Tell whether a map on some qubits becomes part of a group, which was on exactly these.
 
     Args:
-        qubits: It was the last on the first of them.
-        before: The group.
+        qubits: Those of the map.
+        before: The group, the last on the first of them.
         last: What was the last on each qubit.
     """
-    if len(qubits) != len(before.qubits):
+    if len(qubits) != len(before.qubits) or before.lone is not None:
         return False
     return len(qubits) == 1 or (
         (qubits == before.qubits or set(qubits) == set(before.qubits))

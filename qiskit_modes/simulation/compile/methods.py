@@ -27,10 +27,12 @@ __all__ = [
     "check_memory",
     "check_stabilizer",
     "density_fits",
+    "density_too_large",
     "is_clifford",
     "is_ideal",
     "readable",
     "state_fits",
+    "too_large",
 ]
 
 REMEMBERED_SECONDS = 5.0
@@ -116,11 +118,24 @@ def check_memory(method: str, qubits: Collection[int], available: int, *, reader
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
     """
+    if aer_bytes(method, len(qubits) + readers) > available:
+        raise too_large(method, qubits, available, readers=readers)
+
+
+def too_large(
+    method: str, qubits: Collection[int], available: int, *, readers: int = 0
+) -> SimulationTooLargeError:
+    """Return the error that says why a method has not the memory for a component, and what has.
+
+    Args:
+        method: Aer's name of it.
+        qubits: The component.
+        available: Bytes that may be used.
+        readers: How many qubits more there are, see `cut_circuit`.
+    """
     num_qubits = len(qubits) + readers
     needed = aer_bytes(method, num_qubits)
-    if needed <= available:
-        return
-    raise SimulationTooLargeError(
+    return SimulationTooLargeError(
         f"The circuit joins {num_qubits} qubits ({_listed(qubits)}) into one state; simulating it "
         f"by {method!r} needs "
         f"{readable(needed)} and {readable(available)} may be used. Use fewer qubits that are "
@@ -130,6 +145,24 @@ def check_memory(method: str, qubits: Collection[int], available: int, *, reader
         "only.",
         num_qubits=num_qubits,
         needed_bytes=needed,
+        available_bytes=available,
+    )
+
+
+def density_too_large(qubits: Collection[int], available: int) -> SimulationTooLargeError:
+    """Return the error that says why the density matrix that the user named cannot be kept.
+
+    Args:
+        qubits: The component.
+        available: Bytes that may be used.
+    """
+    if aer_bytes("density_matrix", len(qubits)) > available:
+        return too_large("density_matrix", qubits, available)
+    return SimulationTooLargeError(
+        f"The circuit joins {len(qubits)} qubits, whose density matrix is too large to "
+        "be worked with. Use fewer, or an AerSimulator with method='automatic'.",
+        num_qubits=len(qubits),
+        needed_bytes=aer_bytes("density_matrix", len(qubits)),
         available_bytes=available,
     )
 

@@ -40,8 +40,9 @@ def split(program: Program) -> list[Program]:
     pieces: list[Program] = []
     runs: list[Run] = []
     cost = 0.0
-    long_enough = _piece_seconds(program)
-    for part, part_seconds in _parts(program, long_enough):
+    sharing = _sharing(program)
+    long_enough = _piece_seconds(sum(seconds for _, seconds in sharing))
+    for part, part_seconds in _parts(program, sharing, long_enough):
         runs += part
         cost += part_seconds
         if cost >= long_enough:
@@ -106,29 +107,33 @@ def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
     return [component.chosen(run.shots) for component in compiled.components]
 
 
-def _piece_seconds(program: Program) -> float:
-    """Return how long the pieces of a program are to take, by the program alone."""
-    together = sharing_runs(program.circuits, program.runs)
-    whole = sum(
-        seconds_together(program, [program.runs[position] for position in positions])
-        for positions in together
-    )
+def _piece_seconds(whole: float) -> float:
+    """Return how long the pieces of a program are to take that takes so long as a whole."""
     return max(PIECE_SECONDS, min(whole / MANY_PIECES, LONGEST_PIECE_SECONDS))
 
 
-def _parts(program: Program, long_enough: float) -> Iterator[tuple[Sequence[Run], float]]:
-    """Number the runs and divide the long ones; with each part, what it costs.
-
-    Runs that share their states stay together.
-    """
+def _sharing(program: Program) -> list[tuple[list[Run], float]]:
+    """Number the runs; return those together that share their states, with what they cost."""
     numbered = [
         run if run.number is not None else replace(run, number=position)
         for position, run in enumerate(program.runs)
     ]
+    found = []
     for positions in sharing_runs(program.circuits, numbered):
         runs = [numbered[position] for position in positions]
+        found.append((runs, seconds_together(program, runs)))
+    return found
+
+
+def _parts(
+    program: Program, sharing: Sequence[tuple[list[Run], float]], long_enough: float
+) -> Iterator[tuple[Sequence[Run], float]]:
+    """Divide the runs that take long; with each part, what it costs.
+
+    Runs that share their states stay together.
+    """
+    for runs, whole in sharing:
         compiled = program.circuits[runs[0].circuit]
-        whole = seconds_together(program, runs)
         num_sets = len(runs[0].parameter_values)
         wanted = int(whole / long_enough)
         if wanted < 2:

@@ -17,27 +17,42 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, ParameterExpression
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from qiskit_modes.exceptions import SimulationTooLargeError
+from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.costs import aer_bytes
 from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
+from qiskit_modes.simulation.compile.clifford import may_be_clifford
 from qiskit_modes.simulation.compile.components import final_measurements, prune, split
 from qiskit_modes.simulation.compile.contraction import largest_state
-from qiskit_modes.simulation.compile.merge import Group
+from qiskit_modes.simulation.compile.merge import Group, continues
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
     available_bytes,
     density_fits,
+    density_too_large,
+    too_large,
 )
+from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.lives import lives_apart
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import window_work
 from qiskit_modes.simulation.compile.window.window_planner import (
     LONGEST_SHOT_SECONDS,
     best_way,
+    to_draw,
     too_wide,
 )
-from qiskit_modes.simulation.operations import Block, Channel, Measure, Operation
+from qiskit_modes.simulation.noise.source import IdealNoise
+from qiskit_modes.simulation.operations import (
+    Block,
+    Channel,
+    Measure,
+    Operation,
+    Rotation,
+    is_static,
+    touched,
+)
 from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.read.read_circuit import read_circuit
 from qiskit_modes.simulation.run.estimate import readable_seconds
 from qiskit_modes.simulation.run.window.component import state_bytes
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
@@ -87,15 +102,15 @@ class Outlook:
     """The gates of a circuit, as far as they decide whether it is too wide.
 
     Args:
-        operations: Those that join, measure and reset.
-        available: How many bytes one simulation may take.
-        settings: Which optimisations are on.
+        operations: What joins, measures and resets, and what depends on measured values.
+        choice: How the user chose to simulate it.
     """
 
-    def __init__(self, operations: Iterable[Operation], available: int, settings: Settings) -> None:
+    def __init__(self, operations: Iterable[Operation], choice: SimulatorChoice) -> None:
         self._operations = tuple(operations)
-        self._available = available
-        self._settings = settings
+        self._choice = choice
+        self.available = available_bytes(choice, DEFAULT_SETTINGS)
+        """How many bytes one simulation may take."""
 
     def of_recorded(self, clbits: Iterable[int]) -> Prospect:
         """Return what it would take to record some classical bits."""
@@ -110,28 +125,43 @@ class Outlook:
 
     def _worst(self, block: Block, clbits: Iterable[int]) -> Prospect:
         parts = split(prune(block, clbits))
-        wide = [part for part in parts if not self._fits(len(part.qubits))]
-        found = [self._prospect(part) for part in wide]
+        found = [self._prospect(part) for part in parts if not self._fits(len(part.qubits))]
         return max(found, key=lambda each: each.seconds_per_shot, default=Prospect())
 
     def _fits(self, num_qubits: int) -> bool:
-        return aer_bytes("statevector", num_qubits) <= self._available
+        if self._choice.density:
+            return density_fits(4**num_qubits, self.available, DEFAULT_SETTINGS)
+        return aer_bytes(self._choice.method or "statevector", num_qubits) <= self.available
 
     def _prospect(self, part: Block) -> Prospect:
-        before, finals = final_measurements(lives_apart(part))
-        groups = ordered(list(_joining(before)))
-        work = window_work(groups, finals)
-        as_vector, cost = best_way(work, 0.0, self._available)
+        if self._choice.method:
+            refusal = too_large(self._choice.method, part.qubits, self.available)
+            return Prospect(math.inf, len(part.qubits), refusal)
+        if self._choice.density:
+            if self._has_density(part):
+                return Prospect()
+            refusal = density_too_large(part.qubits, self.available)
+            return Prospect(math.inf, len(part.qubits), refusal)
+        before, finals = to_draw(part if is_static(part) else staged(part))
+        work = window_work(ordered(list(_joining(before))), finals)
+        as_vector, cost = best_way(work, 0.0, self.available)
         seconds = cost.per_shot
-        if state_bytes(work.width, 1, as_vector) > self._available:
+        if state_bytes(work.width, 1, as_vector) > self.available:
             seconds = math.inf
         if seconds <= MARGIN * LONGEST_SHOT_SECONDS:
             return Prospect(seconds, work.width)
-        exactly = ordered(groups, {measure.qubit for measure in finals})
-        if density_fits(largest_state(exactly, finals), self._available, self._settings):
+        if self._has_density(part):
             return Prospect()
-        refusal = too_wide(len(part.qubits), work, cost, self._available)
+        refusal = too_wide(len(part.qubits), work, cost, self.available)
         return Prospect(seconds, work.width, refusal)
+
+    def _has_density(self, part: Block) -> bool:
+        """Tell whether there is memory for the density matrix of qubits that come late and go."""
+        if not is_static(part):
+            return False  # then all are there, all the time
+        before, finals = final_measurements(lives_apart(part))
+        groups = ordered(list(_joining(before)), {measure.qubit for measure in finals})
+        return density_fits(largest_state(groups, finals), self.available, DEFAULT_SETTINGS)
 
 
 def outlook_of(
@@ -141,8 +171,8 @@ def outlook_of(
 ) -> Outlook | None:
     """Return the outlook of a circuit; None if nothing can be told without compiling it.
 
-    So it is where it fits into memory in any case, where the user named a method, with feed-forward
-    or instructions that nobody knows, and where all gates are Clifford gates.
+    So it is where it fits into memory in any case, with instructions that nobody knows, and where
+    all gates are Clifford gates, unless the user named a method.
 
     Args:
         circuit: In the backend's instruction set; open angles are taken for no multiples of π/2.
@@ -151,8 +181,28 @@ def outlook_of(
     """
     if settings != DEFAULT_SETTINGS or not may_be_too_wide(circuit, choice):
         return None
-    if all(map(_is_clifford, circuit.data)):
+    named = choice.method is not None or choice.density
+    if any(step.is_control_flow() for step in circuit.data):
+        operations = _read(circuit)
+        if not named and may_be_clifford(Block(tuple(operations)), clifford_angles=False):
+            return None
+    elif not named and all(map(_is_clifford, circuit.data)):
         return None
+    else:
+        operations = _gates(circuit)
+    return Outlook(operations, choice) if operations else None
+
+
+def _read(circuit: QuantumCircuit) -> list[Operation]:
+    """Return what a circuit with control flow does without noise; nothing if it cannot be read."""
+    try:
+        return list(read_circuit(circuit, IdealNoise())[0].operations)
+    except UnsupportedCircuitError:
+        return []  # compilation says so, or knows a way
+
+
+def _gates(circuit: QuantumCircuit) -> list[Operation]:
+    """Return what joins, measures and resets in a circuit; nothing if an instruction is unknown."""
     places = {qubit: at for at, qubit in enumerate(circuit.qubits)}
     bits = {clbit: at for at, clbit in enumerate(circuit.clbits)}
     operations: list[Operation] = []
@@ -165,18 +215,22 @@ def outlook_of(
         elif is_reset(step):
             operations += [Channel((qubit,), _NO_MATRIX, forgets=True) for qubit in on]
         elif _GATES.get(step.name) != len(on) or step.clbits:
-            return None
+            return []
         elif len(on) > 1:
             operations.append(Channel(on, _NO_MATRIX))
-    return Outlook(operations, available_bytes(choice, settings), settings)
+    return operations
 
 
 def may_be_too_wide(circuit: QuantumCircuit, choice: SimulatorChoice) -> bool:
     """Tell at a glance whether a circuit needs to be looked at."""
-    if choice.method or choice.density:
-        return False
-    used = {qubit for step in circuit.data if len(step.qubits) > 1 for qubit in step.qubits}
-    return aer_bytes("statevector", len(used)) > available_bytes(choice, DEFAULT_SETTINGS)
+    used = {
+        qubit
+        for step in circuit.data
+        if len(step.qubits) > 1 or step.is_control_flow()
+        for qubit in step.qubits
+    }
+    method = "density_matrix" if choice.density else choice.method or "statevector"
+    return aer_bytes(method, len(used)) > available_bytes(choice, DEFAULT_SETTINGS)
 
 
 def check_width(
@@ -211,12 +265,13 @@ def check_width(
             raise prospect.refusal
 
 
-def check_prospects(prospects: Iterable[Prospect], shots: int) -> None:
+def check_prospects(prospects: Iterable[Prospect], shots: int, available: int) -> None:
     """Refuse terms that are measured apart, if one is too wide or all take longer than a day.
 
     Args:
         prospects: Those of each term.
         shots: How many shots each is measured with, all parameter sets together.
+        available: How many bytes one simulation may take.
 
     Raises:
         SimulationTooLargeError: Saying how long it would take, and what would do.
@@ -240,7 +295,7 @@ def check_prospects(prospects: Iterable[Prospect], shots: int) -> None:
             "are never too large.",
             num_qubits=worst.width,
             needed_bytes=state_bytes(worst.width, 1, as_vector=True),
-            available_bytes=available_bytes(SimulatorChoice(), DEFAULT_SETTINGS),
+            available_bytes=available,
         )
 
 
@@ -276,17 +331,13 @@ def _joining(operations: Iterable[Operation]) -> Iterator[Group]:
     """Yield groups as merging would leave them, without what they do."""
     last: dict[int, Group] = {}
     for operation in operations:
-        if isinstance(operation, Measure):
-            group = Group((operation.qubit,), lone=operation)
+        if isinstance(operation, Channel | Rotation):
+            qubits = operation.qubits
+            before = last.get(qubits[0])
+            if len(qubits) == 1 or (before is not None and continues(qubits, before, last)):
+                continue
+            group = Group(qubits)
         else:
-            assert isinstance(operation, Channel)
-            if len(operation.qubits) == 1:
-                continue
-            group = last.get(operation.qubits[0], Group(()))
-            if set(group.qubits) == set(operation.qubits) and all(
-                last.get(qubit) is group for qubit in operation.qubits
-            ):
-                continue
-            group = Group(operation.qubits)
+            group = Group(tuple(sorted(touched(operation)[0])), lone=operation)
         last.update(dict.fromkeys(group.qubits, group))
         yield group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation.compile.components import final_measurements
@@ -23,13 +24,24 @@ from qiskit_modes.simulation.run.window.component import (
 )
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "too_wide"]
+__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "to_draw", "too_wide"]
 
 LONGEST_SHOT_SECONDS = 60.0
 """What takes longer for a single shot is refused: a thousand of them would take most of a day."""
 
 SECONDS_PER_OPEN_MAP = 0.2e-3
 """Making operators of a channel whose angles are open, for every parameter set."""
+
+
+class _Plan(NamedTuple):
+    """Plan of holding a component in a window."""
+
+    groups: list[Group]
+    """In the order in which they are done."""
+    finals: list[Measure]
+    work: WindowWork
+    as_vector: bool
+    cost: Cost
 
 
 class WindowPlanner:
@@ -45,49 +57,50 @@ class WindowPlanner:
         self._pool = pool
         self._settings = settings
         self._wanted = wanted
+        self._planned: tuple[Block, _Plan] | None = None
+        """The last component, and what was found out about it."""
 
     def build(self, block: Block, available: int) -> WindowComponent | None:
         """Return a component as a window; None if it is too wide or would take too long."""
         if not block.qubits or self._settings.only not in {None, "Pauli window", "state window"}:
             return None
-        groups, finals = self._groups(block)
-        work = window_work(groups, finals)
-        as_vector, cost = self._way(groups, work, available)
+        plan = self._plan(block, available)
+        work, cost = plan.work, plan.cost
         if (
-            state_bytes(work.width, 1, as_vector) > available
+            state_bytes(work.width, 1, plan.as_vector) > available
             or cost.per_shot > LONGEST_SHOT_SECONDS
         ):
             return None
-        builder = WindowBuilder(self._pool, as_vector, self._merged)
-        nodes = builder.build(groups, finals)
+        builder = WindowBuilder(self._pool, plan.as_vector, self._merged)
+        nodes = builder.build(plan.groups, plan.finals)
         return WindowComponent(
             nodes=nodes,
             maps=tuple(builder.maps),
             clbits=tuple(sorted(block.clbits & self._wanted)),
             columns={clbit: column for column, clbit in enumerate(sorted(block.clbits))},
             width=work.width,
-            as_vector=as_vector,
+            as_vector=plan.as_vector,
             max_loop_rounds=self._settings.max_loop_rounds,
             cost=cost,
             block_shots=work.block_shots(cost),
-            at_once=shots_at_once(work.width, as_vector, available),
+            at_once=shots_at_once(work.width, plan.as_vector, available),
             num_qubits=len(block.qubits),
         )
 
     def refusal(self, block: Block, available: int) -> SimulationTooLargeError:
         """Return the error that says why a component cannot be simulated, and the ways out."""
-        groups, finals = self._groups(block)
-        work = window_work(groups, finals)
-        _, cost = self._way(groups, work, available)
-        return too_wide(len(block.qubits), work, cost, available)
+        plan = self._plan(block, available)
+        return too_wide(len(block.qubits), plan.work, plan.cost, available)
 
-    def _groups(self, block: Block) -> tuple[list[Group], list[Measure]]:
-        before, finals = final_measurements(lives_apart(block))
-        # A bit that something else writes or reads has to wait for that.
-        used = Block(tuple(before)).clbits
-        before += [measure for measure in finals if measure.clbit in used]
-        finals = [measure for measure in finals if measure.clbit not in used]
-        return ordered(self._merged(before)), finals
+    def _plan(self, block: Block, available: int) -> _Plan:
+        """Return the plan of a component; that of the last one is known."""
+        if self._planned is None or self._planned[0] is not block:
+            before, finals = to_draw(block)
+            groups = ordered(self._merged(before))
+            work = window_work(groups, finals)
+            as_vector, cost = self._way(groups, work, available)
+            self._planned = block, _Plan(groups, finals, work, as_vector, cost)
+        return self._planned[1]
 
     def _merged(self, operations: Sequence[Operation]) -> list[Group]:
         return merge(operations, enabled=self._settings.merge, fold_rotations=True)
@@ -97,6 +110,15 @@ class WindowPlanner:
         open_maps = sum(group.lone is None and not group.is_constant for group in groups)
         prepared = open_maps * SECONDS_PER_OPEN_MAP
         return best_way(work, prepared, available, self._settings.only)
+
+
+def to_draw(block: Block) -> tuple[list[Operation], list[Measure]]:
+    """Return what is done to a component, and the measurements by which its qubits may leave."""
+    before, finals = final_measurements(lives_apart(block))
+    # A bit that something else writes or reads has to wait for that.
+    used = Block(tuple(before)).clbits
+    before += [measure for measure in finals if measure.clbit in used]
+    return before, [measure for measure in finals if measure.clbit not in used]
 
 
 def best_way(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, TypeVar
@@ -129,8 +129,9 @@ class WindowComponent(OneWay):
         maps = dict(self._constant_maps)
         for step in self.maps:
             if step.product is not None:
-                each = [entered(_transfer(step, own), step).T for own in _each(sets)]
-                maps[step.number] = np.stack(each)
+                each = range(len(sets))
+                found = [entered(_transfer(step, sets.products, which), step).T for which in each]
+                maps[step.number] = np.stack(found)
         rows = PauliRowsOfSets.beginning_all(self.columns, shots, streams)
         rows = WindowDrawing(self, maps).through(rows)
         recorded = rows.of_each(self.clbits)
@@ -201,12 +202,6 @@ class WindowDrawing:
         raise AssertionError(f"{deed} is for states of all qubits")
 
 
-def _each(sets: ParameterSets) -> Iterator[Sequence[RealArray]]:
-    """Yield the products of each parameter set."""
-    for which in range(len(sets)):
-        yield [stack[which : which + 1] for stack in sets.products]
-
-
 def shots_at_once(width: int, as_vector: bool, available: int) -> int:
     """Return how many shots are worked on at a time, where so many qubits are in the state.
 
@@ -232,11 +227,11 @@ def entered(transfer: RealArray, step: LinearStep) -> RealArray:
     return transfer @ tensor(*(FRESH if each in step.entering else np.eye(4) for each in places))
 
 
-def _transfer(step: LinearStep, products: Sequence[RealArray]) -> RealArray:
-    """Return the transfer matrix of a map that depends on angles."""
+def _transfer(step: LinearStep, products: Sequence[RealArray], which: int = 0) -> RealArray:
+    """Return the transfer matrix of a map that depends on angles, for one of the parameter sets."""
     assert step.product is not None
     stack, place = step.product
-    matrix: RealArray = products[stack][0, place].T
+    matrix: RealArray = products[stack][which, place].T
     return matrix
 
 
