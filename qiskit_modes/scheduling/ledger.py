@@ -131,8 +131,8 @@ class Ledger:
             account = self._accounts[instance_id]
             for window in account.windows.values():
                 window.move_to(at)
-            account.changed_at = max(account.changed_at, at)
-            self._note(instance_id, account)
+            self._note_leaving(instance_id, account)
+            self._touch(instance_id, account, at)
         changed, watch.changed = watch.changed, set()
         return changed
 
@@ -156,13 +156,13 @@ class Ledger:
         account = self._accounts[meter.instance_id]
         del account.meters[meter]
         if seconds:
-            self._add(account, seconds, at)
+            self._add(meter.instance_id, account, seconds, at)
         self._touch(meter.instance_id, account, at)
 
     def charge(self, instance: Instance, seconds: float, at: float) -> None:
         """Add ``seconds`` of usage that ended at the time ``at``."""
         account = self._account(instance)
-        self._add(account, seconds, at)
+        self._add(instance.id, account, seconds, at)
         self._touch(instance.id, account, at)
 
     # -- what it comes to ------------------------------------------------------------------------
@@ -174,8 +174,8 @@ class Ledger:
         account = self._account(self.current(instance))
         window = account.windows[self.current(instance).plan.window_seconds]
         if window.move_to(now):
-            account.changed_at = max(account.changed_at, now)
-            self._note(instance.id, account)
+            self._note_leaving(instance.id, account)
+            self._touch(instance.id, account, now)
         return window.total
 
     def used(self, instance: Instance, now: float) -> float:
@@ -193,30 +193,28 @@ class Ledger:
 
     def is_limited(self, instance: Instance, now: float) -> bool:
         """Return whether ``instance`` has used all that it may, so that nothing of it starts."""
-        return self.remaining(instance, now) <= 0.0
+        return self._left(instance, now) <= 0.0
 
     def remaining(self, instance: Instance, now: float) -> float:
         """Return how many seconds ``instance`` may still use; infinity without a limit."""
-        limit = self.current(instance).limit
-        if limit is None:
-            return math.inf
-        left = limit - self.used(instance, now)
-        # What was stopped exactly at the limit may be charged a rounding error less.
-        return left if left > ROUNDING_SECONDS else 0.0
+        return self._left(instance, now)
 
     def reaches_limit_at(self, instance: Instance) -> float | None:
         """Return when it has used all that it may, if nothing changes; None if it will not.
 
         That may be in the past, and is before usage leaves the window or more of it runs.
         """
+        current = self.current(instance)
+        if current.limit is None:
+            return None
         account = self._accounts.get(instance.id)
         if account is None:
             return -math.inf if self.is_limited(instance, -math.inf) else None
-        left = self.remaining(instance, account.changed_at)
+        left = self._left(instance, account.changed_at)
         if not left:
             return account.changed_at
         running = sum(meter.until is None for meter in account.meters)
-        if math.isinf(left) or not running or not self.current(instance).plan.running_usage_counts:
+        if math.isinf(left) or not running or not current.plan.running_usage_counts:
             return None
         return account.changed_at + left / running
 
@@ -247,25 +245,35 @@ class Ledger:
             for at, charged in account.windows[longest].entries:
                 window.add(at, charged)
             account.windows[seconds] = window
-            self._note(instance.id, account)
+            self._note_leaving(instance.id, account)
+            self._tell(instance.id)
         return account
 
-    def _add(self, account: _Account, seconds: float, at: float) -> None:
+    def _left(self, instance: Instance, now: float) -> float:
+        limit = self.current(instance).limit
+        if limit is None:
+            return math.inf
+        left = limit - self.used(instance, now)
+        # What was stopped exactly at the limit may be charged a rounding error less.
+        return left if left > ROUNDING_SECONDS else 0.0
+
+    def _add(self, instance_id: str, account: _Account, seconds: float, at: float) -> None:
         for window in account.windows.values():
             window.add(at, seconds)
+        self._note_leaving(instance_id, account)
 
     def _touch(self, instance_id: str, account: _Account, at: float) -> None:
         account.changed_at = max(account.changed_at, at)
-        self._note(instance_id, account)
+        self._tell(instance_id)
 
-    def _note(self, instance_id: str, account: _Account) -> None:
+    def _note_leaving(self, instance_id: str, account: _Account) -> None:
+        """Take note of when something next leaves a window; only charges and time change that."""
         leaving = [window.leaves_at() for window in account.windows.values()]
         next_at = min((at for at in leaving if at is not None), default=None)
         if next_at is None:
             self._leaving.discard(instance_id)
         else:
             self._leaving.set(instance_id, next_at)
-        self._tell(instance_id)
 
     def _tell(self, instance_id: str) -> None:
         for reference in list(self._watches):

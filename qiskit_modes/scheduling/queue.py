@@ -72,6 +72,11 @@ class Queue:
 
     # -- what comes and goes ---------------------------------------------------------------------
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits; what has just left may still count as waiting."""
+        return not self._groups
+
     def add(self, job: Job, workload: Workload | None) -> None:
         """Let ``job`` wait, behind all that came before it."""
         place = next(self._places)

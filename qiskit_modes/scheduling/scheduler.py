@@ -107,6 +107,7 @@ class Scheduler(Changes):
         if self.ledger.shared:
             self._instructions += [LookAgain(instance_id) for instance_id in self._moved]
         self._moved.clear()
+        self._nothing_due_before = float("-inf")
         instructions, self._instructions = self._instructions, []
         return instructions
 
@@ -114,7 +115,8 @@ class Scheduler(Changes):
         """Return when ``handle(TimePassed(), now)`` must next be called, or None."""
         self._take_changes(self.now)
         due = self._next_due()
-        return None if due is None else due[0]
+        self._nothing_due_before = float("inf") if due is None else due
+        return due
 
     def concerns(self, instance_id: str) -> bool:
         """Return whether an instance has anything here that has not ended."""
@@ -158,6 +160,9 @@ class Scheduler(Changes):
     def _advance(self, now: float, *, time_passed: bool) -> None:
         if now < self.now:
             raise ValueError(f"time runs backwards: {now} after {self.now}")
+        if not self._take_changes(self.now) and now < self._nothing_due_before:
+            self.now = now
+            return
         at_this_time = 0
         while (due := self._overdue(now, time_passed=time_passed)) is not None:
             at, act = due
@@ -269,11 +274,14 @@ class Scheduler(Changes):
         self._tenancy(job.instance).unfinished += 1
         if job.instance.plan.max_submissions_per_minute is not None:
             recent.append(now)
-        self.queue.add(job, workload)
         if workload is not None:
+            self.queue.add(job, workload)
             workload.jobs_submitted += 1
             self._note(workload)
+        elif self._starts_at_once(job, now):
+            self._enter_lane(job, now)
         else:
+            self.queue.add(job, None)
             self._note_line(job.instance, waits=True)
 
     def _recent_submissions(self, instance: Instance, now: float) -> deque[float]:

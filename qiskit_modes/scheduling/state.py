@@ -88,6 +88,10 @@ class SchedulerState:
         self._moved: dict[str, None] = {}
         """Ids of instances with limits whose usage this scheduler has changed."""
         self._watch = self.ledger.watch()
+        self._took_changes_at = self.now
+        """Until when it has taken note of what has changed in the ledger."""
+        self._nothing_due_before = float("-inf")
+        """When something is due next, if nothing has happened since that was found out."""
         self._ttls: Agenda[str] = Agenda()
         """When the next TTL of each open workload runs out, by its id."""
         self._eager_batches: Agenda[str] = Agenda()
@@ -209,6 +213,9 @@ class SchedulerState:
 
     def _take_changes(self, now: float) -> bool:
         """Take note of what has changed in the ledger, anywhere; return whether anything has."""
+        if now == self._took_changes_at and not self._watch.changed:
+            return False  # usage leaves its window as time passes
+        self._took_changes_at = now
         changed = self.ledger.take_changes(self._watch, now)
         self.queue.usage_changed(changed)
         for instance_id in changed:

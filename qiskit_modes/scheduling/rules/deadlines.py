@@ -28,14 +28,10 @@ def _do_nothing(_: float) -> None:
 class Deadlines(Dispatch):
     """The part of a scheduler that knows what is due, and acts on it."""
 
-    def _next_due(self) -> Deadline | None:
-        """Return what is due next; at one moment the QPU comes first, then the older workload."""
-        return min(self._deadlines(), key=lambda deadline: deadline[0], default=None)
-
     def _overdue(self, now: float, *, time_passed: bool) -> Deadline | None:
         """Return what is due first of what must be acted on by ``now``.
 
-        What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
+        At one moment the QPU comes first, then the older workload. What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
         stopped, unless time has passed and nothing has ended.
         """
         self._take_changes(self.now)
@@ -44,10 +40,11 @@ class Deadlines(Dispatch):
         due += [d for d in self._others() if d[0] <= now]
         return min(due, key=lambda deadline: deadline[0], default=None)
 
-    def _deadlines(self) -> Iterator[Deadline]:
-        """Yield of each kind of thing that happens by itself what comes first."""
-        yield from self._stops()
-        yield from self._others()
+    def _next_due(self) -> float | None:
+        """Return when something is due next."""
+        due = [at for at, _ in self._stops()]
+        due += [at for at, _ in self._others()]
+        return min(due, default=None)
 
     def _stops(self) -> Iterator[Deadline]:
         if self._executing is not None and isinstance(self._executing.state, Executing):

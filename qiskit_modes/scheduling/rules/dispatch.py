@@ -40,6 +40,8 @@ class Dispatch(Endings):
         if not locks.reservation.idle:
             self._start_queued(self.workloads[locks.reservation.holders[0]], now)
             return  # also if it starts nothing more: it has the QPU until its last job has ended
+        if self.queue.is_empty and not self._eager_batches and self.draining_for is None:
+            return
         while locks.lanes.free:
             if self.draining_for is not None and not self._may_come_next(self.draining_for, now):
                 self._drain_for(None, now)
@@ -65,6 +67,17 @@ class Dispatch(Endings):
                 self._start_queued(session, now)
             return
 
+    def _starts_at_once(self, job: Job, now: float) -> bool:
+        """Tell whether a job of job mode has a lane, because nothing waits or has a right to it."""
+        locks = self.locks
+        return (
+            self.queue.is_empty
+            and locks.lanes.free > 0
+            and locks.reservation.idle
+            and self.draining_for is None
+            and not self.ledger.is_limited(job.instance, now)
+        )
+
     def _may_come_next(self, session: Workload, now: float) -> bool:
         """Tell whether the lanes are still to be emptied for a session: its jobs may be cancelled
         meanwhile, and its instance may reach its limit.
@@ -89,14 +102,17 @@ class Dispatch(Endings):
     def _start(self, job: Job, now: float) -> None:
         workload = self._workload_of(job)
         self._unqueue(job, workload)
-        granted = self.locks.lanes.acquire_nowait(job.id, now)
-        assert granted, "a job was started without a free lane"
-        job.move(Compiling(), now)
-        job.running_at = now
+        self._enter_lane(job, now)
         if workload is not None:
             workload.running.add(job.id)
             workload.last_job_started = now
             self._note(workload)
+
+    def _enter_lane(self, job: Job, now: float) -> None:
+        granted = self.locks.lanes.acquire_nowait(job.id, now)
+        assert granted, "a job was started without a free lane"
+        job.move(Compiling(), now)
+        job.running_at = now
         self._instructions.append(Compile(job.id))
 
     def _feed_qpu(self, now: float) -> None:
@@ -128,6 +144,8 @@ class Dispatch(Endings):
 
     def _say_who_waits(self, now: float) -> None:
         """Announce whom those wait for that have waited long enough, each line once."""
+        if not self._due_notices:
+            return
         locks = self.locks
         kept_out = not locks.lanes.free or not locks.reservation.idle
         if not kept_out and self.draining_for is None and CALIBRATION not in locks.qpu:
