@@ -450,6 +450,10 @@ class ReferenceModel:
         for each in self.those(*UNFINISHED) + [w for w in self.workloads if w.state != "closed"]:
             if each.instance.id == instance.id:
                 each.instance = instance
+        session = self.active_session()
+        if session is None or session.instance.plan.maintenance_interrupts_sessions:
+            while self.maintenances:
+                self.begin_maintenance(self.maintenances.pop())
 
     def UsageChanged(self, instance_id):  # noqa: N802
         pass

@@ -726,6 +726,17 @@ def test_a_maintenance_waits_for_an_active_session(driver):
     assert driver(TimePassed(), 110) == [Execute("c")]
 
 
+def test_a_maintenance_waits_no_longer_when_another_plan_lets_it_interrupt(driver):
+    carol = Instance("carol", Plan("kept"))
+    driver.open("s", Mode.SESSION, instance=carol)
+    driver.submit("a", 0, "s", instance=carol)
+    driver(MaintenanceBegan(100), 1)
+    other = Instance("carol", Plan("interrupted", maintenance_interrupts_sessions=True))
+    driver(InstanceChanged(other), 2)
+    assert driver(JobCompiled("a"), 3) == []
+    assert driver(TimePassed(), 102) == [Execute("a")]
+
+
 def test_a_session_may_be_over_before_its_time(driver):
     driver = Driver(lanes=1)
     driver.open("s", Mode.SESSION)

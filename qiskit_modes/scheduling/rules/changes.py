@@ -14,11 +14,8 @@ class Changes(Deadlines):
 
     def _maintain(self, seconds: float, now: float) -> None:
         """Take the QPU out of service, at once or when the active session gives it back."""
-        sessions = [self.workloads[holder] for holder in self.locks.reservation.holders]
-        if all(each.instance.plan.maintenance_interrupts_sessions for each in sessions):
-            self._begin_maintenance(seconds, now)
-        else:
-            self.maintenances.append(seconds)
+        self.maintenances.append(seconds)
+        self._begin_maintenances(now)
 
     def _change(self, instance: Instance, now: float) -> None:
         """Let an instance have other limits, or another plan, for all that it has here."""
@@ -46,6 +43,7 @@ class Changes(Deadlines):
         self.queue.change(instance)
         for workload in merged.open_workloads.values():
             self._note(workload)
+        self._begin_maintenances(now)
         if announced:
             self._announced.add(instance)
         self._note_line(instance, self.queue.oldest_of_job_mode(instance) is not None)

@@ -31,8 +31,9 @@ class Deadlines(Dispatch):
     def _overdue(self, now: float, *, time_passed: bool) -> Deadline | None:
         """Return what is due first of what must be acted on by ``now``.
 
-        At one moment the QPU comes first, then the older workload. What ends at the very moment of its limit has not exceeded it. So at that moment nothing is
-        stopped, unless time has passed and nothing has ended.
+        At one moment the QPU comes first, then the older workload. What ends at the very moment of
+        its limit has not exceeded it. So at that moment nothing is stopped, unless time has passed
+        and nothing has ended.
         """
         self._take_changes(self.now)
         slack = 0.0 if time_passed else ROUNDING_SECONDS

@@ -135,13 +135,16 @@ class Endings(SchedulerState):
             self.ledger.settle(workload.meter, hold.end - hold.start, now)
             workload.meter = None
             self._usage_moved(workload.instance)
-            for seconds in self.maintenances:
-                self._begin_maintenance(seconds, now)
-            self.maintenances.clear()
+            self._begin_maintenances(now)
         self._note(workload)
 
-    def _begin_maintenance(self, seconds: float, now: float) -> None:
-        self.maintained_until = max(self.maintained_until, now + seconds)
+    def _begin_maintenances(self, now: float) -> None:
+        """Take the QPU out of service for what is due, unless an active session keeps it."""
+        sessions = [self.workloads[holder] for holder in self.locks.reservation.holders]
+        if all(each.instance.plan.maintenance_interrupts_sessions for each in sessions):
+            for seconds in self.maintenances:
+                self.maintained_until = max(self.maintained_until, now + seconds)
+            self.maintenances.clear()
 
     def _exhaust(self, instance: Instance, at: float) -> None:
         """End everything of an instance that has used all that it may."""
