@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from qiskit_modes._mutex import new_mutex
@@ -72,22 +71,19 @@ class BoundedCache(Generic[Key, Value]):
     def get(self, key: Key) -> Value | None:
         """Return what was put under ``key``, or None."""
         with self._mutex:
-            value = self._entries.get(key)
-            if value is not None:
-                self._used(key)
-            return value
+            try:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+            except KeyError:  # it is not here; or a handler of signals has put others in its place
+                return None
 
     def put(self, key: Key, value: Value) -> None:
         """Keep ``value`` (never None) under ``key``, and drop the oldest entry if need be."""
         with self._mutex:
+            self._entries.pop(key, None)
             self._entries[key] = value
-            self._used(key)
             if len(self._entries) > self._capacity:
                 self._entries.popitem(last=False)
-
-    def _used(self, key: Key) -> None:
-        with suppress(KeyError):  # a handler of signals has put others in its place
-            self._entries.move_to_end(key)
 
 
 class Source(Protocol):

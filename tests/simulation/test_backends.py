@@ -60,8 +60,8 @@ class WorkbenchDescription(BackendDescription):
     """The same serial number is the same machine."""
 
     @classmethod
-    def takes(cls, backend):
-        return isinstance(backend, Workbench)
+    def takes(cls, backends):
+        return issubclass(backends, Workbench)
 
     @property
     def machine(self):

@@ -215,7 +215,7 @@ class InstructionSet:
 
     def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
         """Return what a checked circuit uses that does not work, once for each circuit."""
-        checked = self._checked.get(fingerprint)
+        checked = None if self._reported is None else self._checked.get(fingerprint)
         # As it is reported now: that may change in place.
         found = () if checked is None else tuple(broken(self._reported, checked.places))
         if not found or self._told.get((fingerprint, found)):

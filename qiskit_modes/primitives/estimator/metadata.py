@@ -30,22 +30,22 @@ def job_metadata(
         inputs: The PUBs.
         seed: What reproduces the job.
     """
-    resilience = dict(options.report["resilience"])
+    report = options.report
+    resilience = dict(report["resilience"])
     for switch, group in _TUNING.items():
         if not resilience[switch]:
             resilience.pop(group)
     told = dict(resilience)
     if options.layer_errors:
         told["layer_noise_model"] = list(options.layer_errors)
-    twirling = options.report["twirling"]
-    decoupling = options.report["dynamical_decoupling"]
+    twirling, decoupling = report["twirling"], report["dynamical_decoupling"]
     return {
         "version": 2,
         "resilience_level": options.resilience_level,
         "resilience": told,
         "twirling": dict(twirling) if options.twirling.enabled else _off(twirling),
         "dynamical_decoupling": dict(decoupling) if decoupling["enable"] else _off(decoupling),
-        "options": {**options.report, "resilience": resilience},
+        "options": {**report, "resilience": resilience},
         "target_precision": _common([each.precision for each in inputs]),
         "shots": _common([each.shots for each in inputs]),
         "executor": None,

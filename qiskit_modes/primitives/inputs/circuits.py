@@ -22,8 +22,7 @@ __all__ = ["check_circuit", "own_circuit"]
 
 def own_circuit(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bytes]:
     """Return a copy that the user's later changes do not reach, and its fingerprint."""
-    own = circuit.copy()
-    own.metadata = copy.deepcopy(circuit.metadata)
+    own = circuit.copy()  # its metadata is copied as deep as it goes
     content = read_content(own)
     match content.held:
         case Held.NUMBERS:

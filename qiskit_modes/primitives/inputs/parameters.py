@@ -43,9 +43,9 @@ def read_parameter_values(
         InvalidInputError: If the values do not fit the circuit's parameters, or are not finite
             real numbers.
     """
-    parameters = tuple(circuit.parameters)
-    if values is None and not parameters:
+    if values is None and not circuit.num_parameters:
         return _NO_VALUES, _NO_BINDINGS
+    parameters = tuple(circuit.parameters)
     if values is None or isinstance(values, (BindingsArray, Mapping)):
         bindings = _as_bindings(values, where)
         _check_names(bindings, parameters, where)

@@ -134,13 +134,7 @@ def coerce_sampler_pubs(
     inputs = []
     for index, pub in enumerate(_as_list(pubs, single=(SamplerPub,), call="sampler.run")):
         where = f"PUB {index}"
-        if isinstance(pub, SamplerPub):
-            fields: Sequence[Any] = (pub.circuit, pub.parameter_values, pub.shots)
-        elif isinstance(pub, QuantumCircuit):
-            fields = (pub,)
-        else:
-            fields = _fields(pub, where, "(circuit, parameter_values, shots)", 1, 3)
-        circuit, values, pub_shots = _padded(fields, 3)
+        circuit, values, pub_shots = _sampler_fields(pub, where)
         _require_circuit(circuit, where)
         _refuse_observables(values, where)
         table, bindings = read_parameter_values(values, circuit, where)
@@ -215,11 +209,22 @@ def coerce_estimator_pubs(
     return tuple(inputs)
 
 
+def _sampler_fields(pub: Any, where: str) -> list[Any]:
+    """Return the three elements of a PUB, None in the place of one that was left out."""
+    if isinstance(pub, QuantumCircuit):
+        return [pub, None, None]
+    form = "(circuit, parameter_values, shots)"
+    # Asked last: whether something is a PUB, which is a protocol, takes longest to tell.
+    if not isinstance(pub, (tuple, list)) and isinstance(pub, SamplerPub):
+        return [pub.circuit, pub.parameter_values, pub.shots]
+    return _padded(_fields(pub, where, form, 1, 3), 3)
+
+
 def _estimator_fields(pub: Any, where: str) -> list[Any]:
     """Return the four elements of a PUB, None in the place of one that was left out."""
-    if isinstance(pub, EstimatorPub):
-        return [pub.circuit, pub.observables, pub.parameter_values, pub.precision]
     form = "(circuit, observables, parameter_values, precision)"
+    if not isinstance(pub, (tuple, list)) and isinstance(pub, EstimatorPub):
+        return [pub.circuit, pub.observables, pub.parameter_values, pub.precision]
     return _padded(_fields(pub, where, form, 2, 4), 4)
 
 
@@ -229,14 +234,15 @@ def _as_list(
     """Return the PUBs as a list, or say that one PUB was passed where a list belongs."""
     form = "circuit, values" if circuits_are_pubs else "circuit, observables, values"
     hint = f"Wrap it in a list, as in {call}([({form})])."
-    if isinstance(pubs, (QuantumCircuit, *single)):
-        raise InvalidInputError(
-            f"{call}() takes a list of PUBs, not a single {type(pubs).__name__}. {hint}"
-        )
-    if isinstance(pubs, str) or not isinstance(pubs, Iterable):
-        raise InvalidInputError(
-            f"{call}() takes a list of PUBs, not {pubs!r} ({type(pubs).__name__}). {hint}"
-        )
+    if not isinstance(pubs, list):
+        if isinstance(pubs, (QuantumCircuit, *single)):
+            raise InvalidInputError(
+                f"{call}() takes a list of PUBs, not a single {type(pubs).__name__}. {hint}"
+            )
+        if isinstance(pubs, str) or not isinstance(pubs, Iterable):
+            raise InvalidInputError(
+                f"{call}() takes a list of PUBs, not {pubs!r} ({type(pubs).__name__}). {hint}"
+            )
     items = list(pubs)
     if not items:
         raise InvalidInputError(f"{call}() was given no PUBs. Pass at least one in the list.")
@@ -283,6 +289,8 @@ def _require_circuit(circuit: Any, where: str) -> None:
 
 def _refuse_observables(values: Any, where: str) -> None:
     """Refuse what looks like the second element of an estimator's PUB."""
+    if values is None:
+        return
     first = values
     while isinstance(first, list | tuple) and first:
         first = first[0]

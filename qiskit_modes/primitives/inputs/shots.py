@@ -24,7 +24,7 @@ def validate_shots(shots: Any, what: str) -> int:
     Raises:
         InvalidInputError: If it is not a positive integer, or absurdly many.
     """
-    if not isinstance(shots, Integral) or isinstance(shots, bool):
+    if not isinstance(shots, (int, Integral)) or isinstance(shots, bool):
         raise InvalidInputError(
             f"{what} must be a positive integer, not {shots!r} ({type(shots).__name__})."
         )
@@ -46,7 +46,7 @@ def validate_precision(precision: Any, what: str) -> float:
     Raises:
         InvalidInputError: If it is not a positive finite number, or absurdly small.
     """
-    if not isinstance(precision, Real) or isinstance(precision, bool):
+    if not isinstance(precision, (float, Real)) or isinstance(precision, bool):
         raise InvalidInputError(
             f"{what} must be a positive number, not {precision!r} ({type(precision).__name__})."
         )

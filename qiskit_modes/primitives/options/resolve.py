@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -53,6 +54,42 @@ DEFAULT_SHOTS = 4096
 """What the service takes when a sampler's ``default_shots`` is None."""
 
 
+class Told:
+    """Dictionaries of options, which go to users with jobs and results.
+
+    Kept as bytes, of which each job makes dictionaries of its own; with something in them that is
+    no plain value they are there once, for one job.
+    """
+
+    def __init__(self, given: dict[str, Any], report: dict[str, Any]) -> None:
+        self._trees = given, report
+        self._written: tuple[bytes, bytes] | None = None
+        with suppress(ValueError):  # a model in a list
+            self._written = marshal.dumps(given), marshal.dumps(report)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.given()!r}, {self.report()!r})"
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether any number of jobs can have them."""
+        return self._written is not None
+
+    def given(self) -> dict[str, Any]:
+        """Return what the user set."""
+        return self._tree(0)
+
+    def report(self) -> dict[str, Any]:
+        """Return all options with nothing left open."""
+        return self._tree(1)
+
+    def _tree(self, which: int) -> dict[str, Any]:
+        if self._written is None:
+            return self._trees[which]
+        tree: dict[str, Any] = marshal.loads(self._written[which])  # noqa: S302 - written above
+        return tree
+
+
 @dataclass(frozen=True)
 class _Common(JobSettings):
     seed: int | None
@@ -76,11 +113,18 @@ class _Common(JobSettings):
     noise_model: Any
     """``simulator.noise_model`` of the older options: it replaces the backend's; or None."""
 
-    given: dict[str, Any] = field(compare=False)
-    """What the user set, as a dictionary; it is the job's own."""
+    told: Told = field(compare=False)
+    """What a job tells of its options."""
 
-    report: Mapping[str, Any] = field(compare=False)
-    """All options with nothing left open, for the result's metadata."""
+    @property
+    def given(self) -> dict[str, Any]:
+        """Dictionary of what the user set; it is the job's own."""
+        return self.told.given()
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Dictionary of all options with nothing left open, for the result's metadata."""
+        return self.told.report()
 
     @property
     def changes_circuits(self) -> bool:
@@ -177,8 +221,7 @@ def _resolve_sampler_options(model: SamplerOptions) -> ResolvedSamplerOptions:
     return ResolvedSamplerOptions(
         **_resolve_common(final),
         default_shots=validate_shots(shots, "The option default_shots"),
-        given=tree_of(chosen),
-        report=_report(final, chosen),
+        told=Told(tree_of(chosen), _report(final, chosen)),
     )
 
 
@@ -218,16 +261,18 @@ def _resolve_estimator_options(model: EstimatorOptions) -> ResolvedEstimatorOpti
         default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
         resilience=LocalResilienceOptions.of(final.resilience),
         resilience_level=final.resilience_level,
-        given=tree_of(chosen),
-        report=_report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
+        told=Told(
+            tree_of(chosen),
+            _report(final, chosen, exclude={"resilience": {"layer_noise_model"}}),
+        ),
     )
 
 
 Model = TypeVar("Model", SamplerOptions, EstimatorOptions)
 Resolved = TypeVar("Resolved", ResolvedSamplerOptions, ResolvedEstimatorOptions)
 
-_kept: BoundedCache[bytes, tuple[Any, bytes]] = BoundedCache(64)
-"""Resolved options about which there was nothing to say, and as bytes what each job gets anew."""
+_kept: BoundedCache[bytes, Any] = BoundedCache(64)
+"""Resolved options about which there was nothing to say."""
 
 
 def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
@@ -238,25 +283,14 @@ def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
         resolve: Resolves them.
     """
     state = state_of(model)
-    known = None if state is None else _kept.get(state)
+    known: Resolved | None = None if state is None else _kept.get(state)
     if known is not None:
-        return _anew(*known)
+        return known
     before = remarks_so_far()
     resolved = resolve(model)
-    if state is not None and remarks_so_far() == before:
-        try:
-            written = marshal.dumps((resolved.given, dict(resolved.report)))
-        except ValueError:  # a model in a list
-            return resolved
-        _kept.put(state, (resolved, written))
-        return _anew(resolved, written)
+    if state is not None and resolved.told.is_plain and remarks_so_far() == before:
+        _kept.put(state, resolved)
     return resolved
-
-
-def _anew(resolved: Resolved, written: bytes) -> Resolved:
-    """Return resolved options with dictionaries of their own, which go to the users with jobs."""
-    given, report = marshal.loads(written)  # noqa: S302 - from `_kept`
-    return replace(resolved, given=given, report=report)
 
 
 def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:

@@ -19,7 +19,6 @@ __all__ = [
     "options_passed_on",
     "options_set",
     "refusals_of_simulator",
-    "simulator_option",
 ]
 
 Fate = Literal["passed on", "read", "refused"]
@@ -127,7 +126,7 @@ MATRIX_METHODS = frozenset({"unitary", "superop"})
 _BRANCHING = ("shot_branching_enable", "shot_branching_sampling_enable")
 
 
-def simulator_option(backend: BackendV2, name: str) -> Any:
+def _option(backend: BackendV2, name: str) -> Any:
     """Return an option of a simulator of Aer's, None if it has no such option."""
     return getattr(backend.options, name, None)
 
@@ -167,10 +166,13 @@ def options_passed_on(backend: BackendV2) -> tuple[tuple[str, Any], ...]:
     Args:
         backend: A simulator of Aer's.
     """
-    ideal = simulator_option(backend, "noise_model") is None
+    chosen = options_set(backend)
+    if not chosen:
+        return ()
+    ideal = _option(backend, "noise_model") is None
     return tuple(
         (name, tuple(value) if isinstance(value, list) else value)
-        for name, value in options_set(backend)
+        for name, value in chosen
         if name in AER_OPTIONS
         and (
             (AER_OPTIONS[name].fate == "passed on" and (ideal or name not in _BRANCHING))
@@ -201,7 +203,7 @@ def refusals_of_simulator(backend: BackendV2) -> list[str]:
                 "it computes the matrix of a circuit and cannot measure. Choose another method, or "
                 "'automatic'"
             )
-        elif name in _BRANCHING and value and simulator_option(backend, "noise_model") is not None:
+        elif name in _BRANCHING and value and _option(backend, "noise_model") is not None:
             why = "Aer counts wrongly with it where there is noise of readout. Leave it unset"
         else:
             continue

@@ -15,7 +15,6 @@ from qiskit_modes.simulation.aer.options import (
     options_passed_on,
     options_set,
     refusals_of_simulator,
-    simulator_option,
 )
 from qiskit_modes.simulation.backends.description import BackendDescription, state_of_target
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by
@@ -33,11 +32,15 @@ OURS = frozenset({"automatic", "density_matrix"})
 class AerDescription(BackendDescription):
     """A simulator of Aer's, with the options that it has at the moment."""
 
+    def __init__(self, backend: Any) -> None:
+        super().__init__(backend)
+        self._options: Mapping[str, Any] = vars(backend.options)
+
     @classmethod
-    def takes(cls, backend: Any) -> bool:
-        """Tell whether it is one, without importing Aer to find out."""
-        aer = sys.modules.get("qiskit_aer")  # if it was never imported, nobody has made one
-        return aer is not None and isinstance(backend, aer.backends.aerbackend.AerBackend)
+    def takes(cls, backends: type) -> bool:
+        """Tell whether they are Aer's, without importing Aer to find out."""
+        aer = sys.modules.get("qiskit_aer")  # if it was never imported, nobody has derived one
+        return aer is not None and issubclass(backends, aer.backends.aerbackend.AerBackend)
 
     def noise(self) -> NoiseSource:
         """Return that of its noise model."""
@@ -151,4 +154,4 @@ class AerDescription(BackendDescription):
         return refusals_of_simulator(self.backend)
 
     def _option(self, name: str) -> Any:
-        return simulator_option(self.backend, name)
+        return self._options.get(name)

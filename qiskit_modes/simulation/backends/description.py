@@ -29,9 +29,9 @@ class BackendDescription:
         self.backend = backend
 
     @classmethod
-    def takes(cls, backend: Any) -> bool:
-        """Tell whether a backend is of this kind, without importing what nobody has imported."""
-        del backend
+    def takes(cls, backends: type) -> bool:
+        """Tell whether a class of backends is of this kind, importing nothing that nobody has."""
+        del backends
         return True
 
     # -- which machine it is ---------------------------------------------------------------------

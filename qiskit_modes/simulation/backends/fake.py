@@ -18,10 +18,10 @@ class FakeDescription(BackendDescription):
     """A fake of ``qiskit_ibm_runtime``."""
 
     @classmethod
-    def takes(cls, backend: Any) -> bool:
-        """Tell whether it is one, without importing their module."""
+    def takes(cls, backends: type) -> bool:
+        """Tell whether they are fakes, without importing their module."""
         module = sys.modules.get("qiskit_ibm_runtime.fake_provider.fake_backend")
-        return module is not None and isinstance(backend, module.FakeBackendV2)
+        return module is not None and issubclass(backends, module.FakeBackendV2)
 
     @property
     def machine(self) -> Hashable:

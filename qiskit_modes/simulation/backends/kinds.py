@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from qiskit_modes.simulation.backends.aer_simulator import AerDescription
@@ -20,5 +21,9 @@ def describe(backend: Any) -> BackendDescription:
     Args:
         backend: A backend of Qiskit's. What is not is taken for one, and fails when it is asked.
     """
-    kind = next(each for each in KINDS if each.takes(backend))
-    return kind(backend)
+    return _kind_of(backend.__class__)(backend)
+
+
+@cache
+def _kind_of(backends: type) -> type[BackendDescription]:
+    return next(each for each in KINDS if each.takes(backends))

@@ -145,7 +145,8 @@ class _Reader:
 
     def whole(self, circuit: QuantumCircuit) -> tuple[Any, ...]:
         """Return the content of the circuit that is read, and the order of its parameters."""
-        names = [parameter.name for parameter in circuit.parameters]
+        open_parameters = circuit.parameters if circuit.num_parameters else ()
+        names = [parameter.name for parameter in open_parameters]
         return (names, self.content(circuit, {}))
 
     def content(self, circuit: QuantumCircuit, outer: Mapping[Any, int]) -> tuple[Any, ...]:
@@ -163,7 +164,7 @@ class _Reader:
         for step in circuit.data:
             bits = list(map(place, step.qubits))
             if on := step.clbits:
-                bits += [-1, *(clbits[clbit] for clbit in on)]
+                bits += [-1, *map(clbits.__getitem__, on)]
             if step.is_standard_gate():
                 parameters = step.params
                 if parameters:
