@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
+from qiskit_modes.server.errors import server_ends
 from qiskit_modes.server.guard.inspection import Inspector
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.long_poll import LongPoll
@@ -166,7 +167,9 @@ class Caller:
             self.app_state.long_poll.other_request()
         try:
             return respond(call(self.api()))
-        except ApiError:
+        except ApiError as error:
+            if error.code is Code.CLOSED:  # for good for this process, but not for who asks
+                raise server_ends() from error
             raise
         except Exception as error:
             # Whatever it is: after a 5xx the client would send the request again, and once more.

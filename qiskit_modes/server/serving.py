@@ -38,8 +38,8 @@ __all__ = ["Server", "serve"]
 _START_SECONDS = 30.0
 """Longest time that a server may need to begin; it needs a hundredth of a second."""
 
-_END_SECONDS = 2
-"""For how long requests that are under way are waited for at the end."""
+_END_SECONDS = 5
+"""For how long requests that are under way are waited for at the end; then they are told so."""
 
 _LOGGERS = ("uvicorn.error", "qiskit_modes.server.app_state", REFUSED.name, __name__)
 """What is written there may be of many requests."""
@@ -245,6 +245,8 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._table.close_silent()
+        # Submissions that wait for their circuits to be read are told now that it is too late.
+        await asyncio.to_thread(self._app.state.shared.inspector.close)
         self._app.state.live.end()
         await super().shutdown(sockets)
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
 from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.server import serve
+from qiskit_modes.server import serve, serving
+from qiskit_modes.server.app_state import AppState
+from qiskit_modes.server.guard import inspection
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.listening_socket import listening_socket
 from qiskit_modes.server.serving import is_loopback
-from qiskit_modes.wire import ApiError
+from qiskit_modes.wire import ApiError, InstanceApi
+from qiskit_modes.wire.api_error import Code
+from tests.server.conftest import Answer, Http
 
 
 def test_nothing_is_left_of_a_server():
@@ -100,3 +107,60 @@ def test_a_proxy_that_is_set_is_not_used_for_this_machine(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "example.org")
     with serve(backends=["ibm_manila"]) as server:
         assert server.environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def submitting(body, begun: threading.Event) -> Iterator[tuple[ExitStack, list[Answer]]]:
+    """A server that gets a submission, and what is answered; it ends when its stack is closed."""
+    answers: list[Answer] = []
+    with ExitStack() as stack:
+        http_ = Http(stack.enter_context(serve(backends=["ibm_manila"])))
+        client = threading.Thread(target=lambda: answers.append(http_("POST", "/jobs", body)))
+        client.start()
+        assert begun.wait(60)
+        yield stack, answers
+        client.join()
+
+
+def test_whose_circuits_are_still_being_read_is_told_that_the_server_ends(monkeypatch, sampling):
+    exchange, begun = inspection._exchange, threading.Event()
+
+    def interrupted(process, sent, seconds):
+        if sent:
+            process.send_signal(signal.SIGSTOP)  # it reads for ever
+            begun.set()
+        return exchange(process, sent, seconds)
+
+    monkeypatch.setattr(inspection, "_exchange", interrupted)
+    with submitting(sampling, begun) as (stack, answers):
+        stack.close()
+    assert answers[0].status == 503
+    assert "The server ends, nothing was done" in answers[0].message
+
+
+def test_who_waits_longer_than_the_end_lasts_is_told_so(monkeypatch, sampling, caplog):
+    begun, answered = threading.Event(), threading.Event()
+
+    def forever(*_, **__):
+        begun.set()
+        answered.wait(60)
+        return {"id": "too late"}
+
+    monkeypatch.setattr(InstanceApi, "submit_job", forever)
+    monkeypatch.setattr(serving, "_END_SECONDS", 0.1)
+    monkeypatch.setattr(AppState, "close", lambda self: answered.set())
+    with submitting(sampling, begun) as (stack, answers):
+        stack.close()
+    assert answers[0].status == 503
+    assert "whether this was done is not known" in answers[0].message
+    assert "Traceback" not in caplog.text
+
+
+def test_what_is_asked_of_a_runtime_that_is_closed_may_be_asked_again_later(sampling):
+    with serve(backends=["ibm_manila"]) as server:
+        server.platform.runtime.shut_down()
+        answer = Http(server)("POST", "/jobs", sampling)
+        assert (answer.status, answer.json["errors"][0]["code"]) == (503, Code.CLOSED)

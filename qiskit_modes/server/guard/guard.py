@@ -7,13 +7,14 @@ the server is alive; all else is refused.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qiskit_modes.server.errors import error_body
+from qiskit_modes.server.errors import error_body, server_ends
 from qiskit_modes.server.guard.bodies import Bodies
 from qiskit_modes.server.guard.connections import Connections
 from qiskit_modes.wire import ApiError
@@ -103,6 +104,13 @@ class Guard:
         receive: Receive,
         send: Send,
     ) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
             async with self._bodies.read(
                 receive,
@@ -110,9 +118,14 @@ class Guard:
                 most=self._limits.form_bytes if is_public else self._limits.body_bytes,
                 instance=_text(headers, b"service-crn") or "",
             ) as body:
-                await self._app(scope, _replay(body, receive), send)
+                await self._app(scope, _replay(body, receive), noted)
         except ApiError as refusal:  # of the body: those of the application it answers itself
             await self._refuse(refusal, send)
+        except asyncio.CancelledError:  # the server ends, and has waited for long enough
+            if begun:
+                raise
+            what = "and whether this was done is not known"
+            await self._refuse(server_ends(what), send)
 
     def _check_size(self, scope: Scope) -> None:
         # `uvicorn` limits only what comes in pieces.

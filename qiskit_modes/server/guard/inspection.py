@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qiskit_modes.caches import BoundedCache
+from qiskit_modes.server.errors import server_ends
 from qiskit_modes.server.guard.circuit_reader import CIRCUITS, SAMPLEX
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
@@ -152,7 +153,7 @@ class _Reader:
             self._started()
 
     def close(self) -> None:
-        """End it for good; what it is trying out counts as unreadable."""
+        """End it for good; what it is trying out is not known to be readable."""
         self._is_closed = True
         process = self._process
         if process is not None:
@@ -174,6 +175,8 @@ class _Reader:
             answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
             if answer == b"":
                 self._end()
+        if answer == b"" and self._is_closed:
+            raise server_ends()
         if answer == b"":
             raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
         if answer == b"\0":
@@ -181,7 +184,7 @@ class _Reader:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._is_closed:
-            raise ApiError(409, Code.STATE, "The server ends; nothing more is submitted")
+            raise server_ends()
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._is_ready = False
