@@ -1,316 +1,36 @@
-"""A server that is killed loses nothing that anybody was told, and charges nothing twice."""
+"""What a server that was ended has left, and what the next one makes of it; see `tests.soak`."""
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
-import random
 import signal
 import subprocess
-import sys
 import threading
-import time
-import uuid
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from qiskit_modes.store.rows import BODY_KINDS, JobQuery
 from qiskit_modes.store.sql_store import SqlStore
-from qiskit_modes.store.upkeep import check as check_store
-from tests.server.histories import FINAL, History, check
-
-SCRIPT = Path(__file__).parent / "scripts" / "killed_servers.py"
-KEY = "secret"
+from tests.soak.servers import KEY, Killed, starting
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked here")
 
 
-class Killed:
-    """A server that can be killed, and started again on the same store."""
-
-    def __init__(self, script: subprocess.Popen[str], store: str) -> None:
-        self._script = script
-        self._arguments: dict[str, Any] = {
-            "backends": ["ibm_manila"],
-            "store": store,
-            "token": KEY,
-        }
-        self.process = self.port = 0
-        self.up = threading.Event()
-
-    def start(self, **arguments: Any) -> dict[str, Any]:
-        assert self._script.stdin is not None
-        assert self._script.stdout is not None
-        self._script.stdin.write(json.dumps({**self._arguments, **arguments}) + "\n")
-        self._script.stdin.flush()
-        answer = json.loads(self._script.stdout.readline())
-        if "port" in answer:
-            self.process, self.port = answer["process"], answer["port"]
-            self.up.set()
-        return answer
-
-    def kill(self, how: int = signal.SIGKILL) -> None:
-        self.up.clear()
-        os.kill(self.process, how)
-
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
-        """Send a request; raises OSError or HTTPException if nothing comes back."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(
-                method,
-                f"/experimental{path}",
-                None if body is None else json.dumps(body),
-                {"Authorization": f"apikey {KEY}", "Content-Type": "application/json", **headers},
-            )
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-
 @pytest.fixture(scope="module")
 def script() -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(SCRIPT)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.communicate()
+    with starting() as process:
+        yield process
 
 
 @pytest.fixture
 def server(script, tmp_path) -> Iterator[Killed]:
-    killed = Killed(script, f"sqlite:///{tmp_path / 'jobs.sqlite'}")
-    killed.path = tmp_path / "jobs.sqlite"
+    killed = Killed(script, tmp_path / "jobs.sqlite")
     yield killed
     if killed.process:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(killed.process, signal.SIGKILL)
-
-
-GONE = (OSError, http.client.HTTPException)
-
-
-@dataclass
-class Client:
-    """Submits jobs one after the other, with keys, and waits for each; like a stubborn user."""
-
-    server: Killed
-    body: dict[str, Any]
-    history: History
-    stop: threading.Event
-    seed: int
-
-    def run(self) -> None:
-        chance = random.Random(self.seed)
-        while not self.stop.is_set():
-            key = str(uuid.UUID(int=chance.getrandbits(128)))
-            params = {**self.body["params"], "pubs": self.body["params"]["pubs"]}
-            shots = chance.choice([10, 100, 2_000])
-            params["pubs"] = [[params["pubs"][0][0], None, shots]]
-            job_id = self.submit(key, {**self.body, "params": params})
-            if job_id is None:
-                return
-            if chance.random() < 0.1:
-                self.try_to("POST", f"/jobs/{job_id}/cancel")
-            self.wait(job_id)
-
-    def try_to(self, method: str, path: str, body: Any = None, **headers: str):
-        """Ask until something comes back; None when it is time to stop."""
-        while True:
-            if not self.server.up.wait(0.05):
-                if self.stop.is_set():
-                    return None
-                continue
-            try:
-                return self.server.ask(method, path, body, **headers)
-            except GONE:
-                if self.stop.is_set():
-                    return None
-
-    def submit(self, key: str, body: dict[str, Any]) -> str | None:
-        answer = self.try_to("POST", "/jobs", body, **{"Idempotency-Key": key})
-        if answer is None:
-            return None
-        assert answer[0] == 200, answer
-        job_id = json.loads(answer[1])["id"]
-        self.history.submitted[key] = job_id
-        return job_id
-
-    def wait(self, job_id: str) -> None:
-        while True:
-            answer = self.try_to("GET", f"/jobs/{job_id}?exclude_params=true")
-            if answer is None:
-                return
-            assert answer[0] == 200, answer
-            state = json.loads(answer[1])["state"]["status"]
-            if state in FINAL:
-                break
-        result = None
-        if state == "Completed":
-            answer = self.try_to("GET", f"/jobs/{job_id}/results")
-            if answer is not None:
-                assert answer[0] == 200, answer
-                result = answer[1]
-        self.history.told.append((job_id, state, result))
-
-
-def torture(
-    server: Killed,
-    body: dict[str, Any],
-    *,
-    kills: int,
-    clients: int,
-    seed: int,
-    resume: bool,
-    longest: float,
-) -> History:
-    """Kill a server at random moments while clients use it; return what they were told."""
-    chance = random.Random(seed)
-    history, stop = History(), threading.Event()
-    users = [Client(server, body, history, stop, seed * 100 + k) for k in range(clients)]
-    failures: list[BaseException] = []
-
-    def use(user: Client) -> None:
-        try:
-            user.run()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=use, args=(user,)) for user in users]
-    server.start(resume=resume)
-    for thread in threads:
-        thread.start()
-    for _ in range(kills):
-        # The moment of the kill is what is random; a server reads its first circuit after 1 or 2 s.
-        time.sleep(chance.uniform(0.05, longest))
-        server.kill()
-        answer = server.start(resume=resume)
-        assert "port" in answer, answer
-    time.sleep(0.5)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    return history
-
-
-def completed(history: History, server: Killed) -> History:
-    """Wait for what is under way, stop the server, and read what there is in its store."""
-    store = SqlStore(f"sqlite:///{server.path}")
-    while store.find_jobs(JobQuery(pending=True, limit=1))[1]:
-        time.sleep(0.05)
-    server.kill()
-    server.start()  # a last look by a new process
-    status, text = server.ask("GET", "/instances/usage")
-    assert status == 200
-    rows, _ = store.find_jobs(JobQuery())
-    for row in rows:
-        history.jobs[row.id] = {
-            "ending": row.ending,
-            "key": row.submission_key,
-            "charged": row.facts.get("charged_seconds", 0.0),
-            "mode": row.facts["mode"],
-        }
-        result = store.body(row.id, "result")
-        if result is not None:
-            history.results[row.id] = result
-        for kind in BODY_KINDS:
-            store.body(row.id, kind)
-    history.usage = [(row.source, row.seconds) for row in store.usage(0)]
-    total = sum(seconds for _, seconds in history.usage)
-    assert json.loads(text)["usage_consumed_seconds"] == pytest.approx(total)
-    assert check_store(store) == []
-    store.close()
-    return history
-
-
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_server_that_is_killed_at_random_moments(server, sampling, resume):
-    history = torture(
-        server, sampling, kills=3, clients=3, seed=7 + resume, resume=resume, longest=1.0
-    )
-    completed(history, server)
-    assert check(history) == []
-    assert any(state == "Completed" for _, state, _ in history.told)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(2))
-def test_a_server_that_is_killed_often(server, sampling, seed):
-    history = torture(
-        server, sampling, kills=10, clients=4, seed=seed, resume=seed % 2 == 1, longest=4.0
-    )
-    completed(history, server)
-    assert check(history) == []
-    assert len(history.told) > 20
-
-
-# -- the checker is shown what it must find --------------------------------------------------------
-
-
-def good() -> History:
-    return History(
-        submitted={"k1": "j1", "k2": "j2"},
-        told=[("j1", "Completed", "[1]"), ("j2", "Failed", None)],
-        jobs={
-            "j1": {"ending": "completed", "key": "k1", "charged": 1.5, "mode": "job"},
-            "j2": {"ending": "failed", "key": "k2", "charged": 0.0, "mode": "job"},
-        },
-        results={"j1": "[1]"},
-        usage=[("j1", 1.5)],
-    )
-
-
-def broken(**changes: Any) -> History:
-    return replace(deepcopy(good()), **changes)
-
-
-def with_job(job_id: str, **changes: Any) -> dict[str, Any]:
-    jobs = good().jobs
-    jobs[job_id] = {**jobs.get(job_id, jobs["j1"]), **changes}
-    return jobs
-
-
-@pytest.mark.parametrize(
-    ("history", "finding"),
-    [
-        (broken(jobs={"j2": good().jobs["j2"]}, usage=[]), "job j1 was lost"),
-        (broken(jobs=with_job("j3", key="k1")), "key k1 is 2 jobs"),
-        (broken(jobs=with_job("j1", key="other")), "job j1 is of another key"),
-        (broken(jobs=with_job("j2", ending="unfinished")), "job j2 has no end"),
-        (broken(jobs=with_job("j2", ending="cancelled")), "told to be Failed, and is cancelled"),
-        (broken(results={}), "job j1 has completed without a result"),
-        (broken(results={"j1": "[2]"}), "another result than was told"),
-        (broken(usage=[("j1", 1.5), ("j1", 1.5)]), "j1 was charged 2 times"),
-        (broken(usage=[("j1", 1.0)]), "job j1 was charged 1.0, not 1.5"),
-        (broken(usage=[]), "job j1 was charged None"),
-        (broken(usage=[("j1", 1.5), ("j2", 0.5)]), "job j2 was charged 0.5, not 0.0"),
-    ],
-)
-def test_the_checker_finds_broken_histories(history, finding):
-    assert finding in " | ".join(check(history))
-
-
-def test_the_checker_lets_a_good_one_pass():
-    assert check(good()) == []
-
-
-# -- single stories --------------------------------------------------------------------------------
+        killed.kill()
 
 
 def test_a_token_of_yesterday_still_works(server):
