@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from qiskit_modes.primitives.sampler.sampler import SamplerV2
     from qiskit_modes.primitives.sampler.sampler import SamplerV2 as Sampler
     from qiskit_modes.runtime.progress.progress import show_progress
-    from qiskit_modes.scheduling.plan import Instance, Plan
+    from qiskit_modes.scheduling.plan import Budget, Instance, Plan
     from qiskit_modes.service import LocalService, QiskitRuntimeService
     from qiskit_modes.service import QiskitRuntimeService as IBMQuantumComputeService
 
@@ -70,6 +70,7 @@ __version__ = version("qiskit_modes")
 
 __all__ = [
     "Batch",
+    "Budget",
     "Estimator",
     "EstimatorOptions",
     "EstimatorV2",
@@ -115,6 +116,7 @@ _HOMES = {
     "IBMInputValueError": "qiskit_ibm_runtime.exceptions",
     "IBMQuantumComputeService": "qiskit_modes.service:QiskitRuntimeService",
     "IBMRuntimeError": "qiskit_ibm_runtime.exceptions",
+    "Budget": "qiskit_modes.scheduling.plan",
     "Instance": "qiskit_modes.scheduling.plan",
     "LocalService": "qiskit_modes.service",
     "ModeWarning": "qiskit_modes.exceptions",

@@ -16,12 +16,13 @@ from qiskit_modes.commands import (
     serve,
     store,
     timeline,
+    tokens,
 )
 from qiskit_modes.commands.common import run_safely
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, run, serve, store, backends, estimate, record, compare, timeline, doctor)
+_COMMANDS = (demo, run, serve, tokens, store, backends, estimate, record, compare, timeline, doctor)
 """In the order of the help text."""
 
 

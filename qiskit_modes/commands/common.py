@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ __all__ = [
     "print_text",
     "run_safely",
     "seconds",
+    "size",
     "tell",
     "whole",
 ]
@@ -150,6 +152,17 @@ def tell(text: str) -> None:
     with suppress(OSError):  # nobody may be left to read it
         sys.stdout.flush()
         print(f"qiskit-modes: {text}", file=sys.stderr)
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def size(text: str) -> int:
+    """Parse a number of bytes, such as ``500M``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected a size such as 500M or 10G, found {text!r}")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

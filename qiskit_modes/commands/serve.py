@@ -8,11 +8,16 @@ import os
 import shlex
 import sys
 import threading
-from pathlib import Path
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands, tell, whole
-from qiskit_modes.commands.serve_config import ReadConfig, instances_of, limits_of
+from qiskit_modes.commands.serve_config import (
+    ReadConfig,
+    instances_of,
+    limits_of,
+    read_token,
+    tokens_of,
+)
 
 __all__ = ["add"]
 
@@ -20,6 +25,7 @@ CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
 """See `qiskit_modes.runtime.workers.choose`, which takes too long to import here."""
 
 _TOKEN = "QISKIT_MODES_TOKEN"  # noqa: S105 - the name of a variable
+_IBM_TOKEN = "QISKIT_IBM_TOKEN"  # noqa: S105 - the name of a variable
 _STORE = "QISKIT_MODES_STORE"
 
 
@@ -34,8 +40,9 @@ def add(commands: Commands) -> None:
             "their token or address down go elsewhere, use `qiskit-modes run` for those. Needs the "
             "extra `server`."
         ),
-        epilog=f"example: qiskit-modes serve --qpu ibm_torino --plan premium. A token that clients "
-        f"need is read from the environment variable {_TOKEN}.",
+        epilog="example: qiskit-modes serve --qpu ibm_torino --plan premium. A token that opens "
+        f"everything is read from the environment variable {_TOKEN}; tokens of instances are made "
+        "by `qiskit-modes tokens`.",
     )
     parser.add_argument(
         "--config",
@@ -48,7 +55,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help=f"where to listen; for other machines set {_TOKEN} (default: %(default)s)",
+        help=f"where to listen; for other machines set {_TOKEN}, or make tokens (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--port", type=whole(0, 65535), default=0, metavar="N", help="default: a free one"
@@ -98,6 +106,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         backends=parsed.qpu,
         plan=parsed.plan,
         instances=instances_of(parsed.instances),
+        instance_tokens=tokens_of(parsed.instances),
         limits=limits_of(parsed.limits),
         lanes=parsed.lanes,
         seed=parsed.seed,
@@ -116,23 +125,15 @@ def _serve(parsed: argparse.Namespace) -> int:
         )
         for name, value in server.environment.items():
             print(f"export {name}={shlex.quote(value)}")
+        if _IBM_TOKEN not in server.environment:
+            print(f"# {_IBM_TOKEN} is one that `qiskit-modes tokens create` has shown")
         sys.stdout.flush()
         threading.Event().wait()
     return 0
 
 
 def _token_of(name: str | None) -> str | None:
-    from qiskit_modes.exceptions import InvalidInputError
-
-    if name is None:
-        return os.environ.get(_TOKEN)
-    try:
-        token = Path(name).read_text().strip()
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"The token cannot be read: {error}") from error
-    if not token:
-        raise InvalidInputError(f"{name} is empty; it must hold the token")
-    return token
+    return os.environ.get(_TOKEN) or None if name is None else read_token(name)
 
 
 def _write_requests_to(name: str) -> None:

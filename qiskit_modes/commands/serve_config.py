@@ -5,14 +5,26 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["ReadConfig", "instances_of", "limits_of"]
+from qiskit_modes.commands.common import size
+
+__all__ = ["ReadConfig", "instances_of", "limits_of", "read_token", "tokens_of"]
 
 _TABLES = ("instances", "limits")
 """What a file may have beside the options of the command line."""
 
-_OF_INSTANCES = {"id": str, "plan": str, "allocation_seconds": float, "limit_seconds": float}
+_TOKEN_FILE = "token_file"  # noqa: S105 - the name of a setting
+_OF_INSTANCES = {
+    "id": str,
+    "plan": str,
+    "allocation_seconds": float,
+    "limit_seconds": float,
+    _TOKEN_FILE: str,
+}
+_OF_BUDGETS = ("max_bytes", "max_jobs", "max_pending_jobs", "max_open_workloads")
+"""What an instance may have besides; the first may be such as "10G"."""
 
 
 class ReadConfig(argparse.Action):
@@ -93,8 +105,10 @@ def instances_of(tables: Any) -> Any:
     found = []
     for table in tables:
         for name, value in _items(table, "instances"):
+            if name in _OF_BUDGETS:
+                continue
             if name not in _OF_INSTANCES:
-                known = ", ".join(_OF_INSTANCES)
+                known = ", ".join((*_OF_INSTANCES, *_OF_BUDGETS))
                 raise InvalidInputError(f"An instance has no {name!r}; it has {known}")
             number = _OF_INSTANCES[name] is float
             fits = isinstance(value, (int, float) if number else str)
@@ -103,8 +117,64 @@ def instances_of(tables: Any) -> Any:
                 raise InvalidInputError(f"instances.{name} must be {kind}, not {value!r}")
         if not table.get("id"):
             raise InvalidInputError("An instance needs an id")
-        found.append(Instance(**{**table, "plan": plan_named(table.get("plan"))}))
+        fields = {name: table[name] for name in _OF_INSTANCES if name in table}
+        fields.pop(_TOKEN_FILE, None)
+        fields |= {"plan": plan_named(table.get("plan")), "budget": _budget_of(table)}
+        found.append(Instance(**fields))
     return found
+
+
+def _budget_of(table: Mapping[str, Any]) -> Any:
+    from qiskit_modes import Budget
+    from qiskit_modes.exceptions import InvalidInputError
+
+    limits = {}
+    for name in _OF_BUDGETS:
+        value = table.get(name)
+        if name == "max_bytes" and isinstance(value, str):
+            try:
+                value = size(value)
+            except argparse.ArgumentTypeError as error:
+                raise InvalidInputError(f"instances.{name}: {error}") from None
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise InvalidInputError(f"instances.{name} must be a whole number, not {value!r}")
+        if value is not None and value < 0:
+            raise InvalidInputError(f"instances.{name} must be 0 or more, not {value!r}")
+        limits[name] = value
+    return Budget(**limits)
+
+
+def tokens_of(tables: Any) -> dict[str, str]:
+    """Return the tokens of instances whose tables name a file with one, by the instances' ids.
+
+    Args:
+        tables: Tables that `instances_of` has read, or None.
+
+    Raises:
+        InvalidInputError: If a file cannot be read.
+    """
+    return {
+        table["id"]: read_token(table[_TOKEN_FILE])
+        for table in tables or ()
+        if _TOKEN_FILE in table
+    }
+
+
+def read_token(name: str) -> str:
+    """Return the token in a file.
+
+    Raises:
+        InvalidInputError: If the file cannot be read, or is empty.
+    """
+    from qiskit_modes.exceptions import InvalidInputError
+
+    try:
+        token = Path(name).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"The token cannot be read: {error}") from error
+    if not token:
+        raise InvalidInputError(f"{name} is empty; it must hold the token")
+    return token
 
 
 def _items(table: Any, name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,15 +16,14 @@ from qiskit_modes.commands.common import (
     add_json,
     print_json,
     seconds,
+    size,
     tell,
 )
 
 if TYPE_CHECKING:
     from qiskit_modes.store.sql_store import SqlStore
 
-__all__ = ["add"]
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+__all__ = ["add", "add_store", "with_store"]
 
 
 def add(commands: Commands) -> None:
@@ -51,7 +49,7 @@ def add(commands: Commands) -> None:
     )
     pruning.add_argument(
         "--keep",
-        type=_size,
+        type=size,
         metavar="BYTES",
         help="the oldest ones, until inputs and results take no more than this: 500M, 10G",
     )
@@ -65,18 +63,33 @@ def _action(
     actions: Commands, name: str, run: Callable[[SqlStore, argparse.Namespace], int], about: str
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+    add_store(parser)
+    parser.set_defaults(run=lambda parsed: with_store(run, parsed))
+    return parser
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--store``."""
     parser.add_argument(
         "--store",
         metavar="WHERE",
         help="which store (default: what QISKIT_MODES_STORE says, or that of the user's server)",
     )
-    parser.set_defaults(run=lambda parsed: _with_store(run, parsed))
-    return parser
 
 
-def _with_store(
-    run: Callable[[SqlStore, argparse.Namespace], int], parsed: argparse.Namespace
+def with_store(
+    run: Callable[[SqlStore, argparse.Namespace], int],
+    parsed: argparse.Namespace,
+    *,
+    new: bool = False,
 ) -> int:
+    """Open the store that a command line names, do something with it, and return the exit code.
+
+    Args:
+        run: What to do.
+        parsed: The command line, with ``store``.
+        new: Whether it is made if there is none.
+    """
     from qiskit_modes.store.locations import default_location, location_of, named_in_environment
     from qiskit_modes.store.sql_store import SqlStore
 
@@ -85,7 +98,7 @@ def _with_store(
         tell("error: jobs in memory are in no store; name one with --store")
         return USAGE
     path = url.removeprefix("sqlite:///")
-    if path != url and not Path(path).exists():
+    if path != url and not new and not Path(path).exists():
         tell(f"error: there is no store {path}")
         return USAGE
     store = SqlStore(url)
@@ -153,13 +166,6 @@ def _check(store: SqlStore, parsed: argparse.Namespace) -> int:  # noqa: ARG001 
         print(sentence)
     print("the store is whole" if not found else f"{len(found)} things are wrong")
     return FAILED if found else 0
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected a size such as 500M or 10G, found {text!r}")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def _counts(counts: dict[str, Any]) -> str:

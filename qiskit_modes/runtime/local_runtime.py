@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock, SystemClock
 from qiskit_modes.runtime.ending import end_with_process
+from qiskit_modes.runtime.keeping.budgets import Budgets, Used
 from qiskit_modes.runtime.keeping.opening import open_archive
 from qiskit_modes.runtime.observer import Listener, Listeners
 from qiskit_modes.runtime.progress.progress import Surface, find_surface
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from qiskit_modes.runtime.workers.pool import WorkerPool
+    from qiskit_modes.store.tokens import StoredTokens
 
 __all__ = ["LocalRuntime", "living_runtimes"]
 
@@ -105,6 +107,8 @@ class LocalRuntime:
             waits=waits,
         )
         """What is kept of jobs and workloads."""
+        self.budgets = Budgets(self.archive.count_of)
+        self.budgets.check(self.instance)
         self.executor = SessionExecutor(
             clock=present,
             workers=pool_of(workers),
@@ -193,8 +197,7 @@ class LocalRuntime:
         self.archive.prepare(job)
         try:
             job.scripted = self._simulate(job)
-            submit = partial(self.executor.submit, max_execution_seconds=max_execution_seconds)
-            self._whole(partial(submit, job))
+            self._whole(partial(self._submit, job, max_execution_seconds))
         except BaseException:
             self._refused(job)
             raise
@@ -206,6 +209,14 @@ class LocalRuntime:
             raise
         for listener in self._listeners:
             listener.job_submitted(job, steps)
+
+    def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
+        self.budgets.let_in(self.ledger.current(job.instance), job)
+        try:
+            self.executor.submit(job, max_execution_seconds=max_execution_seconds)
+        except BaseException:
+            self.budgets.turn_away(job)
+            raise
 
     def tell_seen(self, job: JobRecord) -> None:
         """Let the present thread know that a job has ended; for the doors.
@@ -294,6 +305,7 @@ class LocalRuntime:
         self._whole(partial(self._change_instance, instance))
 
     def _change_instance(self, instance: Instance) -> None:
+        self.budgets.check(instance)
         self.ledger.change(instance, self.clock.now())
         self.executor.change_instance(instance)
 
@@ -359,7 +371,9 @@ class LocalRuntime:
         self, event: WorkloadOpened, backend: Any, *, listed: bool, name: str | None
     ) -> WorkloadRecord:
         qpu = self.qpu(backend)
-        core = self.executor.open_workload(event, qpu)
+        with self.budgets.opening(self.ledger.current(event.instance)) as count_in:
+            core = self.executor.open_workload(event, qpu)
+            count_in(core)
         record = WorkloadRecord(core, qpu, backend, name or qpu.name)
         if listed:
             try:
@@ -401,6 +415,10 @@ class LocalRuntime:
     def used(self, instance: Instance) -> float:
         """Return the seconds that count against an instance's limit; see `Ledger.used`."""
         return self._whole(partial(self.ledger.used, instance, self.clock.now()))
+
+    def budget_used(self, instance: Instance) -> Used:
+        """Return what an instance uses of its budget."""
+        return self._whole(partial(self.budgets.used, instance))
 
     def is_limited(self, instance: Instance) -> bool:
         """Return whether an instance has reached its limit of usage."""
@@ -447,6 +465,15 @@ class LocalRuntime:
             new: What it is to be, if there is none yet.
         """
         return self._whole(partial(self.archive.secret, name, new))
+
+    @property
+    def tokens(self) -> StoredTokens | None:
+        """Tokens of the clients of a server, in the store; None without one."""
+        return self.archive.tokens
+
+    def token_used(self, token_id: str) -> None:
+        """Take note that a client uses a token; does not wait."""
+        self._whole(partial(self.archive.token_used, token_id))
 
     def forget_job(self, job_id: str) -> None:
         """Drop a job that has ended; whoever holds it keeps it."""

@@ -6,11 +6,12 @@ instructions come out. `Scheduler` is the whole of it; `LockManager` holds what 
 
 from qiskit_modes.scheduling.ledger import Ledger
 from qiskit_modes.scheduling.locks import Hold, Lock, LockManager, LockStatistics
-from qiskit_modes.scheduling.plan import Instance, Plan
+from qiskit_modes.scheduling.plan import Budget, Instance, Plan
 from qiskit_modes.scheduling.scheduler import Scheduler
 from qiskit_modes.scheduling.workload import Mode, Workload, WorkloadState
 
 __all__ = [
+    "Budget",
     "Hold",
     "Instance",
     "Ledger",

@@ -72,6 +72,10 @@ class Refusal(Enum):
     """The plan of the instance does not allow it."""
     LIMIT = auto()
     """A limit that was asked for, or a number of jobs, exceeds what is allowed."""
+    BUSY = auto()
+    """There are as many as are allowed at a time: it is possible again once something has ended."""
+    FULL = auto()
+    """As much is kept as is allowed: it is possible again once something was deleted."""
     ALREADY_FINAL = auto()
     """The job has already ended."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PLANS", "PREMIUM", "Instance", "Plan"]
+__all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PLANS", "PREMIUM", "Budget", "Instance", "Plan"]
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -128,6 +128,33 @@ PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What an instance may have at once where it runs, whatever its plan says.
+
+    What would go beyond it is refused; nothing that is there is dropped for it. Budgets of what is
+    kept need a store, and those of what is under way count what one process has.
+    """
+
+    max_bytes: int | None = None
+    """Most bytes of inputs and results that are kept; None for no limit, as the others. The results
+    of what is under way are not known, so that they may go beyond it."""
+
+    max_jobs: int | None = None
+    """Most jobs that are kept, those that have not ended among them."""
+
+    max_pending_jobs: int | None = None
+    """Most jobs that have not ended, on all QPUs together."""
+
+    max_open_workloads: int | None = None
+    """Most sessions and batches that are open."""
+
+    @property
+    def needs_store(self) -> bool:
+        """Tell whether it limits what is kept."""
+        return self.max_bytes is not None or self.max_jobs is not None
+
+
+@dataclass(frozen=True)
 class Instance:
     """The tenant to whom usage is charged, IBM's word for it."""
 
@@ -144,6 +171,9 @@ class Instance:
     limit_seconds: float | None = None
     """When it has used this much within the window, nothing more of it starts until usage leaves
     the window. None for the plan's; an instance without any is only served later."""
+
+    budget: Budget = Budget()
+    """What it may keep, and have under way."""
 
     def __hash__(self) -> int:
         return hash(self.id)  # a plan has twenty fields, and one is looked up forty times for a job

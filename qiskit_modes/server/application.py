@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +17,7 @@ from qiskit_modes.server.endpoints import backends, health, iam_stub, jobs, sess
 from qiskit_modes.server.endpoints.request_models import ErrorBody
 from qiskit_modes.server.errors import error_body
 from qiskit_modes.server.guard.connections import Connections
-from qiskit_modes.server.guard.guard import Admission, Guard
+from qiskit_modes.server.guard.guard import Admission, Guard, Identity, text_of
 from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.server.monitoring.metrics import Metrics
 from qiskit_modes.server.monitoring.watch import Watch
@@ -74,9 +76,7 @@ def make_application(
     app.include_router(page.router)
     app.include_router(health.router)
     admission = Admission(
-        check_token=lambda path, authorization, cookie: app_state.tokens.check(
-            authorization_of(path, authorization, cookie)
-        ),
+        identify=partial(_identify, app_state),
         is_public=lambda path: path in _PUBLIC or page.is_public(path),
         is_page=is_page,
         check_host=check_host,
@@ -90,9 +90,32 @@ def make_application(
     return app
 
 
+async def _identify(app_state: AppState, path: str, headers: Mapping[bytes, bytes]) -> Identity:
+    """Return who asks, or raise; nothing of the body was read."""
+    tokens, cookie = app_state.tokens, text_of(headers, b"cookie")
+    shown = authorization_of(path, text_of(headers, b"authorization"), cookie)
+    grant = tokens.check_nowait(shown)
+    if grant is None:
+        look_up = partial(tokens.check, shown)
+        grant = await app_state.look_ups.run("", look_up) if tokens.asks_store else look_up()
+    if path in health.OPERATORS or is_page(path):
+        if grant.instances is not None:
+            raise ApiError(
+                403,
+                Code.REFUSED,
+                "This shows all instances, and your token opens some: it needs the server's own "
+                "token, or one that was made with --all-instances",
+            )
+        return Identity(grant, "")
+    api = app_state.platform.api(text_of(headers, b"service-crn"), among=grant.instances)
+    return Identity(grant, api.instance.id)
+
+
 async def _say(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return Response(error_body(error), error.status, media_type="application/json")
+    wait = error.retry_after_seconds
+    headers = None if wait is None else {"Retry-After": str(wait)}
+    return Response(error_body(error), error.status, headers, media_type="application/json")
 
 
 async def _say_what_is_invalid(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -57,7 +57,7 @@ class Server:
     Args:
         host: Where it listens.
         port: On which port.
-        token: What it wants for a token; None if everybody may use it.
+        token: What opens everything; None for nothing.
         app_state: What it answers from.
     """
 
@@ -89,10 +89,15 @@ class Server:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
+    def wants_token(self) -> bool:
+        """Tell whether somebody without a token is refused."""
+        return self.app_state.tokens.wanted
+
+    @property
     def page(self) -> str:
         """Address of the page for people: a link that signs in, where a token is wanted."""
         if self._token is None:
-            return f"{self.url}/ui"
+            return f"{self.url}/ui" if not self.wants_token else f"{self.url}/ui/signin"
         # What stands after the # stays in the browser; the page sends it as a form.
         return f"{self.url}/ui/signin#{quote(self._token, safe='')}"
 
@@ -101,12 +106,15 @@ class Server:
         """The environment variables with which the service's client finds this server.
 
         With them a plain ``QiskitRuntimeService()`` sends nothing anywhere else. A program that
-        passes its token or its address itself does; `qiskit-modes run` is for those.
+        passes its token or its address itself does; `qiskit-modes run` is for those. Without
+        ``QISKIT_IBM_TOKEN`` if the server wants a token and has none of its own: then it is the
+        one of an instance.
         """
         instance = self.platform.instances()[0]["crn"]
+        token = self._token or (None if self.wants_token else NO_TOKEN)
         return {
             "QISKIT_IBM_CHANNEL": "ibm_quantum_platform",
-            "QISKIT_IBM_TOKEN": self._token or NO_TOKEN,
+            **({} if token is None else {"QISKIT_IBM_TOKEN": token}),
             "QISKIT_IBM_URL": self.url + PREFIX,
             "QISKIT_IBM_INSTANCE": instance,
             # Without the next, the client sends the token to IBM and may hang for minutes.
@@ -140,6 +148,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     token: str | None = None,
+    instance_tokens: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     store: str | os.PathLike[str] | None = None,
     alone: bool = True,
@@ -163,7 +172,10 @@ def serve(
         host: Where to listen. Anything but this machine wants a ``token``; what is sent is not
             encrypted.
         port: On which port; 0 for a free one.
-        token: What clients need for a token; None for no matter what.
+        token: The server's own token, which opens everything. Without one, and without tokens of
+            instances, clients may send whatever they like.
+        instance_tokens: Tokens of instances, by their ids: each opens this instance alone. Those
+            of a store are made by `qiskit-modes tokens`, and need not be passed.
         limits: Of what may be sent; None for the usual ones.
         store: Where jobs, sessions, usage and tokens outlive the server, see
             `qiskit_modes.LocalService`; None for where the environment variable
@@ -189,32 +201,59 @@ def serve(
         ('crn:v1:bluemix:public:quantum-computing:us-east:a/local:local::', '127.0.0.1')
     """
     local = is_loopback(host)
-    if not local and not token:
-        raise InvalidInputError(
-            f"To listen on {host!r}, which other machines can reach, pass a token that they need"
+    _check_tokens(token, instance_tokens, instances)
+    with open_platform(
+        backends=backends,
+        plan=plan,
+        instances=instances,
+        lanes=lanes,
+        seed=seed,
+        clock=clock,
+        runtime=runtime,
+        store=store,
+        serves=alone,
+        resume=resume,
+        waits=waits,
+    ) as platform:
+        tokens = Tokens(
+            token,
+            platform.runtime.secret("access tokens", secrets.token_bytes(32)),
+            of_instances=instance_tokens,
+            kept=platform.runtime.tokens,
+            note_use=platform.runtime.token_used,
         )
-    with (
-        open_platform(
-            backends=backends,
-            plan=plan,
-            instances=instances,
-            lanes=lanes,
-            seed=seed,
-            clock=clock,
-            runtime=runtime,
-            store=store,
-            serves=alone,
-            resume=resume,
-            waits=waits,
-        ) as platform,
-        listening_socket(host, port) as bound,
-    ):
-        secret = platform.runtime.secret("access tokens", secrets.token_bytes(32))
-        app_state = AppState(platform, Tokens(token, secret), on_job)
-        connections = Connections(limits or Limits())
-        app = make_application(app_state, connections=connections, check_host=local)
-        with closing(app_state), _running(app, bound, connections):
-            yield Server(host, bound.getsockname()[1], token, app_state)
+        if not local and not tokens.wanted:
+            raise InvalidInputError(
+                f"To listen on {host!r}, which other machines can reach, pass a token that they "
+                "need, or make one with `qiskit-modes tokens create`"
+            )
+        with listening_socket(host, port) as bound:
+            app_state = AppState(platform, tokens, on_job)
+            connections = Connections(limits or Limits())
+            app = make_application(app_state, connections=connections, check_host=local)
+            with closing(app_state), _running(app, bound, connections):
+                yield Server(host, bound.getsockname()[1], token, app_state)
+
+
+def _check_tokens(
+    token: str | None,
+    of_instances: Mapping[str, str] | None,
+    instances: Sequence[Instance] | None,
+) -> None:
+    known = None if instances is None else {each.id for each in instances}
+    given = [] if token is None else [token]
+    for name, each in (of_instances or {}).items():
+        if known is not None and name not in known:
+            raise InvalidInputError(
+                f"There is a token for the instance {name!r}, and no such instance; there is "
+                f"{', '.join(known)}"
+            )
+        given.append(each)
+    for each in given:
+        if not (isinstance(each, str) and each and each.isascii() and each.isprintable()):
+            raise InvalidInputError("A token must be printable ASCII characters, at least one")
+    if len(set(given)) < len(given):
+        raise InvalidInputError("Two tokens are the same; each opens something else")
 
 
 def is_loopback(host: str) -> bool:

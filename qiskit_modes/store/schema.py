@@ -28,6 +28,7 @@ __all__ = [
     "metadata",
     "secrets",
     "tags",
+    "tokens",
     "usage",
     "workloads",
 ]
@@ -133,4 +134,17 @@ secrets = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("instances", JSON(none_as_null=True)),
+    Column("created_at", _Big, nullable=False),
+    Column("expires_at", _Big),
+    Column("revoked_at", _Big),
+    Column("used_at", _Big),
 )

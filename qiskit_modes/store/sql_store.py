@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, func, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -194,6 +205,30 @@ class SqlStore:
         with self._reading() as connection:
             count = connection.scalar(select(func.count()).select_from(jobs).where(*conditions))
             return _job_rows(connection, wanted), int(count or 0)
+
+    def count_of(self, instance: str, job_ids: Collection[str]) -> tuple[int, int, set[str]]:
+        """Return how many jobs of an instance there are, and the bytes of what is kept beside them.
+
+        Args:
+            instance: Whose.
+            job_ids: Jobs of it.
+
+        Returns:
+            Both at one moment, and the ids of those of the jobs that are among them.
+        """
+        of_it = jobs.c.instance == instance
+        count = select(func.count()).select_from(jobs).where(of_it).scalar_subquery()
+        its_bodies = bodies.join(jobs, jobs.c.number == bodies.c.job)
+        size = (
+            select(func.coalesce(func.sum(bodies.c.size), 0)).select_from(its_bodies).where(of_it)
+        )
+        # One statement, which sees one moment; of a row that is there whatever there is.
+        one, named = select(literal(1).label("one")).subquery(), jobs.alias()
+        with_named = one.outerjoin(named, named.c.id.in_(list(job_ids)))
+        wanted = select(count, size.scalar_subquery(), named.c.id).select_from(with_named)
+        with self._reading() as connection:
+            rows = connection.execute(wanted).all()
+        return int(rows[0][0]), int(rows[0][1]), {row[2] for row in rows if row[2] is not None}
 
     def unfinished(self, head: str) -> list[JobRow]:
         """Return the jobs of a head that have not ended, the oldest first."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from qiskit_modes.store.rows import UNFINISHED, HeadRow, JobRow, UsageRow, WorkloadRow
@@ -33,6 +33,10 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def execute(self, statement: Executable) -> None:
+        """Change something by a statement of one's own."""
+        self._connection.execute(statement)
 
     # -- jobs ------------------------------------------------------------------------------------
 

@@ -44,16 +44,21 @@ class ApiError(Exception):
 
     Args:
         status: What HTTP says: 400 for what cannot be used, 403 for what the plan forbids, 404 for
-            what there is not, 409 for the wrong moment, 503 if the store fails.
+            what there is not, 409 for the wrong moment, 429 for what is possible later, 503 if the
+            store fails.
         code: What the service's interface says, in ``errors[0].code``.
         message: For the user.
+        retry_after_seconds: When it makes sense to ask again; None for never, or nobody knows.
     """
 
-    def __init__(self, status: int, code: Code, message: str) -> None:
-        super().__init__(status, code, message)
+    def __init__(
+        self, status: int, code: Code, message: str, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(status, code, message, retry_after_seconds)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after_seconds = retry_after_seconds
 
     def __str__(self) -> str:
         return self.message
@@ -97,7 +102,12 @@ _REFUSALS: dict[Refusal | None, tuple[int, Code]] = {
     Refusal.NOT_ACCEPTING: (409, Code.SESSION_CLOSED),
     Refusal.PLAN: (403, Code.REFUSED),
     Refusal.ALREADY_FINAL: (409, Code.STATE),
+    Refusal.BUSY: (429, Code.REFUSED),
+    Refusal.FULL: (403, Code.REFUSED),
 }
+
+_RETRY_SECONDS = 5
+"""After how long it makes sense to ask again for what has to wait for a job to end."""
 
 
 def _api_error(error: Exception) -> ApiError:
@@ -108,7 +118,8 @@ def _api_error(error: Exception) -> ApiError:
         case InvalidInputError():
             return ApiError(400, Code.INVALID, message)
         case RefusedError():
-            return ApiError(*_REFUSALS.get(cause.refusal, (400, Code.REFUSED)), message)
+            status, code = _REFUSALS.get(cause.refusal, (400, Code.REFUSED))
+            return ApiError(status, code, message, _RETRY_SECONDS if status == 429 else None)
         case RuntimeClosedError():
             return ApiError(409, Code.CLOSED, message)
         case StoreError():

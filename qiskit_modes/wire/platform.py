@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from qiskit_modes.wire.api_error import ApiError, Code
 from qiskit_modes.wire.catalog import Backends, Catalog
 from qiskit_modes.wire.instance_api import InstanceApi
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "id_of_crn"]
 
 _PRICING = {"open": "free", "pay-as-you-go": "paygo", "premium": "subscription", "flex": "paid"}
 """The service's words for how plans are paid; the client looks at the free ones first."""
@@ -63,19 +63,29 @@ class Platform:
         known = [runtime.instance] if instances is None else list(instances)
         if not known or len({instance.id for instance in known}) < len(known):
             raise InvalidInputError("instances must be a list of at least one, with different ids")
+        for instance in known:
+            runtime.budgets.check(instance)
         self._mutex = new_mutex()
         """Guards what follows."""
-        self._apis = {crn_of(each): self._new_api(each) for each in known}
+        self._apis = {each.id: self._new_api(each) for each in known}
         # What outlives the process may have to run again, with the same seed.
         keeps = runtime.store is not None
         self._seeds = np.random.SeedSequence(seed) if keeps or seed is not None else None
 
-    def instances(self) -> list[dict[str, Any]]:
+    def instances(self, among: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Return the instances, as the client describes them: ``crn``, ``name``, ``plan``,
         ``tags`` and ``pricing_type``.
+
+        Args:
+            among: Ids of those that the caller may use; None for all.
         """
+        if among is not None and self.for_everybody:
+            for name in among:  # they are there as soon as somebody may use them
+                self.api(name)
         with self._mutex:
-            apis = list(self._apis.values())
+            apis = [
+                each for each in self._apis.values() if among is None or each.instance.id in among
+            ]
         return [
             {
                 "crn": api.crn,
@@ -87,38 +97,40 @@ class Platform:
             for api in apis
         ]
 
-    def api(self, instance: str | None = None) -> InstanceApi:
+    def api(
+        self, instance: str | None = None, *, among: Collection[str] | None = None
+    ) -> InstanceApi:
         """Return the interface as one instance sees it.
 
         Args:
             instance: Its CRN or its name; None for the first.
+            among: Ids of the instances that the caller may use, the first of which is meant by
+                None; others do not exist for it. None for all.
 
         Raises:
             ApiError: If there is no such instance; status 404.
         """
+        if not instance and among is not None:
+            instance = next(iter(among), "")
         with self._mutex:
-            if not instance:
+            if not instance and among is None:
                 return next(iter(self._apis.values()))
-            for crn, api in list(self._apis.items()):
-                if instance in (crn, api.instance.id):
-                    return api
+            name = id_of_crn(instance or "")
+            if among is not None and name not in among:
+                raise _unknown(instance, among)
+            if name in self._apis:
+                return self._apis[name]
             if not self.for_everybody:
-                names = ", ".join(api.instance.id for api in self._apis.values())
-                raise ApiError(
-                    404,
-                    Code.NOT_FOUND,
-                    f"There is no instance {instance!r} here; there is {names}. Leave it out, or "
-                    "start the service with it",
-                )
+                raise _unknown(instance, self._apis if among is None else among)
             if len(self._apis) >= _MOST_INSTANCES:
                 raise ApiError(
                     400,
                     Code.REFUSED,
                     f"There are {_MOST_INSTANCES} instances already; use one of them",
                 )
-            another = Instance(instance, self.runtime.instance.plan)
-            api = self._new_api(another)
-            return self._apis.setdefault(crn_of(another), api)
+            mine = self.runtime.instance
+            another = Instance(name, mine.plan, budget=mine.budget)
+            return self._apis.setdefault(name, self._new_api(another))
 
     def _new_api(self, instance: Instance) -> InstanceApi:
         crn = crn_of(instance)
@@ -146,8 +158,29 @@ class Platform:
         return int(child.generate_state(1, np.uint32)[0])
 
 
+_CRN, _CRN_END = "crn:v1:bluemix:public:quantum-computing:us-east:a/local:", "::"
+
+
 def crn_of(instance: Instance) -> str:
     """Return the name of an instance that is unique in the service's world."""
-    if instance.id.startswith("crn:"):
-        return instance.id
-    return f"crn:v1:bluemix:public:quantum-computing:us-east:a/local:{instance.id}::"
+    return instance.id if instance.id.startswith("crn:") else f"{_CRN}{instance.id}{_CRN_END}"
+
+
+def id_of_crn(name: str) -> str:
+    """Return the id of the instance that is meant by its id or its CRN.
+
+    >>> id_of_crn(crn_of(Instance("lab"))), id_of_crn("lab"), id_of_crn("crn:v1:other::")
+    ('lab', 'lab', 'crn:v1:other::')
+    """
+    if name.startswith(_CRN) and name.endswith(_CRN_END):
+        return name[len(_CRN) : -len(_CRN_END)] or name
+    return name
+
+
+def _unknown(instance: str | None, known: Iterable[str]) -> ApiError:
+    return ApiError(
+        404,
+        Code.NOT_FOUND,
+        f"There is no instance {instance!r} here; there is {', '.join(known)}. Leave it out, or "
+        "start the service with it",
+    )

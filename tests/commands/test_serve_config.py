@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from qiskit_modes import cli
-from qiskit_modes.commands.serve_config import instances_of, limits_of
+from qiskit_modes import Budget, cli
+from qiskit_modes.commands.serve_config import instances_of, limits_of, tokens_of
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.server import Limits, serve
 
@@ -39,6 +39,7 @@ def test_the_example_is_what_it_says():
     research, course = instances_of(settings.instances)
     assert (research.id, research.plan.name, research.allocation) == ("research", "premium", 36000)
     assert (course.id, course.plan.name) == ("course", "open")
+    assert course.budget == Budget(max_bytes=5 * 2**30, max_open_workloads=20)
     assert limits_of(settings.limits) == Limits(connections=256)
 
 
@@ -85,6 +86,10 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path, capsys, text, said):
         (instances_of, [{"id": "a", "owner": "b"}], "no 'owner'"),
         (instances_of, [{"id": "a", "plan": "golden"}], "golden"),
         (instances_of, [5], "must be a table"),
+        (instances_of, [{"id": "a", "max_bytes": "many"}], "a size such as"),
+        (instances_of, [{"id": "a", "max_jobs": 1.5}], "a whole number"),
+        (instances_of, [{"id": "a", "max_pending_jobs": -1}], "0 or more"),
+        (tokens_of, [{"id": "a", "token_file": "/none/such"}], "cannot be read"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_named(make, table, said):

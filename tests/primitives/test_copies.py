@@ -15,6 +15,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 import qiskit_modes
 from qiskit_modes import (
     Batch,
+    Budget,
     EstimatorV2,
     Executor,
     Instance,
@@ -34,7 +35,7 @@ from qiskit_modes.testing import Scenario
 PRIMITIVES = [SamplerV2, EstimatorV2, Executor, NoiseLearner, NoiseLearnerV3]
 HANDLES = [Session, Batch, RuntimeJobV2]
 SERVICES = [LocalService, QiskitRuntimeService]
-PLAIN = [Instance, Plan]
+PLAIN = [Budget, Instance, Plan]
 
 
 def circuit():

@@ -387,7 +387,7 @@ def test_pending_jobs_are_limited_by_the_plan(driver):
     carol = Instance("carol", Plan("open", max_pending_jobs=1))
     driver.submit("a", 0, instance=carol)
     (refused,) = driver.submit("b", 0, instance=carol)
-    assert refused.refusal is Refusal.LIMIT
+    assert refused.refusal is Refusal.BUSY
     driver.run_through("a", 1, 2, 3)
     assert driver.submit("b", 4, instance=carol) == [Compile("b")]
 
@@ -528,7 +528,7 @@ def test_submissions_may_be_limited_by_the_minute(driver):
     for n in range(5):
         driver.submit(f"j{n}", n, instance=carol)
     (refused,) = driver.submit("j5", 59, instance=carol)
-    assert refused.refusal is Refusal.LIMIT
+    assert refused.refusal is Refusal.BUSY
     assert driver.scheduler.handle(TimePassed(), 60) == []
     assert not any(isinstance(i, Refuse) for i in driver.submit("j6", 60, instance=carol))
 

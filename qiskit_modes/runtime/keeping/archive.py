@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.job_table import JobTable
@@ -11,6 +12,9 @@ from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.rows import JobQuery, microseconds
+
+if TYPE_CHECKING:
+    from qiskit_modes.store.tokens import StoredTokens
 
 __all__ = ["Archive"]
 
@@ -26,6 +30,8 @@ class Archive:
 
     store_name: str | None = None
     """Where things are kept beside memory; None for nowhere."""
+    tokens: StoredTokens | None = None
+    """The tokens of clients of a server; None if nothing outlives the process."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -141,6 +147,13 @@ class Archive:
     def secret(self, name: str, new: bytes) -> bytes:  # noqa: ARG002 - a store knows others
         """Return a secret that outlives the process if anything does; ``new`` if there is none."""
         return new
+
+    count_of: Callable[[str, Collection[str]], tuple[int, int, set[str]]] | None = None
+    """Counts what is kept of an instance, see `qiskit_modes.runtime.keeping.budgets.Budgets`; None
+    if nothing outlives the process."""
+
+    def token_used(self, token_id: str) -> None:
+        """Take note that a client uses a token; does not wait."""
 
     def look_again(self, job: JobRecord) -> bool:  # noqa: ARG002 - a store's
         """Return whether another process has a job under way, brought up to date meanwhile.

@@ -36,6 +36,7 @@ from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.heads import BEAT_SECONDS, new_head
 from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow, WorkloadRow
 from qiskit_modes.store.sql_store import SqlStore
+from qiskit_modes.store.tokens import StoredTokens, note_use
 from qiskit_modes.store.writing import Transaction
 
 __all__ = ["StoredArchive"]
@@ -89,6 +90,8 @@ class StoredArchive(Archive):
         super().__init__(clock)
         self.store_name = store.name
         self.store = store
+        self.tokens = StoredTokens(store)
+        self.count_of = store.count_of
         self._registry = registry
         self._whole = whole
         self._calendar = Calendar(clock)
@@ -418,6 +421,11 @@ class StoredArchive(Archive):
     def secret(self, name: str, new: bytes) -> bytes:
         """Return a secret; the first who ever asked for it has given it."""
         return self.store.secret(name, new)
+
+    def token_used(self, token_id: str) -> None:
+        """Take note that a client uses a token; does not wait."""
+        now = self._calendar.now()
+        self._writer.put(Change(lambda changes: note_use(changes, token_id, now), lambda _: None))
 
     def left_unfinished(self) -> list[JobRecord]:
         """Return the jobs that an earlier process has left, and that may run again here."""

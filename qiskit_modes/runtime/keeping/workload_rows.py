@@ -9,7 +9,7 @@ from typing import Any
 from qiskit_modes.runtime.keeping.job_rows import Calendar
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import WorkloadRecord
-from qiskit_modes.scheduling import Instance, Mode, Plan, WorkloadState
+from qiskit_modes.scheduling import Budget, Instance, Mode, Plan, WorkloadState
 from qiskit_modes.scheduling.workload import ClosedBy, Window, Workload
 from qiskit_modes.store.rows import UsageRow, WorkloadRow
 
@@ -180,6 +180,7 @@ def instance_facts(instance: Instance) -> dict[str, Any]:
         "plan": asdict(instance.plan),
         "allocation_seconds": instance.allocation_seconds,
         "limit_seconds": instance.limit_seconds,
+        "budget": asdict(instance.budget),
     }
 
 
@@ -193,4 +194,6 @@ def instance_of(name: str, facts: Mapping[str, Any] | None) -> Instance:
     if facts is None:
         return Instance(name)
     known = {key: value for key, value in facts["plan"].items() if hasattr(Plan, key)}
-    return Instance(name, Plan(**known), facts["allocation_seconds"], facts["limit_seconds"])
+    budget = {key: value for key, value in facts.get("budget", {}).items() if hasattr(Budget, key)}
+    seconds = facts["allocation_seconds"], facts["limit_seconds"]
+    return Instance(name, Plan(**known), *seconds, Budget(**budget))

@@ -60,7 +60,7 @@ def refuse_job(
     if plan.max_pending_jobs is not None and unfinished >= plan.max_pending_jobs:
         return Refuse(
             event.job_id,
-            Refusal.LIMIT,
+            Refusal.BUSY,
             f"instance {event.instance.id!r} has {unfinished} unfinished jobs, and the "
             f"{plan.name} plan allows {plan.max_pending_jobs}; wait for one of them to end",
         )
@@ -68,7 +68,7 @@ def refuse_job(
     if rate is not None and last_minute >= rate:
         return Refuse(
             event.job_id,
-            Refusal.LIMIT,
+            Refusal.BUSY,
             f"instance {event.instance.id!r} has submitted {last_minute} jobs within a minute, and "
             f"the {plan.name} plan allows {rate}; wait, or put more PUBs into one job",
         )

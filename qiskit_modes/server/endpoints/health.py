@@ -7,12 +7,15 @@ from fastapi import APIRouter, Request, Response
 from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.monitoring.metrics import CONTENT_TYPE, Metrics
 
-__all__ = ["PUBLIC", "router"]
+__all__ = ["OPERATORS", "PUBLIC", "router"]
 
 router = APIRouter(include_in_schema=False)
 
 PUBLIC = frozenset({"/livez", "/readyz"})
 """What is answered without a token; both say one word."""
+
+OPERATORS = frozenset({"/metrics"})
+"""What tells of all instances, and so wants a token that opens all of them."""
 
 _OPERATOR = "the operator"
 """Whose share of threads makes the metrics."""

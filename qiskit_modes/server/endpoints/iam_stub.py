@@ -40,7 +40,7 @@ async def token(request: Request) -> Response:
     except ValueError:
         raise ApiError(400, Code.INVALID, f"The form has more than {_FIELDS} fields") from None
     key = form.get("apikey", [""])[0]
-    return json_response(app_state.tokens.exchange(key))
+    return json_response(await app_state.look_ups.run("", lambda: app_state.tokens.exchange(key)))
 
 
 @router.post("/v3/resources/search")
@@ -64,8 +64,7 @@ async def resource_instances(asker: Asker, name: str | None = None) -> Response:
 
 
 def _instances(asker: Any) -> list[dict[str, Any]]:
-    asker.api()  # which looks whether the caller may ask
-    instances: list[dict[str, Any]] = asker.app_state.platform.instances()
+    instances: list[dict[str, Any]] = asker.app_state.platform.instances(asker.opens)
     return instances
 
 

@@ -149,6 +149,7 @@ class Bodies:
                     429,
                     Code.REFUSED,
                     "The server is busy with other large bodies; send this one again later",
+                    max(1, int(self._limits.room_seconds)),
                 ) from None
             raise
 

@@ -8,7 +8,7 @@ the server is alive; all else is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,10 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qiskit_modes.server.errors import error_body, server_ends
 from qiskit_modes.server.guard.bodies import Bodies
 from qiskit_modes.server.guard.connections import Connections
+from qiskit_modes.server.guard.tokens import Grant
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["IBM_CLOUD", "Admission", "Guard", "is_ibm_cloud"]
+__all__ = ["IBM_CLOUD", "IDENTITY", "Admission", "Guard", "Identity", "is_ibm_cloud", "text_of"]
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "qiskit-modes.invalid"})
 """Names under which this machine is asked; the last is for clients that use it as a proxy."""
@@ -34,12 +35,16 @@ def is_ibm_cloud(host: str) -> bool:
     return host == IBM_CLOUD or host.endswith("." + IBM_CLOUD)
 
 
+_ONCE = frozenset({b"authorization", b"host", b"idempotency-key", b"origin", b"service-crn"})
+"""Headers that mean something only if there is one."""
+
+
 @dataclass(frozen=True)
 class Admission:
     """Rules by which requests are let in."""
 
-    check_token: Callable[[str, str | None, str | None], None]
-    """Raises for a path and the headers ``Authorization`` and ``Cookie`` unless they open it."""
+    identify: Callable[[str, Mapping[bytes, bytes]], Awaitable[Identity]]
+    """Tells for a path and headers who asks, or raises unless they open it."""
     is_public: Callable[[str], bool]
     """Tells whether a path is answered without a token."""
     is_page: Callable[[str], bool]
@@ -48,6 +53,19 @@ class Admission:
     """Whether only requests to names of this machine, and to names of IBM Cloud that were led
     here, are answered. Not where the server is meant for other machines, under whatever names they
     know it; there it wants a token."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Sender of a request: what it may use, and for whom it asks."""
+
+    grant: Grant
+    instance: str
+    """Id of the instance; empty for what is no instance's."""
+
+
+IDENTITY = "qiskit_modes.identity"
+"""Where the `Identity` stands in the scope of a request."""
 
 
 class Guard:
@@ -76,15 +94,14 @@ class Guard:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         if not scope["path"].startswith("/"):  # as a proxy is asked: with the whole address
-            host, scope = _without_host(scope)
-        is_public = self._admission.is_public(scope["path"])
+            host = _take_host(scope)
+        is_public, instance = self._admission.is_public(scope["path"]), ""
         try:
             self._check_size(scope)
             self._check_sender(host, scope["path"], headers)
             if not is_public:
-                self._admission.check_token(
-                    scope["path"], _text(headers, b"authorization"), _text(headers, b"cookie")
-                )
+                sender = await self._admission.identify(scope["path"], headers)
+                scope[IDENTITY], instance = sender, sender.instance
         except ApiError as refusal:
             with self._connections.request(scope.get("client"), known=False):
                 await self._bodies.drain(receive)
@@ -94,12 +111,13 @@ class Guard:
                     await self._refuse(refusal, send)
             return
         with self._connections.request(scope.get("client"), known=not is_public):
-            await self._answer(scope, headers, is_public, receive, send)
+            await self._answer(scope, headers, instance, is_public, receive, send)
 
     async def _answer(
         self,
         scope: Scope,
         headers: Mapping[bytes, bytes],
+        instance: str,
         is_public: bool,
         receive: Receive,
         send: Send,
@@ -116,7 +134,7 @@ class Guard:
                 receive,
                 declared=_declared_length(headers),
                 most=self._limits.form_bytes if is_public else self._limits.body_bytes,
-                instance=_text(headers, b"service-crn") or "",
+                instance=instance,
             ) as body:
                 await self._app(scope, _replay(body, receive), noted)
         except ApiError as refusal:  # of the body: those of the application it answers itself
@@ -138,9 +156,12 @@ class Guard:
                 f"A request has {self._limits.headers} headers at most, and "
                 f"{self._limits.head_bytes:,} bytes in them and in its address",
             )
+        names = [name for name, _ in scope["headers"] if name in _ONCE]
+        if len(set(names)) < len(names):  # of two, one would be looked at here and the other later
+            raise ApiError(400, Code.INVALID, "A header that says who asks is there twice")
 
     def _check_sender(self, host: str, path: str, headers: Mapping[bytes, bytes]) -> None:
-        origin = _text(headers, b"origin")
+        origin = text_of(headers, b"origin")
         is_own = self._admission.is_page(path) and origin in (f"http://{host}", f"https://{host}")
         if origin is not None and not is_own:
             raise ApiError(403, Code.REFUSED, "Web pages of other servers are not answered")
@@ -158,8 +179,8 @@ class Guard:
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]
-        if error.status == 429:
-            headers.append((b"retry-after", b"%d" % max(1, int(self._limits.room_seconds))))
+        if error.retry_after_seconds is not None:
+            headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
         await send({"type": "http.response.start", "status": error.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -170,7 +191,8 @@ async def _lead_to_sign_in(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+def text_of(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    """Return a header, or None."""
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")
 
@@ -190,11 +212,12 @@ def _is_sane(host: str) -> bool:
     return True
 
 
-def _without_host(scope: Scope) -> tuple[str, Scope]:
-    """Return the host of an absolute address, and the request as if it had been sent there."""
+def _take_host(scope: Scope) -> str:
+    """Return the host of an absolute address, and make the request as if it had been sent there."""
     rest = scope["path"].partition("://")[2]
     host, _, path = rest.partition("/")
-    return host, {**scope, "path": f"/{path}", "raw_path": f"/{path}".encode()}
+    scope["path"], scope["raw_path"] = f"/{path}", f"/{path}".encode()
+    return host
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

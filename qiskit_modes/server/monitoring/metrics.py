@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from qiskit_modes.scheduling import Mode, WorkloadState
+from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.scheduling import Instance, Mode, WorkloadState
 from qiskit_modes.server.guard.connections import Connections
 from qiskit_modes.wire import Platform
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "Metrics", "budget_lines"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -85,15 +86,44 @@ class _Now(Collector):
             if each.core.mode is Mode.SESSION and each.core.state is WorkloadState.ACTIVE:
                 reserved[each.qpu.name,] = 1
         yield _family("reserved", "Whether a session has the QPU to itself", ("qpu",), reserved)
-        used = {
-            (each["name"],): runtime.used(platform.api(each["crn"]).instance)
-            for each in platform.instances()
-        }
+        instances = [
+            runtime.current(platform.api(each["crn"]).instance) for each in platform.instances()
+        ]
+        used = {(each.id,): runtime.used(each) for each in instances}
         yield _family("usage_seconds", "Usage within the plan's window", ("instance",), used)
+        yield from _budgets(runtime, instances)
         workers = Count((state,) for state in runtime.workers.states())
         yield _family("workers", "Workers that have been started", ("state",), workers)
         connections = {(): len(self._connections)}
         yield _family("connections", "Connections that are open", (), connections)
+
+
+def _budgets(runtime: LocalRuntime, instances: Sequence[Instance]) -> Iterator[Metric]:
+    used: dict[tuple[str, str], float] = {}
+    limits: dict[tuple[str, str], float] = {}
+    for instance in instances:
+        for what, count, most in budget_lines(runtime, instance):
+            used[instance.id, what] = count
+            if most is not None:
+                limits[instance.id, what] = most
+    labels = ("instance", "what")
+    yield _family("budget_used", "What an instance keeps and has under way", labels, used)
+    yield _family("budget_limit", "What it may have of that", labels, limits)
+
+
+def budget_lines(
+    runtime: LocalRuntime, instance: Instance
+) -> Iterator[tuple[str, int, int | None]]:
+    """Yield what an instance has of each thing that budgets limit, and its limit.
+
+    What is kept is left out where nothing is.
+    """
+    used, budget = runtime.budget_used(instance), instance.budget
+    if runtime.store is not None:
+        yield "bytes", used.bytes, budget.max_bytes
+        yield "jobs", used.jobs, budget.max_jobs
+    yield "pending_jobs", used.pending_jobs, budget.max_pending_jobs
+    yield "open_workloads", used.open_workloads, budget.max_open_workloads
 
 
 def _family(name: str, words: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:

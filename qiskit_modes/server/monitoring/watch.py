@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qiskit_modes.server.guard.guard import IDENTITY, Identity
+
 __all__ = ["ACCESS", "REFUSED", "Watch"]
 
 ACCESS = logging.getLogger("qiskit_modes.access")
@@ -69,14 +71,16 @@ class Watch:
         logger = REFUSED if route is None and status in _NOBODYS else ACCESS
         if not logger.isEnabledFor(logging.INFO):
             return
-        instance = dict(scope["headers"]).get(b"service-crn", b"").decode("latin-1")
+        sender: Identity | None = scope.get(IDENTITY)
+        named = dict(scope["headers"]).get(b"service-crn", b"").decode("latin-1")
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "client": ":".join(map(str, scope.get("client") or ("?",))),
             "method": scope["method"][:_MOST_CHARACTERS],
             "path": scope["path"][:_MOST_CHARACTERS],
             "route": route,
-            "instance": instance[:_MOST_CHARACTERS],
+            "instance": (sender.instance if sender else named)[:_MOST_CHARACTERS],
+            "token": sender.grant.token if sender else None,
             "status": status,
             "bytes": sent,
             "seconds": round(seconds, 6),

@@ -43,13 +43,13 @@ class Live:
         """Return an answer that goes on for as long as somebody looks.
 
         Args:
-            make: Makes the part of the page that changes.
+            make: Makes the part of the page that changes; what raises ends the answer.
 
         Raises:
             ApiError: 429 if too many look.
         """
         if self._count >= _MOST:
-            raise ApiError(429, Code.REFUSED, f"{_MOST} pages are open already")
+            raise ApiError(429, Code.REFUSED, f"{_MOST} pages are open already", _STILL_EVERY)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._events(make), 200, headers, "text/event-stream")
 
@@ -58,7 +58,10 @@ class Live:
         try:
             before, still = None, 0
             while not self._end.is_set():
-                text = await make()
+                try:
+                    text = await make()
+                except ApiError:  # who looks may do so no more
+                    return
                 if text != before:
                     before, still = text, 0
                     yield f"data: {json.dumps(text)}\n\n"

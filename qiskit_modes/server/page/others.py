@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qiskit_modes.runtime.local_runtime import LocalRuntime
-from qiskit_modes.server.page.words import duration
+from qiskit_modes.server.monitoring.metrics import budget_lines
+from qiskit_modes.server.page.words import day_of, duration, size_of
+from qiskit_modes.store.tokens import TokenRow
 from qiskit_modes.wire import Platform
 
 __all__ = ["InstanceLook", "WorkersLook", "instances", "workers"]
@@ -28,6 +30,12 @@ class InstanceLook:
     """Jobs that have not ended."""
     open_workloads: int
     window: str
+    budget: list[tuple[str, str, float | None]]
+    """What it keeps and has under way: of each a word, how much with the limit, and how much of the
+    limit that is; None without one."""
+    tokens: list[tuple[str, str, str]]
+    """Of each token that opens it and is valid: its beginning, what it is for, and how long it
+    is valid and when it was used."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ def instances(platform: Platform) -> list[InstanceLook]:
     runtime = platform.runtime
     unfinished = [job for job in runtime.jobs() if job.core.ending is None]
     open_ = [each for each in runtime.workloads() if each.core.closed_at is None]
+    kept = [] if runtime.tokens is None else runtime.tokens.all()
+    tokens = [each for each in kept if each.is_valid]
     found = []
     for described in platform.instances():
         instance = runtime.current(platform.api(described["crn"]).instance)
@@ -65,9 +75,37 @@ def instances(platform: Platform) -> list[InstanceLook]:
                 sum(job.instance.id == instance.id for job in unfinished),
                 sum(each.core.instance.id == instance.id for each in open_),
                 "" if window is None else f"in {window / 86400:.0f} days",
+                [_budget_line(*line) for line in budget_lines(runtime, instance)],
+                [
+                    (each.prefix, each.name, _life_of(each))
+                    for each in tokens
+                    if each.instances is None or instance.id in each.instances
+                ],
             )
         )
     return found
+
+
+_THINGS = {
+    "bytes": "inputs and results",
+    "jobs": "jobs kept",
+    "pending_jobs": "jobs not ended",
+    "open_workloads": "sessions and batches open",
+}
+
+
+def _budget_line(what: str, used: int, most: int | None) -> tuple[str, str, float | None]:
+    said = size_of if what == "bytes" else "{:,}".format
+    text = said(used) if most is None else f"{said(used)} of {said(most)}"
+    part = None if most is None else (min(used / most, 1.0) if most else 1.0)
+    return _THINGS[what], text, part
+
+
+def _life_of(token: TokenRow) -> str:
+    opens = "all instances; " if token.instances is None else ""
+    ends = "does not expire" if token.expires_at is None else f"until {day_of(token.expires_at)}"
+    used = "never used" if token.used_at is None else f"used {day_of(token.used_at)}"
+    return f"{opens}{ends}, {used}"
 
 
 def workers(runtime: LocalRuntime) -> WorkersLook:

@@ -180,8 +180,12 @@ async def live(request: Request, of: str = "", identifier: str = "") -> Response
     }
     if view is None:
         raise ApiError(404, Code.NOT_FOUND, "There is no such page")
+    shown = sign_in.authorization_of(
+        request.url.path, request.headers.get("authorization"), request.headers.get("cookie")
+    )
 
     def make() -> str:
+        state.tokens.check(shown)  # it may have been revoked meanwhile
         try:
             return rendering.part(view.template, view.content(state, query, identifier))
         except ApiError as error:
@@ -254,8 +258,9 @@ async def enter(request: Request) -> Response:
     """Take the token, and lead to the page."""
     try:
         form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=4)
-        key = form.get("token", [""])[0]
-        return sign_in.remember(_state(request), key, secure=request.url.scheme == "https")
+        key, state = form.get("token", [""])[0], _state(request)
+        secure = request.url.scheme == "https"
+        return await state.look_ups.run("", lambda: sign_in.remember(state, key, secure=secure))
     except (ApiError, ValueError, InvalidInputError):
         content = {"look": "This is not the token of this server.", "query": {}}
         return rendering.page("signin", content, title="Sign in", status=403)

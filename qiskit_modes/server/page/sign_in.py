@@ -46,7 +46,7 @@ def remember(app_state: AppState, key: str, *, secure: bool) -> Response:
         secure: Whether the cookie is sent with TLS only.
 
     Raises:
-        ApiError: If the key is not that of the server.
+        ApiError: If the key opens nothing.
     """
     given = app_state.tokens.exchange(key)
     response = RedirectResponse(_FOLDER, 303)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from qiskit_modes.runtime.progress.outlook import clock_face
 from qiskit_modes.runtime.qpu import QPU
@@ -10,7 +11,17 @@ from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.simulation.backends.names import machine_name
 
-__all__ = ["Owner", "duration", "name_of", "owner_of_job", "owner_of_workload", "plural", "short"]
+__all__ = [
+    "Owner",
+    "day_of",
+    "duration",
+    "name_of",
+    "owner_of_job",
+    "owner_of_workload",
+    "plural",
+    "short",
+    "size_of",
+]
 
 _COLOURS = 6
 """Of the style."""
@@ -76,6 +87,29 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return clock_face(seconds)
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes with the digits that matter.
+
+    >>> size_of(12), size_of(2_560), size_of(3 * 2**30)
+    ('12 B', '2.5 KiB', '3.0 GiB')
+    """
+    number, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def day_of(at: int) -> str:
+    """Return the day of a time in microseconds since 1970, in UTC.
+
+    >>> day_of(86_400_000_000)
+    '1970-01-02'
+    """
+    return datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d")
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,0 +1,250 @@
+"""Budgets of instances: what each keeps and has under way, and what is refused for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.scheduling import Instance
+from qiskit_modes.scheduling.instructions import Refusal
+from qiskit_modes.scheduling.workload import Workload
+
+__all__ = ["Budgets", "Used"]
+
+_COUNTED_FOR = 20.0
+"""A count of what is kept holds for so many times the time that it took, so that counting takes a
+twentieth of the time at most; and for a second at least."""
+
+_COUNTED_FOR_REFUSALS = 4.0
+"""The same before something is refused, since somebody may just have deleted something."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What an instance uses of its budget."""
+
+    bytes: int
+    jobs: int
+    pending_jobs: int
+    open_workloads: int
+
+
+@dataclass
+class _Account:
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Held while something of the instance is let in, also while what it keeps is counted: its own
+    submissions wait then, nobody else's."""
+    pending: list[weakref.ref[JobRecord]] = field(default_factory=list)
+    """Jobs that were let in; those that have ended are sorted out now and then, and are not held
+    until then."""
+    open: list[weakref.ref[Workload]] = field(default_factory=list)
+    """The same of sessions and batches."""
+    jobs: int = 0
+    bytes: int = 0
+    """Of what is kept, as it was counted last and with what was let in since."""
+    uncounted: dict[str, int] = field(default_factory=dict)
+    """Jobs that were let in since, with the bytes of their inputs."""
+    counted_at: float = float("-inf")
+    took: float = 0.0
+
+    def sort_out(self) -> None:
+        """Forget what has ended."""
+        self.pending = [job for job in self.pending if not _has_ended(job())]
+        self.open = [each for each in self.open if not _is_closed(each())]
+
+
+class Budgets:
+    """What instances use, in one process. May be used from any thread; takes a QPU's mutex.
+
+    Args:
+        count: Returns, for the id of an instance and the ids of jobs, how many jobs are kept of
+            it, the bytes of their inputs and results, and which of the jobs are among them; waits
+            for the store. None without one.
+    """
+
+    def __init__(
+        self, count: Callable[[str, Collection[str]], tuple[int, int, set[str]]] | None
+    ) -> None:
+        self._count = count
+        self._mutex = threading.Lock()
+        """Guards the dictionary."""
+        self._accounts: dict[str, _Account] = {}
+
+    def check(self, instance: Instance) -> None:
+        """Check that the budget of an instance can be kept.
+
+        Raises:
+            InvalidInputError: If it needs a store, and there is none.
+        """
+        if instance.budget.needs_store and self._count is None:
+            raise InvalidInputError(
+                f"The budget of instance {instance.id!r} limits what is kept, and nothing is kept "
+                "without a store: pass one, or leave max_bytes and max_jobs out"
+            )
+
+    def let_in(self, instance: Instance, job: JobRecord) -> None:
+        """Count a job in that is about to be submitted.
+
+        Args:
+            instance: Whose it is, with its present limits.
+            job: With the texts of its inputs. One that runs again was let in before.
+
+        Raises:
+            RefusedError: If it does not fit into the budget; then nothing has changed.
+        """
+        self.check(instance)
+        account, budget = self._account(instance.id), instance.budget
+        is_new = job.request is None or job.request.job_id is None
+        with account.turn:
+            _tidy(account, len(account.pending))
+            if is_new and budget.max_pending_jobs is not None:
+                self._check_pending(instance, account, budget.max_pending_jobs)
+            if is_new and budget.needs_store:
+                self._check_kept(instance, account, _input_bytes(job))
+                account.uncounted[job.id] = _input_bytes(job)
+            account.pending.append(weakref.ref(job))
+
+    def turn_away(self, job: JobRecord) -> None:
+        """Take a job out again that was not accepted."""
+        account = self._account(job.instance.id)
+        with account.turn:
+            account.pending = [each for each in account.pending if each() is not job]
+            size = account.uncounted.pop(job.id, None)
+            if size is not None:
+                account.jobs -= 1
+                account.bytes -= size
+
+    @contextmanager
+    def opening(self, instance: Instance) -> Iterator[Callable[[Workload], None]]:
+        """Open a session or batch of an instance in the block; others of it wait meanwhile.
+
+        Args:
+            instance: With its present limits.
+
+        Yields:
+            What counts it in, once it is open.
+
+        Raises:
+            RefusedError: If as many are open as may be.
+        """
+        account, most = self._account(instance.id), instance.budget.max_open_workloads
+        with account.turn:
+            _tidy(account, len(account.open))
+            if most is not None and len(account.open) >= most:
+                account.sort_out()
+                if len(account.open) >= most:
+                    _refuse(
+                        instance,
+                        f"{len(account.open):,} of {most:,} sessions and batches open",
+                        "close one, or wait for one to end",
+                        Refusal.BUSY,
+                    )
+            yield lambda workload: account.open.append(weakref.ref(workload))
+
+    def used(self, instance: Instance) -> Used:
+        """Return what an instance uses; what is kept is known only if there is a store."""
+        account = self._account(instance.id)
+        with account.turn:
+            account.sort_out()
+            if self._count is not None:
+                self._count_again(instance.id, account, _COUNTED_FOR)
+            return Used(account.bytes, account.jobs, len(account.pending), len(account.open))
+
+    def _account(self, name: str) -> _Account:
+        with self._mutex:
+            return self._accounts.setdefault(name, _Account())
+
+    @staticmethod
+    def _check_pending(instance: Instance, account: _Account, most: int) -> None:
+        if len(account.pending) >= most:
+            account.sort_out()
+        if len(account.pending) >= most:
+            _refuse(
+                instance,
+                f"{len(account.pending):,} of {most:,} jobs that have not ended",
+                "wait for one of them, or cancel one",
+                Refusal.BUSY,
+            )
+
+    def _check_kept(self, instance: Instance, account: _Account, size: int) -> None:
+        self._count_again(instance.id, account, _COUNTED_FOR)
+        full = _full(instance, account, size)
+        if full is not None:
+            self._count_again(instance.id, account, _COUNTED_FOR_REFUSALS)
+            full = _full(instance, account, size)
+        if full is not None:
+            _refuse(
+                instance,
+                full,
+                "read and delete jobs with service.delete_job(), or ask who looks after the server "
+                "to prune its store",
+                Refusal.FULL,
+            )
+        account.jobs += 1
+        account.bytes += size
+
+    def _count_again(self, name: str, account: _Account, holds: float) -> None:
+        assert self._count is not None, "it was checked"
+        now = time.monotonic()
+        least = 1.0 if holds == _COUNTED_FOR else 0.0
+        if now - account.counted_at < max(holds * account.took, least):
+            return
+        jobs, size, there = self._count(name, account.uncounted.keys())
+        account.uncounted = {
+            job_id: size for job_id, size in account.uncounted.items() if job_id not in there
+        }
+        account.jobs = jobs + len(account.uncounted)
+        account.bytes = size + sum(account.uncounted.values())
+        account.counted_at = time.monotonic()
+        account.took = account.counted_at - now
+
+
+def _has_ended(job: JobRecord | None) -> bool:
+    if job is None:
+        return True
+    core = getattr(job, "core", None)  # without one the scheduler has not accepted it yet
+    return core is not None and core.ending is not None
+
+
+def _is_closed(workload: Workload | None) -> bool:
+    return workload is None or workload.closed_at is not None
+
+
+def _tidy(account: _Account, count: int) -> None:
+    """Sort out what has ended when there may be much of it: at each doubling, all in all."""
+    if count >= 64 and count & (count - 1) == 0:
+        account.sort_out()
+
+
+def _input_bytes(job: JobRecord) -> int:
+    text = job.params_text if job.request is None else job.request.params
+    if text is None or job.private:
+        return 0
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _full(instance: Instance, account: _Account, size: int) -> str | None:
+    """Return what is full, and how full; None if what comes has room."""
+    budget = instance.budget
+    if budget.max_jobs is not None and account.jobs >= budget.max_jobs:
+        return f"{account.jobs:,} of {budget.max_jobs:,} jobs that are kept"
+    if budget.max_bytes is not None and account.bytes + size > budget.max_bytes:
+        return (
+            f"{account.bytes:,} of {budget.max_bytes:,} bytes of inputs and results, and this job "
+            f"brings {size:,} more"
+        )
+    return None
+
+
+def _refuse(instance: Instance, how_full: str, what_to_do: str, refusal: Refusal) -> NoReturn:
+    raise RefusedError(
+        f"the budget of instance {instance.id!r} is used up: it has {how_full}; {what_to_do}",
+        refusal,
+    )

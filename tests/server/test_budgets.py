@@ -1,0 +1,175 @@
+"""Budgets of instances: what would go beyond is refused in words, and nothing is dropped."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+from qiskit_modes import Batch, Budget, Instance, LocalService, Plan, SamplerV2
+from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.runtime import LocalRuntime
+from qiskit_modes.server import serve
+from qiskit_modes.wire import Platform
+from tests.server.conftest import Http
+from tests.server.test_monitoring import metrics_of
+
+BATCH = {"mode": "batch", "backend": "ibm_manila"}
+
+
+def instances(**limits: int) -> list[Instance]:
+    return [Instance("lab", Plan("premium"), budget=Budget(**limits)), Instance("other")]
+
+
+@pytest.fixture
+def limited(server, scenario):
+    """Requests to instances with budgets, whose jobs go on when a test says so."""
+
+    def ask(**limits: int) -> Http:
+        platform = Platform(
+            scenario.runtime, backends=["ibm_manila"], instances=instances(**limits)
+        )
+        scenes.enter_context(server.app_state.using(platform))
+        return Http(server)
+
+    with ExitStack() as scenes:
+        yield ask
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """The same with a store, and jobs that are executed."""
+    with ExitStack() as scenes:
+
+        def ask(**limits: int) -> Http:
+            served = serve(
+                backends=["ibm_manila"],
+                instances=instances(**limits),
+                store=tmp_path / "jobs.sqlite",
+            )
+            return Http(scenes.enter_context(served))
+
+        yield ask
+
+
+def test_jobs_that_have_not_ended(limited, sampling, scenario):
+    ask = limited(max_pending_jobs=2)
+    first = [ask("POST", "/jobs", sampling).json["id"] for _ in range(2)]
+    refused = ask("POST", "/jobs", sampling)
+    assert refused.status == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert "2 of 2 jobs that have not ended" in refused.message
+    assert ask("POST", "/jobs", sampling, Service_CRN="other").status == 200
+    now = metrics_of(ask)
+    assert now["qiskit_modes_budget_used", "lab", "pending_jobs"] == 2
+    assert now["qiskit_modes_budget_limit", "lab", "pending_jobs"] == 2
+    assert ("qiskit_modes_budget_limit", "other", "pending_jobs") not in now
+    assert "2 of 2" in ask("GET", "/ui/instances", prefix="").text
+    ask("POST", f"/jobs/{first[0]}/cancel")
+    assert ask("POST", "/jobs", sampling).status == 200
+
+
+def test_sessions_and_batches_that_are_open(limited):
+    ask = limited(max_open_workloads=2)
+    opened = [ask("POST", "/sessions", BATCH).json["id"] for _ in range(2)]
+    refused = ask("POST", "/sessions", BATCH)
+    assert (refused.status, "2 of 2 sessions and batches" in refused.message) == (429, True)
+    assert int(refused.headers["retry-after"]) > 0
+    assert ask("POST", "/sessions", BATCH, Service_CRN="other").status == 200
+    ask("DELETE", f"/sessions/{opened[0]}/close")
+    assert ask("POST", "/sessions", BATCH).status == 200
+
+
+@pytest.mark.parametrize("limits", [{"max_jobs": 2}, {"max_bytes": 1_500}], ids=str)
+def test_what_is_kept(kept, sampling, limits):
+    """Nothing is dropped for it, whether it was read or not; what is deleted makes room at once."""
+    ask = kept(**limits)
+    done: list[str] = []
+    while (answer := ask("POST", "/jobs", sampling)).status == 200:
+        done.append(answer.json["id"])
+        api = ask.server.platform.api("lab")
+        assert api.wait_for_job(done[-1], 30)
+    assert 1 <= len(done) <= 3, answer.text
+    assert answer.status == 403
+    assert "retry-after" not in answer.headers, "waiting does not help"
+    assert "delete" in answer.message
+    assert f"of {next(iter(limits.values())):,}" in answer.message
+    assert all(ask("GET", f"/jobs/{each}/results").status == 200 for each in done)
+    assert ask("POST", "/jobs", sampling, Service_CRN="other").status == 200
+    for each in done:
+        assert ask("DELETE", f"/jobs/{each}").status == 204
+    assert ask("POST", "/jobs", sampling).status == 200
+    used = ask.server.platform.runtime.budget_used(ask.server.platform.api("lab").instance)
+    assert used.jobs <= len(done) + 1
+
+
+def test_many_at_once_are_as_many_as_may_be(limited, sampling):
+    ask = limited(max_pending_jobs=5)
+    statuses: list[int] = []
+
+    def submit() -> None:
+        statuses.append(ask("POST", "/jobs", sampling).status)
+
+    threads = [threading.Thread(target=submit) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(statuses) == {200: 5, 429: 7}
+
+
+def test_what_is_counted_is_what_is_kept_and_what_is_on_its_way(tmp_path):
+    """Submissions of many threads, counted by the store again and again meanwhile."""
+    from qiskit_modes.runtime.keeping import budgets
+
+    me = Instance("lab", budget=Budget(max_jobs=40))
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime,
+    ):
+        patch.setattr(budgets, "_COUNTED_FOR", budgets._COUNTED_FOR_REFUSALS)
+        sampler = SamplerV2(LocalService(runtime=runtime).backend("fake_manila"))
+        refused: list[Exception] = []
+
+        def submit() -> None:
+            for _ in range(12):
+                try:
+                    sampler.run([circuit])
+                except Exception as error:
+                    refused.append(error)
+
+        threads = [threading.Thread(target=submit) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 8
+        assert runtime.budget_used(me).jobs == 40
+
+
+def test_natively_they_hold_too():
+    me = Instance("me", budget=Budget(max_open_workloads=1, max_pending_jobs=1))
+    with LocalRuntime(instance=me) as runtime:
+        backend = LocalService(runtime=runtime).backend("fake_manila")
+        first = Batch(backend)
+        with pytest.raises(RefusedError, match="1 of 1 sessions and batches open"):
+            Batch(backend)
+        first.close()
+        Batch(backend).close()
+
+
+def test_what_is_kept_nowhere_cannot_be_limited():
+    me = Instance("me", budget=Budget(max_bytes=10))
+    with pytest.raises(InvalidInputError, match="without a store"), LocalRuntime(instance=me):
+        pass
+    with (
+        LocalRuntime() as runtime,
+        pytest.raises(InvalidInputError, match="without a store"),
+    ):
+        Platform(runtime, backends=[FakeManilaV2()], instances=[me])
