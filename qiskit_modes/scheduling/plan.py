@@ -129,7 +129,7 @@ PLANS = {plan.name: plan for plan in (OPEN, PAY_AS_YOU_GO, FLEX, PREMIUM)}
 
 @dataclass(frozen=True)
 class Budget:
-    """What an instance may have at once where it runs, whatever its plan says.
+    """Limits of what an instance may have at once where it runs, whatever its plan says.
 
     What would go beyond it is refused; nothing that is there is dropped for it. Budgets of what is
     kept need a store, and those of what is under way count what one process has.

@@ -58,7 +58,7 @@ class TokenRow:
 
     @property
     def prefix(self) -> str:
-        """What may be shown of it, and names it."""
+        """Beginning of it, which names it and may be shown."""
         return PREFIX + self.id
 
     @property

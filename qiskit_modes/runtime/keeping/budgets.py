@@ -28,7 +28,7 @@ _COUNTED_FOR_REFUSALS = 4.0
 
 @dataclass(frozen=True)
 class Used:
-    """What an instance uses of its budget."""
+    """Share of its budget that an instance uses."""
 
     bytes: int
     jobs: int
@@ -61,7 +61,7 @@ class _Account:
 
 
 class Budgets:
-    """What instances use, in one process. May be used from any thread; takes a QPU's mutex.
+    """Accounts of what instances use, in one process. May be used from any thread; takes a QPU's mutex.
 
     Args:
         count: Returns, for the id of an instance and the ids of jobs, how many jobs are kept of

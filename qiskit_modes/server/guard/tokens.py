@@ -45,7 +45,7 @@ _NOTED_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Grant:
-    """What a request may use."""
+    """Instances that a request may use, and the token that says so."""
 
     instances: tuple[str, ...] | None
     """Ids of the instances; None for all, and for what the operator sees."""
