@@ -61,7 +61,7 @@ class _Account:
 
 
 class Budgets:
-    """Accounts of what instances use, in one process. May be used from any thread; takes a QPU's mutex.
+    """Accounts of what instances use, in one process. May be used from any thread.
 
     Args:
         count: Returns, for the id of an instance and the ids of jobs, how many jobs are kept of
