@@ -133,7 +133,8 @@ def test_what_is_counted_is_what_is_kept_and_what_is_on_its_way(tmp_path):
         pytest.MonkeyPatch.context() as patch,
         LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime,
     ):
-        patch.setattr(budgets, "_COUNTED_FOR", budgets._COUNTED_FOR_REFUSALS)
+        patch.setattr(budgets, "_COUNTED_AT_LEAST_SECONDS", 0.0)
+        patch.setattr(budgets, "_COUNTED_FOR", 1.0)
         sampler = SamplerV2(LocalService(runtime=runtime).backend("fake_manila"))
         refused: list[Exception] = []
 

@@ -20,10 +20,10 @@ __all__ = ["Budgets", "Used"]
 
 _COUNTED_FOR = 20.0
 """A count of what is kept holds for so many times the time that it took, so that counting takes a
-twentieth of the time at most; and for a second at least."""
+twentieth of the time at most; and for a second at least. Before something is refused it is counted
+again in any case, since somebody may just have deleted something."""
 
-_COUNTED_FOR_REFUSALS = 4.0
-"""The same before something is refused, since somebody may just have deleted something."""
+_COUNTED_AT_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Budgets:
         with account.turn:
             account.sort_out()
             if self._count is not None:
-                self._count_again(instance.id, account, _COUNTED_FOR)
+                self._count_now_and_then(instance.id, account)
             return Used(account.bytes, account.jobs, len(account.pending), len(account.open))
 
     def _account(self, name: str) -> _Account:
@@ -174,10 +174,10 @@ class Budgets:
             )
 
     def _check_kept(self, instance: Instance, account: _Account, size: int) -> None:
-        self._count_again(instance.id, account, _COUNTED_FOR)
+        self._count_now_and_then(instance.id, account)
         full = _full(instance, account, size)
         if full is not None:
-            self._count_again(instance.id, account, _COUNTED_FOR_REFUSALS)
+            self._count_again(instance.id, account)
             full = _full(instance, account, size)
         if full is not None:
             _refuse(
@@ -190,12 +190,14 @@ class Budgets:
         account.jobs += 1
         account.bytes += size
 
-    def _count_again(self, name: str, account: _Account, holds: float) -> None:
+    def _count_now_and_then(self, name: str, account: _Account) -> None:
+        holds = max(_COUNTED_FOR * account.took, _COUNTED_AT_LEAST_SECONDS)
+        if time.monotonic() - account.counted_at >= holds:
+            self._count_again(name, account)
+
+    def _count_again(self, name: str, account: _Account) -> None:
         assert self._count is not None, "it was checked"
-        now = time.monotonic()
-        least = 1.0 if holds == _COUNTED_FOR else 0.0
-        if now - account.counted_at < max(holds * account.took, least):
-            return
+        began = time.monotonic()
         jobs, size, there = self._count(name, account.uncounted.keys())
         account.uncounted = {
             job_id: size for job_id, size in account.uncounted.items() if job_id not in there
@@ -203,7 +205,7 @@ class Budgets:
         account.jobs = jobs + len(account.uncounted)
         account.bytes = size + sum(account.uncounted.values())
         account.counted_at = time.monotonic()
-        account.took = account.counted_at - now
+        account.took = account.counted_at - began
 
 
 def _has_ended(job: JobRecord | None) -> bool:
