@@ -187,6 +187,8 @@ class JobRecord:
     """What was passed to ``run()`` as text, until it is kept; of a job without a request."""
     result_text: str | None = None
     """The result as text, from its making until it is kept."""
+    text_bytes: int | None = None
+    """How long its texts are, all together and about; None if that is not known."""
     result_lost: str | None = None
     """Why there is no text of a result; for people."""
     kept: int = 0
@@ -273,6 +275,7 @@ class JobRecord:
             return
         try:
             self.result_text = self.as_text(self.result)
+            self.text_bytes = len(self.result_text)
         except Exception as error:  # of whatever a user has put into it
             self.result_lost = f"{type(error).__name__}: {error}"
 

@@ -14,6 +14,7 @@
 ``page/``            the page for people
 ``monitoring/``      the log of requests and the metrics
 ``shares``           threads for the work, some for each instance
+``spools``           large answers, made once for all who ask for them
 ``long_poll``        lets who asks about a new job wait for it
 ``submission_keys``  lets one submission with a key be served at a time
 ``usage_report``     what its workloads did

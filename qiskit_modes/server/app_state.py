@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 
@@ -19,11 +20,17 @@ from qiskit_modes.server.guard.inspection import Inspector
 from qiskit_modes.server.guard.tokens import Tokens
 from qiskit_modes.server.long_poll import LongPoll
 from qiskit_modes.server.shares import Shares
+from qiskit_modes.server.spools import Spool, SpooledResponse, Spools
 from qiskit_modes.server.submission_keys import SubmissionKeys
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["AppState", "Asker", "Caller", "json_response", "text_response"]
+__all__ = ["JSON", "TEXT", "AppState", "Asker", "Caller", "json_response", "text_response"]
+
+_Answered = TypeVar("_Answered")
+
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+"""Types of what is answered."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +44,14 @@ _THREADS_EACH, _THREADS = 8, 40
 _SUBMISSIONS_EACH, _SUBMISSIONS = 4, 16
 """For submissions, which may take seconds."""
 
+
+_HEAVY_BYTES = 256 * 2**10
+_HEAVY_EACH, _HEAVY = 1, 2
+"""For submissions with a longer body: Python's own JSON reader lets no other thread run while it
+reads, a tenth of a second for the largest."""
+
+_MAKERS_EACH, _MAKERS = 1, 2
+"""Of large answers, which take several times their length in memory while they are made."""
 
 _LOOK_UPS = 4
 """Of tokens, at once; one takes a fraction of a millisecond."""
@@ -73,14 +88,24 @@ class AppState:
         """Threads in which requests are answered."""
         self.submissions = Shares(_SUBMISSIONS_EACH, _SUBMISSIONS)
         """Threads in which jobs are read and submitted."""
+        self.heavy_submissions = Shares(_HEAVY_EACH, _HEAVY)
+        """The same for large ones, whose reading keeps all threads waiting piece by piece."""
+        self.spools = Spools()
+        """Large answers, which are made once for all who ask for them."""
+        self.makers = Shares(_MAKERS_EACH, _MAKERS)
+        """Threads in which those are made."""
         self.look_ups = Shares(_LOOK_UPS, _LOOK_UPS)
         """Threads in which tokens are looked up in the store."""
 
     def close(self) -> None:
         """End what it has started, and wait a while for the requests that are being answered."""
         self.inspector.close()
-        for shares in (self.answers, self.submissions, self.look_ups):
+        for shares in self._all_shares():
             shares.join(_END_SECONDS)
+
+    def _all_shares(self) -> tuple[Shares, ...]:
+        submissions = self.submissions, self.heavy_submissions
+        return (self.answers, *submissions, self.makers, self.look_ups)
 
     @property
     def platform(self) -> Platform:
@@ -127,9 +152,43 @@ class Caller:
         shares = self.app_state.answers
         return await shares.run(self.instance, lambda: self._answer(call, respond or json_response))
 
-    async def submit(self, call: Callable[[InstanceApi], Any]) -> Response:
-        """Call the interface as `ask` does, for what may take long: other answers do not wait."""
+    async def ask_large(
+        self, job_id: str, what: str, call: Callable[[InstanceApi], str], media_type: str
+    ) -> Response:
+        """Call the interface for a text of a job that may be large, and send it.
+
+        One that is large is made once for all who ask for it at the same time.
+
+        Args:
+            job_id: Which job.
+            what: What of it.
+            call: Returns the text; it may block.
+            media_type: Of the text.
+        """
+        state = self.app_state
+
+        def small(api: InstanceApi) -> Response | None:
+            return None if api.is_large(job_id) else _text(call(api), media_type)
+
+        shares, spooled = state.answers, partial(self._answer, call, Spool)
+        found = await shares.run(self.instance, lambda: self._answer(small, lambda text: text))
+        if found is not None:
+            return found
+        spool = await state.spools.get(
+            f"{what} {job_id}", lambda: state.makers.run(self.instance, spooled)
+        )
+        return SpooledResponse(spool, media_type)
+
+    async def submit(self, call: Callable[[InstanceApi], Any], *, size: int) -> Response:
+        """Call the interface as `ask` does, for what may take long: other answers do not wait.
+
+        Args:
+            call: What to do; it may block.
+            size: Length of the body that is read for it, in bytes.
+        """
         shares = self.app_state.submissions
+        if size > _HEAVY_BYTES:
+            shares = self.app_state.heavy_submissions
         return await shares.run(self.instance, lambda: self._answer(call, json_response))
 
     @property
@@ -171,8 +230,8 @@ class Caller:
             ) from None
 
     def _answer(
-        self, call: Callable[[InstanceApi], Any], respond: Callable[[Any], Response]
-    ) -> Response:
+        self, call: Callable[[InstanceApi], Any], respond: Callable[[Any], _Answered]
+    ) -> _Answered:
         if not self._looks_at_a_job:
             self.app_state.long_poll.other_request()
         try:
@@ -208,6 +267,10 @@ def text_response(content: str) -> Response:
 
     Empty text is no content, in the words of HTTP.
     """
+    return _text(content, TEXT)
+
+
+def _text(content: str, media_type: str) -> Response:
     if not content:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return Response(content, media_type="text/plain; charset=utf-8")
+    return Response(content.encode("utf-8", "backslashreplace"), media_type=media_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.service.filters import check_text, job_query
-from qiskit_modes.wire.answers.job_json import job_json, result_text
+from qiskit_modes.wire.answers.job_json import bytes_of, job_json, result_text
 from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView
@@ -25,6 +26,9 @@ __all__ = ["InstanceApi"]
 
 _MODES: dict[str, type[Session]] = {"dedicated": Session, "batch": Batch}
 
+
+_LARGE_BYTES = 2**20
+"""From here on it pays to make a text once for all who read it."""
 
 _Api = TypeVar("_Api", bound=type)
 
@@ -168,6 +172,35 @@ class InstanceApi(InstanceView):
         answer = job_json(job, self.runtime.clock, exclude_params=exclude_params)
         self._tell_if_ended(job)  # before anybody is told
         return answer
+
+    def job_text(self, job_id: str) -> str:
+        """Return a job with its parameters as JSON text, without reading what may be large.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        answer = json.dumps(self.job(job_id))
+        job = self._job(job_id)
+        params = None if job.private else job.read_params()
+        # It is JSON, and was read as such when it came.
+        return answer if params is None else f'{answer[:-1]}, "params": {params}}}'
+
+    def is_large(self, job_id: str) -> bool:
+        """Return whether texts of a job may be so long that they are best made once for many.
+
+        Raises:
+            ApiError: 404 if there is none of this id.
+        """
+        job = self._job(job_id)
+        if job.private:  # the result is read once
+            return False
+        length = job.text_bytes
+        if length is None:
+            length = 0 if job.result is None else bytes_of(job.result)
+        request = request_of(job)
+        if request is not None and request.params is not None:
+            length = max(length, len(request.params))
+        return length > _LARGE_BYTES
 
     def jobs(
         self,

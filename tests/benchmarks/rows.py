@@ -33,6 +33,7 @@ from tests.benchmarks.mitigation import default_options, heavy_techniques
 from tests.benchmarks.over_http import over_http
 from tests.benchmarks.programs import quantum_program
 from tests.benchmarks.queueing import long_queue, waiting_workloads
+from tests.benchmarks.shared_results import shared_results
 from tests.benchmarks.timing import Row, median_ms, percentile_ms, timed, times
 from tests.benchmarks.wide import wide
 from tests.benchmarks.workloads import SHOTS, VQE, feed_forward, heavy
@@ -324,6 +325,7 @@ ROWS = {
     "P11": wide,
     "P10": against_aer,
     "P10b": noisy_lines,
+    "S3": shared_results,
 }
 
 

@@ -1,4 +1,4 @@
-"""Attacks of somebody without a token, while somebody else is served."""
+"""Attacks of somebody without a token, or with one, while somebody else is served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import pytest
 from qiskit import QuantumCircuit, qpy
 
 from tests.examples import examples
-from tests.server.scripts.attacks import ATTACKS
+from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
 
 SCRIPTS = Path(__file__).parent / "scripts"
 SECONDS = examples(daily=3, full=50) / 10
@@ -42,12 +42,15 @@ class Attacked:
     port: int
     process: psutil.Process
     log: Path
+    lab: str
+    """The token of who attacks."""
+    other: str
 
     def get(self) -> int:
         """Ask for something, on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
-            headers = {"Authorization": "apikey sesame", "Service-CRN": "other"}
+            headers = {"Authorization": f"apikey {self.other}"}
             connection.request("GET", "/experimental/backends/ibm_manila/status", headers=headers)
             answer = connection.getresponse()
             answer.read()
@@ -76,15 +79,15 @@ def attacked() -> Iterator[Attacked]:
         with (
             log.open("wb") as written,
             subprocess.Popen(
-                [sys.executable, SCRIPTS / "attacked.py"],
+                [sys.executable, "-m", "tests.server.scripts.attacked"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=written,
                 preexec_fn=with_few_files,
             ) as process,
         ):
-            port = int(process.stdout.readline())
-            attacked = Attacked(port, psutil.Process(process.pid), log)
+            port, *keys = process.stdout.readline().decode().split()
+            attacked = Attacked(int(port), psutil.Process(process.pid), log, *keys)
             assert attacked.get() == 200
             yield attacked
             process.stdin.close()
@@ -92,10 +95,11 @@ def attacked() -> Iterator[Attacked]:
             assert ended_with == 0, f"it was stopped by somebody: {log.read_text()[-4000:]}"
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", [*ATTACKS, *WITH_TOKEN])
 def test_somebody_else_is_served_meanwhile(attacked, name):
     slowness, before, seconds, most = how_slow_the_machine_is(), attacked.memory(), [], 0
     command = [sys.executable, SCRIPTS / "attacks.py", name, str(attacked.port), str(SECONDS)]
+    command.append(attacked.lab)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attack:
         assert attack.stdout.readline() == "begun\n"
         while attack.poll() is None:
@@ -104,6 +108,7 @@ def test_somebody_else_is_served_meanwhile(attacked, name):
             seconds.append(time.monotonic() - began)
             most = max(most, attacked.memory() - before)
         sent = int(attack.stdout.read())
+    slowness = max(slowness, how_slow_the_machine_is())  # others come and go
     p99 = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
     print(
         f"{name}: {sent:,} sent; {len(seconds)} answers, p99 {1000 * p99:.0f} ms, "
@@ -133,7 +138,7 @@ def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
         pub = [{"__type__": "QuantumCircuit", "__value__": packed}, None, 1]
         body = {"program_id": "sampler", "backend": "nowhere", "params": {"pubs": [pub]}}
         connection = http.client.HTTPConnection("127.0.0.1", attacked.port, timeout=60)
-        headers = {"Authorization": "apikey sesame", "Service-CRN": "lab"}
+        headers = {"Authorization": f"apikey {attacked.lab}"}
         with contextlib.closing(connection):
             connection.request("POST", "/experimental/jobs", json.dumps(body), headers)
             connection.sock.settimeout(0.1)
@@ -155,6 +160,7 @@ def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
     over.set()
     for thread in threads:
         thread.join()
+    slowness = max(slowness, how_slow_the_machine_is())
     p99 = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
     print(f"heavy bodies: {len(seconds)} answers, p99 {1000 * p99:.0f} ms, {len(refused)} read")
     assert busy, "they are heavy"

@@ -282,6 +282,7 @@ def job_of(
         backend_name=facts["backend"],
         bodies=bodies,
         result_lost=facts.get("result_lost"),
+        text_bytes=row.size,
     )
     if "span" in facts:
         job.span = ExecutionSpan(*map(moment, facts["span"]))

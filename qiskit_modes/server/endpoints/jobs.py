@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from qiskit_modes.server.app_state import Asker, text_response
+from qiskit_modes.server.app_state import JSON, TEXT, Asker, text_response
 from qiskit_modes.server.endpoints.request_models import JobBody, TagsBody, described, parse, read
 from qiskit_modes.server.submission_keys import check_key
 from qiskit_modes.wire import ApiError, InstanceApi
@@ -61,7 +61,7 @@ async def submit(asker: Asker, request: Request) -> Response:
         asker.app_state.on_job(api, answer["id"])
         return answer
 
-    return await asker.submit(submit_in_thread)
+    return await asker.submit(submit_in_thread, size=len(body))
 
 
 @router.get("/jobs")
@@ -79,13 +79,13 @@ async def jobs(
     created_before: datetime | None = None,
     sort: Literal["ASC", "DESC"] = "DESC",
 ) -> Response:
-    """Return the jobs that match, the newest first."""
+    """Return the jobs that match, the newest first; 200 at a time, as the service does."""
     unknown = {name: text for name, text in request.query_params.items() if name not in _FILTERS}
 
     def matching(api: InstanceApi) -> dict[str, Any]:
         refuse_newer("A list of jobs", {k: v for k, v in unknown.items() if v != "false"})
         return api.jobs(
-            limit=limit,
+            limit=min(limit or _MOST_LISTED, _MOST_LISTED),
             offset=offset,
             backend=backend,
             pending=pending,
@@ -99,6 +99,9 @@ async def jobs(
 
     return await asker.ask(matching)
 
+
+_MOST_LISTED = 200
+"""In one answer; who wants more asks again, with an offset, as the client does."""
 
 _FILTERS = frozenset(
     {
@@ -114,7 +117,8 @@ async def job(asker: Asker, job_id: str, exclude_params: bool = False) -> Respon
     """Return a job; a new one is waited for, half a second at most after its submission."""
     if exclude_params:  # as the client asks when it wants to know how far the job is
         await asker.wait_for(job_id)
-    return await asker.ask(lambda api: api.job(job_id, exclude_params=exclude_params))
+        return await asker.ask(lambda api: api.job(job_id))
+    return await asker.ask_large(job_id, "job", lambda api: api.job_text(job_id), JSON)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, response_class=Response)
@@ -126,7 +130,7 @@ async def delete(asker: Asker, job_id: str) -> Response:
 @router.get("/jobs/{job_id}/results")
 async def results(asker: Asker, job_id: str) -> Response:
     """Return what came of a job, as text."""
-    return await asker.ask(lambda api: api.job_results(job_id), text_response)
+    return await asker.ask_large(job_id, "results", lambda api: api.job_results(job_id), TEXT)
 
 
 @router.get("/jobs/{job_id}/metrics")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from qiskit_modes.server.guard.limits import Limits
+from qiskit_modes.wire import ApiError
+from qiskit_modes.wire.api_error import Code
 
 __all__ = ["ACCEPTED_AT_ONCE", "Connections"]
 
@@ -38,6 +40,9 @@ _REST_SECONDS = 0.1
 """After each later piece that is smaller nothing is read for so long: who sends one byte after the
 other does not keep the event loop busy."""
 
+_RETRY_SECONDS = 2
+"""When an instance that has all of its share may ask again."""
+
 _Address = tuple[str, int]
 
 
@@ -56,6 +61,8 @@ class Connections:
         self._idle: OrderedDict[_Address, _Connection] = OrderedDict()
         """Of callers with a token, which ask for nothing now."""
         self._served: dict[_Address, _Connection] = {}
+        self._served_of: Counter[str] = Counter()
+        """How many of these are of each instance."""
 
     def __len__(self) -> int:
         return len(self._strangers) + len(self._idle) + len(self._served)
@@ -65,13 +72,43 @@ class Connections:
         return _Connection(self, uvicorns)
 
     @contextmanager
-    def request(self, address: _Address | None, *, known: bool) -> Iterator[None]:
+    def request(
+        self, address: _Address | None, *, known: bool, instance: str = ""
+    ) -> Iterator[None]:
         """Take note of a request for as long as it is answered.
 
         Args:
             address: From where; None if that is not known.
             known: Whether it has a token, so that nobody may close its connection.
+            instance: For whom; empty if for no instance.
         """
+        self._served_of[instance] += 1
+        try:
+            with self._noted(address, known=known):
+                yield
+        finally:
+            self._served_of[instance] -= 1
+            if not self._served_of[instance]:
+                del self._served_of[instance]
+
+    def check_share(self, instance: str) -> None:
+        """Check that an instance leaves connections to others: what is answered is not closed.
+
+        Raises:
+            ApiError: 429 if half of all are being answered for it.
+        """
+        most = max(self.most // 2, 1)
+        if instance and self._served_of[instance] >= most:
+            raise ApiError(
+                429,
+                Code.REFUSED,
+                f"Instance {instance!r} has {most} requests that are being answered, half of all "
+                "that there may be; wait for one of them",
+                _RETRY_SECONDS,
+            )
+
+    @contextmanager
+    def _noted(self, address: _Address | None, *, known: bool) -> Iterator[None]:
         connection = None if address is None else self._find((address[0], address[1]))
         if connection is None:
             yield

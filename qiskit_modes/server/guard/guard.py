@@ -102,6 +102,7 @@ class Guard:
             if not is_public:
                 sender = await self._admission.identify(scope["path"], headers)
                 scope[IDENTITY], instance = sender, sender.instance
+                self._connections.check_share(instance)
         except ApiError as refusal:
             with self._connections.request(scope.get("client"), known=False):
                 await self._bodies.drain(receive)
@@ -110,7 +111,7 @@ class Guard:
                 else:
                     await self._refuse(refusal, send)
             return
-        with self._connections.request(scope.get("client"), known=not is_public):
+        with self._connections.request(scope.get("client"), known=not is_public, instance=instance):
             await self._answer(scope, headers, instance, is_public, receive, send)
 
     async def _answer(

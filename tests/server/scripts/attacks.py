@@ -1,6 +1,6 @@
-"""Attacks of somebody without a token, on a server of the tests on this machine.
+"""Attacks on a server of the tests on this machine, of somebody without a token and with one.
 
-``attacks.py NAME PORT SECONDS``: goes on for so long, and prints how much it has sent.
+``attacks.py NAME PORT SECONDS TOKEN``: goes on for so long, and prints how much it has sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import resource
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -44,8 +45,8 @@ def send(port: int, *pieces: bytes, end: float, answer: bool = True) -> int:
                 return sent
             connection.sendall(piece)
             sent += len(piece)
-        if answer:
-            connection.recv(2**16)
+        while answer and connection.recv(2**16) and b"Connection: close" in pieces[0]:
+            pass
     return sent
 
 
@@ -113,15 +114,15 @@ def slow_forms(port: int, end: float) -> int:
     return drip(port, end, b"a", head("POST", "/identity/token", "Content-Length: 8000"))
 
 
-def drip(port: int, end: float, text: bytes, first: bytes = b"") -> int:
-    connections = []
-    for _ in range(400):
+def drip(port: int, end: float, text: bytes, first: bytes = b"", *, connections: int = 400) -> int:
+    opened = []
+    for _ in range(connections):
         with contextlib.suppress(OSError):
-            connections.append(connect(port))
-            connections[-1].sendall(first)
+            opened.append(connect(port))
+            opened[-1].sendall(first)
     sent = 0
     for count in until(end):
-        for each in connections:
+        for each in opened:
             with contextlib.suppress(OSError):
                 sent += each.send(text[count % len(text) :][:1])
         time.sleep(0.01)
@@ -179,11 +180,119 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def main(name: str, port: str, seconds: str) -> None:
+# -- with a token ----------------------------------------------------------------------------------
+
+TOKEN = ""
+
+
+def asked(method: str, path: str, *headers: str) -> bytes:
+    return head(method, path, f"Authorization: apikey {TOKEN}", *headers)
+
+
+def repeated(port: int, end: float, request: bytes, connections: int = 12) -> int:
+    """The same request on several connections, again and again; answers are read."""
+    counts: list[int] = []
+    pieces = [request[first : first + PIECE] for first in range(0, len(request), PIECE)]
+
+    def go_on() -> None:
+        counts.extend(send(port, *pieces, end=end) for _ in until(end))
+
+    threads = [threading.Thread(target=go_on) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts)
+
+
+def submission(params: str) -> bytes:
+    body = f'{{"program_id":"sampler","backend":"ibm_manila","params":{params}}}'.encode()
+    close = "Connection: close"
+    return asked("POST", "/experimental/jobs", f"Content-Length: {len(body)}", close) + body
+
+
+def half_bodies_with_a_token(port: int, end: float) -> int:
+    """Bodies of which the last byte never comes."""
+    begun = asked("POST", "/experimental/jobs", f"Content-Length: {48 * 2**20}")
+    return halves(port, end, begun)
+
+
+def slow_bodies_with_a_token(port: int, end: float) -> int:
+    """Small bodies that come one byte at a time, on as many connections as there may be."""
+    begun = asked("POST", "/experimental/jobs", "Content-Length: 60000")
+    return drip(port, end, b" ", begun, connections=600)
+
+
+def many_values(port: int, end: float) -> int:
+    """Bodies whose values take much more memory than they do."""
+    return repeated(port, end, submission('{"a":[' + ",".join(["[]"] * 1_900_000) + "]}"), 8)
+
+
+def allowed_values(port: int, end: float) -> int:
+    """The same with as many as are read."""
+    return repeated(port, end, submission('{"a":[' + ",".join(["[]"] * 120_000) + "]}"), 8)
+
+
+def deep_values(port: int, end: float) -> int:
+    """Lists in lists."""
+    return repeated(port, end, submission('{"a":' + "[" * 900_000 + "]" * 900_000 + "}"), 8)
+
+
+def long_texts(port: int, end: float) -> int:
+    """Bodies of one long text."""
+    return repeated(port, end, submission('{"a":"' + "x" * 40 * 2**20 + '"}'), 8)
+
+
+def lists(port: int, end: float) -> int:
+    """Lists of all jobs that there are."""
+    close = "Connection: close"
+    return repeated(port, end, asked("GET", "/experimental/jobs", close), 24)
+
+
+def unread_results(port: int, end: float) -> int:
+    """Requests on one connection after the other, whose answers nobody reads."""
+    requests = asked("GET", "/experimental/backends/ibm_manila/properties") * 100
+    return sum(send(port, *[requests] * 100, end=end, answer=False) for _ in until(end))
+
+
+def batches(port: int, end: float) -> int:
+    """Batches that are opened and forgotten."""
+    body = b'{"mode":"batch","backend":"ibm_manila"}'
+    length, close = f"Content-Length: {len(body)}", "Connection: close"
+    return repeated(port, end, asked("POST", "/experimental/sessions", length, close) + body)
+
+
+def sign_ins(port: int, end: float) -> int:
+    """Sign-ins that are right."""
+    body = f"apikey={TOKEN}".encode()
+    length, close = f"Content-Length: {len(body)}", "Connection: close"
+    return repeated(port, end, head("POST", "/identity/token", length, close) + body)
+
+
+def tokens_that_nobody_has(port: int, end: float) -> int:
+    """Tokens that look like those of the store, of which it has to be asked."""
+    wrong = f"{TOKEN[:-1]}{'x' if TOKEN[-1] != 'x' else 'y'}"
+    close = "Connection: close"
+    return repeated(port, end, head("GET", "/", f"Authorization: apikey {wrong}", close))
+
+
+WITH_TOKEN: dict[str, Attack] = {
+    each.__name__: each
+    for each in (
+        *(half_bodies_with_a_token, slow_bodies_with_a_token, many_values, allowed_values),
+        *(deep_values, long_texts, lists, unread_results, batches, sign_ins),
+        tokens_that_nobody_has,
+    )
+}
+
+
+def main(name: str, port: str, seconds: str, token: str) -> None:
+    global TOKEN
+    TOKEN = token
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
     print("begun", flush=True)
-    print(ATTACKS[name](int(port), time.monotonic() + float(seconds)))
+    print({**ATTACKS, **WITH_TOKEN}[name](int(port), time.monotonic() + float(seconds)))
 
 
 if __name__ == "__main__":
