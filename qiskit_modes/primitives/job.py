@@ -353,8 +353,9 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             ISO times in UTC; ``usage`` with ``qpu_charge_time_seconds`` and ``status``
             (``"pending"`` until the job is out of the QPU, then ``"complete"``); and
             ``circuits_execution_time_ns``, the time that its circuits really took;
-            ``qiskit_version``; and ``workers``, for how many seconds which of them executed
-            pieces of it, which the service does not have.
+            ``qiskit_version``; and two that the service does not have: for how many seconds which
+            worker executed pieces of it, as ``workers``, and did heavy parts of its compilation,
+            as ``compile_workers``.
         """
         return metrics_of(self._facts, self._clock)
 

@@ -37,13 +37,15 @@ def metrics_of(record: JobRecord, clock: Clock) -> dict[str, Any]:
         },
         "circuits_execution_time_ns": round(executed * 1e9),
         "qiskit_version": qiskit.__version__,
-        "workers": _seconds_by_worker(record),
+        "workers": _seconds_by_worker(record, "execute"),
+        "compile_workers": _seconds_by_worker(record, "compile"),
     }
 
 
-def _seconds_by_worker(record: JobRecord) -> dict[str, float]:
+def _seconds_by_worker(record: JobRecord, step: str) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for each in list(record.work):
-        seconds[each.worker] = seconds.get(each.worker, 0.0) + each.stopped - each.started
+        if each.step == step:
+            seconds[each.worker] = seconds.get(each.worker, 0.0) + each.stopped - each.started
     # Of a job from a store the pieces begin at other numbers, which leaves other last digits.
     return {worker: round(each, 6) for worker, each in seconds.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qiskit_modes.runtime.workers.switching import letting_others_in
 from qiskit_modes.runtime.workers.work_items import StepAnswer, StepItem, Turn, pack
 from qiskit_modes.runtime.workers.worker import worker_error
-from qiskit_modes.runtime.workers.worker_process import Done, NotDone
+from qiskit_modes.runtime.workers.worker_process import HERE, Done, NotDone, Work
 from qiskit_modes.scheduling import Mode
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ class HeavySteps:
             if isinstance(answer, NotDone):
                 answer = self._send(seconds, function, None)
             match answer:
-                case Done(pickled):
+                case Done(pickled, work=work):
+                    if work is not None:
+                        self._job.work.append(work)
                     value: Value = pickle.loads(pickled)  # noqa: S301 - by a worker of ours
                     return value
                 case BaseException():
@@ -66,10 +69,12 @@ class HeavySteps:
                     # this is the process that the user's work is in.
                     fate = f"compiled job {self._job.id} died before it had done so"
                     raise worker_error(answer, fate)
+            started = time.monotonic()
             try:
                 return function(*args)
             finally:
                 self._workers.leave_here()
+                self._job.work.append(Work(HERE, started, time.monotonic(), "compile"))
 
     def _find_place(
         self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]

@@ -201,7 +201,8 @@ class JobRecord:
     worker_stamps: tuple[float, float] | None = None
     """When the worker began and ended, on the clock of the machine."""
     work: list[Work] = field(default_factory=list)
-    """Which workers did which pieces, once it has been executed."""
+    """Who did which pieces of its program, and which heavy parts of its compilation, as far as
+    they have been done."""
     result: Any = None
     error: BaseException | None = None
     """Why it failed: the exception of the step that raised it."""

@@ -33,7 +33,7 @@ from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.work_items import Answer, ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import worker_error
-from qiskit_modes.runtime.workers.worker_process import Execution, run_whole
+from qiskit_modes.runtime.workers.worker_process import HERE, Execution, run_whole
 from qiskit_modes.scheduling.events import (
     Event,
     JobCompiled,
@@ -61,9 +61,6 @@ if TYPE_CHECKING:
 __all__ = ["StepRunner"]
 
 logger = logging.getLogger("qiskit_modes")
-
-HERE = "this process"
-"""Who has executed what was executed where it was compiled."""
 
 _START_SECONDS = 30.0
 """How long the start of a worker is waited for; programs then wait for it on the QPU."""

@@ -1,5 +1,6 @@
 """Heavy steps in worker processes: the same as here, or an error, never a hang."""
 
+import json
 import os
 import queue
 import sys
@@ -14,8 +15,12 @@ from qiskit_modes.exceptions import (
     UnsupportedCircuitError,
     WorkerDiedError,
 )
+from qiskit_modes.planning.draw.trace_format import chrome_trace
+from qiskit_modes.planning.recording.facts import recording_of_jobs
+from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.offload import HEAVY_SECONDS
+from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.workers import placement
 from qiskit_modes.scheduling import Mode
 from tests.runtime import heavy_functions as heavy
@@ -74,6 +79,10 @@ class Room(Machine):
                 assert not until.wait(0.001)  # nothing tells that a worker is ready
         assert waiting.result() == HERE, "what waited before it was ready was for here"
 
+    def seen(self, lane):
+        """What the progress line says of a job's parts."""
+        return take_outlook(lane.job, self.runtime.clock.now(), ended=0).pieces
+
     def lane(self, function, *args, **more):
         """A job that leaves a heavy step to its means."""
         return Lane(self, heavy_call(function, *args), **more)
@@ -124,6 +133,30 @@ def test_a_step_of_a_batch_is_done_in_a_worker(room):
     batch = room.open(Mode.BATCH)
     assert room.lane(heavy.where, workload=batch).result() != HERE
     room.runtime.executor.close_workload(batch)
+
+
+def test_it_is_told_who_did_a_step_and_how_long(room):
+    with room.taken_here():
+        lanes = [room.lane(heavy.where)]
+        lanes[0].result()
+    lanes.append(room.lane(heavy.where))
+    names = [f"process {lanes[0].result()}", "this process"]
+    assert lanes[1].result() == HERE
+    recording = recording_of_jobs([each.job for each in lanes], room.runtime, "")
+    for job, lane, name in zip(recording.jobs, lanes, names, strict=True):
+        (work,) = (each for each in lane.job.work if each.step == "compile")
+        assert work.worker == name
+        assert recording.compilers_of(job) == (name,)
+        ((_, start, end),) = recording.compile_work[job.number]
+        assert job.times["compiling"] <= start <= end <= job.times["executing"]
+        assert end - start == pytest.approx(work.stopped - work.started, abs=1e-3)
+    assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
+    events = chrome_trace(recording)["traceEvents"]
+    process = next(e["pid"] for e in events if e["args"].get("name") == "workers")
+    mine = [event for event in events if event["pid"] == process]
+    tracks = {e["tid"]: e["args"]["name"] for e in mine if e["name"] == "thread_name"}
+    spans = [(tracks[e["tid"]], e["args"]["id"]) for e in mine if e["name"].startswith("compile ")]
+    assert spans == [(name, lane.job.id) for name, lane in zip(names, lanes, strict=True)]
 
 
 @pytest.mark.parametrize("function", [heavy.needs_more, heavy.gives_a_lock])
@@ -189,6 +222,11 @@ def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
         until = threading.Event()
         while waiting.job.under_way.step_item is None:
             assert not until.wait(0.001)
+        while (seen := own_room.seen(lane)) == "waits to be compiled":
+            assert not until.wait(0.001)
+        states = own_room.runtime.executor.workers.states()
+        (busy,) = (name for name, state in states if state == "computes a classical step")
+        assert (seen, own_room.seen(waiting)) == (f"compiled by {busy}", "waits to be compiled")
         closing = threading.Thread(target=own_room.runtime.shut_down)
         closing.start()
         pool = own_room.runtime.executor.workers

@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from qiskit_modes import SamplerV2
-from qiskit_modes.runtime.keeping.job_rows import Calendar, job_row, new_texts
+from qiskit_modes.runtime.keeping.job_rows import Calendar, job_row, new_texts, work_of
+from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.testing import Scenario
 
 
@@ -25,3 +27,26 @@ def test_a_job_that_ends_while_its_submission_is_written():
         ended = job_row(job, "head", calendar)
         assert new_texts(job, ended, is_new=False) == {"result": "[]"}
         assert json.dumps(ended.facts)
+
+
+def test_who_did_what_is_kept():
+    with Scenario() as scenario:
+        circuit = QuantumCircuit(1, 1)
+        circuit.measure(0, 0)
+        job = SamplerV2(AerSimulator()).run([circuit])
+        job.result()
+        record, calendar = job._record, Calendar(scenario.clock)
+        now = scenario.clock.now()
+        record.work = [
+            Work("worker 1", now, now + 2, "compile"),
+            Work("worker 2", now + 2, now + 5),
+            Work("worker 1", now + 2, now + 3),
+        ]
+        facts = json.loads(json.dumps(job_row(record, "head", calendar).facts))
+        kept = list(work_of(facts, calendar))
+    assert [(each.worker, each.step) for each in kept] == [
+        ("worker 2", "execute"),
+        ("worker 1", "execute"),
+        ("worker 1", "compile"),
+    ]
+    assert [each.stopped - each.started for each in kept] == pytest.approx([3, 1, 2])

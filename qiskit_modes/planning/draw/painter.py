@@ -94,7 +94,7 @@ class Painter:
                     self._grid.lane_y(bar.lane),
                     0.09 if step == "wait" else 0.72,
                     f"{bar.label} of {bar.owner}: {words} for {duration(part.seconds)}"
-                    + (by(bar.workers) if step == "execute" else ""),
+                    + by({"execute": bar.workers, "compile": bar.compilers}.get(step, ())),
                 )
                 for bar in jobs
                 if bar.lane is not None

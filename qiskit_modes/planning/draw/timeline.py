@@ -56,6 +56,8 @@ class JobBar:
 
     workers: tuple[str, ...] = ()
     """Who executed it."""
+    compilers: tuple[str, ...] = ()
+    """Who did heavy parts of its compilation."""
     has_row: bool = False
     """Whether there is something of it to be seen in the queue."""
 
@@ -284,6 +286,7 @@ def _bar(
         waited,
         tuple(_segments(job, now)),
         workers=recording.workers_of(job),
+        compilers=recording.compilers_of(job),
         has_row=rows is not None,
     )
 

@@ -32,7 +32,8 @@ _WORDS = {
 def chrome_trace(recording: Recording) -> dict[str, Any]:
     """Return a recording as a trace: a process for each QPU, with its lanes as threads.
 
-    One more process has a thread for each worker, with the pieces that it executed.
+    One more process has a thread for each worker, with the pieces that it executed and the heavy
+    parts of compilation that it did.
 
     Args:
         recording: What happened.
@@ -76,19 +77,21 @@ def _events(timeline: Timeline) -> Iterator[dict[str, Any]]:
 
 
 def _worker_events(recording: Recording) -> Iterator[dict[str, Any]]:
-    if not recording.work:
+    kinds = (("", recording.work), ("compile ", recording.compile_work))
+    names = {name for _, work in kinds for pieces in work.values() for name, *_ in pieces}
+    if not names:
         return
     yield _name("process_name", 0, "workers")
-    names = {name for pieces in recording.work.values() for name, *_ in pieces}
     threads = {name: number for number, name in enumerate(sorted(names), 1)}
     for name, thread in threads.items():
         yield from _thread(thread, name)
-    for number, pieces in recording.work.items():
-        job = recording.job(number)
-        label = f"{job.tags[0] if job.tags else job.primitive} on {job.qpu}"
-        about = {"id": job.id, "mode": job.mode.value}
-        for name, start, end in pieces:
-            yield _span(threads[name], label, start, end, about)
+    for verb, work in kinds:
+        for number, pieces in work.items():
+            job = recording.job(number)
+            label = f"{verb}{job.tags[0] if job.tags else job.primitive} on {job.qpu}"
+            about = {"id": job.id, "mode": job.mode.value}
+            for name, start, end in pieces:
+                yield _span(threads[name], label, start, end, about)
 
 
 def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:
@@ -100,6 +103,7 @@ def _job_events(bar: JobBar) -> Iterator[dict[str, Any]]:
         "outcome": bar.job.outcome,
         "charged_seconds": bar.job.charged_seconds(),
         **({"workers": list(bar.workers)} if bar.workers else {}),
+        **({"compile_workers": list(bar.compilers)} if bar.compilers else {}),
     }
     name = f"{bar.label} ({bar.owner})"
     if bar.queued[1] > bar.queued[0]:

@@ -40,7 +40,7 @@ class JobFacts:
     quick_seconds: float | None
     estimated_seconds: float | None = None
     work: list[Work] = field(default_factory=list)
-    """The job's own list, to which is added when it has been executed."""
+    """The job's own list, to which is added when a part of it has been done."""
     after_submission: int | None = None
     """The number of the job that the same thread submitted before it."""
     after_ends: tuple[int, ...] = ()
@@ -101,6 +101,7 @@ class _Writer:
         self._workloads: dict[str, RecordedWorkload] = {}
         self._jobs: list[RecordedJob] = []
         self._work: dict[int, tuple[tuple[str, float, float], ...]] = {}
+        self._compile_work: dict[int, tuple[tuple[str, float, float], ...]] = {}
 
     def add(self, facts: JobFacts) -> None:
         number = len(self._jobs) + 1
@@ -132,14 +133,22 @@ class _Writer:
                 thinking_seconds=max(round(thinking, DECIMALS), 0.0),
             )
         )
+        done = list(facts.work)
+        executed = [each for each in done if each.step == "execute"]
+        if executed:
+            interval = core.executing_at, core.released_at
+            self._work[number] = tuple(self._within(interval, executed))
+        if len(done) > len(executed):
+            compiled = [each for each in done if each.step == "compile"]
+            interval = core.submitted_at, core.executing_at
+            self._compile_work[number] = tuple(self._within(interval, compiled))
 
-        if facts.work:
-            self._work[number] = tuple(self._work_of(facts))
-
-    def _work_of(self, facts: JobFacts) -> Iterator[tuple[str, float, float]]:
-        first, last = facts.core.executing_at, facts.core.released_at
-        for each in list(facts.work):
-            # Clocks of two processes may differ by their resolution: the lock's interval decides.
+    def _within(
+        self, interval: tuple[float | None, float | None], done: Iterable[Work]
+    ) -> Iterator[tuple[str, float, float]]:
+        """Yield who did what; clocks of two processes may differ, so the job's own times decide."""
+        first, last = interval
+        for each in done:
             start = max(each.started, each.started if first is None else first)
             stop = max(start, min(each.stopped, each.stopped if last is None else last))
             yield each.worker, self._time(start), self._time(stop)
@@ -161,6 +170,7 @@ class _Writer:
             jobs=tuple(self._jobs),
             calibrations=tuple(calibrations),
             work=self._work,
+            compile_work=self._compile_work,
         )
 
     def _time(self, at: float) -> float:

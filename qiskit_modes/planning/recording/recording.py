@@ -210,6 +210,8 @@ class Recording:
     """Calibrations: the QPU, and when it began and ended."""
     work: dict[int, tuple[tuple[str, float, float], ...]] = field(default_factory=dict)
     """Of each job the pieces that workers did: the worker's name, and when it began and ended."""
+    compile_work: dict[int, tuple[tuple[str, float, float], ...]] = field(default_factory=dict)
+    """The same of the heavy parts of its compilation."""
     user: str = ""
     """The instance whose recording it is; empty for the one with most of the jobs."""
 
@@ -230,6 +232,10 @@ class Recording:
     def workers_of(self, job: RecordedJob) -> tuple[str, ...]:
         """Return the names of the workers that executed a job, each once."""
         return tuple(dict.fromkeys(name for name, *_ in self.work.get(job.number, ())))
+
+    def compilers_of(self, job: RecordedJob) -> tuple[str, ...]:
+        """Return the names of those that did heavy parts of a job's compilation, each once."""
+        return tuple(dict.fromkeys(name for name, *_ in self.compile_work.get(job.number, ())))
 
     def main_instance(self) -> str:
         """Return the instance whose recording it is: the one with most jobs, unless it is said."""
@@ -254,12 +260,10 @@ class Recording:
             "workloads": [_without_defaults(each) for each in self.workloads],
             "jobs": [_without_defaults(each) for each in self.jobs],
             "calibrations": [list(each) for each in self.calibrations],
-            **({"work": self._work_as_lists()} if self.work else {}),
+            **({"work": _as_lists(self.work)} if self.work else {}),
+            **({"compile_work": _as_lists(self.compile_work)} if self.compile_work else {}),
             **({"user": self.user} if self.user else {}),
         }
-
-    def _work_as_lists(self) -> list[Any]:
-        return [[n, *_rounded(piece)] for n, pieces in self.work.items() for piece in pieces]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -279,6 +283,7 @@ class Recording:
                 jobs=tuple(_job_of(each) for each in data["jobs"]),
                 calibrations=tuple((q, a, b) for q, a, b in data.get("calibrations", ())),
                 work=_work_of(data.get("work", ())),
+                compile_work=_work_of(data.get("compile_work", ())),
                 user=data.get("user", ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -360,6 +365,10 @@ def _job_of(data: Mapping[str, Any]) -> RecordedJob:
     for name in ("tags", "after_ends"):
         values[name] = tuple(data.get(name, ()))
     return RecordedJob(**values)
+
+
+def _as_lists(work: Mapping[int, Iterable[tuple[str, float, float]]]) -> list[Any]:
+    return [[n, *_rounded(piece)] for n, pieces in work.items() for piece in pieces]
 
 
 def _work_of(pieces: Iterable[Any]) -> dict[int, tuple[tuple[str, float, float], ...]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.qpu import QPU
@@ -41,7 +41,14 @@ __all__ = [
     "job_of",
     "job_row",
     "new_texts",
+    "work_of",
 ]
+
+_WORK_KEYS: dict[Literal["compile", "execute"], str] = {
+    "execute": "work",
+    "compile": "compile_work",
+}
+"""Where the parts of each step stand that workers did."""
 
 
 class Calendar:
@@ -153,11 +160,14 @@ def job_row(job: JobRecord, head: str, calendar: Calendar) -> JobRow:
             "charged_seconds": core.charged_seconds(core.released_at or now),
             "log": list(job.log),
         }
-        if job.work:
-            facts["work"] = [
+        for step, key in _WORK_KEYS.items():
+            done = [
                 [each.worker, calendar.row_time(each.started), each.stopped - each.started]
                 for each in job.work
+                if each.step == step
             ]
+            if done:
+                facts[key] = done
         if job.span is not None:
             facts["span"] = [microseconds(job.span.start), microseconds(job.span.stop)]
         if job.result_lost is not None:
@@ -286,13 +296,19 @@ def job_of(
     )
     if "span" in facts:
         job.span = ExecutionSpan(*map(moment, facts["span"]))
-    for worker, at, seconds in facts.get("work", ()):
-        started = calendar.clock_time(at) or 0.0
-        job.work.append(Work(worker, started, started + seconds))
+    job.work += work_of(facts, calendar)
     job.core = _core(row, instance, calendar)
     if job.core.ending is not None:
         job.finished.set()
     return job
+
+
+def work_of(facts: Mapping[str, Any], calendar: Calendar) -> Iterator[Work]:
+    """Yield who did which parts of a job, by the facts in its row."""
+    for step, key in _WORK_KEYS.items():
+        for worker, at, seconds in facts.get(key, ()):
+            started = calendar.clock_time(at) or 0.0
+            yield Work(worker, started, started + seconds, step)
 
 
 def _request(row: JobRow) -> KeptRequest | None:

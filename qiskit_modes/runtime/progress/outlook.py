@@ -41,7 +41,8 @@ class Outlook:
     next_end: End | None
     """Of everything that ends by itself and matters here, what ends first."""
     pieces: str = ""
-    """How many of its pieces are done, and who has others; empty where it is one piece."""
+    """How many of its pieces are done, and who has others, or who compiles it; empty where it is
+    one piece, or is compiled in this process."""
 
     @property
     def count(self) -> str:
@@ -63,7 +64,7 @@ def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
         ended: In job mode nobody counts jobs; how many have ended while the user waited.
     """
     qpu, workload = job.qpu, job.workload
-    split_program = job.under_way.split_program
+    under_way = job.under_way.split_program or job.under_way.step_item
     with qpu.mutex:
         scheduler = qpu.scheduler
         if workload is None:
@@ -83,7 +84,7 @@ def take_outlook(job: JobRecord, now: float, *, ended: int) -> Outlook:
             total=None if accepting and unfinished <= 1 else ended + unfinished,
             holder=_holder(scheduler, job, now),
             next_end=min(ends, key=lambda end: end.seconds, default=None),
-            pieces="" if split_program is None else split_program.describe(),
+            pieces="" if under_way is None else under_way.describe(),
         )
 
 

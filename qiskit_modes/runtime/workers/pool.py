@@ -99,10 +99,10 @@ class WorkerPool:
         """Most workers at a time."""
         return self.engine.size
 
-    def states(self) -> list[str]:
-        """Return what each worker does now, for people."""
+    def states(self) -> list[tuple[str, str]]:
+        """Return the name of each worker and what it does now, for people."""
         with self._mutex:
-            return [worker.state for worker in self._workers]
+            return [(worker.name, worker.state) for worker in self._workers]
 
     def warm_up(self, count: int = 1) -> list[Future[int]]:
         """Start workers, without waiting for them, until there are ``count``.

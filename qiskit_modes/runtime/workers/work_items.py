@@ -152,6 +152,17 @@ class StepItem(WorkItem):
         assert self.call is not None, "it can be done in this process only"
         return worker.call(worker_process.do, self.call)
 
+    def signed(self, answer: Any, worker: Worker) -> Any:
+        """See `WorkItem`."""
+        return answer.signed(worker.name) if isinstance(answer, Done) else answer
+
+    def describe(self) -> str:
+        """Return who compiles, or that it waits for somebody; may be called from any thread."""
+        worker = self.worker
+        if worker is not None and worker.item is self:
+            return f"compiled by {worker.name}"
+        return "waits to be compiled"
+
 
 class Import(StepItem):
     """The import that a worker needs before it can do steps of a module."""

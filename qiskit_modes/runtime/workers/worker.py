@@ -186,7 +186,7 @@ class ThreadWorker(ExecutorWorker):
     @property
     def name(self) -> str:
         """See `Worker`."""
-        return "this process"
+        return worker_process.HERE
 
     def run(self, program: Program, keys: tuple[str, ...], threads: int) -> Future[Any]:  # noqa: ARG002
         """See `Worker`. Nothing is sent, so nothing is remembered."""

@@ -14,7 +14,7 @@ import signal
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from qiskit_modes.runtime.workers.parent_watch import end_with
 from qiskit_modes.runtime.workers.team import Team
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CACHED_CIRCUITS",
+    "HERE",
     "Done",
     "Execution",
     "NotDone",
@@ -43,18 +44,23 @@ __all__ = [
 CACHED_CIRCUITS = 512
 """Circuits that a worker remembers; a compiled circuit takes a few kB to a few MB."""
 
+HERE = "this process"
+"""Who has done what was done in the process that the user talks to."""
+
 _circuits: OrderedDict[str, CompiledCircuit] = OrderedDict()
 
 
 @dataclass(frozen=True)
 class Work:
-    """A piece of a program, and who did it."""
+    """A piece of a program or a heavy part of compilation, and who did it."""
 
     worker: str
     """Its name, for people."""
     started: float
     """Seconds on the monotonic clock of the process that the user talks to."""
     stopped: float
+    step: Literal["compile", "execute"] = "execute"
+    """Of which step of the job it was a part."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,15 @@ class Done:
 
     value: bytes
     """Pickled."""
+    started: float = 0.0
+    """Monotonic seconds, as those of `Execution`."""
+    stopped: float = 0.0
+    work: Work | None = None
+    """Who did it; noted by whoever knows the worker's name."""
+
+    def signed(self, worker: str) -> Done:
+        """Return it with the name of the worker that did it."""
+        return replace(self, work=Work(worker, self.started, self.stopped, "compile"))
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,7 @@ def do(call: bytes) -> Done | NotDone:
     """
     from qiskit_modes.simulation.elsewhere import NeedsMoreError
 
+    started = time.monotonic()
     try:
         function, args = pickle.loads(call)  # noqa: S301 - from the process that started this one
     except Exception as error:
@@ -169,6 +185,7 @@ def do(call: bytes) -> Done | NotDone:
     except NeedsMoreError as error:
         return NotDone(str(error))
     try:
-        return Done(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+        packed = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         return NotDone(f"what came of it could not be written: {error!r}")
+    return Done(packed, started, time.monotonic())

@@ -92,7 +92,7 @@ class _Now(Collector):
         used = {(each.id,): runtime.used(each) for each in instances}
         yield _family("usage_seconds", "Usage within the plan's window", ("instance",), used)
         yield from _budgets(runtime, instances)
-        workers = Count((state,) for state in runtime.workers.states())
+        workers = Count((state,) for _, state in runtime.workers.states())
         yield _family("workers", "Workers that have been started", ("state",), workers)
         connections = {(): len(self._connections)}
         yield _family("connections", "Connections that are open", (), connections)

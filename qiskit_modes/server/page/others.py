@@ -45,7 +45,7 @@ class WorkersLook:
     kind: str
     size: int
     rows: list[tuple[str, str]]
-    """Of each worker, its number and what it does."""
+    """Of each worker, its name and what it does."""
     dashboard: str | None
     """Address of Dask's own page, where the workers are Dask's."""
 
@@ -111,5 +111,4 @@ def _life_of(token: TokenRow) -> str:
 def workers(runtime: LocalRuntime) -> WorkersLook:
     """Return the workers of a runtime."""
     pool = runtime.workers
-    rows = [(f"{number}", state) for number, state in enumerate(pool.states(), 1)]
-    return WorkersLook(pool.engine.kind, pool.size, rows, pool.engine.dashboard())
+    return WorkersLook(pool.engine.kind, pool.size, pool.states(), pool.engine.dashboard())

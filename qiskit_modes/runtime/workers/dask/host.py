@@ -22,7 +22,7 @@ from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import Worker
-from qiskit_modes.runtime.workers.worker_process import Execution
+from qiskit_modes.runtime.workers.worker_process import Done, Execution
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
@@ -175,7 +175,7 @@ class DaskWorker(Worker):
                 value = ProgramAbandoned() if packed is None else pickle.loads(packed)  # noqa: S301
             except (Exception, CancelledError) as error:  # it went away with what it had answered
                 value = DaskWorkerLost(f"{self.host.address}: {error!r}")
-            if isinstance(value, Execution):
+            if isinstance(value, Execution | Done):
                 # Clocks of two machines have nothing in common but how fast they go.
                 now = time.monotonic()
                 value = replace(value, started=now - (value.stopped - value.started), stopped=now)
