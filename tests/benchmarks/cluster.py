@@ -41,10 +41,17 @@ SEED = 5
 class Load:
     """A kind of load; its size is for two cores, and is multiplied for larger clusters."""
 
-    name: str
+    words: str
+    count: int
+    """How many there are of what the words say, usually."""
     run: Callable[[int], bytes]
     """Runs so many times the usual amount, and returns the bits that came of it."""
-    """Whether it is the steps before the QPU that take the time: this process does its part."""
+    grows: bool = True
+    """Whether more of it is another measurement; otherwise it is always the usual amount."""
+
+    def name(self, times_as_much):
+        """What the table calls so many times the usual amount of it."""
+        return self.words.format(self.count * (times_as_much if self.grows else 1))
 
 
 def parameter_sets(times_as_much=1, sets=100):
@@ -115,10 +122,10 @@ def heavy_compiles(times_as_much=1, jobs=16, qubits=8, layers=20):
 
 
 LOADS = (
-    Load("100 parameter sets, 10 noisy qubits", parameter_sets),
-    Load("100,000 trajectories, 20 qubits", trajectories),
-    Load("small jobs, one after another", small_jobs),
-    Load("a batch of heavy compiles", heavy_compiles),
+    Load("{:,} parameter sets, 10 noisy qubits", 100, parameter_sets),
+    Load("{:,} trajectories, 20 qubits", 100_000, trajectories),
+    Load("{:,} small jobs, one after another", 40, small_jobs, grows=False),
+    Load("a batch of {:,} heavy compiles", 16, heavy_compiles),
 )
 
 
@@ -167,7 +174,12 @@ def measured(place, load, amount, repetitions):
         return best
 
 
-def compared(address, workers, *, loads=LOADS, repetitions=3, amount=None):
+def usual_amount(workers):
+    """How many times the usual amount so many workers need, to be busy for some time."""
+    return max(1, math.ceil(workers / 4))
+
+
+def compared(address, workers, *, loads=LOADS, repetitions=3, amount=1):
     """Yield a line of the table for each load.
 
     Args:
@@ -175,12 +187,11 @@ def compared(address, workers, *, loads=LOADS, repetitions=3, amount=None):
         workers: How many there are.
         loads: Which.
         repetitions: Of which the quickest one counts.
-        amount: How many times the usual amount; None for as much as the workers need.
+        amount: How many times the usual amount.
     """
     cores = os.cpu_count() or 1
-    amount = amount or max(1, math.ceil(workers / 4))
     for load in loads:
-        much = 1 if load.run is small_jobs else amount
+        much = amount if load.grows else 1
         places = {
             "here 1": _here(1),
             "here all": _here(cores),
@@ -191,14 +202,14 @@ def compared(address, workers, *, loads=LOADS, repetitions=3, amount=None):
         yield load, found
 
 
-def _cells(load, found, workers, cores):
+def _cells(name, found, workers, cores):
     one, all_ = found["cluster 1"].seconds, found["cluster all"].seconds
     speed_up = one / all_
     here = found["here 1"].seconds / found["here all"].seconds
     same = len({each.bits for each in found.values()}) == 1
     cpu = found["cluster 1"].cpu_seconds / max(found["here 1"].cpu_seconds, 1e-9)
     return (
-        load.name,
+        name,
         *(f"{each.seconds:.2f} s" for each in found.values()),
         f"{here:.2f} ({here / cores:.0%})",
         f"{speed_up:.2f} ({speed_up / workers:.0%})",
@@ -234,6 +245,13 @@ def main(arguments=None):
     cores = os.cpu_count() or 1
     parser.add_argument("address", nargs="?", default=f"local:{cores}")
     parser.add_argument("--repetitions", type=int, default=3, help="the quickest counts")
+    parser.add_argument(
+        "--amount",
+        type=int,
+        help="how many times the usual amount of work; by default a quarter of the workers' number",
+    )
+    names = [load.run.__name__ for load in LOADS]
+    parser.add_argument("--loads", nargs="+", choices=names, default=names, help="which")
     parsed = parser.parse_args(arguments)
     with ExitStack() as stack:
         address = parsed.address
@@ -252,8 +270,14 @@ def main(arguments=None):
         )
         print("| --- " * 9 + "|")
         start = time.perf_counter()
-        for load, found in compared(address, workers, repetitions=parsed.repetitions):
-            print("| " + " | ".join(_cells(load, found, workers, cores)) + " |", flush=True)
+        amount = parsed.amount or usual_amount(workers)
+        loads = [load for load in LOADS if load.run.__name__ in parsed.loads]
+        rows = compared(
+            address, workers, loads=loads, repetitions=parsed.repetitions, amount=amount
+        )
+        for load, found in rows:
+            cells = _cells(load.name(amount), found, workers, cores)
+            print("| " + " | ".join(cells) + " |", flush=True)
         here, there = round_trips(address)
         print(
             "\nA small job that is sent to a worker, median: "

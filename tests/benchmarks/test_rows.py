@@ -1,7 +1,8 @@
 """The benchmark's rows run; nothing is said about time here."""
 
 import re
-from functools import partial
+from dataclasses import replace
+from functools import partial, update_wrapper
 
 import pytest
 
@@ -35,15 +36,17 @@ def test_a_batch_is_as_fast_as_it_can_be(lanes, ratio, bound):
 
 def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
     """With loads of next to nothing: each is run here and there, and the bits are compared."""
-    few = {"parameter_sets": "sets", "small_jobs": "jobs", "heavy_compiles": "jobs"}
-    run = {
-        each.run.__name__: partial(each.run, **{few[each.run.__name__]: 2})
-        for each in cluster.LOADS
-        if each.run.__name__ in few
+    few = {
+        "parameter_sets": {"sets": 2},
+        "trajectories": {"shots": 50},
+        "small_jobs": {"jobs": 2},
+        "heavy_compiles": {"jobs": 2},
     }
-    run["trajectories"] = partial(cluster.trajectories, shots=50)
-    loads = tuple(cluster.Load(each.name, run[each.run.__name__]) for each in cluster.LOADS)
-    monkeypatch.setattr(cluster, "compared", partial(cluster.compared, loads=loads))
+    loads = tuple(
+        replace(each, run=update_wrapper(partial(each.run, **few[each.run.__name__]), each.run))
+        for each in cluster.LOADS
+    )
+    monkeypatch.setattr(cluster, "LOADS", loads)
     monkeypatch.setattr(cluster, "round_trips", partial(cluster.round_trips, count=2))
     cluster.main(["local:2", "--repetitions", "1"])
     lines = capsys.readouterr().out.splitlines()

@@ -507,6 +507,7 @@ def test_p118_no_position_in_a_queue(world):
         "circuits_execution_time_ns",
         "qiskit_version",
         "workers",  # ours alone: a cluster has many
+        "compile_workers",
     }
 
 

@@ -6,7 +6,16 @@ import threading
 
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
 
-__all__ = ["die", "gives_a_lock", "needs_more", "refuse", "stay", "where", "where_with"]
+__all__ = [
+    "die",
+    "gives_a_lock",
+    "meet",
+    "needs_more",
+    "refuse",
+    "stay",
+    "where",
+    "where_with",
+]
 
 
 def where():
@@ -17,6 +26,17 @@ def where():
 def where_with(_):
     """The process that it is done in, with something."""
     return os.getpid()
+
+
+def meet(folder, count):
+    """The process that it is done in, as soon as others do it beside it, so many in all."""
+    (folder / str(os.getpid())).touch()
+    until = threading.Event()
+    for _ in range(30_000):
+        if len(list(folder.iterdir())) >= count:
+            return os.getpid()
+        until.wait(0.001)
+    raise AssertionError("nobody else came")
 
 
 def refuse():

@@ -214,20 +214,24 @@ def test_each_worker_has_a_piece_and_the_next_one_on_its_way(machine, monkeypatc
     assert job.finished.wait(DEADLINE)
 
 
-def test_heavy_steps_are_done_by_workers(runtime):
+def test_heavy_steps_are_done_by_all_workers_side_by_side(runtime, tmp_path):
     """Where only this process compiled, a hundred workers would share its core."""
     pool, answers = runtime.executor.workers, queue.SimpleQueue()
     for started in pool.warm_up(2):
         started.result(DEADLINE)
     assert pool.take_here_nowait()
-    here, module = os.getpid(), heavy_functions.__name__
-    for _ in range(4):
-        call = pack(heavy_functions.where, ())
-        pool.send_away(StepItem(module, call, seconds=1.0, of_batch=True, on_done=answers.put))
-    done = [answers.get(timeout=DEADLINE) for _ in range(4)]
+    module, call = heavy_functions.__name__, pack(heavy_functions.meet, (tmp_path, 2))
+    for _ in range(6):
+        pool.send_away(StepItem(module, call, seconds=0.3, of_batch=True, on_done=answers.put))
+    done = [answers.get(timeout=DEADLINE) for _ in range(6)]
     pool.leave_here()
     assert all(isinstance(each, Done) for each in done), done
-    assert here not in {pickle.loads(each.value) for each in done}
+    processes = {pickle.loads(each.value) for each in done}
+    assert len(processes) == 2
+    assert os.getpid() not in processes
+    assert {each.work.worker for each in done} == {
+        f"worker {host.name}" for host in pool.engine.hosts()
+    }
 
 
 def test_somebody_elses_dask_executor_ends_in_good_order(cluster, caplog):

@@ -173,20 +173,118 @@ def test_an_import_that_fails_leaves_the_worker_as_it_was(at_once):
     assert not room.workers[1].ready_for
 
 
-def test_more_workers_get_ready_as_long_as_one_is_left(at_once):
-    room = Room(3)
+def test_more_workers_get_ready_side_by_side_as_long_as_one_is_left(at_once):
+    room = Room(4)
     assert room.places.take_here_nowait()
-    first, second, third = (room.add() for _ in range(3))
-    assert room.assign() == [(1, "import")]
+    first, second = room.add(), room.add()
+    assert room.assign() == [(1, "import"), (2, "import")], "one for each step that waits"
     room.end(1)
-    assert room.assign() == [(1, first), (2, "import")]
+    assert room.assign() == [(1, first)]
     room.end(2)
     assert room.assign() == [(2, second)]
+    room.end(1)
     room.end(2)
-    assert room.assign() == [(2, third)]
+    steps = [room.add() for _ in range(3)]
+    assert room.assign() == [(2, steps[0]), (1, steps[1]), (3, "import")]
+    room.end(3)
+    assert room.assign() == [(3, steps[2])]
     room.add()
-    room.add()
-    assert room.assign() == [], "the third worker is left to the programs"
+    assert room.assign() == [], "the fourth worker is left to the programs"
+
+
+def test_each_worker_that_gets_ready_has_to_be_worth_it():
+    room = Room(4)
+    assert room.places.take_here_nowait()
+    room.add(seconds=0.9)
+    room.add(seconds=0.05)
+    assert room.assign() == [(1, "import")]
+    room.add(seconds=0.05)
+    assert room.assign() == [(2, "import")]
+
+
+class Berth(OurWorker):
+    """Stands for a berth at a worker of a cluster, of which there are two."""
+
+    def __init__(self, _):
+        super().__init__(None)
+        self.host = None
+
+    @property
+    def home(self):
+        return self.host
+
+    @property
+    def load(self):
+        return sum(berth.item is not None for berth in self.host.berths if berth is not self)
+
+
+class Host:
+    """What two berths share."""
+
+    def __init__(self):
+        self.berths, self.ready_for = [], set()
+
+
+class Cluster(Room):
+    """A cluster, with a berth at each of its workers at first."""
+
+    def __init__(self, size, *, ready):
+        self.hosts = [Host() for _ in range(size)]
+        super().__init__(size, workers=size, kind=Berth)
+        self.places = Placement(size, takes_all=True)
+        for host in self.hosts[:ready]:
+            host.ready_for.add(MODULE)
+
+    def new_worker(self):
+        host = min(self.hosts, key=lambda each: len(each.berths))
+        if len(host.berths) == 2:
+            return None
+        berth = super().new_worker()
+        berth.host, berth.ready_for = host, host.ready_for
+        host.berths.append(berth)
+        return berth
+
+
+def test_steps_that_are_not_long_take_all_workers_of_a_cluster():
+    room = Cluster(2, ready=2)
+    length = placement.LONGEST_SECONDS
+    steps = [room.add(of_batch=True, seconds=length) for _ in range(3)]
+    assert room.assign() == [(1, steps[0]), (0, steps[1])]
+    assert len(room.workers) == 2, "what is not brief is not sent in advance"
+    room.end(1)
+    assert room.assign() == [(1, steps[2])]
+
+
+def test_a_long_step_leaves_a_worker_of_a_cluster_to_the_programs():
+    room = Cluster(2, ready=2)
+    steps = [room.add(of_batch=True, seconds=2 * placement.LONGEST_SECONDS) for _ in range(2)]
+    assert room.assign() == [(1, steps[0])]
+    short = room.add(of_batch=True, seconds=0.3)
+    assert room.assign() == [(0, short)], "in whose way it is no longer than a piece"
+
+
+def test_brief_steps_are_sent_to_workers_of_a_cluster_in_advance():
+    room = Cluster(2, ready=2)
+    steps = [room.add(of_batch=True, seconds=placement.BRIEF_SECONDS) for _ in range(5)]
+    assert room.assign() == [(1, steps[0]), (0, steps[1]), (2, steps[2]), (3, steps[3])]
+    assert [worker.host for worker in room.workers] == room.hosts * 2
+    assert room.assign() == []
+    room.end(0)
+    assert room.assign() == [(0, steps[4])]
+
+
+def test_all_workers_of_a_cluster_get_ready_but_not_all_at_once(at_once):
+    room = Cluster(3, ready=0)
+    assert room.places.take_here_nowait()
+    steps = [room.add(seconds=0.3) for _ in range(3)]
+    assert room.assign() == [(2, "import"), (1, "import")]
+    assert room.assign() == []
+    room.end(2)
+    assert room.assign() == [(2, steps[0]), (0, "import")]
+    room.end(1)
+    assert room.assign() == [(1, steps[1])]
+    room.end(0)
+    assert room.assign() == [(0, steps[2])]
 
 
 @pytest.mark.parametrize("size", [1, 2])

@@ -40,6 +40,8 @@ class Engine(ABC):
     """What its workers are, for people."""
     takes_light: ClassVar[bool] = True
     """Whether programs that take next to no time go to its workers too."""
+    steps_take_all: ClassVar[bool] = False
+    """Whether heavy steps that are not long may take all of its workers, see `Placement`."""
 
     def __init__(self, size: int) -> None:
         self.size = size

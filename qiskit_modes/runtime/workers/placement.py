@@ -10,9 +10,14 @@ the other, and a step here would contend with the user's thread that submits the
 hands programs on. Measured on two cores: with a place here as well, a batch took a sixth more of
 their time and ended later.
 
+The workers of a cluster do not share this machine's cores, and may be few. There, steps that last
+no longer than a piece of a program may take all workers, and brief ones are sent before the worker
+has done what it has: a program may have to wait for a piece of another one as long.
+
 A worker needs Qiskit for that, whose import costs it a second or two. It begins to import when so
 much has had to wait that it would have paid, and is a place when it has ended; until then steps
-wait for the place here. So a short program, or a test, never pays for it.
+wait for the place here. So a short program, or a test, never pays for it. Several import side by
+side when there is enough for each; one worker is left to the programs then, too.
 """
 
 from __future__ import annotations
@@ -31,6 +36,14 @@ WORTH_A_WORKER_SECONDS = 0.5
 """A worker gets ready when steps that last as long have had to wait. To get ready costs it 1.5 s on
 a core of its own; who has had so much to wait for is likely to have more."""
 
+LONGEST_SECONDS = 0.5
+"""Steps that last no longer may take all workers of a cluster: as the longest pieces of programs
+that are many, see `qiskit_modes.simulation.run.division`."""
+
+BRIEF_SECONDS = 0.1
+"""Steps that last no longer are sent to a worker of a cluster that is busy: it would else be idle
+for the 10 to 20 ms that an answer and the next step travel."""
+
 Assigned = tuple[Worker | None, Any]
 """The worker that gets an item, and the item; None for this process."""
 
@@ -40,14 +53,17 @@ class Placement:
 
     Args:
         size: Most workers at a time.
+        takes_all: Whether steps that are not long may take all of them.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, takes_all: bool = False) -> None:
         self.size = size
         """Most workers at a time."""
+        self._takes_all = takes_all
         self._here_is_taken = False
         self._waited_seconds = 0.0
-        """How long the steps last, in all, that had to wait since a worker last began to import."""
+        """How long the steps last, in all, that had to wait and for which no worker has begun to
+        import."""
         self.waiting: deque[StepItem] = deque()
 
     def take_here_nowait(self) -> bool:
@@ -84,13 +100,13 @@ class Placement:
             worker.ready_for.add(step.module)
 
     def assign(
-        self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
+        self, workers: Sequence[Worker], new_worker: Callable[[], Worker | None]
     ) -> list[Assigned]:
         """Give steps to free places, those that have waited longest first.
 
         Args:
             workers: All that there are; what is assigned to one is noted there.
-            new_worker: Adds one more to them; None if there may be no more.
+            new_worker: Adds one more to them, and returns it; None if there may be no more.
         """
         assigned: list[Assigned] = []
         for step in list(self.waiting):
@@ -99,7 +115,7 @@ class Placement:
                 self.waiting.remove(step)
                 assigned.append((None, step))
         for step in list(self.waiting):
-            worker, given = self._place_for(step, workers), step
+            worker, given = self._place_for(step, workers, new_worker), step
             if worker is not None:
                 self.waiting.remove(step)
             elif self._is_worth_a_worker(step, workers):
@@ -108,7 +124,7 @@ class Placement:
             if worker is None:
                 continue
             if given.readies:
-                self._waited_seconds = 0.0
+                self._waited_seconds -= WORTH_A_WORKER_SECONDS
             worker.item = given
             assigned.append((worker, given))
         return assigned
@@ -123,50 +139,71 @@ class Placement:
             if worker.item is None or worker.item.is_step
         )
 
-    def _place_for(self, step: StepItem, workers: Sequence[Worker]) -> Worker | None:
-        # The worker that is left to the programs need not be there yet: they can start one.
-        if step.call is None or self._steps_in(workers) >= self.size - 1:
+    def _place_for(
+        self,
+        step: StepItem,
+        workers: Sequence[Worker],
+        new_worker: Callable[[], Worker | None],
+    ) -> Worker | None:
+        if step.call is None:
             return None
-        ready = [
-            worker for worker in workers if worker.item is None and step.module in worker.ready_for
-        ]
-        return ready[-1] if ready else None
+        # The worker that is left to the programs need not be there yet: they can start one.
+        one_is_left = not self._takes_all or step.seconds > LONGEST_SECONDS
+        if one_is_left and self._steps_in(workers) >= self.size - 1:
+            return None
+        most_load = 1 if self._takes_all and step.seconds <= BRIEF_SECONDS else 0
+        idle = [worker for worker in workers if worker.item is None and worker.load <= most_load]
+        ready = [worker for worker in idle if step.module in worker.ready_for]
+        if ready:
+            return min(reversed(ready), key=lambda worker: worker.load)
+        if most_load and all(step.module in worker.ready_for for worker in workers):
+            more = new_worker()
+            return more if more is not None and step.module in more.ready_for else None
+        return None
 
     @staticmethod
     def _steps_in(workers: Sequence[Worker]) -> int:
         return sum(worker.item is not None and worker.item.is_step for worker in workers)
 
     def _is_worth_a_worker(self, step: StepItem, workers: Sequence[Worker]) -> bool:
-        """Tell whether a worker is to get ready for a step and others of its module.
+        """Tell whether one more worker is to get ready for a step and others of its module.
 
-        One at a time gets ready, and not all of them.
+        No more than there are steps that wait, and on one machine not all of them.
         """
         module = step.module
-        ready = sum(module in worker.ready_for for worker in workers)
+        ready = {worker.home for worker in workers if module in worker.ready_for}
         if ready and step.call is None:
             return False  # with a worker ready, what still has no call cannot travel
-        importing = any(
+        importing = sum(
             worker.item is not None and worker.item.gets_ready_for(module) for worker in workers
         )
+        wanted = sum(other.module == module for other in self.waiting)
+        most = self.size if self._takes_all and self.size > 1 else self.size - 1
         is_worth_it = self._waited_seconds >= WORTH_A_WORKER_SECONDS
-        return is_worth_it and not importing and ready < self.size - 1
+        return is_worth_it and importing < wanted and len(ready) + importing < most
 
     def _cold(self, workers: Sequence[Worker], module: str) -> Worker | None:
         """Return an idle worker that is not ready; the last one, as programs go to the first."""
-        if self._steps_in(workers) >= min(len(workers), self.size) - 1:
+        # An import is long: on a cluster, too, one worker is left without.
+        hold_up = (each.item is not None and each.item.readies for each in workers)
+        taken = sum(hold_up) if self._takes_all else self._steps_in(workers)
+        if taken >= min(len(workers), self.size) - 1:
             return None
         cold = [
             worker
             for worker in workers
-            if worker.item is None and worker.takes_steps and module not in worker.ready_for
+            if worker.item is None
+            and not worker.load
+            and worker.takes_steps
+            and module not in worker.ready_for
         ]
         return cold[-1] if cold else None
 
     def _new(
-        self, workers: Sequence[Worker], new_worker: Callable[[], Worker] | None
+        self, workers: Sequence[Worker], new_worker: Callable[[], Worker | None]
     ) -> Worker | None:
         """Return one more worker; None where they are somebody else's, who knows what for."""
-        if new_worker is None or len(workers) >= self.size:
+        if len(workers) >= self.size:
             return None
         mine = workers and all(worker.takes_steps for worker in workers)
         return new_worker() if mine else None

@@ -89,7 +89,7 @@ class WorkerPool:
         self._leaving = Leaving()
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
         self._turns = Turns() if engine.memory_bytes() is None else Turns(free=lambda: sys.maxsize)
-        self._placement = Placement(engine.size)
+        self._placement = Placement(engine.size, takes_all=engine.steps_take_all)
         self._closed = False
         engine.on_change, engine.on_failure = self._look_again, self._give_up_waiting
         self._take_measure()
@@ -283,7 +283,7 @@ class WorkerPool:
             worker.item = item
             given.append((worker, item))
         programs = [item for _, item in given]
-        given += self._placement.assign(self._workers, self._add_worker if self._room() else None)
+        given += self._placement.assign(self._workers, self._one_more)
         busy = sum(worker.item is not None for worker in self._workers)
         for item in programs:
             # A program that is alone has all of the cores. Who comes later shares them.
@@ -302,7 +302,12 @@ class WorkerPool:
 
     def _idle_worker(self, item: ProgramItem) -> Worker | None:
         idle = [worker for worker in self._workers if worker.item is None]
-        best = min(idle, key=lambda each: (each.load, not each.knows(item.keys)), default=None)
+        held_up = {each.home for each in self._workers if each.item and each.item.readies}
+        best = min(
+            idle,
+            key=lambda each: (each.load, each.home in held_up, not each.knows(item.keys)),
+            default=None,
+        )
         if (best is None or best.load) and self._room():
             return self._add_worker()
         return best
@@ -310,6 +315,9 @@ class WorkerPool:
     def _room(self) -> int:
         """Return how many workers may be added; they are what the caller needs."""
         return 0 if self._closed else max(0, self.engine.room(self._workers))
+
+    def _one_more(self) -> Worker | None:
+        return self._add_worker() if self._room() else None
 
     def _add_worker(self) -> Worker:
         try:

@@ -72,6 +72,8 @@ class WorkItem(ABC):
 
     is_step: ClassVar[bool] = False
     """Whether it is a classical step, or belongs to one: such take no QPU's time."""
+    readies: ClassVar[bool] = False
+    """Whether it gets a worker ready for steps, which is long."""
     on_done: Callable[[Any], None]
     """Called exactly once, on any thread."""
     queue: WorkQueue | None = None
@@ -135,8 +137,6 @@ class StepItem(WorkItem):
     """One heavy classical step."""
 
     is_step: ClassVar[bool] = True
-    readies: ClassVar[bool] = False
-    """Whether a worker that has done it can take steps of its module."""
 
     module: str
     """Where its function is defined: a worker must have imported that."""

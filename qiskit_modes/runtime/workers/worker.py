@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -85,6 +85,11 @@ class Worker(ABC):
         if item is None:
             return "idle" if self.up.done() else "starting"
         return "computes a classical step" if item.is_step else "executes a program"
+
+    @property
+    def home(self) -> Hashable:
+        """What does its work: workers with the same one share what that has imported."""
+        return self
 
     @property
     def load(self) -> int:

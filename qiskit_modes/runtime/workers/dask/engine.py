@@ -146,6 +146,7 @@ class DaskEngine(Engine):
 
     kind: ClassVar[str] = "workers of a Dask cluster"
     takes_light: ClassVar[bool] = False
+    steps_take_all: ClassVar[bool] = True
 
     def __init__(self, client: Any, close: Callable[[], object] = lambda: None) -> None:
         super().__init__(1)

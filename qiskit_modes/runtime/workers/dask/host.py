@@ -11,7 +11,7 @@ import time
 import uuid
 from asyncio import CancelledError
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import suppress
 from dataclasses import replace
@@ -117,6 +117,11 @@ class DaskWorker(Worker):
     def name(self) -> str:
         """See `Worker`."""
         return f"worker {self.host.name}"
+
+    @property
+    def home(self) -> Hashable:
+        """See `Worker`."""
+        return self.host
 
     @property
     def load(self) -> int:
