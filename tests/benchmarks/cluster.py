@@ -259,7 +259,9 @@ def main(arguments=None):
             cluster = stack.enter_context(local_cluster(int(address.removeprefix("local:"))))
             address = cluster.scheduler_address
         client = connect(address)
-        threads = [each["nthreads"] for each in client.scheduler_info()["workers"].values()]
+        threads = [
+            each["nthreads"] for each in client.scheduler_info(n_workers=-1)["workers"].values()
+        ]
         client.close()
         workers = len(threads)
         print(f"{workers} workers with {sum(threads)} threads at {address}; {cores} cores here\n")

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import SparsePauliOp, random_pauli_list
 from qiskit_ibm_runtime import QuantumProgram
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
 
 from qiskit_modes import EstimatorV2, Executor, SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
-from qiskit_modes.runtime.workers.dask.engine import connect
+from qiskit_modes.runtime.workers.dask.engine import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
 from tests.runtime.clusters import SomeWorkers
@@ -50,13 +50,21 @@ def sampled(backend, circuit, values, shots, seed):
     return job.result()[0].data.meas.array
 
 
+def drawn(seed, least, most):
+    """Numbers that make one program differ from another one, by its seed."""
+    return (int(each) for each in np.random.default_rng(seed).integers(least, most, endpoint=True))
+
+
 def sampler(seed):
-    return sampled(SMALL, ladder(5, 3), np.linspace(0, 1, 12)[:, None], 200, seed)
+    size, layers, sets, shots = drawn(seed, (2, 1, 1, 1), (5, 4, 16, 400))
+    return sampled(SMALL, ladder(size, layers), np.linspace(0, 1, sets)[:, None], shots, seed)
 
 
 def estimator(seed, level=0):
+    size, layers, sets = drawn(seed, (2, 1, 1), (5, 3, 3))
+    observables = SparsePauliOp(random_pauli_list(size, 3, seed=seed, phase=False))
     job = EstimatorV2(SMALL, options=options(seed, resilience_level=level)).run(
-        [(ladder(5, 2), SparsePauliOp(["ZZZZZ", "XXIII"]), [[0.3], [0.4]])]
+        [(ladder(size, layers), observables, np.linspace(0, 1, sets)[:, None])]
     )
     return job.result()[0].data.evs
 
@@ -66,24 +74,27 @@ def mitigated(seed):
 
 
 def executor(seed):
-    measured = ladder(5, 2)
+    size, layers, sets, shots = drawn(seed, (2, 1, 1, 1), (5, 3, 8, 200))
+    measured = ladder(size, layers)
     measured.measure_all()
-    program = QuantumProgram(100)
-    program.append_circuit_item(measured, circuit_arguments=np.linspace(0, 1, 6)[:, None])
+    program = QuantumProgram(shots)
+    program.append_circuit_item(measured, circuit_arguments=np.linspace(0, 1, sets)[:, None])
     return Executor(SMALL, options=options(seed)).run(program).result()[0]["meas"]
 
 
 def trajectories(seed):
-    circuit = placed_on(LARGE, ladder(11, 4), path_through(LARGE, 11))
-    return sampled(LARGE, circuit, [0.7], 120, seed)
+    layers, shots = drawn(seed, (2, 20), (5, 120))
+    circuit = placed_on(LARGE, ladder(11, layers), path_through(LARGE, 11))
+    return sampled(LARGE, circuit, [0.7], shots, seed)
 
 
 def wide(seed):
-    circuit = QuantumCircuit(20)
+    size, shots = drawn(seed, (14, 1), (20, 300))
+    circuit = QuantumCircuit(size)
     circuit.sx(0)
-    for qubit in range(19):
+    for qubit in range(size - 1):
         circuit.cx(qubit, qubit + 1)
-    return sampled(LARGE, placed_on(LARGE, circuit, path_through(LARGE, 20)), None, 300, seed)
+    return sampled(LARGE, placed_on(LARGE, circuit, path_through(LARGE, size)), None, shots, seed)
 
 
 KINDS = (sampler, estimator, mitigated, executor, trajectories, wide)
@@ -123,7 +134,7 @@ def check(cluster, kinds, workers, kills, seed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(division, "PIECE_SECONDS", 0.002)  # enough pieces to be given away
         client = connect(cluster.scheduler_address)
-        client.wait_for_workers(2, timeout=60)  # those that were killed before are back
+        client.wait_for_workers(len(cluster.workers), timeout=60)  # who was killed before is back
         engine = SomeWorkers(client, workers)
         pool = WorkerPool(engine=engine, light_seconds=0)
         with (
@@ -143,7 +154,7 @@ def test_every_kind_of_job_on_one_and_on_two_workers(cluster):
 
 def test_a_worker_that_is_killed_costs_no_job_and_no_bit(cluster):
     """Its pieces are done elsewhere; Dask starts it anew."""
-    assert len(check(cluster, (sampler, trajectories), 2, {0, 1}, 5)) == 2
+    assert len(check(cluster, (trajectories, sampler), 2, {0, 1}, 7)) == 2
 
 
 def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(cluster):
@@ -172,18 +183,37 @@ def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(clus
 
 cases = given(
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
-    workers=st.integers(1, 2),
+    workers=st.integers(1, 4),
     kills=st.sets(st.integers(0, 30), max_size=2),
     seed=st.integers(0, 2**32 - 1),
 )
 """Jobs, how many workers, and which pieces kill theirs, two at most: a third death is an error."""
 
 
-@pytest.mark.slow
+def settled(examples):
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=False,
+    )
+
+
 @cases
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=False
-)
+@settled(2)
+def test_some_jobs_on_some_workers_with_some_kills(cluster, kinds, workers, kills, seed):
+    check(cluster, kinds, min(workers, 2), kills, seed)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_any_jobs_on_any_workers_with_any_kills(cluster, kinds, workers, kills, seed):
-    check(cluster, kinds, workers, kills, seed)
+def test_any_jobs_on_any_workers_with_any_kills():
+    @cases
+    @settled(30)
+    def any_jobs(kinds, workers, kills, seed):
+        check(four, kinds, workers, kills, seed)
+
+    with local_cluster(4) as four:
+        for workers in (1, 2, 4):
+            check(four, KINDS, workers, set(), workers)
+        any_jobs()

@@ -88,7 +88,7 @@ class Worker(ABC):
 
     @property
     def home(self) -> Hashable:
-        """What does its work: workers with the same one share what that has imported."""
+        """Place where its work is done; workers that share it share what was imported there."""
         return self
 
     @property

@@ -55,7 +55,7 @@ def check_up(client: Any, program: Program) -> list[WorkerReport]:
         client: Of the cluster, a `distributed.Client`.
         program: The job.
     """
-    workers = client.scheduler_info()["workers"]
+    workers = client.scheduler_info(n_workers=-1)["workers"]
     found = examine(client, workers)
     here = worker_process.run_whole(program).samples
     reports = []

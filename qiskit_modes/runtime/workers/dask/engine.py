@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import psutil
 
 from qiskit_modes.exceptions import ClusterError
+from qiskit_modes.runtime.workers.dask import silence
 from qiskit_modes.runtime.workers.dask.examine import examine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
 from qiskit_modes.runtime.workers.engine import Engine
@@ -157,6 +158,10 @@ class DaskEngine(Engine):
         """Guards the hosts; the pool's is taken before it."""
         self._hosts: dict[str, DaskHost] = {}
         self._refused: dict[str, str] = {}
+        self._silent: set[str] = set()
+        """Workers that were given up because they say nothing; they come back when they do."""
+        self._silence = silence.Silence()
+        self._look_for_silence_at = 0.0
         self._is_down = False
         self._is_closed = False
         self._changed = threading.Event()
@@ -224,6 +229,8 @@ class DaskEngine(Engine):
         self._is_closed = True
         self._changed.set()
         with suppress(Exception):  # the scheduler may be gone
+            # Or else it would tell this client that it has left, and log that nobody listens.
+            self._client.unsubscribe_topic("all")
             self._client.close(timeout=2)
         with suppress(Exception):
             self._close()
@@ -243,6 +250,7 @@ class DaskEngine(Engine):
         with self._mutex:
             host = self._hosts.pop(address, None)
             self._refused.pop(address, None)
+            self._silent.discard(address)
         if host is not None:
             host.go()
             self._tell()
@@ -272,6 +280,7 @@ class DaskEngine(Engine):
                 except Exception:  # it goes away just now, or is not quite there
                     logger.debug("the cluster could not be looked at", exc_info=True)
                     again = True
+            self._give_up_the_silent()
             if self._hosts:
                 alone_since = time.monotonic()
             if time.monotonic() - alone_since >= ALONE_SECONDS:
@@ -279,6 +288,42 @@ class DaskEngine(Engine):
                 self.on_failure(
                     ClusterError(f"the cluster at {self._address} has no workers any more")
                 )
+
+    def _give_up_the_silent(self) -> None:
+        """Let workers go that hang, if answers have not come for some time; take them back."""
+        now = time.monotonic()
+        hosts = self.hosts()
+        waited = max((host.waits_seconds(now) for host in hosts), default=0.0)
+        if not self._silent and waited < silence.PATIENCE_SECONDS:
+            return
+        if now < self._look_for_silence_at:
+            return
+        self._look_for_silence_at = now + silence.PATIENCE_SECONDS
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except Exception:  # the scheduler goes away just now: then that is told
+            return
+        self._silence.look({a: facts["last_seen"] for a, facts in workers.items()}, now)
+        with self._mutex:
+            back = {each for each in self._silent if self._silence.seconds(each, now) == 0}
+            self._silent -= back
+        if back:
+            self._changed.set()
+        for host in hosts:
+            seconds = self._silence.seconds(host.address, now)
+            if seconds >= silence.SILENT_SECONDS:
+                logger.warning(
+                    "worker %s at %s has given no sign of life for %.0f s; what it had is done "
+                    "elsewhere",
+                    host.name,
+                    host.address,
+                    seconds,
+                )
+                with self._mutex:
+                    self._hosts.pop(host.address, None)
+                    self._silent.add(host.address)
+                host.go()
+                self._tell()
 
     def _down(self) -> ClusterError:
         return ClusterError(
@@ -306,9 +351,10 @@ class DaskEngine(Engine):
 
     def _look(self) -> bool:
         """Find who is there, and check those that are new; return whether to look again."""
-        workers = self._client.scheduler_info()["workers"]
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
         with self._mutex:
-            new = [a for a in workers if a not in self._hosts and a not in self._refused]
+            known = self._hosts.keys() | self._refused.keys() | self._silent
+            new = [address for address in workers if address not in known]
         if not new:
             return False
         again = False

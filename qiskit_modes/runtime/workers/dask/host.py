@@ -57,6 +57,8 @@ class DaskHost:
         self.threads = threads
         self.memory_bytes = memory_bytes
         self.is_gone = False
+        self.answered_at = 0.0
+        """When it last answered, or was sent something while it had nothing; monotonic seconds."""
         self.berths: list[DaskWorker] = []
         self.sent: dict[str, Any] = {}
         """Dask's futures of what it was sent and has not answered, by their keys."""
@@ -73,6 +75,10 @@ class DaskHost:
     def free_berths(self) -> int:
         """Number of berths that it may have in addition."""
         return 0 if self.is_gone else BERTHS_PER_THREAD * self.threads - len(self.berths)
+
+    def waits_seconds(self, now: float) -> float:
+        """Return for how long nothing has come of what it was sent; 0 if it has nothing."""
+        return now - self.answered_at if self.sent else 0.0
 
     def go(self) -> None:
         """Take note that it is gone: what it had is answered, and is done elsewhere."""
@@ -160,6 +166,8 @@ class DaskWorker(Worker):
             workers=[self.host.address],
             allow_other_workers=False,
         )
+        if not self.host.sent:
+            self.host.answered_at = time.monotonic()
         self.host.sent[piece] = sent
         sent.add_done_callback(partial(self._arrived, answer))
         if self.host.is_gone:  # the race being closed: it went away before the answer was there
@@ -190,6 +198,7 @@ class DaskWorker(Worker):
         else:
             _settle(answer, self.host.lost())
         self.host.sent.pop(sent.key, None)
+        self.host.answered_at = time.monotonic()
         sent.release()
 
     def _understood(self, error: BaseException) -> BaseException:
