@@ -161,7 +161,7 @@ def test_a_session_is_closed_and_cancelled(lab):
 def test_filters(lab):
     def shown(**query: str) -> int:
         _, _, text = lab("GET", f"/ui?{urlencode(query)}", Cookie=lab.cookie)
-        return text.count("<tr>") - 1
+        return text.count("<tr") - 1
 
     assert shown() == 3
     assert shown(mode="batch") == shown(instance="chemistry") == shown(text="LESSON") == 1
@@ -275,25 +275,124 @@ def test_it_is_seen_while_it_happens(lab, look):
     expect(look.locator("svg.lane rect.band")).not_to_have_count(0)
 
 
+def open_live(lab, look, path):
+    """Go to a page, and wait until it has been renewed for the first time; return its part."""
+    from playwright.sync_api import expect
+
+    look.goto(lab.server.url + path)
+    part = look.locator("#part")
+    expect(part).to_have_attribute("data-renewals", "1")
+    return part
+
+
+def pass_a_second(lab, part):
+    """Let time pass, and wait until the page has been renewed."""
+    from playwright.sync_api import expect
+
+    lab.scenario.clock.advance(1)
+    expect(part).to_have_attribute("data-renewals", "2")
+
+
 def test_a_job_is_cancelled_with_the_keyboard(lab, look):
-    look.goto(f"{lab.server.url}/ui?mode=job")
+    part = open_live(lab, look, "/ui?mode=job")
     look.once("dialog", lambda dialog: dialog.accept())
-    button = look.get_by_role("button", name="Cancel job")
-    button.focus()
-    look.wait_for_timeout(1500)  # the page is made anew meanwhile, and the focus stays
+    look.get_by_role("button", name="Cancel job").focus()
+    pass_a_second(lab, part)
     look.keyboard.press("Enter")
     look.wait_for_url("**/ui/jobs/**")
     assert lab.waiting[2].status() == "CANCELLED"
 
 
 def test_what_somebody_is_at_stays(lab, look):
-    look.goto(f"{lab.server.url}/ui/jobs/{lab.done.job_id()}")
-    look.get_by_text("Metrics").click()
-    look.goto(f"{lab.server.url}/ui")
+    part = open_live(lab, look, "/ui")
     look.get_by_label("Id or tag").fill("less")
-    lab.scenario.clock.advance(1)
-    look.wait_for_timeout(1500)  # a time in which the page is made anew, if it were
+    pass_a_second(lab, part)
     assert look.get_by_label("Id or tag").input_value() == "less"
     look.keyboard.press("Enter")
     look.wait_for_url("**text=less**")
     assert look.locator("tbody tr").count() == 1
+
+
+RENEWED = """() => {
+  // The page a moment later: everything counts on, and in each list something has come and gone.
+  const later = document.createElement("template");
+  later.innerHTML = part.innerHTML;
+  const all = (what) => [...later.content.querySelectorAll(what)];
+  for (const first of all("[data-key]:first-of-type, option:nth-of-type(2)")) {
+    const come = first.cloneNode(true);
+    for (const each of [come, ...come.querySelectorAll("*")]) {
+      if (each.id) each.id += "-new";
+      if (each.dataset.key) each.dataset.key += "-new";
+      if (each.hasAttribute("href")) each.setAttribute("href", each.getAttribute("href") + "-new");
+    }
+    if (come.nodeName === "OPTION") come.textContent += "-new";
+    first.before(come);
+  }
+  for (const each of all("small, .num, time, .ends b, dd, .chip")) each.textContent += " later";
+  return later.innerHTML;
+}"""
+
+KEPT = """(later) => {
+  for (const each of part.querySelectorAll("details")) each.open = true;
+  const now = part.innerHTML, lost = [];
+  const at = part.querySelectorAll("a, button, select, input, summary, [tabindex]");
+  for (const each of at) {
+    for (const text of [later, now]) {
+      each.focus();
+      if (document.activeElement !== each) lost.push(["never had", each.outerHTML]);
+      replace(text);
+      if (document.activeElement !== each) lost.push([each.isConnected, each.outerHTML]);
+    }
+  }
+  return [at.length, lost, part.innerHTML === now];
+}"""
+
+
+def test_the_focus_stays_wherever_it_is(lab, look):
+    for path in pages(lab):
+        open_live(lab, look, path)
+        later = look.evaluate(RENEWED)
+        count, lost, is_itself = look.evaluate(KEPT, later)
+        assert lost == [], path
+        assert count or "workers" in path or "instances" in path, path
+        assert is_itself, "it shows what it was told, nothing more"
+
+
+USED = """() => {
+  const scroll = part.querySelector(".scroll"), unfolded = part.querySelectorAll("details");
+  for (const each of unfolded) each.open = true;
+  const choice = part.querySelector("select");
+  if (choice) choice.selectedIndex = 2;
+  const text = part.querySelector("input");
+  if (text) { text.value = "typed"; text.focus(); text.setSelectionRange(1, 3); }
+  const long = part.querySelector("details pre");
+  if (long) { long.textContent += "\\n".repeat(200); long.scrollTop = 15; }
+  if (scroll) scroll.scrollLeft = 30;
+  scrollTo(0, 40);
+  return () => [
+    scroll?.scrollLeft, long?.scrollTop, [...unfolded].map((each) => each.open), scrollY,
+    choice?.value, text?.value, text?.selectionStart, text?.selectionEnd,
+  ];
+}"""
+
+
+def test_what_is_typed_chosen_unfolded_and_scrolled_stays(lab, look):
+    look.set_viewport_size({"width": 390, "height": 300})
+    for path in pages(lab):
+        open_live(lab, look, path)
+        used = look.evaluate_handle(USED)
+        before = look.evaluate("(used) => used()", used)
+        later = look.evaluate(RENEWED)
+        look.evaluate("(later) => replace(later)", later)
+        assert look.evaluate("(used) => used()", used) == before, path
+        assert look.evaluate("part.textContent.includes('later')"), path
+
+
+def test_what_is_selected_stays_until_it_is_let_go(lab, look):
+    open_live(lab, look, f"/ui/jobs/{lab.done.job_id()}")
+    look.evaluate("getSelection().selectAllChildren(document.querySelector('.mono'))")
+    look.evaluate("(later) => replace(later)", look.evaluate(RENEWED))
+    assert look.evaluate("String(getSelection())") == lab.done.job_id()
+    assert not look.evaluate("part.textContent.includes('later')")
+    look.evaluate("getSelection().removeAllRanges()")
+    look.wait_for_selector("text=later")

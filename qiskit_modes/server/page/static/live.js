@@ -10,26 +10,74 @@ function tell(word, state) {
   pulse.querySelector(".word").textContent = word;
 }
 
-// What somebody is at stays as it is: the focus, what is typed or chosen, what is unfolded.
-function replace(text) {
-  const active = document.activeElement;
-  const id = part.contains(active) ? active.id : "";
-  if (active && part.contains(active) && ["SELECT", "INPUT"].includes(active.tagName)) return;
-  if (!document.getSelection().isCollapsed) return;
-  const chosen = new Map();
-  for (const field of part.querySelectorAll("select, input")) chosen.set(field.id, field.value);
-  const open = new Set([...part.querySelectorAll("details[open]")].map((each) => each.id));
-  const scrolled = new Map([...part.querySelectorAll("details pre")].map((each) => [each.parentElement.id, each.scrollTop]));
-  const left = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-  part.innerHTML = text;
-  for (const field of part.querySelectorAll("select, input")) {
-    if (chosen.has(field.id)) field.value = chosen.get(field.id);
-  }
-  for (const each of part.querySelectorAll("details")) each.open = open.has(each.id);
-  for (const each of part.querySelectorAll("details pre")) each.scrollTop = scrolled.get(each.parentElement.id) || 0;
-  part.querySelectorAll(".scroll").forEach((each, n) => { each.scrollLeft = left[n] || 0; });
-  if (id) document.getElementById(id)?.focus({ preventScroll: true });
+// What somebody is at stays as it is, because elements that are the same stay: the focus, what is
+// typed or chosen, what is unfolded, and how far something is scrolled. This says which are the same.
+function nameOf(element) {
+  const { nodeName, id, dataset, value, classList } = element;
+  const key = id || dataset.key || element.getAttribute("href") || element.getAttribute("action");
+  return [nodeName, key || (nodeName === "OPTION" ? value : classList[0])].join(" ");
 }
+
+function renew(old, now) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== now.data) old.data = now.data;
+    return;
+  }
+  const isTheirs = (name) => name === "open" && old.nodeName === "DETAILS";
+  for (const { name } of [...old.attributes]) {
+    if (!now.hasAttribute(name) && !isTheirs(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of now.attributes) {
+    if (old.getAttribute(name) !== value && !isTheirs(name)) old.setAttribute(name, value);
+  }
+  renewChildren(old, now);
+}
+
+function renewChildren(old, now) {
+  const wanted = new Set([...now.children].map(nameOf));
+  for (const each of [...old.children]) if (!wanted.has(nameOf(each))) each.remove();
+  const isElement = (node) => node.nodeType === Node.ELEMENT_NODE;
+  const drop = (node) => {
+    const after = node.nextSibling;
+    node.remove();
+    return after;
+  };
+  let next = old.firstChild;
+  for (const child of [...now.childNodes]) {
+    let same = next;
+    if (isElement(child)) {
+      while (next && !isElement(next)) next = drop(next);
+      same = next;
+      while (same && nameOf(same) !== nameOf(child)) same = same.nextElementSibling;
+    } else if (next && isElement(next)) same = null;
+    if (same) renew(same, child);
+    if (same && same === next) next = next.nextSibling;
+    else old.insertBefore(same || child, next);
+  }
+  while (next) next = drop(next);
+}
+
+let renewals = 0;
+let latest = null;
+
+// While something is selected, to be copied perhaps, the page waits; it is renewed afterwards.
+function show() {
+  if (latest === null || !document.getSelection().isCollapsed) return;
+  const text = document.createElement("template");
+  text.innerHTML = latest;
+  latest = null;
+  const active = document.activeElement;
+  renewChildren(part, text.content);
+  if (active !== document.activeElement && part.contains(active)) active.focus({ preventScroll: true });
+  part.dataset.renewals = ++renewals;
+}
+
+function replace(text) {
+  latest = text;
+  show();
+}
+
+document.addEventListener("selectionchange", show);
 
 function listen() {
   const events = new EventSource(part.dataset.live);
