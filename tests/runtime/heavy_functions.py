@@ -1,7 +1,9 @@
 """Heavy steps of tests; a module of their own, because workers import it."""
 
+import gc
 import os
 import signal
+import struct
 import threading
 
 from qiskit_modes.simulation.elsewhere import NeedsMoreError
@@ -66,3 +68,12 @@ def die(at_home):
 def stay(at_home):
     assert os.getpid() != at_home
     signal.pause()
+
+
+def die_while_answering():
+    """Write the beginning of an answer into loky's pipe, and end without the rest."""
+    from loky.backend.queues import SimpleQueue
+
+    (results,) = [each for each in gc.get_objects() if type(each) is SimpleQueue]
+    os.write(results._writer.fileno(), struct.pack("!i", 1_000) + b"half")
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,10 +2,11 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.loky_worker import LokyWorker
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 from qiskit_modes.simulation import compile_circuit
 from qiskit_modes.simulation.run.program import Program, Run
+from tests.runtime import heavy_functions
 from tests.runtime.conftest import DEADLINE, Gate
 
 
@@ -211,11 +214,35 @@ from qiskit_modes.runtime.workers.worker_process import prepare
 prepare()
 before = set(sys.modules)
 import pickle
+import signal
 from qiskit_modes.runtime.workers.worker_process import run
 run(pickle.loads(sys.stdin.buffer.read()), {keys!r})
 print(sorted(name for name in set(sys.modules) - before if name.startswith("qiskit_modes")))
 print("qiskit" in sys.modules)
 """
+
+
+@pytest.mark.parametrize("at", ["answering", "being sent a program"])
+def test_a_worker_that_dies_with_half_of_something_in_a_pipe_is_dead(at):
+    """Whoever reads or writes the other half must not wait for it for ever."""
+    worker, after = LokyWorker(), LokyWorker()
+    for each in (worker, after):
+        each.start()
+        assert each.up.result(DEADLINE)
+    if at == "answering":
+        answer = worker.call(heavy_functions.die_while_answering)
+    else:
+        os.kill(worker.up.result(), signal.SIGSTOP)  # it reads nothing
+        answer = worker.call(len, b"x" * 2**22)
+        os.kill(worker.up.result(), signal.SIGKILL)
+    with pytest.raises(BrokenExecutor):
+        answer.result(DEADLINE)
+    stops = [threading.Thread(target=each.stop, daemon=True) for each in (worker, after)]
+    for stop in stops:
+        stop.start()
+    for stop in stops:
+        stop.join(DEADLINE)
+        assert not stop.is_alive()
 
 
 def test_a_worker_starts_without_qiskit_and_imports_nothing_more_for_a_program():

@@ -16,6 +16,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--restarts", type=int, default=10, help="default: %(default)s")
+    parser.add_argument(
+        "--kills", type=float, default=0.01, help="workers killed for a job (default: %(default)s)"
+    )
     parsed = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qiskit_modes_soak_") as folder:
         found = soak(
@@ -23,6 +26,7 @@ def main() -> int:
             minutes=parsed.minutes,
             seed=parsed.seed,
             restarts=parsed.restarts,
+            kills=parsed.kills,
             tell=lambda line: print(line, flush=True),
         )
     print(f"restarts: {dict(found.restarts)}; met: {dict(found.counts)}")

@@ -22,7 +22,7 @@ __all__ = ["BACKENDS", "Client"]
 
 BACKENDS = ("ibm_manila", "ibm_quito")
 
-_PATIENCE_SECONDS = 100.0
+_PATIENCE_SECONDS = 60.0
 """For one job, whatever is killed meanwhile; it takes some seconds behind sessions of others."""
 
 _LATER_SECONDS = 0.05

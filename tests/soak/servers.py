@@ -92,9 +92,14 @@ class Killed:
             try:
                 process.wait(_END_SECONDS)
             except psutil.TimeoutExpired:
-                process.send_signal(signal.SIGUSR1)  # it prints where its threads are
+                self.tell_where_it_is()
                 raise
         self.process = 0
+
+    def tell_where_it_is(self) -> None:
+        """Have it print where its threads are; something waits for ever."""
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(self.process).send_signal(signal.SIGUSR1)
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that execute its programs."""

@@ -169,6 +169,7 @@ def _working(clients: list[Client], stop: threading.Event) -> Iterator[None]:
             client.run()
         except BaseException as failure:
             failures.append(failure)
+            client.server.tell_where_it_is()
             stop.set()
 
     threads = [threading.Thread(target=work, args=(client,)) for client in clients]

@@ -13,7 +13,7 @@ from multiprocessing import util
 from qiskit_modes.runtime.workers import parent_watch, worker_process
 from qiskit_modes.runtime.workers.starting import descriptors_in_order
 
-__all__ = ["child_environment", "loky_executor", "remove_names"]
+__all__ = ["child_environment", "leave_to_the_process", "loky_executor"]
 
 _KEPT_BYTES = 256 << 20
 """A worker keeps so much memory that it does not need, for arrays to come."""
@@ -61,13 +61,36 @@ def loky_executor() -> Executor:
         )
 
 
-def remove_names(executor: Executor) -> None:
+def leave_to_the_process(executor: Executor) -> None:
+    """Give up what only the process of an executor needs, once it is up.
+
+    The names used are loky's own; where they have changed, this does nothing.
+
+    Args:
+        executor: Of `loky_executor`; it replaces a process that has died by no other one.
+    """
+    _remove_names(executor)
+    _close_far_ends(executor)
+
+
+def _close_far_ends(executor: Executor) -> None:
+    """Close the process's ends of the pipes here.
+
+    Otherwise its death is no end of what comes through them: who reads half of a result, the rest
+    of which was not written any more, would wait for it for ever, and so would who writes a program
+    that nobody reads. While loky waits like that in one executor no other one can be shut down.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        executor._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        executor._call_queue._reader.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _remove_names(executor: Executor) -> None:
     """Remove the names of the semaphores by which loky's process was told of them.
 
     It has opened them by then, and nobody else ever will. loky removes them when this process ends
     in good order; children that leave with `os._exit`, as those of servers and of pytest-forked
-    do, and processes that are killed would leave them behind. The names used are loky's own; where
-    they have changed, the semaphores keep theirs.
+    do, and processes that are killed would leave them behind.
     """
     with contextlib.suppress(ImportError, AttributeError):
         from loky.backend.synchronize import SemLock

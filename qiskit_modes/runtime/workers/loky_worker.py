@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, ClassVar
 
-from qiskit_modes.runtime.workers.loky_process import loky_executor, remove_names
+from qiskit_modes.runtime.workers.loky_process import leave_to_the_process, loky_executor
 from qiskit_modes.runtime.workers.starting import start_conditions
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 
@@ -44,7 +44,7 @@ class LokyWorker(ExecutorWorker):
             super().start()
 
     def _is_up(self, started: Future[int]) -> None:
-        remove_names(self.executor)
+        leave_to_the_process(self.executor)
         super()._is_up(started)
 
     def stop(self, *, wait: bool = True) -> None:

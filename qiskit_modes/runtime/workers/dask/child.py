@@ -114,13 +114,13 @@ def _answer(call: bytes) -> bytes:
 
 
 def _child() -> Executor:
-    from qiskit_modes.runtime.workers.loky_process import loky_executor, remove_names
+    from qiskit_modes.runtime.workers.loky_process import leave_to_the_process, loky_executor
 
     if _children.executor is None:
         executor = loky_executor()
         with _may_have_children():
             executor.submit(int).result()
-        remove_names(executor)  # Dask may kill this process before it could do so in the end
+        leave_to_the_process(executor)  # in the end Dask may kill this process before it could
         _children.executor = executor
     return _children.executor
 
