@@ -7,13 +7,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.classical import Bits
 from qiskit_modes.simulation.compile import component_builder
 from qiskit_modes.simulation.compile.contraction import largest_state
-from qiskit_modes.simulation.compile.merge import Group
+from qiskit_modes.simulation.compile.merge import Group, merge
 from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.operations import (
@@ -28,6 +29,7 @@ from qiskit_modes.simulation.operations import (
 )
 from qiskit_modes.simulation.read.read_circuit import read_circuit
 from qiskit_modes.simulation.run.component_kinds import EitherComponent
+from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
 from tests.simulation.comparing import assert_same
 from tests.simulation.devices import device
@@ -255,3 +257,28 @@ def test_twenty_thousand_gates_are_ordered_in_a_moment():
     begin = time.process_time()
     ordered(groups)
     assert time.process_time() - begin < 5.0
+
+
+def test_gates_that_follow_their_inverses_are_one_map():
+    """As gate folding writes them: a map, whatever single-qubit gates stand in between."""
+    theta = Parameter("theta")
+    backend = device("manila")
+    maps = {}
+    for folds in (1, 5):
+        circuit = QuantumCircuit(5, 3)
+        for pair in ((0, 1), (1, 2)):
+            for fold in range(folds):
+                circuit.cx(*(pair if fold % 2 else pair[::-1]))
+                circuit.sx(pair[0])
+                circuit.rz(theta, pair[1])
+        circuit.measure(range(3), range(3))
+        block, _, _ = read_circuit(circuit, describe(backend).noise())
+        groups = merge(block.operations, enabled=True, fold_rotations=True)
+        maps[folds] = [group.qubits for group in groups if len(group.qubits) > 1]
+        loose = compile_circuit(circuit, backend, Settings(merge=False))
+        assert_same(
+            outcome_probabilities(compile_circuit(circuit, backend), [0.7]),
+            outcome_probabilities(loose, [0.7]),
+            circuit,
+        )
+    assert len(maps[1]) == len(maps[5]) == 2

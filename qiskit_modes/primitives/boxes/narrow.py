@@ -57,7 +57,7 @@ def narrowed(circuit: QuantumCircuit, qubits: Sequence[int]) -> QuantumCircuit:
     for instruction in circuit.data:
         inside = [qubit for qubit in instruction.qubits if qubit in members]
         if len(inside) == len(instruction.qubits):
-            narrow.append(instruction, copy=False)
+            _add(narrow, instruction)
         elif inside and instruction.name == "barrier":
             narrow.append(Barrier(len(inside), label=instruction.label), inside)
     return narrow
@@ -91,13 +91,21 @@ def widened(
     place = {qubit: wide.qubits[where] for qubit, where in zip(circuit.qubits, qubits, strict=True)}
     registers = {register.name: register for register in circuit.cregs}
     dropped = {registers[name][index] for name, index in unread}
+    moved: dict[tuple[Qubit, ...], tuple[Qubit, ...]] = {}
     for instruction in circuit.data:
-        if instruction.name == "measure" and instruction.clbits[0] in dropped:
+        if dropped and instruction.name == "measure" and instruction.clbits[0] in dropped:
             continue
-        wide.append(
-            instruction.replace(qubits=[place[qubit] for qubit in instruction.qubits]), copy=False
-        )
+        qubits_there = moved.get(instruction.qubits)
+        if qubits_there is None:
+            qubits_there = tuple([place[qubit] for qubit in instruction.qubits])
+            moved[instruction.qubits] = qubits_there
+        _add(wide, instruction.replace(qubits=qubits_there))
     return wide
+
+
+def _add(circuit: QuantumCircuit, instruction: CircuitInstruction) -> None:
+    """Append an instruction that was checked once already, in a circuit with the same bits."""
+    circuit._append(instruction)  # noqa: SLF001 - to check it again takes four times as long
 
 
 def measured_early(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -126,13 +134,13 @@ def measured_early(circuit: QuantumCircuit) -> QuantumCircuit:
     early = circuit.copy_empty_like()
     for at, step in enumerate(steps):
         if len(step.qubits) > 1:
-            early.append(step, copy=False)
+            _add(early, step)
             for qubit in step.qubits:
                 for own in tails.pop(qubit) if last[qubit] == at else ():
-                    early.append(own, copy=False)
+                    _add(early, own)
         elif at < last.get(step.qubits[0], -1):
-            early.append(step, copy=False)
+            _add(early, step)
     for rest in tails.values():  # of qubits that nothing joins
         for own in rest:
-            early.append(own, copy=False)
+            _add(early, own)
     return early

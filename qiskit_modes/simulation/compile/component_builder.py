@@ -23,7 +23,7 @@ from qiskit_modes.simulation.compile.costs import (
     feed_forward_costs,
     static_cost,
 )
-from qiskit_modes.simulation.compile.merge import Group, merge
+from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
     available_bytes,
@@ -36,7 +36,7 @@ from qiskit_modes.simulation.compile.methods import (
 )
 from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.compile.stages import staged
-from qiskit_modes.simulation.compile.window.lives import lives_apart
+from qiskit_modes.simulation.compile.window.merging import Merging
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_planner import WindowPlanner
 from qiskit_modes.simulation.noise.source import NoiseSource
@@ -96,7 +96,8 @@ class ComponentBuilder:
         self._settings = settings
         self._wanted = wanted
         self._available = available_bytes(choice, settings)
-        self._windows = WindowPlanner(pool, settings, wanted)
+        self._merging = Merging(settings)
+        self._windows = WindowPlanner(pool, self._merging, settings, wanted)
 
     def build(self, block: Block) -> Component:
         """Return a component ready to run.
@@ -184,9 +185,7 @@ class ComponentBuilder:
     def _static(self, block: Block) -> StaticComponent | None:
         """Return a density matrix that follows a contraction; None if there is no memory for it."""
         used = self._pool.mark()
-        num_qubits = len(block.qubits)
-        before, finals = final_measurements(lives_apart(block))
-        groups = self._groups(before, num_qubits)
+        groups, finals = self._merging.of(block)
         if self._settings.lazy_qubits:
             groups = ordered(groups, {measure.qubit for measure in finals})
             if not density_fits(largest_state(groups, finals), self._available, self._settings):
@@ -279,11 +278,7 @@ class ComponentBuilder:
 
     def _groups(self, operations: Sequence[Operation], num_qubits: int) -> list[Group]:
         """Return the linear maps of a stretch without feed-forward."""
-        return merge(
-            operations,
-            enabled=self._settings.merge,
-            fold_rotations=num_qubits >= self._settings.fold_from_qubits,
-        )
+        return self._merging.merged(operations, num_qubits)
 
     def _nodes(self, operations: Sequence[Operation], qubits: Sequence[int]) -> Iterator[Node]:
         for quantum, run in groupby(operations, key=_is_quantum):

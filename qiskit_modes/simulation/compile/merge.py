@@ -59,6 +59,7 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
     groups: list[Group] = []
     gone: set[Group] = set()
     last: dict[int, Group] = {}
+    earlier: dict[Group, Group | None] = {}  # what was last on a single qubit before its group
     for operation in operations:
         if isinstance(operation, Channel | Rotation):
             qubits = operation.qubits
@@ -70,9 +71,17 @@ def merge(operations: Iterable[Operation], *, enabled: bool, fold_rotations: boo
         else:
             group = Group(tuple(sorted(touched(operation)[0])), lone=operation)
         if enabled and group.lone is None:
-            for absorbed in _absorbable(group, last, fold_rotations):
+            taken = _absorbable(group, last, fold_rotations)
+            for absorbed in taken:
                 gone.add(absorbed)
                 group = _joined(absorbed, group)
+            same = _before(group, last, {each: earlier[each] for each in taken})
+            if same is not None:
+                _extend(same, group)
+                last.update(dict.fromkeys(same.qubits, same))
+                continue
+            if len(group.qubits) == 1:
+                earlier[group] = last.get(group.qubits[0])
         groups.append(group)
         last.update(dict.fromkeys(group.qubits, group))
     groups = [group for group in groups if group not in gone]
@@ -114,6 +123,27 @@ def _absorbable(group: Group, last: dict[int, Group], fold_rotations: bool) -> l
         and neighbour.lone is None
         and (fold_rotations or neighbour.is_constant)
     ]
+
+
+def _before(
+    group: Group, last: dict[int, Group], absorbed: dict[Group, Group | None]
+) -> Group | None:
+    """Return the group on exactly the same qubits that came before, if nothing is in between.
+
+    As where gates are folded: each is followed by its inverse, with single-qubit gates in between.
+
+    Args:
+        group: On several qubits.
+        last: What was the last on each qubit.
+        absorbed: The single-qubit groups that are part of it now, and what came before each.
+    """
+    if len(group.qubits) == 1:
+        return None
+    before = {absorbed.get(last[qubit], last[qubit]) for qubit in group.qubits if qubit in last}
+    same = before.pop() if len(before) == 1 else None
+    if same is None or same.lone is not None or set(same.qubits) != set(group.qubits):
+        return None
+    return same
 
 
 def _extend(group: Group, later: Group) -> None:

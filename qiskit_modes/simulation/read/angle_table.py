@@ -30,6 +30,9 @@ class AngleTable:
 
     def add(self, expression: ParameterExpression) -> int:
         """Return the index of an angle, in radians, given by an expression."""
+        if isinstance(expression, Parameter):  # as all angles of a twirled circuit are
+            self._rows.append((0.0, {self._columns[expression]: 1.0}))
+            return len(self._rows) - 1
         parameters = sorted_parameters(expression)
         slopes = {parameter: expression.gradient(parameter) for parameter in parameters}
         if all(isinstance(slope, int | float) for slope in slopes.values()):

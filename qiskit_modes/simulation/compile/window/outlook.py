@@ -33,12 +33,12 @@ from qiskit_modes.simulation.compile.methods import (
 )
 from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.lives import lives_apart
+from qiskit_modes.simulation.compile.window.merging import to_draw
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import window_work
 from qiskit_modes.simulation.compile.window.window_planner import (
     LONGEST_SHOT_SECONDS,
     best_way,
-    to_draw,
     too_wide,
 )
 from qiskit_modes.simulation.noise.source import IdealNoise
@@ -80,6 +80,8 @@ SECONDS_PER_INSTRUCTION = 20e-6
 _ROUNDING = 1e-6
 """Angles that are a multiple of π/2 but for so many quarter turns may be taken for one."""
 _GATES = {name: gate.num_qubits for name, gate in get_standard_gate_name_mapping().items()}
+_ON_ONE = frozenset(name for name, number in _GATES.items() if number == 1)
+_ON_ONE -= frozenset(["barrier", "delay", "measure", "reset"])
 _CLIFFORD = frozenset(["barrier", "delay", "id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg"])
 _CLIFFORD |= frozenset(["cx", "cy", "cz", "dcx", "ecr", "iswap", "swap"])
 _CLIFFORD_AT_QUARTERS = frozenset(["rz", "rx", "ry", "p", "u1", "rzz", "rxx", "ryy", "rzx"])
@@ -142,7 +144,8 @@ class Outlook:
                 return Prospect()
             refusal = density_too_large(part.qubits, self.available)
             return Prospect(math.inf, len(part.qubits), refusal)
-        before, finals = to_draw(part if is_static(part) else staged(part))
+        part = part if is_static(part) else staged(part)
+        before, finals = to_draw(*final_measurements(lives_apart(part)))
         work = window_work(ordered(list(_joining(before))), finals)
         as_vector, cost = best_way(work, 0.0, self.available)
         seconds = cost.per_shot
@@ -207,6 +210,10 @@ def _gates(circuit: QuantumCircuit) -> list[Operation]:
     bits = {clbit: at for at, clbit in enumerate(circuit.clbits)}
     operations: list[Operation] = []
     for step in circuit.data:
+        if step.name in _ON_ONE:
+            if step.clbits or len(step.qubits) != 1:
+                return []
+            continue
         on = tuple(places[qubit] for qubit in step.qubits)
         if step.name in {"barrier", "delay"}:
             continue

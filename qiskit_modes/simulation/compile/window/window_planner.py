@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from qiskit_modes.exceptions import SimulationTooLargeError
-from qiskit_modes.simulation.compile.components import final_measurements
 from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS, WindowWork
-from qiskit_modes.simulation.compile.merge import Group, merge
+from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.compile.methods import readable
 from qiskit_modes.simulation.compile.product_pool import ProductPool
-from qiskit_modes.simulation.compile.window.lives import lives_apart
+from qiskit_modes.simulation.compile.window.merging import Merging
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import WindowBuilder, window_work
-from qiskit_modes.simulation.operations import Block, Measure, Operation
+from qiskit_modes.simulation.operations import Block, Measure
 from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.estimate import readable_seconds
 from qiskit_modes.simulation.run.window.component import (
@@ -24,7 +22,7 @@ from qiskit_modes.simulation.run.window.component import (
 )
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "to_draw", "too_wide"]
+__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "too_wide"]
 
 LONGEST_SHOT_SECONDS = 60.0
 """What takes longer for a single shot is refused: a thousand of them would take most of a day."""
@@ -49,12 +47,16 @@ class WindowPlanner:
 
     Args:
         pool: Collects the products that depend on angles.
+        merging: Merges operations.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
     """
 
-    def __init__(self, pool: ProductPool, settings: Settings, wanted: frozenset[int]) -> None:
+    def __init__(
+        self, pool: ProductPool, merging: Merging, settings: Settings, wanted: frozenset[int]
+    ) -> None:
         self._pool = pool
+        self._merging = merging
         self._settings = settings
         self._wanted = wanted
         self._planned: tuple[Block, _Plan] | None = None
@@ -71,7 +73,7 @@ class WindowPlanner:
             or cost.per_shot > LONGEST_SHOT_SECONDS
         ):
             return None
-        builder = WindowBuilder(self._pool, plan.as_vector, self._merged)
+        builder = WindowBuilder(self._pool, plan.as_vector, self._merging.in_window)
         nodes = builder.build(plan.groups, plan.finals)
         return WindowComponent(
             nodes=nodes,
@@ -95,30 +97,18 @@ class WindowPlanner:
     def _plan(self, block: Block, available: int) -> _Plan:
         """Return the plan of a component; that of the last one is known."""
         if self._planned is None or self._planned[0] is not block:
-            before, finals = to_draw(block)
-            groups = ordered(self._merged(before))
+            groups, finals = self._merging.of(block, in_window=True)
+            groups = ordered(groups)
             work = window_work(groups, finals)
             as_vector, cost = self._way(groups, work, available)
             self._planned = block, _Plan(groups, finals, work, as_vector, cost)
         return self._planned[1]
-
-    def _merged(self, operations: Sequence[Operation]) -> list[Group]:
-        return merge(operations, enabled=self._settings.merge, fold_rotations=True)
 
     def _way(self, groups: list[Group], work: WindowWork, available: int) -> tuple[bool, Cost]:
         """Return whether the state is best held as a vector, and the cost."""
         open_maps = sum(group.lone is None and not group.is_constant for group in groups)
         prepared = open_maps * SECONDS_PER_OPEN_MAP
         return best_way(work, prepared, available, self._settings.only)
-
-
-def to_draw(block: Block) -> tuple[list[Operation], list[Measure]]:
-    """Return what is done to a component, and the measurements by which its qubits may leave."""
-    before, finals = final_measurements(lives_apart(block))
-    # A bit that something else writes or reads has to wait for that.
-    used = Block(tuple(before)).clbits
-    before += [measure for measure in finals if measure.clbit in used]
-    return before, [measure for measure in finals if measure.clbit not in used]
 
 
 def best_way(

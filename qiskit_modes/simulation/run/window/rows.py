@@ -318,11 +318,14 @@ class StateRows(Rows):
         columns, rows = what.first.shape
         points = self.generator.random(len(self))
         before = self._transposed(step.axes, step.order).reshape(-1, columns)
-        after = product(before, what.first).reshape(len(self), -1, rows)
+        met = before.reshape(len(self), -1, columns)
         doubtful = np.flatnonzero(points >= what.least)
-        if len(doubtful):
-            met = before.reshape(len(self), -1, columns)[doubtful]
-            after[doubtful] = _chosen(met, after[doubtful], what, points[doubtful])
+        if 2 * len(doubtful) > len(self):  # a coupler that hardly works
+            after = _chosen(met, what, points)
+        else:
+            after = product(before, what.first).reshape(len(self), -1, rows)
+            if len(doubtful):
+                after[doubtful] = _chosen(met[doubtful], what, points[doubtful])
         return replace(self, state=after.reshape(len(self), -1))
 
     def drawn(self, step: DrawStep) -> Self:
@@ -349,23 +352,25 @@ class StateRows(Rows):
         return replace(self, memory=memory, state=taken.reshape(len(self), -1))
 
 
-def _chosen(
-    before: ComplexArray, after: ComplexArray, channel: StateMap, points: RealArray
-) -> ComplexArray:
+def _chosen(before: ComplexArray, channel: StateMap, points: RealArray) -> ComplexArray:
     """Return what rows become that may not draw the first operator, normalised.
 
     Args:
         before: (rows, others, columns), what they are.
-        after: (rows, others, rows of an operator), what they become by the first operator.
         channel: From which they draw.
         points: (rows,), where in the interval from 0 to 1.
     """
-    density = before.transpose(0, 2, 1) @ before.conj()
-    weights = (density.reshape(len(before), -1) @ channel.effects).real.clip(0.0)
+    count, _, columns = before.shape
+    # The density matrices of the qubits, from products of real numbers: what is complex would be
+    # copied to be conjugated.
+    numbers = np.ascontiguousarray(before).view(float)
+    gram = (numbers.transpose(0, 2, 1) @ numbers).reshape(count, columns, 2, columns, 2)
+    density = np.empty((count, columns, columns), dtype=complex)
+    density.real = gram[:, :, 0, :, 0] + gram[:, :, 1, :, 1]
+    density.imag = gram[:, :, 1, :, 0] - gram[:, :, 0, :, 1]
+    weights = (density.reshape(count, -1) @ channel.effects).real.clip(0.0)
     levels = weights.cumsum(axis=1)
     which = (levels <= (points * levels[:, -1])[:, None]).sum(axis=1)
     which = np.minimum(which, weights.shape[1] - 1)
-    others = np.flatnonzero(which)
-    after[others] = before[others] @ channel.operators[which[others]]
-    norms = np.sqrt(weights[np.arange(len(which)), which])
-    return after / norms[:, None, None]
+    norms = np.sqrt(weights[np.arange(count), which])
+    return before @ (channel.operators[which] / norms[:, None, None])
