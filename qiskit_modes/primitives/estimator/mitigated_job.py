@@ -5,25 +5,34 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from qiskit.circuit import QuantumCircuit
 from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
+from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import measurements_of
+from qiskit_modes.primitives.measurement.parting import (
+    Parting,
+    in_parts,
+    parting_of,
+    seconds_to_part,
+)
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
 from qiskit_modes.primitives.mitigation.preparation import preparers_of
 from qiskit_modes.primitives.mitigation.preparer import Group
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, PreparedItem, PreparedPub
 from qiskit_modes.primitives.mitigation.values import Estimates
+from qiskit_modes.primitives.options.resilience import noise_factors_of, technique_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.primitives.programs.compile import CompiledQuantumProgram
 from qiskit_modes.primitives.programs.parts import (
@@ -33,9 +42,10 @@ from qiskit_modes.primitives.programs.parts import (
     seed_of_part,
 )
 from qiskit_modes.primitives.programs.summary import summary
-from qiskit_modes.primitives.programs.width import refuse_too_wide
 from qiskit_modes.runtime.steps import CircuitExecutions, ExecutionSpan
 from qiskit_modes.simulation import Program, Samples, fingerprint
+from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.simulation.compile.window.outlook import may_be_too_wide
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["MitigatedEstimatorJob"]
@@ -62,6 +72,8 @@ class _GroupNotes:
     """For each item what was drawn before it was compiled."""
     parts: tuple[CompiledQuantumProgram, ...]
     """The PUBs, and what has other shots than they."""
+    partings: tuple[Parting | None, ...]
+    """Of each PUB the bits that were read apart from others; None if all were read together."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +93,19 @@ class MitigatedEstimatorJob:
 
     def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, list[_GroupNotes]]:
         """Prepare the PUBs, put their numbers in, compile all; see `Steps.compile`."""
-        for each in self.inputs:
-            bases = measurements_of(each.observables, each.parameter_shape).bases
-            refuse_too_wide(
-                each.circuit,
-                each.parameter_values,
-                self.backend,
-                self.options.noise_model,
-                elsewhere,
-                list(dict.fromkeys(qubits for qubits, _ in bases)),
-            )
+        partings = [self._parting(each, elsewhere) for each in self.inputs]
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
         notes = []
         for number, (places, preparer) in enumerate(preparers.items()):
             group, seed = preparer.group(), seed_of_part(self.seed, number)
-            programs, drawn = self._quantum_programs(group, places, seed)
+            programs, drawn, first = self._quantum_programs(group, places, seed)
+            bits = [_bits_of(partings[place], group.qubits) for place in places]
+            apart = {
+                item: _clbits_of(pub.items[item - begin].circuit, own)
+                for own, pub, begin in zip(bits, group.pubs, first, strict=True)
+                if own is not None
+                for item in range(begin, begin + len(pub.items))
+            }
             parts = tuple(
                 compile_part(
                     program,
@@ -103,20 +113,43 @@ class MitigatedEstimatorJob:
                     self.options,
                     seed_of_part(seed, part * _CALIBRATION),
                     elsewhere,
+                    None if part else apart,
                 )
                 for part, program in enumerate(programs)
             )
-            notes.append(_GroupNotes(places, group, drawn, parts))
+            notes.append(_GroupNotes(places, group, drawn, parts, tuple(bits)))
         return joined([part for each in notes for part in each.parts], self.seed), notes
+
+    def _parting(self, pub: EstimatorInput, elsewhere: Elsewhere) -> Parting | None:
+        """Return the qubits of a PUB that are read apart from others; None if it is one.
+
+        Raises:
+            SimulationTooLargeError: If it is too wide, however it will be folded, twirled and
+                decoupled.
+        """
+        choice = describe(simulated_backend(self.backend, self.options.noise_model)).choice
+        if pub.pub.size == 0 or not may_be_too_wide(pub.circuit, choice):
+            return None
+        measurements = measurements_of(pub.observables, pub.parameter_shape)
+        bases = list(dict.fromkeys(qubits for qubits, _ in measurements.bases))
+        terms = list({qubits for each in measurements.families for qubits, _ in each.terms})
+        shots = pub.shots * sum(map(len, measurements.sets))
+        if technique_of(self.options.resilience) in ("gate_folding", "pea"):
+            shots *= len(noise_factors_of(self.options.resilience))
+        values = pub.parameter_values
+        seconds = seconds_to_part(pub.circuit, len(bases), len(terms))
+        return elsewhere(seconds, parting_of, pub.circuit, choice, values, bases, terms, shots)
 
     def _quantum_programs(
         self, group: Group, places: Sequence[int], seed: int
-    ) -> tuple[list[QuantumProgram], list[_Outputs]]:
-        """Return what to execute, and for each item what was drawn for it already."""
+    ) -> tuple[list[QuantumProgram], list[_Outputs], list[int]]:
+        """Return what to execute, for each item what was drawn, and each PUB's first item."""
         program = QuantumProgram(group.shots)
         programs = [program]
         drawn: list[_Outputs] = []
+        first = []
         for place, pub in zip(places, group.pubs, strict=True):
+            first.append(len(program.items))
             values = _values(self.inputs[place], pub)
             for item in pub.items:
                 if isinstance(item, OpaqueItem):
@@ -132,7 +165,7 @@ class MitigatedEstimatorJob:
                 programs.append(QuantumProgram(group.calibration_shots))
             programs[-1].items.append(_item(group.calibration.item))
             drawn.append({})
-        return programs, drawn
+        return programs, drawn, first
 
     def post_process(
         self,
@@ -154,9 +187,14 @@ class MitigatedEstimatorJob:
             if group.calibration is not None:
                 readout = group.calibration.readout(bits[-1], outputs[-1])
             first = 0
-            for place, pub in zip(noted.places, group.pubs, strict=True):
+            for place, whole, apart in zip(noted.places, group.pubs, noted.partings, strict=True):
+                pub = whole
                 mine = slice(first, first + len(pub.items))
                 each = self.inputs[place]
+                if apart is not None:
+                    num_bytes = -(-items[first].registers[REGISTER] // 8)
+                    assembly = in_parts(pub.assembly, apart, num_bytes)
+                    pub = replace(pub, assembly=assembly)
                 found = pub.evaluate(
                     bits[mine], outputs[mine], each.observables.coefficients, readout
                 )
@@ -184,6 +222,21 @@ class MitigatedEstimatorJob:
                 content = fingerprint(item.circuit)
                 found.append(CircuitExecutions(place, item.circuit, content, count, purpose))
         return found
+
+
+def _bits_of(parting: Parting | None, qubits: Sequence[int]) -> Parting | None:
+    """Return the bits into which parts are measured, from their qubits."""
+    if parting is None:
+        return None
+    place = {qubit: bit for bit, qubit in enumerate(qubits)}
+    return tuple(tuple(place[qubit] for qubit in part) for part in parting)
+
+
+def _clbits_of(circuit: QuantumCircuit, bits: Parting) -> Parting:
+    """Return where a circuit has the bits of its register of measurements."""
+    register = next(each for each in circuit.cregs if each.name == REGISTER)
+    clbits = [circuit.find_bit(bit).index for bit in register]
+    return tuple(tuple(clbits[bit] for bit in part) for part in bits)
 
 
 def _values(pub: EstimatorInput, prepared: PreparedPub) -> npt.NDArray[np.float64]:

@@ -127,14 +127,18 @@ def _moved(support: Support, where: dict[int, int]) -> Support:
     )
 
 
-def light_cone(circuit: QuantumCircuit, qubits: Collection[int]) -> QuantumCircuit:
-    """Return a circuit without the instructions that some qubits' last state does not depend on.
+def light_cone(
+    circuit: QuantumCircuit, qubits: Collection[int], clbits: Collection[int] = ()
+) -> QuantumCircuit:
+    """Return a circuit without the instructions that some bits' last state does not depend on.
 
     Args:
         circuit: The circuit, not modified.
         qubits: Which of its qubits.
+        clbits: Which of its classical bits.
     """
     known: set[Qubit | Clbit] = {circuit.qubits[qubit] for qubit in qubits}
+    known |= {circuit.clbits[clbit] for clbit in clbits}
     kept = []
     for step in reversed(circuit.data):
         bits = [*step.qubits, *step.clbits]

@@ -40,7 +40,8 @@ class Readings:
         """Read what an item of a quantum program gave.
 
         Args:
-            bits: Packed, shape (randomisations, configurations, shots, bytes).
+            bits: Packed, shape (randomisations, configurations, shots, bytes); of parts that were
+                read apart, side by side.
             outputs: What the item's samplex gave beside angles: flips of shape (randomisations,
                 configurations, 1, bits), signs of shape (randomisations, configurations, sites).
             register: The register that was measured into.
@@ -48,7 +49,9 @@ class Readings:
         flips = outputs.get(f"measurement_flips.{register}")
         if flips is not None:
             # Bit 0 is the lowest bit of the last byte.
-            bits = bits ^ np.packbits(flips, axis=-1, bitorder="little")[..., ::-1]
+            packed = np.packbits(flips, axis=-1, bitorder="little")[..., ::-1]
+            parts = bits.shape[-1] // packed.shape[-1]
+            bits = bits ^ (packed if parts == 1 else np.tile(packed, parts))
         drawn = outputs.get("pauli_signs")
         signs = None if drawn is None else 1.0 - 2.0 * (drawn.sum(axis=-1) % 2)
         return cls(bits, signs)

@@ -8,7 +8,7 @@ the matter of `compiled`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,6 +27,8 @@ from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitE
 from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.primitives.measurement.parting import Parting
+from qiskit_modes.primitives.measurement.parts import light_cone
 from qiskit_modes.primitives.programs.compiled import CompiledItem, CompiledQuantumProgram
 from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, compile_circuit
@@ -49,6 +51,7 @@ def compile_quantum_program(
     layer_noise: LayerNoise | None = None,
     angle_decimals: int | None = None,
     fingerprints: Sequence[bytes] | None = None,
+    parts: Mapping[int, Parting] | None = None,
     elsewhere: Elsewhere = here,
 ) -> CompiledQuantumProgram:
     """Draw a program's randomisations and compile its circuits.
@@ -64,6 +67,7 @@ def compile_quantum_program(
         layer_noise: Noise that acts on tagged layers, beside that of the backend.
         angle_decimals: If not None, angles are rounded to so many decimals of a quarter turn.
         fingerprints: The `fingerprint` of each item's circuit, where the caller has it.
+        parts: Of items of which parts are read apart: the classical bits of each part.
         elsewhere: Compiles the circuits.
 
     Raises:
@@ -88,20 +92,30 @@ def compile_quantum_program(
             content = fingerprints[index]
         compiling = partial(compile_circuit, backend=backend, elsewhere=elsewhere)
         first, rows, simulations = len(runs), [], []
+        apart = None if parts is None else parts.get(index)
         for fixed in with_durations(circuit, content, values):
-            compiled, angles = _compiled(
-                fixed,
-                compiling,
-                drawn=isinstance(item, SamplexItem | SweptItem),
-                decimals=angle_decimals,
-            )
-            circuits[compiled.key] = compiled
-            runs.append(Run(compiled.key, angles, program.shots))
             rows.append(fixed.rows)
-            simulations.append(compiled.metadata)
-        numbers = tuple(range(first, len(runs)))
+            parted = [fixed] if apart is None else [_reading(fixed, bits) for bits in apart]
+            for each in parted:
+                compiled, angles = _compiled(
+                    each,
+                    compiling,
+                    drawn=isinstance(item, SamplexItem | SweptItem),
+                    decimals=angle_decimals,
+                )
+                circuits[compiled.key] = compiled
+                runs.append(Run(compiled.key, angles, program.shots))
+                simulations.append(compiled.metadata)
         items.append(
-            CompiledItem(item.shape, outputs, registers, numbers, tuple(rows), summary(simulations))
+            CompiledItem(
+                item.shape,
+                outputs,
+                registers,
+                tuple(range(first, len(runs))),
+                tuple(rows),
+                summary(simulations),
+                parts=1 if apart is None else len(apart),
+            )
         )
     return CompiledQuantumProgram(
         program=Program(circuits, tuple(runs), seed),
@@ -132,6 +146,14 @@ def _values(
     num_sets = math.prod(item.shape)
     values = np.asarray(angles, dtype=np.float64).reshape(num_sets, item.circuit.num_parameters)
     return values, outputs
+
+
+def _reading(fixed: FixedCircuit, clbits: Sequence[int]) -> FixedCircuit:
+    """Return what some classical bits of a circuit depend on, with its own parameters' values."""
+    cone = light_cone(fixed.circuit, (), clbits)
+    column = {parameter: at for at, parameter in enumerate(fixed.circuit.parameters)}
+    columns = [column[parameter] for parameter in cone.parameters]
+    return replace(fixed, circuit=cone, content=None, values=fixed.values[:, columns])
 
 
 def _compiled(

@@ -67,6 +67,9 @@ class CompiledItem:
     """How its circuit is simulated."""
     timing: SchedulerTiming | None = None
     """The schedule of its circuit, where that is asked for."""
+    parts: int = 1
+    """How many runs there are for the same elements, one after another, each of which records other
+    bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +88,16 @@ class CompiledQuantumProgram:
     def bits(self, samples: Samples, item: int) -> dict[str, BitArray]:
         """Return what an item recorded, packed: for each register an array of the item's shape.
 
+        Where parts of it were recorded apart, their bytes stand side by side, those of the first
+        part last.
+
         Args:
             samples: What execution gave.
             item: Which item.
         """
         compiled = self.items[item]
+        if compiled.parts > 1:
+            return self._side_by_side(samples, compiled)
         recorded = None
         if compiled.runs:
             recorded = gathered([samples.runs[run] for run in compiled.runs], compiled.rows)
@@ -101,6 +109,19 @@ class CompiledQuantumProgram:
             else:
                 packed = recorded[name].reshape(shape)
             arrays[name] = BitArray(packed, num_bits)
+        return arrays
+
+    def _side_by_side(self, samples: Samples, item: CompiledItem) -> dict[str, BitArray]:
+        parts = [
+            gathered([samples.runs[run] for run in item.runs[part :: item.parts]], item.rows)
+            for part in range(item.parts)
+        ]
+        arrays = {}
+        for name, num_bits in item.registers.items():
+            num_bytes = -(-num_bits // 8)
+            shape = (*item.shape, self.shots, num_bytes)
+            packed = [part[name].reshape(shape) for part in reversed(parts)]
+            arrays[name] = BitArray(np.concatenate(packed, axis=-1), 8 * num_bytes * item.parts)
         return arrays
 
     def result(self, samples: Samples, span: ExecutionSpan) -> QuantumProgramResult:

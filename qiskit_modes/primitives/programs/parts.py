@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from samplomatic.quantum_program import QuantumProgram
 
 from qiskit_modes.primitives.backends.simulated_backend import rounding_of, simulated_backend
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
+from qiskit_modes.primitives.measurement.parting import Parting
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions, ResolvedSamplerOptions
 from qiskit_modes.primitives.programs.compile import CompiledQuantumProgram, compile_quantum_program
 from qiskit_modes.simulation import Program, Samples
@@ -42,6 +43,7 @@ def compile_part(
     options: ResolvedSamplerOptions | ResolvedEstimatorOptions,
     seed: int,
     elsewhere: Elsewhere = here,
+    parts: Mapping[int, Parting] | None = None,
 ) -> CompiledQuantumProgram:
     """Compile one part of a job as the job's options say.
 
@@ -51,6 +53,7 @@ def compile_part(
         options: Whose noise acts, and whether angles are rounded.
         seed: From which the part draws its randomisations, see `seed_of_part`.
         elsewhere: Compiles its circuits.
+        parts: Of items of which parts are read apart: the classical bits of each part.
     """
     backend = simulated_backend(backend, options.noise_model)
     layers = options.layer_noise_model
@@ -60,6 +63,7 @@ def compile_part(
         seed=seed,
         layer_noise=None if layers is None else LayerNoise.of(layers),
         angle_decimals=rounding_of(backend, options.angle_decimals),
+        parts=parts,
         elsewhere=elsewhere,
     )
 

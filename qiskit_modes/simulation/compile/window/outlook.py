@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -118,16 +118,25 @@ class Outlook:
         """Return what it would take to record some classical bits."""
         return self._worst(Block(self._operations), clbits)
 
-    def of_measured(self, qubits: Iterable[int]) -> Prospect:
-        """Return what it would take to measure some qubits at the end."""
+    def of_measured(self, qubits: Iterable[int], *, narrow: bool = False) -> Prospect:
+        """Return what it would take to measure some qubits at the end.
+
+        Args:
+            qubits: Which.
+            narrow: Whether to look at joined qubits, too, that fit into memory in any case.
+        """
         free = 1 + max(Block(self._operations).clbits, default=-1)
         added = [Measure(qubit, free + at, _NO_MATRIX) for at, qubit in enumerate(qubits)]
         block = Block((*self._operations, *added))
-        return self._worst(block, range(free, free + len(added)))
+        return self._worst(block, range(free, free + len(added)), narrow=narrow)
 
-    def _worst(self, block: Block, clbits: Iterable[int]) -> Prospect:
+    def _worst(self, block: Block, clbits: Iterable[int], *, narrow: bool = False) -> Prospect:
         parts = split(prune(block, clbits))
-        found = [self._prospect(part) for part in parts if not self._fits(len(part.qubits))]
+        fits = {id(part): self._fits(len(part.qubits)) for part in parts}
+        found = [self._prospect(part) for part in parts if not fits[id(part)]]
+        if narrow:
+            small = [self._prospect(part) for part in parts if fits[id(part)]]
+            found += [replace(each, refusal=None) for each in small]
         return max(found, key=lambda each: each.seconds_per_shot, default=Prospect())
 
     def _fits(self, num_qubits: int) -> bool:
@@ -171,6 +180,8 @@ def outlook_of(
     circuit: QuantumCircuit,
     choice: SimulatorChoice,
     settings: Settings = DEFAULT_SETTINGS,
+    *,
+    clifford: bool = False,
 ) -> Outlook | None:
     """Return the outlook of a circuit; None if nothing can be told without compiling it.
 
@@ -181,15 +192,18 @@ def outlook_of(
         circuit: In the backend's instruction set; open angles are taken for no multiples of π/2.
         choice: How the user chose to simulate it.
         settings: Which optimisations are on; but with those that are by default nothing is told.
+        clifford: Whether to tell, too, what takes Clifford gates if their noise is not Pauli's.
     """
     if settings != DEFAULT_SETTINGS or not may_be_too_wide(circuit, choice):
         return None
     named = choice.method is not None or choice.density
     if any(step.is_control_flow() for step in circuit.data):
         operations = _read(circuit)
-        if not named and may_be_clifford(Block(tuple(operations)), clifford_angles=False):
+        if not (named or clifford) and may_be_clifford(
+            Block(tuple(operations)), clifford_angles=False
+        ):
             return None
-    elif not named and all(map(_is_clifford, circuit.data)):
+    elif not (named or clifford) and all(map(_is_clifford, circuit.data)):
         return None
     else:
         operations = _gates(circuit)
