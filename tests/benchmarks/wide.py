@@ -13,6 +13,7 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.simulation import compile_circuit
+from tests.benchmarks.published import published
 from tests.benchmarks.timing import Row, timed
 from tests.simulation.devices import cut_noise, path_through, placed_on
 
@@ -56,6 +57,7 @@ def wide():
     yield _hello_world_extrapolated(backend)
     yield _ten_qubits(backend)
     yield from _tutorials(backend, line)
+    yield from published(backend, line)
     yield _growth(backend, line, sampled)
     yield _against_tensor_networks(backend, line, sampled)
 
