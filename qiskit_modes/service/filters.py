@@ -15,7 +15,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.options.job_settings import check_tags
 from qiskit_modes.service.choosing import can_branch, num_qubits
 from qiskit_modes.simulation.backends.kinds import describe
-from qiskit_modes.store.rows import JobQuery, microseconds
+from qiskit_modes.store.rows import JobQuery, is_storable, microseconds
 
 __all__ = [
     "check_flag",
@@ -35,6 +35,8 @@ def check_text(value: Any, name: str) -> None:
     """
     if value is not None and not isinstance(value, str):
         raise InvalidInputError(f"{name} must be text or None, not {_shown(value)}.")
+    if value is not None and not is_storable(value):
+        raise InvalidInputError(f"{name} has characters that no name has: {value!r}.")
 
 
 def check_flag(value: Any, name: str) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "JobRow",
     "UsageRow",
     "WorkloadRow",
+    "is_storable",
     "microseconds",
     "moment",
 ]
@@ -30,6 +31,15 @@ BODY_KINDS = ("params", "result", "error")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def is_storable(text: str) -> bool:
+    r"""Return whether text can be in a row: not every database takes NUL, and UTF-8 no surrogates.
+
+    >>> is_storable("any text"), is_storable("\0"), is_storable("\ud800")
+    (True, False, False)
+    """
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def microseconds(at: datetime) -> int:

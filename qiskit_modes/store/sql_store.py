@@ -27,7 +27,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from qiskit_modes.exceptions import StoreError, StoreWarning
 from qiskit_modes.store.migrations import migrate, version_of
 from qiskit_modes.store.network_file_system import network_file_system
-from qiskit_modes.store.rows import UNFINISHED, HeadRow, JobQuery, JobRow, UsageRow, WorkloadRow
+from qiskit_modes.store.rows import (
+    UNFINISHED,
+    HeadRow,
+    JobQuery,
+    JobRow,
+    UsageRow,
+    WorkloadRow,
+    is_storable,
+)
 from qiskit_modes.store.schema import (
     bodies,
     heads,
@@ -182,6 +190,8 @@ class SqlStore:
 
     def job(self, job_id: str) -> JobRow | None:
         """Return a job by its id, or None if there is none."""
+        if not is_storable(job_id):
+            return None
         with self._reading() as connection:
             return next(iter(_job_rows(connection, _JOBS.where(jobs.c.id == job_id))), None)
 
@@ -260,6 +270,8 @@ class SqlStore:
 
     def workload(self, workload_id: str) -> WorkloadRow | None:
         """Return a session or batch by its id, or None if there is none."""
+        if not is_storable(workload_id):
+            return None
         return next(iter(self._workloads(workloads.c.id == workload_id)), None)
 
     def open_workloads(self, head: str) -> list[WorkloadRow]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.store.rows import is_storable
 
 __all__ = ["JobSettings", "check_seed", "check_tags", "job_settings"]
 
@@ -76,10 +77,16 @@ def check_tags(tags: Any, what: str = "job tags") -> tuple[str, ...]:
         what: What it is, for the message.
 
     Raises:
-        InvalidInputError: If they are not a list of strings.
+        InvalidInputError: If they are not a list of strings that can be kept.
     """
     if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidInputError(f"{what} must be a list of strings, not {tags!r}.")
+    for tag in tags:
+        if not is_storable(tag):
+            raise InvalidInputError(
+                f"{what} must be text that can be kept, without NUL and halves of characters, not "
+                f"{tag!r}."
+            )
     return tuple(tags)
 
 

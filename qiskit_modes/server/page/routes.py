@@ -261,8 +261,11 @@ async def enter(request: Request) -> Response:
         key, state = form.get("token", [""])[0], _state(request)
         secure = request.url.scheme == "https"
         return await state.look_ups.run("", lambda: sign_in.remember(state, key, secure=secure))
-    except (ApiError, ValueError, InvalidInputError):
-        content = {"look": "This is not the token of this server.", "query": {}}
+    except (ApiError, ValueError, InvalidInputError) as error:
+        said = "This is not a token of this server."
+        if isinstance(error, ApiError) and error.status == 403:
+            said = error.message
+        content = {"look": said, "query": {}}
         return rendering.page("signin", content, title="Sign in", status=403)
 
 
