@@ -54,9 +54,8 @@ class Load:
         return self.words.format(self.count * (times_as_much if self.grows else 1))
 
 
-def parameter_sets(times_as_much=1, sets=100):
-    """A hundred parameter sets of ten noisy qubits."""
-    backend, sets = FakeSherbrooke(), sets * times_as_much
+def rotations():
+    """A circuit of ten qubits with one parameter."""
     angle = Parameter("angle")
     circuit = QuantumCircuit(10)
     for layer in range(5):
@@ -65,14 +64,11 @@ def parameter_sets(times_as_much=1, sets=100):
         for qubit in range(9):
             circuit.cx(qubit, qubit + 1)
     circuit.measure_all()
-    isa = placed_on(backend, circuit, path_through(backend, 10))
-    values = np.linspace(0, 3, sets)[:, None]
-    return _sampled(backend, (isa, values), 1024)
+    return circuit
 
 
-def trajectories(times_as_much=1, shots=100_000):
-    """A hundred thousand trajectories of a wide circuit."""
-    backend, size = FakeSherbrooke(), 20
+def random_rotations(size=24):
+    """A circuit that is too wide for its noise to be simulated but shot by shot."""
     random = np.random.default_rng(1)
     circuit = QuantumCircuit(size)
     for layer in range(4):
@@ -82,7 +78,21 @@ def trajectories(times_as_much=1, shots=100_000):
         for qubit in range(layer % 2, size - 1, 2):
             circuit.cx(qubit, qubit + 1)
     circuit.measure_all()
-    isa = placed_on(backend, circuit, path_through(backend, size))
+    return circuit
+
+
+def parameter_sets(times_as_much=1, sets=100):
+    """A hundred parameter sets of ten noisy qubits."""
+    backend, sets = FakeSherbrooke(), sets * times_as_much
+    isa = placed_on(backend, rotations(), path_through(backend, 10))
+    values = np.linspace(0, 3, sets)[:, None]
+    return _sampled(backend, (isa, values), 1024)
+
+
+def trajectories(times_as_much=1, shots=100_000):
+    """A hundred thousand trajectories of a wide circuit."""
+    backend, circuit = FakeSherbrooke(), random_rotations()
+    isa = placed_on(backend, circuit, path_through(backend, circuit.num_qubits))
     return _sampled(backend, (isa,), shots * times_as_much)
 
 
@@ -123,7 +133,7 @@ def heavy_compiles(times_as_much=1, jobs=16, qubits=8, layers=20):
 
 LOADS = (
     Load("{:,} parameter sets, 10 noisy qubits", 100, parameter_sets),
-    Load("{:,} trajectories, 20 qubits", 100_000, trajectories),
+    Load("{:,} trajectories, 24 qubits", 100_000, trajectories),
     Load("{:,} small jobs, one after another", 40, small_jobs, grows=False),
     Load("a batch of {:,} heavy compiles", 16, heavy_compiles),
 )

@@ -14,6 +14,7 @@ from tests.benchmarks import (
     rows,
     simulated_cluster,
 )
+from tests.benchmarks.simulated_cluster import Piece
 
 
 @pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b"])
@@ -54,13 +55,34 @@ def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
     assert any(re.search(r"here \d+\.\d ms, there \d+\.\d ms", line) for line in lines)
 
 
+def alike(count, seconds, peak_bytes=0):
+    """A job of so many equal pieces."""
+    return simulated_cluster.Load("", pieces=(Piece(seconds, peak_bytes, 0),) * count)
+
+
 def test_the_simulated_head_is_the_bottleneck_only_where_pieces_are_short():
     """What is simulated is an arithmetic of queues: its ends are known without it."""
-    few, many = simulated_cluster.LOADS[:2]
-    seconds, busy = simulated_cluster.simulated(few, 8)
-    assert few.pieces * few.seconds / 8 <= seconds <= 1.05 * few.pieces * few.seconds / 8
-    seconds, busy = simulated_cluster.simulated(few, 300)
-    assert seconds >= 0.999 * few.pieces * few.head_seconds
-    assert busy > 0.95
-    seconds, _ = simulated_cluster.simulated(many, 100, longer=True)
-    assert seconds < 1.1 * many.pieces * many.seconds / 100
+    load = alike(800, 0.05)
+    few = simulated_cluster.simulated(load, 8)
+    assert load.seconds / 8 <= few.seconds <= 1.05 * load.seconds / 8
+    many = simulated_cluster.simulated(load, 300)
+    assert many.seconds >= 0.999 * 800 * simulated_cluster.HEAD_SECONDS
+    assert many.head_busy > 0.95
+    together = simulated_cluster.simulated(load, 300, together=4)
+    assert together.seconds < 0.5 * many.seconds
+
+
+def test_simulated_pieces_wait_for_memory_as_real_ones_do():
+    limit = 8 * simulated_cluster.WORKER_LIMIT_BYTES
+    found = simulated_cluster.simulated(alike(20, 1.0, limit // 2), 8)
+    assert 10 <= found.seconds < 10.5, "two at a time"
+
+
+def test_a_simulated_batch_compiles_in_the_lanes_of_its_qpu():
+    """The scheduler is the package's own: five jobs of a QPU are in progress at a time."""
+    piece = (Piece(0.001, 0, 0),)
+    one = simulated_cluster.Load("", 100, piece, 0.5)
+    assert 100 * 0.45 / 5 < simulated_cluster.simulated(one, 20).seconds < 1.5 * 100 * 0.5 / 5
+    four = simulated_cluster.simulated(replace(one, qpus=4), 40)
+    read_by_head = 100 * 0.5 * simulated_cluster.COMPILE_SHARE
+    assert read_by_head < four.seconds < 0.7 * simulated_cluster.simulated(one, 40).seconds

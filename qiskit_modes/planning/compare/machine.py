@@ -7,6 +7,7 @@ recorded durations meets the recorded times exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -92,6 +93,8 @@ class ReplayedQPU:
         lanes: How many jobs are in progress at once.
         ledger: What the instances have used; shared with other QPUs.
         neighbours: All QPUs that share it; this one is added.
+        ends: Begins a step of a job, and returns its end, if it lasts as long as something that is
+            simulated besides; otherwise None, and it lasts as long as the job's steps say.
     """
 
     def __init__(
@@ -101,7 +104,9 @@ class ReplayedQPU:
         lanes: int,
         ledger: Ledger,
         neighbours: list[ReplayedQPU],
+        ends: Callable[[str, str], simpy.Event | None] = lambda _job_id, _step: None,
     ) -> None:
+        self._ends = ends
         self._neighbours = neighbours
         neighbours.append(self)
         self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
@@ -193,22 +198,28 @@ class ReplayedQPU:
         if steps.fails_in == step:
             done = JobFailed(job.core.id, steps.fault, steps.reason, steps.code)
         job.busy = True
-        if duration is None:
+        simulated = self._ends(job.core.id, step)
+        if simulated is not None:
+            self._when(simulated, job, done)
+        elif duration is None:
             job.under_way = None
         else:
             self._after(job, duration, done)
 
     def _after(self, job: ReplayedJob, delay: int, event: Event) -> None:
         """Post an event later, unless the job's step is stopped before."""
-        timeout = self._env.timeout(delay)
-        job.under_way = timeout
+        self._when(self._env.timeout(delay), job, event)
+
+    def _when(self, end: simpy.Event, job: ReplayedJob, event: Event) -> None:
+        """Post an event at the end of a step, unless that is stopped before."""
+        job.under_way = end
 
         def over(_: simpy.Event) -> None:
-            if job.under_way is timeout:
+            if job.under_way is end:
                 job.busy = False
                 self._post(event)
 
-        timeout.callbacks.append(over)
+        end.callbacks.append(over)
 
     def _set_alarm(self) -> None:
         """Have the scheduler told when its next deadline has come."""
