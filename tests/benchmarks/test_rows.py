@@ -41,7 +41,7 @@ def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
         "parameter_sets": {"sets": 2},
         "trajectories": {"shots": 50},
         "small_jobs": {"jobs": 2},
-        "heavy_compiles": {"jobs": 2},
+        "heavy_compiles": {"jobs": 2, "layers": 20},
     }
     loads = tuple(
         replace(each, run=update_wrapper(partial(each.run, **few[each.run.__name__]), each.run))
