@@ -238,10 +238,12 @@ class SessionExecutor:
             if self._archive.watches_workloads and qpu.scheduler.moved is None:
                 qpu.scheduler.moved = {}
             instructions = qpu.scheduler.handle(event, self.clock.now())
-            refused = next((i for i in instructions if isinstance(i, Refuse)), None)
-            if refused is None:
+            refusals = [each for each in instructions if isinstance(each, Refuse)]
+            if not refusals:
                 accepted()
-            qpu.outbox.extend(i for i in instructions if not isinstance(i, Refuse))
+                qpu.outbox += instructions
+            else:
+                qpu.outbox += [each for each in instructions if not isinstance(each, Refuse)]
             self._retire(qpu, event, instructions)
             if qpu.scheduler.moved:
                 self._archive.moved(qpu.scheduler.moved.values())
@@ -249,7 +251,7 @@ class SessionExecutor:
             deadline = qpu.scheduler.next_deadline()
             # Last, so that of all that ended by then the scheduler is told before.
             self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
-            return refused
+            return refusals[0] if refusals else None
 
     def _carry_out(self, qpu: QPU) -> None:
         # The race being closed: another thread adds to the outbox after this one found it empty and

@@ -60,8 +60,10 @@ TOGETHER_SECONDS = 2.0
 class _PubNotes:
     """Facts of one PUB that post-processing needs."""
 
+    num_bases: int
+    """How many are reported."""
     measurements: Measurements
-    """As it is simulated, perhaps with more bases than are reported."""
+    """As it is simulated, perhaps with more bases than that."""
     sweeps: tuple[SweepNotes, ...]
     """One for each basis of the measurements."""
 
@@ -97,48 +99,52 @@ class PlainEstimatorJob:
         """Compile each circuit with the measurement of each basis; see `Steps.compile`."""
         simulated = simulated_backend(self.backend, self.options.noise_model)
         compiling = partial(compile_circuit, backend=simulated, elsewhere=elsewhere)
-        compiled = [self._sweeps(each, compiling) for each in self.inputs]
-        program = program_of([sweep for _, own in compiled for sweep in own], self.seed)
-        return program, [
-            _PubNotes(measurements, tuple(sweep.notes for sweep in own))
-            for measurements, own in compiled
-        ]
+        instructions = instruction_set_of(self.backend)
+        notes, sweeps = [], []
+        for each in self.inputs:
+            num_bases, measurements, own = self._sweeps(each, instructions, compiling)
+            notes.append(_PubNotes(num_bases, measurements, tuple(sweep.notes for sweep in own)))
+            sweeps += own
+        return program_of(sweeps, self.seed), notes
 
-    def _sweeps(self, pub: EstimatorInput, compiling: Any) -> tuple[Measurements, list[Sweep]]:
-        """Return a PUB's measurements, and what is executed for each of its bases.
+    def _sweeps(
+        self, pub: EstimatorInput, instructions: InstructionSet, compiling: Any
+    ) -> tuple[int, Measurements, list[Sweep]]:
+        """Return the number of a PUB's bases, its measurements, and what is executed for each.
 
         A basis that is too much as a whole is parted.
         """
-        measurements, instructions = _measurements_of(pub), instruction_set_of(self.backend)
-        choice = describe(simulated_backend(self.backend, self.options.noise_model)).choice
+        asked = measurements = _measurements_of(pub)
         beginning = None
-        if len(measurements.bases) > 1:  # the state before them is the same
-            qubits = frozenset(qubit for basis, _ in measurements.bases for qubit in basis)
-            beginning = Beginning(pub.fingerprint, qubits, len(measurements.bases))
+        if len(asked.bases) > 1:  # the state before them is the same
+            qubits = frozenset(qubit for basis, _ in asked.bases for qubit in basis)
+            beginning = Beginning(pub.fingerprint, qubits, len(asked.bases))
         sweeps: list[Sweep] = []
         added: list[Sweep] = []
-        for number, (basis, sets) in enumerate(
-            zip(measurements.bases, measurements.sets, strict=True)
-        ):
+        for number, (basis, sets) in enumerate(zip(asked.bases, asked.sets, strict=True)):
+            values = pub.parameter_values[sets]
             whole: Sweep | SimulationTooLargeError
             try:
                 whole = compile_sweep(
                     *kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions),
-                    pub.parameter_values[sets],
+                    values,
                     pub.shots,
                     compiling,
                     beginning=beginning,
                 )
             except SimulationTooLargeError as error:
                 whole = error
-            values = pub.parameter_values[sets]
-            measuring = _Parts(pub, basis, values, instructions, compiling, choice)
-            parts = measuring.found(places_of(_measurements_of(pub), number), whole)
+            measuring = _Parts(pub, basis, values, instructions, compiling)
+            if not measuring.is_long(whole):
+                sweeps.append(_possible(whole))
+                continue
+            choice = describe(simulated_backend(self.backend, self.options.noise_model)).choice
+            parts = measuring.found(places_of(asked, number), whole, choice)
             sweeps.append(parts[0][1])
             if len(parts) > 1:
                 measurements = divided(measurements, number, [places for places, _ in parts])
                 added += [sweep for _, sweep in parts[1:]]
-        return measurements, [*sweeps, *added]
+        return len(asked.bases), measurements, [*sweeps, *added]
 
     def post_process(
         self,
@@ -180,7 +186,6 @@ class _Parts:
         values: The parameter sets that are measured in it.
         instructions: What the backend can execute.
         compiling: Compiles a circuit.
-        choice: How the user chose to simulate it.
     """
 
     def __init__(
@@ -190,46 +195,54 @@ class _Parts:
         values: NDArray[np.float64],
         instructions: InstructionSet,
         compiling: Any,
-        choice: SimulatorChoice,
     ) -> None:
         self._pub = pub
         self._basis = basis
         self._values = values
         self._instructions = instructions
         self._compiling = compiling
-        self._choice = choice
         self._sweeps: dict[frozenset[int], Sweep | SimulationTooLargeError] = {}
 
+    def is_long(self, whole: Sweep | SimulationTooLargeError) -> bool:
+        """Tell whether the whole basis takes so long that parts are looked for."""
+        return self._seconds_of(whole) > TOGETHER_SECONDS
+
     def found(
-        self, terms: Sequence[frozenset[int]], whole: Sweep | SimulationTooLargeError
+        self,
+        terms: Sequence[frozenset[int]],
+        whole: Sweep | SimulationTooLargeError,
+        choice: SimulatorChoice,
     ) -> list[tuple[frozenset[int], Sweep]]:
         """Return the parts, as positions in the basis, and what is executed for each.
 
         Args:
             terms: The qubits of all terms.
             whole: The basis as a whole, or why it cannot be simulated so.
+            choice: How the user chose to simulate it.
 
         Raises:
             SimulationTooLargeError: If that is so of a single term.
         """
         everything = frozenset(range(len(self._basis[0])))
         self._sweeps[everything] = whole
-        together = self._seconds(everything)
-        if together <= TOGETHER_SECONDS or len(terms) < 2:
+        if len(terms) < 2:
             return [(everything, _possible(whole))]
-        apart, parts = self._apart(terms)
+        together = self._seconds(everything)
+        apart, parts = self._apart(terms, choice)
         if together <= apart and isinstance(whole, Sweep):
             return [(everything, whole)]
         return [(places, _possible(self._sweeps[places])) for places in parts]
 
-    def _apart(self, terms: Sequence[frozenset[int]]) -> tuple[float, list[frozenset[int]]]:
+    def _apart(
+        self, terms: Sequence[frozenset[int]], choice: SimulatorChoice
+    ) -> tuple[float, list[frozenset[int]]]:
         """Return what the cheapest parts take, and these.
 
         Raises:
             SimulationTooLargeError: If a term cannot be simulated even alone, or all together
                 would take longer than anybody waits.
         """
-        outlook = outlook_of(with_first_values(self._pub.circuit, self._values), self._choice)
+        outlook = outlook_of(with_first_values(self._pub.circuit, self._values), choice)
         if outlook is not None:
             qubits, _ = self._basis
             prospects = (outlook.of_measured(qubits[at] for at in each) for each in terms)
@@ -241,7 +254,10 @@ class _Parts:
         """Return what it takes to measure some qubits of the basis together."""
         if places not in self._sweeps:
             self._sweeps[places] = self._compiled(places)
-        sweep = self._sweeps[places]
+        return self._seconds_of(self._sweeps[places])
+
+    @staticmethod
+    def _seconds_of(sweep: Sweep | SimulationTooLargeError) -> float:
         if isinstance(sweep, SimulationTooLargeError):
             return math.inf
         return sum(
@@ -293,6 +309,6 @@ def _pub_result(pub: EstimatorInput, notes: _PubNotes, runs: Iterator[RunSamples
         "shots": pub.shots,
         "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
         "executor": None,
-        "simulation": {"num_bases": len(_measurements_of(pub).bases), **simulation},
+        "simulation": {"num_bases": notes.num_bases, **simulation},
     }
     return EstimatorPubResult(data, metadata=metadata)

@@ -48,7 +48,9 @@ def prepare_estimator_job(
         UnsupportedOptionError: If an option was set that cannot be honoured.
     """
     resolved = resolve_estimator_options(options)
-    resolved = replace(with_noise_of_layers(resolved, backend), older=older)
+    resolved = with_noise_of_layers(resolved, backend)
+    if older:
+        resolved = replace(resolved, older=True)
     seed = draw_seed(resolved.seed, backend)
     inputs = coerce_estimator_pubs(
         pubs,

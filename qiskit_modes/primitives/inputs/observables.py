@@ -124,7 +124,7 @@ def coerce_observables(
             f"{where}: the observables cannot be used: {error} Give Pauli strings, SparsePauliOp "
             "objects with real coefficients, or arrays of these."
         ) from error
-    if array.size == 0:
+    if 0 in array.shape:
         raise InvalidInputError(
             f"{where}: the array of observables is empty (shape {array.shape}); give at least one."
         )
@@ -160,7 +160,7 @@ def flatten(observables: ObservablesArray) -> PauliSums:
     if len(sums) == 1:
         term_ends = ends[0]
     else:
-        offsets = np.cumsum([0, *(each[-1] for each in ends)])
+        offsets = np.array([0, *(each[-1] for each in ends)]).cumsum()
         shifted = [each[1:] + offset for each, offset in zip(ends, offsets, strict=False)]
         term_ends = np.concatenate([np.zeros(1, dtype=np.int64), *shifted])
     return PauliSums(
@@ -170,7 +170,7 @@ def flatten(observables: ObservablesArray) -> PauliSums:
         letters=np.concatenate([np.asarray(each.bit_terms) for each in sums]),
         qubits=np.concatenate([np.asarray(each.indices) for each in sums]),
         term_ends=term_ends,
-        observable_ends=np.cumsum([0, *(len(each) - 1 for each in ends)]),
+        observable_ends=np.array([0, *(len(each) - 1 for each in ends)]).cumsum(),
     )
 
 

@@ -120,7 +120,7 @@ def _outcomes(
 
     if samples.shape[-1] == 1:
         counts = _histograms(samples[..., 0])
-        found = np.flatnonzero(counts.any(axis=0))
+        (found,) = np.nonzero(counts.any(axis=0))
         yield 0, signs(found.astype(np.uint8)[:, np.newaxis]), counts[:, found]
         return
     step = max(1, _MAX_UNPACKED_BYTES // (4 * max(num_bits, len(supports))))
@@ -132,7 +132,10 @@ def _outcomes(
 
 def _histograms(values: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return how often each set has each of the 256 values."""
-    return np.stack([np.bincount(row, minlength=256) for row in values]).astype(np.float64)
+    counts = np.empty((len(values), 256))
+    for into, row in zip(counts, values, strict=True):
+        into[:] = np.bincount(row, minlength=256)
+    return counts
 
 
 def _from_histograms(values: NDArray[np.uint8], supports: Sequence[Support]) -> NDArray[np.float64]:

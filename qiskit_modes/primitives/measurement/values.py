@@ -42,7 +42,7 @@ def values_and_variances(
         for row, assembly in enumerate(mine):
             weights = coefficients[assembly.coefficients]
             values[assembly.results] = (
-                weights @ means[number][np.ix_(assembly.terms, assembly.columns)]
+                weights @ means[number][assembly.terms[:, np.newaxis], assembly.columns]
             )
             variances[assembly.results] = spread[row, assembly.columns]
     return values, variances

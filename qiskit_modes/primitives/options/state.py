@@ -46,7 +46,7 @@ def _model(model: BaseModel) -> tuple[Any, ...]:
     fields, extra = model.__dict__, model.__pydantic_extra__
     values: Iterable[Any] = fields.values()
     if not _PLAIN.issuperset(map(type, values)):
-        values = map(_value, values)
+        values = [value if type(value) in _PLAIN else _value(value) for value in values]
     return (
         kind.__module__,
         kind.__qualname__,
@@ -62,7 +62,7 @@ def _value(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is list:
-        return [_value(item) for item in value]
+        return value if _PLAIN.issuperset(map(type, value)) else [_value(item) for item in value]
     if kind is tuple:
         return tuple(_value(item) for item in value)
     if kind is dict:

@@ -76,7 +76,8 @@ class Execution:
 
     def signed(self, worker: str) -> Execution:
         """Return it with the name of the worker that did all of it."""
-        return replace(self, work=(Work(worker, self.started, self.stopped),))
+        work = (Work(worker, self.started, self.stopped),)
+        return Execution(self.samples, self.started, self.stopped, work)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None)})
 _SIMPLE = frozenset({Measure, Reset, Barrier, BreakLoopOp, ContinueLoopOp})
 """Not gates; their names, labels and bits say all."""
 
+_SIMPLE_TYPES = frozenset({type(Measure()), type(Reset()), Barrier})
+"""Types of nearly all of them: those without a label are of classes that Qiskit derives."""
+
 _CONTROL_FLOW = frozenset({IfElseOp, WhileLoopOp, ForLoopOp, SwitchCaseOp, Store, BoxOp})
 
 _LARGEST_MATRIX_QUBITS = 4
@@ -174,7 +177,9 @@ class _Reader:
                     ]
                 instructions.append((step.name, step.label, bits, parameters))
             else:
-                details = self._instruction(step.operation, everywhere)
+                operation = step.operation
+                is_simple = type(operation) in _SIMPLE_TYPES
+                details = None if is_simple else self._instruction(operation, everywhere)
                 instructions.append((step.name, step.label, bits, None, details))
         registers = [
             (register.name, [clbits[bit] for bit in register]) for register in circuit.cregs

@@ -43,8 +43,9 @@ def execute(program: Program, share: Share = alone) -> Samples:
 def _run_together(program: Program, positions: Sequence[int], share: Share) -> list[RunSamples]:
     """Run what shares its states, parameter sets outside and runs inside."""
     runs = [_Running(program, position) for position in positions]
-    size = min(running.compiled.sets_at_once for running in runs)
-    for start in range(0, len(runs[0].values), size):
+    sets = len(runs[0].values)
+    size = 1 if sets == 1 else min(running.compiled.sets_at_once for running in runs)
+    for start in range(0, sets, size):
         states: dict[bytes, ComplexArray] = {}
         for running in runs:
             running.draw(slice(start, start + size), share, states)
