@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Gate, Parameter
 from qiskit.circuit.library import (
     PermutationGate,
@@ -32,6 +32,7 @@ from qiskit_modes.simulation import (
 )
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.compile.multiply import multiplied
+from qiskit_modes.simulation.read import read_ideal
 from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
 from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
@@ -229,7 +230,8 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(shots):
 
 def in_bases(circuit, bases, seed=3, shots=(500, 700), values=None):
     """Return a program that measures one circuit in several bases, and its compiled circuits."""
-    beginning = Beginning(fingerprint(circuit), frozenset(range(circuit.num_qubits)), len(bases))
+    qubits = frozenset(range(circuit.num_qubits))
+    beginning = Beginning(fingerprint(circuit), len(circuit.data), qubits, len(bases))
     measured = []
     for basis in bases:
         ending = circuit.copy()
@@ -324,6 +326,37 @@ def test_primitives_draw_from_the_right_distribution():
     assert abs(pub.data.evs - exact) < 5 * pub.data.stds
 
 
+def test_a_beginning_that_measures_is_read_once_for_all_bases(monkeypatch):
+    circuit = QuantumCircuit(3, 1)
+    circuit.ry(0.7, 0)
+    circuit.cx(0, 1)
+    circuit.cx(1, 2)
+    circuit.measure(2, 0)
+    read = []
+    original = read_ideal._Reader.read
+
+    def reading(reader, steps, numbers):
+        read.append(len(steps))
+        original(reader, steps, numbers)
+
+    monkeypatch.setattr(read_ideal._Reader, "read", reading)
+    beginning = Beginning(fingerprint(circuit), 4, frozenset({0, 1, 2}), 2)
+    for change, expected in ((0, [4, 2]), (2, [4])):
+        ending = circuit.copy()
+        ending.add_register(ClassicalRegister(2, "basis"))
+        for qubit in range(change):
+            ending.h(qubit)
+        ending.measure([0, 1], [1, 2])
+        read.clear()
+        compiled = compile_circuit(ending, IDEAL, beginning=beginning)
+        assert method(compiled) == ["state vector"]
+        assert read == expected
+        found = outcome_probabilities(compiled)
+        alone = outcome_probabilities(compile_circuit(ending, IDEAL))
+        assert found.keys() == alone.keys()
+        np.testing.assert_allclose([found[key] for key in alone], list(alone.values()), atol=1e-12)
+
+
 def test_a_beginning_acts_on_no_noisy_circuit():
     from tests.simulation.devices import device
 
@@ -331,7 +364,7 @@ def test_a_beginning_acts_on_no_noisy_circuit():
     circuit.sx(0)
     circuit.cx(0, 1)
     circuit.measure([0, 1], [0, 1])
-    beginning = Beginning(b"", frozenset({0, 1}), 2)
+    beginning = Beginning(b"", 3, frozenset({0, 1}), 2)
     one, other = (
         sample(compile_circuit(circuit, device("manila"), beginning=given), seed=5)
         for given in (None, beginning)

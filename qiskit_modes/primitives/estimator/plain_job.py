@@ -118,7 +118,8 @@ class PlainEstimatorJob:
         beginning = None
         if len(asked.bases) > 1:  # the state before them is the same
             qubits = frozenset(qubit for basis, _ in asked.bases for qubit in basis)
-            beginning = Beginning(pub.fingerprint, qubits, len(asked.bases))
+            length = len(pub.circuit.data)
+            beginning = Beginning(pub.fingerprint, length, qubits, len(asked.bases))
         sweeps: list[Sweep] = []
         added: list[Sweep] = []
         for number, (basis, sets) in enumerate(zip(asked.bases, asked.sets, strict=True)):

@@ -70,6 +70,8 @@ class Beginning:
 
     content: bytes
     """The `fingerprint` of what they begin with."""
+    length: int
+    """How many instructions that has."""
     qubits: frozenset[int]
     """All qubits that any of them measures."""
     circuits: int
@@ -94,11 +96,11 @@ def compile_ideal(
         wanted: The classical bits that will be read.
         beginning: What it shares with others.
     """
-    ideal = read_ideal_circuit(circuit, wanted)
+    begins = None if beginning is None else (beginning.content, beginning.length)
+    ideal = read_ideal_circuit(circuit, wanted, begins)
     if ideal is None:
         return None
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
-    begins = b"" if beginning is None else beginning.content
     shared = (begins, kept, settings.prune, settings.split_components)
     gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
     parts = _parts(gates, split=settings.split_components)

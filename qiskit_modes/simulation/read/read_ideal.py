@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import (
@@ -17,6 +17,7 @@ from qiskit.circuit import (
     QuantumCircuit,
 )
 
+from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.gates import as_rotations
 from qiskit_modes.simulation.pauli_basis import ComplexArray
@@ -63,16 +64,41 @@ class IdealCircuit:
     angles: Angles
 
 
-def read_ideal_circuit(circuit: QuantumCircuit, wanted: frozenset[int]) -> IdealCircuit | None:
+class _Beginning(NamedTuple):
+    gates: tuple[IdealGate, ...]
+    recorded: Mapping[int, int]
+    finished: frozenset[int]
+
+
+_beginnings: BoundedCache[bytes, _Beginning] = BoundedCache(64)
+"""What circuits without parameters begin with: all bases of an estimator's begin alike."""
+
+
+def read_ideal_circuit(
+    circuit: QuantumCircuit, wanted: frozenset[int], begins: tuple[bytes, int] | None = None
+) -> IdealCircuit | None:
     """Return what an ideal circuit does; None if it is not unitary up to final measurements.
 
     Args:
         circuit: The circuit. What is wrong with it is left to others to say: then this is None.
         wanted: The classical bits that will be read.
+        begins: What it begins with, if others begin so too: the fingerprint of that, and how many
+            instructions these are.
     """
     reader = _Reader(circuit)
+    steps: Sequence[CircuitInstruction] = circuit.data
+    numbers = {qubit: index for index, qubit in enumerate(circuit.qubits)}
     try:
-        reader.read(circuit.data, {qubit: index for index, qubit in enumerate(circuit.qubits)})
+        if begins is not None and not circuit.num_parameters:
+            content, length = begins
+            known = _beginnings.get(content)
+            if known is None:
+                reader.read(steps[:length], numbers)
+                _beginnings.put(content, reader.so_far())
+            else:
+                reader.go_on_from(known)
+            steps = steps[length:]
+        reader.read(steps, numbers)
         return reader.finish(wanted)
     except NotIdealError:
         return None
@@ -90,6 +116,16 @@ class _Reader:
         self._clbits = {clbit: index for index, clbit in enumerate(self.circuit.clbits)}
         self._finished: set[int] = set()
         """Qubits that have been measured."""
+
+    def so_far(self) -> _Beginning:
+        """Return what was read, of a circuit without parameters."""
+        return _Beginning(tuple(self.gates), dict(self.recorded), frozenset(self._finished))
+
+    def go_on_from(self, known: _Beginning) -> None:
+        """Have read what another one has read."""
+        self.gates += known.gates
+        self.recorded.update(known.recorded)
+        self._finished |= known.finished
 
     def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
         """Append instructions on some qubits."""
