@@ -118,7 +118,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             text = self._record.read_params()
             if text is None:
                 return {}
-            self._inputs = decoded_inputs(self._program_id, text)
+            self._inputs = decoded_inputs(self._record.program_id, text)
         return {
             name: list(value) if isinstance(value, list) else value
             for name, value in self._inputs.items()
@@ -143,11 +143,6 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         """
         self._runtime.set_tags(self._facts, list(dict.fromkeys(check_tags(new_tags))))
         return self.tags
-
-    @property
-    def _program_id(self) -> str:
-        request = self._record.request
-        return self._record.primitive_id if request is None else request.program_id
 
     @property
     def private(self) -> bool:
@@ -328,7 +323,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
     def _object_of(self, result: Any) -> Any:
         if not isinstance(result, EncodedResult):
             return result
-        decoded = decoded_result(self._program_id, result.text)
+        decoded = decoded_result(self._record.program_id, result.text)
         if not self._record.private:
             self._decoded = decoded
         return decoded

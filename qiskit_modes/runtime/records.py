@@ -313,6 +313,11 @@ class JobRecord:
             self.result = None
 
     @property
+    def program_id(self) -> str:
+        """The service's name of its program."""
+        return self.primitive_id if self.request is None else self.request.program_id
+
+    @property
     def status(self) -> JobStatus:
         """The state in the words of the service's client, derived from the scheduler's facts."""
         match self.core.ending:

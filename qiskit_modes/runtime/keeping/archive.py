@@ -119,7 +119,7 @@ class Archive:
             (
                 query.qpu in (None, job.qpu.name),
                 query.pending is None or query.pending == (job.core.ending is None),
-                query.program in (None, job.primitive_id),
+                query.program in (None, job.program_id),
                 query.instance in (None, job.instance.id),
                 query.tags <= set(job.tags),
                 query.workload in (None, workload),

@@ -177,7 +177,7 @@ def job_row(job: JobRecord, head: str, calendar: Calendar) -> JobRow:
         head=head,
         instance=job.instance.id,
         qpu=job.qpu.name,
-        program=job.primitive_id if request is None else request.program_id,
+        program=job.program_id,
         created_at=calendar.row_time(core.submitted_at),
         workload=None if job.workload is None else job.workload.id,
         ending=ending,
