@@ -49,10 +49,13 @@ class _Window:
         """When each charge ended, and its seconds."""
         self.total = 0.0
 
-    def add(self, at: float, seconds: float) -> None:
+    def add(self, at: float, seconds: float) -> bool:
+        """Take a charge in; return whether it is the one that leaves first."""
         self.total += seconds
-        if self.seconds is not None:
-            self.entries.append((at, seconds))
+        if self.seconds is None:
+            return False
+        self.entries.append((at, seconds))
+        return len(self.entries) == 1
 
     def leaves_at(self) -> float | None:
         """Return when the oldest charge leaves it."""
@@ -258,9 +261,9 @@ class Ledger:
         return left if left > ROUNDING_SECONDS else 0.0
 
     def _add(self, instance_id: str, account: _Account, seconds: float, at: float) -> None:
-        for window in account.windows.values():
-            window.add(at, seconds)
-        self._note_leaving(instance_id, account)
+        leaves_first = [window.add(at, seconds) for window in account.windows.values()]
+        if any(leaves_first):
+            self._note_leaving(instance_id, account)
 
     def _touch(self, instance_id: str, account: _Account, at: float) -> None:
         account.changed_at = max(account.changed_at, at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from samplomatic.quantum_program import QuantumProgram, SamplexItem
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
 from qiskit_modes.primitives.estimator.metadata import job_metadata
+from qiskit_modes.primitives.inputs.circuits import metadata_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import measurements_of
 from qiskit_modes.primitives.measurement.parting import (
@@ -307,7 +307,7 @@ def _pub_result(
         "target_precision": pub.precision,
         "shots": shots * prepared.randomisations,
         "num_randomizations": prepared.randomisations,
-        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "circuit_metadata": metadata_of(pub.circuit),
         "executor": None,
         "simulation": summary(simulations),
     }
@@ -327,7 +327,7 @@ def _empty_result(pub: EstimatorInput) -> PubResult:
     metadata = {
         "target_precision": pub.precision,
         "shots": 0,
-        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "circuit_metadata": metadata_of(pub.circuit),
         "executor": None,
         "simulation": {},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.primitives.backends.instruction_set import InstructionSet, instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
+from qiskit_modes.primitives.inputs.circuits import metadata_of
 from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import Measurements, measurements_of
@@ -308,7 +308,7 @@ def _pub_result(pub: EstimatorInput, notes: _PubNotes, runs: Iterator[RunSamples
     metadata = {
         "target_precision": pub.precision,
         "shots": pub.shots,
-        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "circuit_metadata": metadata_of(pub.circuit),
         "executor": None,
         "simulation": {"num_bases": notes.num_bases, **simulation},
     }

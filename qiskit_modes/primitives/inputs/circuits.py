@@ -17,7 +17,7 @@ from qiskit_modes.primitives.inputs.isa import check_isa, check_rzz_angles
 from qiskit_modes.simulation import fingerprint
 from qiskit_modes.simulation.circuits.content import Held, read_content
 
-__all__ = ["check_circuit", "own_circuit"]
+__all__ = ["check_circuit", "metadata_of", "own_circuit"]
 
 
 def own_circuit(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bytes]:
@@ -36,6 +36,12 @@ def own_circuit(circuit: QuantumCircuit) -> tuple[QuantumCircuit, bytes]:
         # It shares something with the user's circuit, so nothing is kept of it.
         return copy.deepcopy(own), os.urandom(16)
     return own, fingerprint(own)  # of the very circuit that runs
+
+
+def metadata_of(circuit: QuantumCircuit) -> dict[str, Any]:
+    """Return a copy of what a user has noted on a circuit, which goes out with its result."""
+    noted: dict[str, Any] = circuit.metadata or {}
+    return copy.deepcopy(noted) if noted else {}
 
 
 def _detached(circuit: QuantumCircuit) -> QuantumCircuit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from qiskit.primitives.containers import BitArray, DataBin, PrimitiveResult, Sam
 from qiskit.providers import BackendV2
 
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
+from qiskit_modes.primitives.inputs.circuits import metadata_of
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.primitives.programs.sweeps import SweepNotes, compile_sweep, program_of
@@ -96,7 +96,7 @@ def _pub_result(
         data[register.name] = BitArray(packed.reshape(lead), register.size)
     metadata = {
         "shots": pub.shots,
-        "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+        "circuit_metadata": metadata_of(pub.circuit),
         "executor": None,
         "simulation": {} if sweep is None else sweep.simulation,
     }

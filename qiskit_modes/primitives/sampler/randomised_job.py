@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from samplomatic.quantum_program import CircuitItem, QuantumProgram, QuantumProg
 
 from qiskit_modes.primitives.boxes.narrow import ALL_BITS
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
+from qiskit_modes.primitives.inputs.circuits import metadata_of
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.primitives.programs.compile import CompiledQuantumProgram
@@ -152,7 +152,7 @@ class RandomisedSamplerJob:
         number, each = self.options.twirling.divide(pub.shots)
         metadata = {
             "shots": number * each,
-            "circuit_metadata": copy.deepcopy(pub.circuit.metadata) or {},
+            "circuit_metadata": metadata_of(pub.circuit),
             "executor": None,
             "simulation": dict(item.simulation),
         }

@@ -62,7 +62,7 @@ class Deadlines(Dispatch):
         if (ttl := self._ttls.first()) is not None:
             (at, _), workload_id = ttl
             yield at, partial(self._run_out, self.workloads[workload_id])
-        relief = self.queue.next_relief(self.now)
+        relief = None if self.queue.is_empty else self.queue.next_relief(self.now)
         if relief is not None:
             yield relief, _do_nothing
         if (notice := self._notices.first()) is not None:

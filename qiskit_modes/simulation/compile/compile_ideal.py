@@ -103,17 +103,20 @@ def compile_ideal(
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
     shared = (begins, kept, settings.prune, settings.split_components)
     gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
-    parts = _parts(gates, split=settings.split_components)
-    parts = [part for part in parts if not ideal.measured.keys().isdisjoint(_qubits(part))]
-    sizes = [len(_qubits(part)) for part in parts]
+    parts = [(part, _qubits(part)) for part in _parts(gates, split=settings.split_components)]
+    parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
+    sizes = [len(qubits) for _, qubits in parts]
     takes_stabilizers = choice.method is None and settings.only is None
     components: list[StateComponent | StabilizerComponent] = []
-    for part, size in zip(parts, sizes, strict=True):
+    group: StateComponent | StabilizerComponent | None
+    for (part, qubits), size in zip(parts, sizes, strict=True):
         many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
         group = _stabilizer_component(part, ideal) if many else None
         if group is None and not state_fits(size, available_bytes(choice, settings)):
             return None
-        components.append(group or _component(part, ideal, beginning, shared, choice.max_threads))
+        if group is None:
+            group = _component(part, qubits, ideal, beginning, shared, choice.max_threads)
+        components.append(group)
     digest = hashlib.blake2b(content, digest_size=16)
     digest.update(repr((choice, settings, sorted(wanted), beginning)).encode())
     for component in components:
@@ -138,8 +141,8 @@ def compile_ideal(
     )
 
 
-def _qubits(gates: Sequence[IdealGate]) -> set[int]:
-    return {qubit for qubits, _ in gates for qubit in qubits}
+def _qubits(gates: Sequence[IdealGate]) -> frozenset[int]:
+    return frozenset({qubit for qubits, _ in gates for qubit in qubits})
 
 
 def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
@@ -196,6 +199,7 @@ def _stabilizer_component(
 
 def _component(
     gates: Sequence[IdealGate],
+    qubits: frozenset[int],
     ideal: IdealCircuit,
     beginning: Beginning | None,
     shared: Hashable,
@@ -205,12 +209,12 @@ def _component(
 
     Args:
         gates: What happens.
+        qubits: On which.
         ideal: The circuit.
         beginning: What it shares with others.
         shared: On what that depends, beside the qubits of a component.
         max_threads: Most threads that work on it.
     """
-    qubits = frozenset(_qubits(gates))
     measured = qubits.intersection(ideal.measured)
     if beginning is None:
         body_evolution, body_digest = _evolution(gates, (), len(qubits), ideal.angles)

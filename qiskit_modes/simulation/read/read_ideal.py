@@ -213,8 +213,8 @@ class _Reader:
         measured = {qubit: clbit for clbit, qubit in self.recorded.items() if clbit in wanted}
         if len(measured) < len(wanted.intersection(self.recorded)):
             raise NotIdealError  # a qubit that was measured into several bits
-        matrices = [each.reshape(-1) for _, each in self.gates if not isinstance(each, Turn)]
-        if matrices and not np.isfinite(np.concatenate(matrices)).all():
+        matrices = [each for _, each in self.gates if not isinstance(each, Turn)]
+        if matrices and not np.isfinite(np.concatenate(matrices, axis=None)).all():
             raise NotIdealError  # by angles that are no numbers
         return IdealCircuit(self.gates, measured, self._angles.finish())
 

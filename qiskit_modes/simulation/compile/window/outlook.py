@@ -244,14 +244,17 @@ def _gates(circuit: QuantumCircuit) -> list[Operation]:
 
 def may_be_too_wide(circuit: QuantumCircuit, choice: SimulatorChoice) -> bool:
     """Tell at a glance whether a circuit needs to be looked at."""
+    method = "density_matrix" if choice.density else choice.method or "statevector"
+    available = available_bytes(choice, DEFAULT_SETTINGS)
+    if aer_bytes(method, circuit.num_qubits) <= available:
+        return False  # whichever of its qubits are used
     used = {
         qubit
         for step in circuit.data
         if len(step.qubits) > 1 or step.is_control_flow()
         for qubit in step.qubits
     }
-    method = "density_matrix" if choice.density else choice.method or "statevector"
-    return aer_bytes(method, len(used)) > available_bytes(choice, DEFAULT_SETTINGS)
+    return aer_bytes(method, len(used)) > available
 
 
 def check_width(
