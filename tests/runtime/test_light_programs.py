@@ -39,14 +39,19 @@ def on_qpu(monkeypatch):
     return gate
 
 
+def until_ready(job):
+    """Wait until a job is compiled, and it is known where it will be executed."""
+    until = threading.Event()
+    while type(job.core.state).__name__ != "Ready":
+        assert not until.wait(0.001)
+
+
 def test_it_has_the_qpu_while_it_is_executed_and_is_charged_for_it(light, on_qpu):
     first = light.submit()
     assert on_qpu.entered.wait(DEADLINE)
     assert type(first.core.state).__name__ == "Executing"
     second = light.submit()
-    until = threading.Event()
-    while type(second.core.state).__name__ != "Ready":
-        assert not until.wait(0.001)
+    until_ready(second)
     on_qpu.opened.set()
     assert finished(first, second) == ["DONE", "DONE"]
     assert all(name.startswith("qiskit_modes-lane") for name in on_qpu.threads)
@@ -147,6 +152,7 @@ def test_one_that_is_alone_may_be_twice_as_long(monkeypatch):
         alone = machine.submit()
         assert gate.entered.wait(DEADLINE)
         beside = machine.submit()
+        until_ready(beside)
         gate.opened.set()
         assert finished(alone, beside) == ["DONE", "DONE"]
         assert len(executed_here) == len(pool._workers) == 1
