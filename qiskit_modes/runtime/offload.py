@@ -9,7 +9,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qiskit_modes.runtime.workers.switching import letting_others_in
-from qiskit_modes.runtime.workers.work_items import StepAnswer, StepItem, Turn, pack
+from qiskit_modes.runtime.workers.work_items import (
+    ProgramAbandoned,
+    StepAnswer,
+    StepItem,
+    Turn,
+    pack,
+)
 from qiskit_modes.runtime.workers.worker import worker_error
 from qiskit_modes.runtime.workers.worker_process import HERE, Done, NotDone, Work
 from qiskit_modes.scheduling import Mode
@@ -50,6 +56,8 @@ class HeavySteps:
             RuntimeClosedError: If the runtime had been shut down before.
             ProgramAbandoned: If that, or the cancelling of the job, ended the waiting.
         """
+        if self._job.core.ending is not None:
+            raise ProgramAbandoned  # nobody waits for what would come of it
         if seconds < HEAVY_SECONDS:
             return function(*args)
         # What takes long to compile is seldom executed in no time: a worker can start meanwhile.

@@ -198,6 +198,26 @@ def test_a_step_that_waits_ends_when_its_job_is_cancelled(room):
     assert lane.job.status == "CANCELLED"
 
 
+def test_a_job_that_was_cancelled_begins_no_further_step(room):
+    """Of a compilation of many steps only the one that is being done goes on."""
+    gate, begun, over = Gate(), [], threading.Event()
+
+    def two_steps(elsewhere):
+        try:
+            elsewhere(1.0, gate)
+            elsewhere(0.0, begun.append, "another step")
+        finally:
+            over.set()
+
+    lane = Lane(room, two_steps)
+    assert gate.entered.wait(DEADLINE)
+    room.runtime.executor.cancel(lane.job)
+    gate.opened.set()
+    assert over.wait(DEADLINE)
+    assert lane.job.status == "CANCELLED"
+    assert not begun
+
+
 def test_others_have_the_interpreter_soon_while_a_step_is_done_here(room):
     before = sys.getswitchinterval()
     assert room.lane(sys.getswitchinterval).result() < before
