@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import os
-import re
-import shutil
-import socket
-import subprocess
-import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +9,7 @@ import pytest
 from qiskit_modes import Budget, cli
 from qiskit_modes.commands.serve_config import instances_of, limits_of, tokens_of
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.server import Limits, serve
+from qiskit_modes.server import Limits
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -97,16 +89,6 @@ def test_a_table_that_cannot_be_used_is_named(make, table, said):
         make(table)
 
 
-def test_the_options_of_what_is_deployed_are_there():
-    unit = (DEPLOY / "qiskit-modes.service").read_text()
-    words = re.search(r"^ExecStart=\S+ serve (.*)$", unit, re.MULTILINE)[1].split()
-    words[words.index("--config") + 1] = str(DEPLOY / "serve.toml")
-    assert parsed(*words).token_file == "${CREDENTIALS_DIRECTORY}/token"
-    container = (DEPLOY / "Containerfile").read_text()
-    words = re.findall(r'"([^"]*)"', container[container.index("ENTRYPOINT") :])
-    assert parsed(*words[2:]).host == "0.0.0.0"
-
-
 @pytest.mark.parametrize("text", [None, "", "\n"])
 def test_a_token_that_is_not_there_is_an_error(tmp_path, capsys, text):
     path = tmp_path / "token"
@@ -114,60 +96,3 @@ def test_a_token_that_is_not_there_is_an_error(tmp_path, capsys, text):
         path.write_text(text)
     assert cli.main(["serve", "--token-file", str(path)]) == 2
     assert "token" in capsys.readouterr().err
-
-
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-
-
-@pytest.mark.skipif(NGINX is None, reason="no nginx is installed on this machine")
-def test_behind_a_real_nginx(tmp_path):
-    """The example, but for TLS, which is nginx's own business."""
-    with serve(backends=["ibm_manila"], token="sesame") as server:
-        with closing(socket.create_server(("127.0.0.1", 0))) as found:
-            port = found.getsockname()[1]
-        block = (
-            (DEPLOY / "nginx.conf")
-            .read_text()
-            .replace("127.0.0.1:8765", f"127.0.0.1:{server.port}")
-        )
-        block = re.sub(r"listen 443 ssl;", f"listen 127.0.0.1:{port};", block)
-        block = re.sub(r"^ *ssl_certificate.*$", "", block, flags=re.MULTILINE)
-        block = block.replace("https://$host", "http://$host")
-        temporary = "\n".join(
-            f"{kind}_temp_path {tmp_path};"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        config = tmp_path / "nginx.conf"
-        config.write_text(
-            f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors;\n"
-            + ("user root;\n" if os.getuid() == 0 else "")
-            + f"events {{}} http {{ access_log off; {temporary}\n{block}\n}}"
-        )
-        with subprocess.Popen([NGINX, "-c", str(config), "-p", str(tmp_path)]) as nginx:
-            try:
-                name = {"Host": "modes.example.org"}
-                assert ask(port, "GET", "/livez", name) == 200
-                assert ask(port, "GET", "/experimental/backends", name) == 401
-                known = {**name, "Authorization": "apikey sesame"}
-                assert ask(port, "GET", "/experimental/backends", known) == 200
-                own = {**name, "Origin": "http://modes.example.org"}
-                assert ask(port, "POST", "/ui/signin", own, "token=sesame") == 303
-                others = {**name, "Origin": "https://example.org"}
-                assert ask(port, "POST", "/ui/signin", others, "token=sesame") == 403
-            finally:
-                nginx.terminate()
-
-
-def ask(port: int, method: str, path: str, headers: dict, body: str | None = None) -> int:
-    for _ in range(200):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        with closing(connection):
-            try:
-                connection.request(method, path, body, headers)
-            except ConnectionRefusedError:  # it has not begun
-                time.sleep(0.05)  # another program, which tells nobody when it has
-                continue
-            with closing(connection.getresponse()) as answer:
-                answer.read()
-                return answer.status
-    raise AssertionError("nginx did not begin")

@@ -1,0 +1,202 @@
+"""What stands in ``deploy/``: that it fits the command, and works with what it is for."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import ipaddress
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from qiskit_modes.server import Server, serve
+from tests.commands.test_serve_config import DEPLOY, parsed
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+SYSTEMD = shutil.which("systemd-analyze")
+NAME = "modes.example.org"
+
+
+def test_the_options_of_what_is_deployed_are_there():
+    unit = (DEPLOY / "qiskit-modes.service").read_text()
+    words = re.search(r"^ExecStart=\S+ serve (.*)$", unit, re.MULTILINE)[1].split()
+    words[words.index("--config") + 1] = str(DEPLOY / "serve.toml")
+    assert parsed(*words).token_file == "${CREDENTIALS_DIRECTORY}/token"
+    container = (DEPLOY / "Containerfile").read_text()
+    words = re.findall(r'"([^"]*)"', container[container.index("ENTRYPOINT") :])
+    assert parsed(*words[2:]).host == "0.0.0.0"
+
+
+@pytest.mark.skipif(SYSTEMD is None, reason="no systemd is installed on this machine")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    """But for the program, which is where the unit says only on a machine that it is for."""
+    unit = (DEPLOY / "qiskit-modes.service").read_text()
+    path = tmp_path / "qiskit-modes.service"
+    path.write_text(unit.replace("/opt/qiskit-modes/bin/qiskit-modes", sys.executable))
+    done = subprocess.run([SYSTEMD, "verify", path], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def certificate(folder: Path) -> None:
+    """Write a certificate that says itself that it is right, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    names = [x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "modes.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    (folder / "modes.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
+
+
+class Behind:
+    """A server behind nginx.
+
+    Args:
+        server: Which one.
+        folder: With the certificate.
+        port: Where nginx listens.
+    """
+
+    def __init__(self, server: Server, folder: Path, port: int) -> None:
+        self.server = server
+        self.port = port
+        self.trusted = folder / "modes.pem"
+        self._context = ssl.create_default_context(cafile=str(self.trusted))
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> int:
+        """Ask nginx under the name that people know; returns the status."""
+        connection = http.client.HTTPSConnection(NAME, self.port, timeout=20)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection.sock = self._context.wrap_socket(plain, server_hostname=NAME)
+        with closing(connection):
+            connection.request(method, path, body, {"Host": NAME, **headers})
+            with closing(connection.getresponse()) as answer:
+                answer.read()
+                return answer.status
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory) -> Iterator[Behind]:
+    """The example as it stands, but for its ports and where its certificate is."""
+    if NGINX is None:
+        pytest.skip("no nginx is installed on this machine")
+    folder = tmp_path_factory.mktemp("nginx")
+    certificate(folder)
+    with serve(backends=["ibm_manila"], token="sesame") as server:
+        with closing(socket.create_server(("127.0.0.1", 0))) as found:
+            port = found.getsockname()[1]
+        block = (DEPLOY / "nginx.conf").read_text()
+        for was, now in (
+            ("127.0.0.1:8765", f"127.0.0.1:{server.port}"),
+            ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+            ("/etc/ssl/", f"{folder}/"),
+            # Browsers leave out the port where it is the usual one.
+            ("https://$host", f"https://$host:{port}"),
+        ):
+            assert was in block
+            block = block.replace(was, now)
+        temporary = "\n".join(
+            f"{kind}_temp_path {folder};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        config = folder / "nginx.conf"
+        config.write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/errors;\n"
+            + ("user root;\n" if os.getuid() == 0 else "")
+            + f"events {{}} http {{ access_log off; {temporary}\n{block}\n}}"
+        )
+        with subprocess.Popen([NGINX, "-c", str(config), "-p", str(folder)]) as nginx:
+            try:
+                wait_for(nginx, port)
+                yield Behind(server, folder, port)
+            finally:
+                nginx.terminate()
+
+
+def wait_for(nginx: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(400):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            assert nginx.poll() is None, "nginx did not begin"
+            time.sleep(0.05)  # another program, which tells nobody when it has begun
+    raise AssertionError("nginx did not begin")
+
+
+def test_behind_a_real_nginx_with_tls(behind):
+    assert behind.ask("GET", "/livez") == 200
+    assert behind.ask("GET", "/experimental/backends") == 401
+    assert behind.ask("GET", "/experimental/backends", Authorization="apikey sesame") == 200
+    own = f"https://{NAME}:{behind.port}"
+    assert behind.ask("POST", "/ui/signin", "token=sesame", Origin=own) == 303
+    others = "https://example.org"
+    assert behind.ask("POST", "/ui/signin", "token=sesame", Origin=others) == 403
+
+
+def test_who_does_not_know_the_certificate_does_not_send_a_token(behind):
+    with (
+        closing(http.client.HTTPSConnection("127.0.0.1", behind.port, timeout=20)) as connection,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        connection.request("GET", "/experimental/backends", headers={"Authorization": "sesame"})
+
+
+PROGRAM = """
+import json, warnings
+warnings.simplefilter("ignore")
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
+service = QiskitRuntimeService()
+circuit = QuantumCircuit(1)
+circuit.measure_all()
+with Session(service.backend("ibm_manila")) as session:
+    job = SamplerV2(mode=session).run([circuit], shots=10)
+    counts = job.result()[0].data.meas.get_counts()
+print(json.dumps([sum(counts.values()), session.details()["state"], job.status()]))
+"""
+
+
+@pytest.mark.slow
+def test_the_services_client_through_nginx_with_tls(behind):
+    """A plain program finds it by the environment, with the address of nginx in it."""
+    mine, theirs = behind.server.url, f"https://127.0.0.1:{behind.port}"
+    settings = {
+        name: value.replace(mine, theirs) for name, value in behind.server.environment.items()
+    }
+    assert sum(theirs in value for value in settings.values()) == 4
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, **settings, "REQUESTS_CA_BUNDLE": str(behind.trusted)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0] == 10
