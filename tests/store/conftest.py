@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.store.postgresql import running_server
+from tests.store.postgresql import PostgreSQL, running_server
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server; skips where there is none."""
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server; skips where there is none."""
     try:
-        server = running_server()
-        url = server.__enter__()
+        running = running_server()
+        server = running.__enter__()
     except OSError as error:
         pytest.skip(f"PostgreSQL cannot be started here: {error}")
-    yield url
-    server.__exit__(None, None, None)
+    yield server
+    running.__exit__(None, None, None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,8 +29,8 @@ def url(request, tmp_path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'jobs.sqlite'}"
         return
     server = request.getfixturevalue("postgresql")
-    empty(server)
-    yield server
+    empty(server.url)
+    yield server.url
 
 
 def empty(server: str) -> None:

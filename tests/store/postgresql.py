@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["binaries", "running_server"]
+__all__ = ["PostgreSQL", "binaries", "running_server"]
 
 
 def binaries() -> Path | None:
@@ -31,9 +32,52 @@ def _user() -> str | None:
     return pwd.getpwnam("postgres").pw_name
 
 
+class PostgreSQL:
+    """A server that can be stopped, and started again on the same data.
+
+    Args:
+        folder: With its programs.
+        root: Where its data are.
+        user: Who runs it; None for the user of this process.
+    """
+
+    def __init__(self, folder: Path, root: str, user: str | None) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = str(probe.getsockname()[1])
+        self._folder, self._root, self._user = folder, root, user
+        self.url = f"postgresql+psycopg://modes@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it; returns when it answers.
+
+        Raises:
+            OSError: If it does not start.
+        """
+        options = ["-p", self._port, "-k", self._root, "-c", "listen_addresses=127.0.0.1", "-F"]
+        log = Path(self._root, "log")
+        with log.open("w") as file:
+            self._process = subprocess.Popen(
+                [self._folder / "postgres", "-D", f"{self._root}/data", *options],
+                user=self._user,
+                cwd=self._root,
+                stdout=file,
+                stderr=file,
+            )
+        ready = [self._folder / "pg_isready", "-h", "127.0.0.1", "-p", self._port, "-t", "1"]
+        while subprocess.run(ready, capture_output=True).returncode:
+            if self._process.poll() is not None:
+                raise OSError(f"PostgreSQL did not start: {log.read_text()[-500:]}")
+
+    def stop(self) -> None:
+        """Stop it: who is connected is hung up on."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+
+
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Run a server on a free port of this machine; yields the URL of its empty database.
+def running_server() -> Iterator[PostgreSQL]:
+    """Run a server on a free port of this machine, with an empty database.
 
     Raises:
         OSError: If there is none, or nobody who may run it.
@@ -51,26 +95,9 @@ def running_server() -> Iterator[str]:
         data = f"{root}/data"
         made = [folder / "initdb", "-D", data, "-U", "modes", "-A", "trust", "--no-sync"]
         subprocess.run(made, check=True, capture_output=True, user=user, cwd=root)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        options = ["-p", str(port), "-k", root, "-c", "listen_addresses=127.0.0.1", "-F"]
-        with (Path(root).parent / f"{Path(root).name}.log").open("w+") as log:
-            server = subprocess.Popen(
-                [folder / "postgres", "-D", data, *options],
-                user=user,
-                cwd=root,
-                stdout=log,
-                stderr=log,
-            )
-            try:
-                ready = [folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-                while subprocess.run(ready, capture_output=True).returncode:
-                    if server.poll() is not None:
-                        log.seek(0)
-                        raise OSError(f"PostgreSQL did not start: {log.read()[-500:]}")
-                yield f"postgresql+psycopg://modes@127.0.0.1:{port}/postgres"
-            finally:
-                server.terminate()
-                server.wait()
-                Path(log.name).unlink()
+        server = PostgreSQL(folder, root, user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -163,7 +163,11 @@ class StoredArchive(Archive):
             finally:
                 self._clock.work_ends()
 
-        self._writer.put(Change(partial(self._write_job, job), done, must=True))
+        def at_last() -> None:
+            job.keep_error = None
+            job.drop_kept()
+
+        self._writer.put(Change(partial(self._write_job, job), done, must=True, at_last=at_last))
 
     def final(self, job_id: str) -> None:
         """Take note that nothing about a job will change; inside the mutex of its QPU."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from qiskit_modes.exceptions import StoreError
@@ -26,6 +27,9 @@ logger = logging.getLogger("qiskit_modes")
 _MOST_AT_ONCE = 200
 """Changes in one transaction."""
 
+_FAILURES = 3
+"""After so many the others wait for the next time: a database that is gone fails with all."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -37,6 +41,8 @@ class Change:
     """Called once, on the writing thread: with None when it is committed, or with what failed."""
     must: bool = False
     """Whether it is tried again after ``done`` was told that it failed, until it is written."""
+    at_last: Callable[[], None] = lambda: None
+    """Called when it is written after all."""
 
 
 class Writer:
@@ -143,7 +149,7 @@ class Writer:
             return
         if error is not None and batch[0].must:
             logger.error("A change is not in the store yet, and is tried again: %s", error)
-            self._again.append(Change(batch[0].write, lambda _: None, must=True))
+            self._again.append(batch[0])
         for change in batch:
             _tell(change, error)
 
@@ -160,8 +166,19 @@ class Writer:
 
     def _try_again(self) -> None:
         failed, self._again = self._again, []
-        if failed and self._commit(failed) is not None:
-            self._again = failed
+        if not failed:
+            return
+        if self._commit(failed) is None:
+            _tell_at_last(failed)
+            return
+        for number, change in enumerate(failed, 1):  # one may be to blame, or the database
+            if self._commit([change]) is None:
+                _tell_at_last([change])
+                continue
+            self._again.append(change)
+            if len(self._again) == _FAILURES:
+                self._again = failed[number:] + self._again
+                return
 
     def _beat_safely(self) -> None:
         try:
@@ -170,8 +187,17 @@ class Writer:
             logger.exception("A sign of life could not be written")
 
 
+def _tell_at_last(changes: list[Change]) -> None:
+    for change in changes:
+        _call_safely(change.at_last)
+
+
 def _tell(change: Change, error: BaseException | None) -> None:
+    _call_safely(partial(change.done, error))
+
+
+def _call_safely(call: Callable[[], None]) -> None:
     try:
-        change.done(error)
+        call()
     except Exception:  # a bug of one, and others wait for this thread
         logger.exception("Something that waited for the store failed")
