@@ -26,6 +26,7 @@ from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
 from qiskit_modes.runtime import JobMode, JobRecord, StepFunctions, default_runtime
 from qiskit_modes.scheduling import Instance, Mode
+from tests.benchmarks import service
 from tests.benchmarks.against_aer import against_aer, noisy_lines
 from tests.benchmarks.batch_speedup import on_the_manual_clock, real_jobs
 from tests.benchmarks.in_process import client_door
@@ -325,7 +326,11 @@ ROWS = {
     "P11": wide,
     "P10": against_aer,
     "P10b": noisy_lines,
+    "S1": service.store_writes,
+    "S2": service.job_lists,
     "S3": shared_results,
+    "S4": service.with_a_store,
+    "S5": service.few_and_many_clients,
 }
 
 

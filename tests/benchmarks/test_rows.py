@@ -12,16 +12,21 @@ from tests.benchmarks import (
     over_http,
     queueing,
     rows,
+    service,
     simulated_cluster,
 )
 from tests.benchmarks.simulated_cluster import Piece
 
 
-@pytest.mark.parametrize("name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b"])
+@pytest.mark.parametrize(
+    "name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b", "S1", "S2", "S4", "S5"]
+)
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
     monkeypatch.setattr(queueing, "WAITING", 200)
     monkeypatch.setattr(over_http, "JOBS", 3)
+    monkeypatch.setattr(service, "JOBS", 16)
+    monkeypatch.setattr(service, "KEPT", 100)
     monkeypatch.setattr(rows, "LAYERS", 2)
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
