@@ -23,8 +23,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from qiskit import QuantumCircuit
 
+from qiskit_modes import LocalService, SamplerV2, Session
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.server import Server, serve
+from qiskit_modes.store.upkeep import check
 from tests.commands.test_serve_config import DEPLOY, parsed
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -200,3 +204,23 @@ def test_the_services_client_through_nginx_with_tls(behind):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0] == 10
+
+
+def test_a_copy_of_a_store_in_use_is_whole(tmp_path):
+    """By the command of the upgrade notes; the job that is under way ends in the copy too."""
+    notes = (DEPLOY.parent / "docs" / "howto" / "service.md").read_text()
+    program = re.search(r'^python -c "(import sqlite3.*)"$', notes, re.MULTILINE)[1]
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    with LocalRuntime(store=tmp_path / "jobs.sqlite") as runtime:
+        backend = LocalService(runtime=runtime).backend("fake_manila")
+        done = SamplerV2(backend).run([circuit])
+        counts = done.result()[0].data.meas.get_counts()
+        with Session(backend) as session:
+            SamplerV2(session).run([circuit]).result()
+            subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    with LocalRuntime(store=tmp_path / "copy.sqlite") as runtime:
+        service = LocalService(runtime=runtime)
+        assert service.job(done.job_id()).result()[0].data.meas.get_counts() == counts
+        assert len(service.jobs()) == 2
+        assert check(runtime.archive.store) == []
