@@ -19,7 +19,8 @@ from hypothesis.errors import Unsatisfiable
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
 
-from qiskit_modes.server import application
+from qiskit_modes import Instance
+from qiskit_modes.server import application, serve
 from qiskit_modes.server.application import make_application
 from qiskit_modes.server.guard import inspection
 from tests.examples import examples
@@ -39,6 +40,64 @@ CASES = [
 ]
 
 
+def is_said(response):
+    """Whether an error has words."""
+    return response.json()["errors"][0]["message"]
+
+
+@pytest.fixture(scope="module")
+def secured():
+    """A server that wants a token, and has two."""
+    keys = {"lab": "sesame"}
+    instances = [Instance("lab"), Instance("other")]
+    with serve(
+        backends=["ibm_manila"], instances=instances, token="open", instance_tokens=keys
+    ) as server:
+        yield server
+
+
+PUBLIC = {"GET /livez", "GET /readyz", "POST /identity/token"}
+
+
+def test_the_description_is_whole():
+    """Health and metrics are in it; the pages for people have tests of their own."""
+    described = {label.partition(" ")[2] for label in OPERATIONS}
+    assert {"/livez", "/readyz", "/metrics", "/experimental/jobs"} <= described
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_with_and_without_a_token(label, secured):
+    """Without one nothing is answered but what is for everybody; with one of an instance, what
+    shows all is not.
+    """
+
+    @settings(
+        max_examples=examples(daily=1, full=30),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=OPERATIONS[label].as_strategy(generation_mode=FITS))
+    def is_looked_at(case):
+        for key in (None, "wrong", "sesame", "open"):
+            case.headers = {"Authorization": f"apikey {key}"} if key else {}
+            response = case.call(base_url=secured.url, allow_redirects=False)
+            if response.status_code >= 400:
+                assert is_said(response)
+            if label in PUBLIC:
+                assert response.status_code < 500
+            elif key in (None, "wrong"):
+                assert response.status_code == 401, response.text
+            elif key == "sesame" and label == "GET /metrics":
+                assert response.status_code == 403
+            else:
+                assert response.status_code not in (401, 403)
+                assert response.status_code < 500
+
+    is_looked_at()
+
+
 @pytest.mark.parametrize(("label", "mode"), CASES)
 def test_what_fits_the_description_and_what_does_not(label, mode, http_, caplog):
     @settings(
@@ -50,10 +109,10 @@ def test_what_fits_the_description_and_what_does_not(label, mode, http_, caplog)
     )
     @given(case=OPERATIONS[label].as_strategy(generation_mode=mode))
     def is_answered(case):
-        response = case.call(base_url=http_.server.url)
+        response = case.call(base_url=http_.server.url, allow_redirects=False)
         assert 200 <= response.status_code < 500, response.text
         if response.status_code >= 400:
-            assert response.json()["errors"][0]["message"]
+            assert is_said(response)
 
     try:
         is_answered()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.monitoring.metrics import CONTENT_TYPE, Metrics
 
 __all__ = ["OPERATORS", "PUBLIC", "router"]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["operators"], default_response_class=PlainTextResponse)
 
 PUBLIC = frozenset({"/livez", "/readyz"})
 """What is answered without a token; both say one word."""
