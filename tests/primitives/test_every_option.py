@@ -26,6 +26,7 @@ from qiskit_modes.primitives.options.resolve import (
 )
 from qiskit_modes.primitives.sampler.steps import sampler_steps
 from qiskit_modes.simulation import outcome_probabilities
+from tests.option_values import nested
 
 SEED = {"simulator": {"seed_simulator": 11}}
 
@@ -303,12 +304,6 @@ def merged(*trees: dict[str, Any]) -> dict[str, Any]:
             both = isinstance(value, dict) and isinstance(whole.get(name), dict)
             whole[name] = merged(whole[name], value) if both else value
     return whole
-
-
-def nested(path: str, value: Any) -> dict[str, Any]:
-    for name in reversed(path.split(".")):
-        value = {name: value}
-    return value
 
 
 CASES = [(kind, path) for kind, (_, model) in PRIMITIVES.items() for path in fields(model)]

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from qiskit_modes.server import Server, serve
 from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import Platform
 from tests.door_fixtures import bell, scenario  # noqa: F401
+from tests.server.asking import Answer, ask
 
 
 @pytest.fixture(scope="session")
@@ -26,23 +25,6 @@ def sampling(bell: QuantumCircuit) -> dict[str, Any]:
     params = {"pubs": [(bell, None, 10)], "options": {}, "version": 2, "support_qiskit": True}
     body = {"program_id": "sampler", "backend": "ibm_manila", "params": params}
     return json.loads(json.dumps(body, cls=RuntimeEncoder))
-
-
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def message(self) -> str:
-        return self.json["errors"][0]["message"]
 
 
 class Http:
@@ -61,14 +43,8 @@ class Http:
         **headers: str,
     ) -> Answer:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
-        try:
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, prefix + path, data, names)
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.headers), response.read().decode())
-        finally:
-            connection.close()
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return ask(self.server.port, method, prefix + path, data, names, host=self.server.host)
 
 
 @pytest.fixture(scope="session")

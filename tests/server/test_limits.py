@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import logging
 import socket
 import threading
@@ -17,6 +16,7 @@ from qiskit_modes.server.guard import flood_filter
 from qiskit_modes.server.guard.flood_filter import filtered
 from qiskit_modes.server.guard.limits import Limits
 from qiskit_modes.server.long_poll import LongPoll
+from tests.server.asking import ask
 
 SHORT = Limits(
     connections=20,
@@ -149,10 +149,7 @@ def test_what_is_refused_is_said(limited, request_, status):
 
 def test_a_sign_in_of_the_client_is_short_enough(limited):
     form = "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey=sesame"
-    signing_in = http.client.HTTPConnection(limited.host, limited.port, timeout=20)
-    with contextlib.closing(signing_in):
-        signing_in.request("POST", "/identity/token", form)
-        token = json.load(signing_in.getresponse())["access_token"]
+    token = ask(limited.port, "POST", "/identity/token", form).json["access_token"]
     bearer = head("GET", "/experimental/backends", "Connection: close", token=f"Bearer {token}")
     assert answer_to(limited, bearer).startswith(b"HTTP/1.1 200")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from copy import deepcopy
 import pytest
 
 from qiskit_modes.store.sql_store import SqlStore
+from tests.server.asking import ask
 from tests.soak.servers import KEY, Killed, starting
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked here")
@@ -35,15 +35,9 @@ def server(script, tmp_path) -> Iterator[Killed]:
 
 def test_a_token_of_yesterday_still_works(server):
     server.start()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    connection.request(
-        "POST",
-        "/identity/token",
-        f"grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={KEY}",
-        {"Content-Type": "application/x-www-form-urlencoded"},
-    )
-    token = json.loads(connection.getresponse().read())["access_token"]
-    connection.close()
+    form = f"grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={KEY}"
+    of_forms = {"Content-Type": "application/x-www-form-urlencoded"}
+    token = ask(server.port, "POST", "/identity/token", form, of_forms).json["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     assert server.ask("GET", "/jobs", **bearer)[0] == 200
     server.kill()

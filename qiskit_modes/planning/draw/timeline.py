@@ -78,7 +78,7 @@ class JobBar:
     @property
     def label(self) -> str:
         """Name: its first tag, or its primitive; and its number."""
-        return f"{self.job.tags[0] if self.job.tags else self.job.primitive} {self.place}"
+        return f"{self.job.short_name} {self.place}"
 
     @property
     def on_qpu(self) -> tuple[float, float] | None:

@@ -88,7 +88,7 @@ def _worker_events(recording: Recording) -> Iterator[dict[str, Any]]:
     for verb, work in kinds:
         for number, pieces in work.items():
             job = recording.job(number)
-            label = f"{verb}{job.tags[0] if job.tags else job.primitive} on {job.qpu}"
+            label = f"{verb}{job.short_name} on {job.qpu}"
             about = {"id": job.id, "mode": job.mode.value}
             for name, start, end in pieces:
                 yield _span(threads[name], label, start, end, about)

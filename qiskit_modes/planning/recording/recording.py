@@ -86,6 +86,11 @@ class RecordedJob:
     """From the latest of these to its submission; from the start if there is none."""
 
     @property
+    def short_name(self) -> str:
+        """Name for pictures: its first tag, or its primitive."""
+        return self.tags[0] if self.tags else self.primitive
+
+    @property
     def submitted_at(self) -> float:
         """Time when it was submitted."""
         return self.times["queued"]

@@ -17,10 +17,12 @@ from qiskit_ibm_runtime.results import NoiseLearnerResult
 
 from qiskit_modes.primitives.encoding.tensors import tensor
 
-__all__ = ["learned_text", "older_learned_text", "program_text"]
+__all__ = ["is_compressed", "learned_text", "older_learned_text", "program_text"]
 
-_COMPRESSED_SINCE = "v2.0"
-"""From this version on circuits and tensors are packed with zlib; before, with base64 only."""
+
+def is_compressed(schema_version: str) -> bool:
+    """Return whether circuits and tensors are packed with zlib, or with base64 only as before."""
+    return schema_version >= "v2.0"
 
 
 def program_text(
@@ -40,7 +42,7 @@ def program_text(
         passthrough_data: What the program passed through, as JSON.
         semantic_role: What the program was prepared for.
     """
-    compressed = schema_version >= _COMPRESSED_SINCE
+    compressed = is_compressed(schema_version)
     return json.dumps(
         {
             "schema_version": schema_version,

@@ -27,7 +27,7 @@ def session_json(session: Session) -> dict[str, Any]:
     answer = {_API_NAMES.get(key, key): value for key, value in details.items()}
     for key in _WHOLE_SECONDS:
         answer[key] = math.ceil(answer[key])
-    answer["backend_name"] = session.record.backend_name or details["backend_name"]
+    answer["backend_name"] = session.record.backend_name
     answer["user_id"] = session.record.core.instance.id
     if session.record.core.closed_because:
         answer["state_reason"] = session.record.core.closed_because

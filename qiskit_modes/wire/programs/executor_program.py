@@ -15,7 +15,7 @@ from qiskit_ibm_runtime.options_models import ExecutorOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 from samplomatic.quantum_program import QuantumProgram, SamplexItem
 
-from qiskit_modes.primitives.encoding.program_results import program_text
+from qiskit_modes.primitives.encoding.program_results import is_compressed, program_text
 from qiskit_modes.wire.programs.params import unreadable
 from qiskit_modes.wire.programs.samplex_sizes import check_declared_sizes, check_drawing
 from qiskit_modes.wire.programs.schemas import (
@@ -29,9 +29,6 @@ __all__ = ["SCHEMA_VERSIONS", "ExecutorRequest", "read_executor_params"]
 
 SCHEMA_VERSIONS = ("v1.0", "v1.1", "v2.0")
 """Versions of parameters that are read, those of the releases from 0.47 on."""
-
-_COMPRESSED_SINCE = "v2.0"
-"""From this version on circuits and tensors are packed with zlib; before, with base64 only."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def read_executor_params(params: Mapping[str, Any]) -> ExecutorRequest:
         # The schema also knows OpenQASM texts, which may name files of this machine.
         raise unreadable("quantum_program.circuits has no b64_data: circuits are read as QPY only")
     with decoding():
-        check_sizes(params, compressed=version >= _COMPRESSED_SINCE)
+        check_sizes(params, compressed=is_compressed(version))
         program, options = converter.decoder(converter.model(**params))
     kept = 0
     for index, item in enumerate(program.items):
