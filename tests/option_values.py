@@ -65,6 +65,7 @@ ALL_VALUES: dict[str, Any] = {
     "resilience_level": 2,
     "seed_estimator": 3,
     "simulator.angle_decimals": 2,
+    "simulator.pauli_propagation_max_terms": 100,
     "simulator.seed_simulator": 3,
     "twirling.enable_gates": True,
     "twirling.enable_measure": True,

@@ -57,6 +57,15 @@ def add(commands: Commands) -> None:
         help="of an estimator: 0, 1 or 2 (default: the primitive's)",
     )
     estimate.add_argument(
+        "--pauli-propagation",
+        type=whole(1, 1_000_000_000),
+        metavar="TERMS",
+        help=(
+            "for an estimator of resilience level 0: simulate by Pauli propagation with so many "
+            "terms at most, an approximation (simulator.pauli_propagation_max_terms)"
+        ),
+    )
+    estimate.add_argument(
         "--jobs",
         type=whole(1, 1_000_000),
         default=1,
@@ -87,8 +96,11 @@ def _estimate(parsed: argparse.Namespace) -> int:
 
     backend = LocalService().backend(parsed.backend)
     circuits = _read(Path(parsed.file))
-    level = parsed.resilience_level
-    options = None if level is None else {"resilience_level": level}
+    options: dict[str, Any] = {}
+    if parsed.resilience_level is not None:
+        options["resilience_level"] = parsed.resilience_level
+    if parsed.pauli_propagation is not None:
+        options["simulator"] = {"pauli_propagation_max_terms": parsed.pauli_propagation}
     given: dict[str, Any] = {
         "primitive": "sampler" if parsed.observable is None else "estimator",
         "shots": parsed.shots,
@@ -98,13 +110,13 @@ def _estimate(parsed: argparse.Namespace) -> int:
     estimate = estimate_usage(
         pubs,
         backend,
-        options,
+        options or None,
         **given,
         jobs=parsed.jobs,
         classical_time=parsed.classical_time,
         thinking_time=parsed.thinking_time,
     )
-    here, text = _simulated(pubs, backend, options, given)
+    here, text = _simulated(pubs, backend, options or None, given)
     if parsed.json:
         return print_json({**estimate.to_dict(), "simulation": here})
     return print_text(f"{estimate}\n{text}")

@@ -244,6 +244,12 @@ def test_observables_that_do_not_fit_are_named(bell_file, capsys, observable, me
     assert message in capsys.readouterr().err
 
 
+def test_pauli_propagation_is_estimated_too(bell_file, capsys):
+    command = ["estimate", bell_file, "--backend", "fake_manila", "--observable", "ZZ,XX"]
+    assert main([*command, "--resilience-level", "0", "--pauli-propagation", "2000"]) == 0
+    assert "by Pauli propagation with at most 2,000 terms" in said(capsys)
+
+
 def test_circuits_and_their_calibration_are_counted_apart(bell_file, capsys):
     command = ["estimate", bell_file, "--backend", "fake_manila", "--observable", "ZZ,XX"]
     assert main(command) == 0

@@ -245,6 +245,7 @@ TABLE: dict[str, dict[str, Acts | Refused | Kept]] = {
     "estimator": {
         **BOTH,
         "default_precision": Acts(0.25, executed),
+        "simulator.pauli_propagation_max_terms": Acts(1000, executed, {"resilience_level": 0}),
         "resilience.layer_noise_model": Acts(
             lambda backend: [(layer, noise) for layer, noise in layers_of(backend)],
             executed,

@@ -25,7 +25,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
 from tests.simulation.comparing import assert_drawn_from, sample
-from tests.simulation.devices import path_through, placed_on
+from tests.simulation.devices import cut_noise, noise_model, path_through, placed_on
 
 SLOW = pytest.mark.slow
 
@@ -97,6 +97,28 @@ def test_as_aers_trajectories_with_the_noise_cut(num_qubits, layers, shots):
     for start in range(0, num_qubits - 4, 3):
         assert_same_source(found[:, start : start + 5] @ word, aers[:, start : start + 5] @ word)
     assert_same_source(found.sum(axis=1), aers.sum(axis=1))
+
+
+@SLOW
+@pytest.mark.parametrize("num_qubits", [18, 20])
+def test_as_aer_with_the_noise_of_a_device_cut_to_the_qubits_in_use(num_qubits):
+    places = line(num_qubits)
+    whole = on_device(brickwork(num_qubits, 4), places)
+    found = bits_of(sample(whole, sherbrooke(), shots=20_000, seed=2))[:, :num_qubits]
+    numbers = {place: at for at, place in enumerate(places)}
+    compact = QuantumCircuit(num_qubits, num_qubits)
+    for step in whole.data:
+        on = [numbers[whole.find_bit(qubit).index] for qubit in step.qubits]
+        compact.append(step.operation, on, [whole.find_bit(bit).index for bit in step.clbits])
+    # Its trajectories are exact but for 1e-16, and a state vector would take a second for each.
+    noise = cut_noise(noise_model(sherbrooke()), numbers)
+    aer = AerSimulator(noise_model=noise, method="matrix_product_state")
+    result = aer.run(compact, shots=600, seed_simulator=3, memory=True).result()
+    others = np.array([list(map(int, word))[::-1] for word in result.get_memory()])
+    word = 1 << np.arange(5)
+    for start in range(0, num_qubits - 4, 3):
+        assert_same_source(found[:, start : start + 5] @ word, others[:, start : start + 5] @ word)
+    assert_same_source(found.sum(axis=1), others.sum(axis=1))
 
 
 def assert_same_source(one: np.ndarray, other: np.ndarray) -> None:

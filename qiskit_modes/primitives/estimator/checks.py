@@ -9,11 +9,13 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.simulated_backend import (
     refusals_with_noise,
+    simulated_backend,
 )
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.options.resilience import needs_layer_noise, noise_factors_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation"]
@@ -47,6 +49,8 @@ def check_estimation(
     """
     unsupported_options(refusals_with_noise(backend, options.noise_model))
     _check_techniques(options)
+    if options.pauli_propagation_max_terms is not None:
+        _check_propagation(options, backend)
     final, learning = options, 0
     if options.mitigates:
         # Loaded late: an estimator that mitigates nothing does not need what this brings along.
@@ -55,6 +59,28 @@ def check_estimation(
         final, learning = check_mitigation(inputs, options, backend, seed)
     warn_of_broken((each.fingerprint for each in inputs), backend)
     return final, learning
+
+
+def _check_propagation(options: ResolvedEstimatorOptions, backend: BackendV2) -> None:
+    """Raise if Pauli propagation is asked for together with what it does not do.
+
+    Raises:
+        InvalidInputError: Saying which, and what to change.
+    """
+    asked = f"simulator.pauli_propagation_max_terms={options.pauli_propagation_max_terms}"
+    if options.mitigates:
+        raise InvalidInputError(
+            f"{asked} is for circuits as they are, and the options mitigate errors or change "
+            "circuits. Set resilience_level=0, and leave twirling, dynamical decoupling, "
+            "angle_decimals and the noise of layers unset; or leave it unset."
+        )
+    choice = describe(simulated_backend(backend, options.noise_model)).choice
+    if choice.method or choice.density:
+        method = choice.method or "density_matrix"
+        raise InvalidInputError(
+            f"{asked} and the backend's method={method!r} are two ways to simulate. Choose "
+            "method='automatic', or leave it unset."
+        )
 
 
 def _check_techniques(options: ResolvedEstimatorOptions) -> None:

@@ -36,4 +36,8 @@ def estimator_steps(
         from qiskit_modes.primitives.estimator.mitigated_job import MitigatedEstimatorJob
 
         return MitigatedEstimatorJob(tuple(inputs), options, backend, seed)
+    if options.pauli_propagation_max_terms is not None:
+        from qiskit_modes.primitives.estimator.propagated_job import PropagatedEstimatorJob
+
+        return PropagatedEstimatorJob(tuple(inputs), options, backend, seed)
     return PlainEstimatorJob(tuple(inputs), options, backend, seed)

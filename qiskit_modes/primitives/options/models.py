@@ -29,6 +29,7 @@ __all__ = [
     "OURS_ALONE",
     "LayerNoiseLearningOptions",
     "LocalEstimatorOptions",
+    "LocalEstimatorSimulatorOptions",
     "LocalMeasureNoiseLearningOptions",
     "LocalNoiseLearnerOptions",
     "LocalResilienceOptions",
@@ -80,6 +81,14 @@ class LocalSimulatorOptions(SimulatorOptions):
         self.noise_model = noise_model_of(backend)
         self.coupling_map = backend.coupling_map
         self.basis_gates = list(backend.operation_names)
+
+
+class LocalEstimatorSimulatorOptions(LocalSimulatorOptions):
+    """Options of an estimator's simulations."""
+
+    pauli_propagation_max_terms: Annotated[int, Field(ge=1)] | None = None
+    """With a number, expectation values are approximated by Pauli propagation with so many terms at
+    most, and no shots are drawn; None: they are not."""
 
 
 class LocalMeasureNoiseLearningOptions(MeasureNoiseLearningOptions):
@@ -193,7 +202,9 @@ class LocalSamplerOptions(SamplerOptions):
 class LocalEstimatorOptions(EstimatorOptions):
     """Upstream's options of an estimator, and those of its older family."""
 
-    simulator: Annotated[LocalSimulatorOptions, _or(SimulatorOptions)] = LocalSimulatorOptions()
+    simulator: Annotated[LocalEstimatorSimulatorOptions, _or(SimulatorOptions)] = (
+        LocalEstimatorSimulatorOptions()
+    )
     resilience: Annotated[LocalResilienceOptions, _or(ResilienceOptions)] = LocalResilienceOptions()
 
 

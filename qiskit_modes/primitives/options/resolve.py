@@ -170,6 +170,10 @@ class ResolvedEstimatorOptions(_Common):
     """Whether values mean what they mean in the older family of primitives, not in upstream's
     client-side one; see `EstimatorV2.older`."""
 
+    pauli_propagation_max_terms: int | None = None
+    """``simulator.pauli_propagation_max_terms``: how many terms Pauli propagation may have; None if
+    it was not asked for."""
+
     layer_errors: tuple[Any, ...] = ()
     """The noise of layers that was not given in today's form, for the result's metadata."""
 
@@ -260,6 +264,7 @@ def _resolve_estimator_options(model: EstimatorOptions) -> ResolvedEstimatorOpti
         ),
         default_shots=None if shots is None else validate_shots(shots, "The option default_shots"),
         resilience=LocalResilienceOptions.of(final.resilience),
+        pauli_propagation_max_terms=getattr(final.simulator, "pauli_propagation_max_terms", None),
         resilience_level=final.resilience_level,
         told=Told(
             tree_of(chosen),

@@ -226,6 +226,12 @@ _OF_SIMULATION: tuple[Row, ...] = (
         "A noise model of Aer that replaces the backend's noise.",
         (*_PRIMITIVES, *_OLDER_LEARNER),
     ),
+    Acts(
+        "simulator.pauli_propagation_max_terms",
+        "Asks for an approximation: expectation values by Pauli propagation with so many terms at "
+        "most, without shots and without mitigation. See the page on wide circuits.",
+        _ESTIMATOR,
+    ),
     Refused("simulator.angle_decimals", "nothing is simulated", _LEAVE, _LEARNERS),
     Refused(
         "simulator.layer_noise_model",

@@ -37,6 +37,7 @@ from qiskit_modes.simulation.compile.window.merging import to_draw
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import window_work
 from qiskit_modes.simulation.compile.window.window_planner import (
+    BY_PROPAGATION,
     LONGEST_SHOT_SECONDS,
     best_way,
     too_wide,
@@ -164,7 +165,7 @@ class Outlook:
             return Prospect(seconds, work.width)
         if self._has_density(part):
             return Prospect()
-        refusal = too_wide(len(part.qubits), work, cost, self.available)
+        refusal = too_wide(part, work, cost, self.available)
         return Prospect(seconds, work.width, refusal)
 
     def _has_density(self, part: Block) -> bool:
@@ -313,7 +314,7 @@ def check_prospects(prospects: Iterable[Prospect], shots: int, available: int) -
             f"other, the widest with {worst.width} qubits at a time in about "
             f"{readable_seconds(worst.seconds_per_shot)} for each shot: all of them take about "
             f"{readable_seconds(total)} on one core. Ask for fewer terms or for those with "
-            "smaller light cones, use fewer layers of gates or fewer shots, or "
+            f"smaller light cones{BY_PROPAGATION}; use fewer layers of gates or fewer shots, or "
             "AerSimulator.from_backend(backend, method='matrix_product_state'), which keeps the "
             "backend's noise and suits weakly entangled circuits. Clifford gates with Pauli noise "
             "are never too large.",

@@ -12,7 +12,7 @@ from qiskit_modes.simulation.compile.product_pool import ProductPool
 from qiskit_modes.simulation.compile.window.merging import Merging
 from qiskit_modes.simulation.compile.window.order import ordered
 from qiskit_modes.simulation.compile.window.window_builder import WindowBuilder, window_work
-from qiskit_modes.simulation.operations import Block, Measure
+from qiskit_modes.simulation.operations import Block, Measure, is_static
 from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.estimate import readable_seconds
 from qiskit_modes.simulation.run.window.component import (
@@ -22,10 +22,16 @@ from qiskit_modes.simulation.run.window.component import (
 )
 from qiskit_modes.simulation.settings import Settings
 
-__all__ = ["LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "too_wide"]
+__all__ = ["BY_PROPAGATION", "LONGEST_SHOT_SECONDS", "WindowPlanner", "best_way", "too_wide"]
 
 LONGEST_SHOT_SECONDS = 60.0
 """What takes longer for a single shot is refused: a thousand of them would take most of a day."""
+
+BY_PROPAGATION = (
+    ", or its option simulator.pauli_propagation_max_terms, which approximates expectation values "
+    "with a bound on their error"
+)
+"""What a refusal says where it would help."""
 
 SECONDS_PER_OPEN_MAP = 0.2e-3
 """Making operators of a channel whose angles are open, for every parameter set."""
@@ -92,7 +98,7 @@ class WindowPlanner:
     def refusal(self, block: Block, available: int) -> SimulationTooLargeError:
         """Return the error that says why a component cannot be simulated, and the ways out."""
         plan = self._plan(block, available)
-        return too_wide(len(block.qubits), plan.work, plan.cost, available)
+        return too_wide(block, plan.work, plan.cost, available)
 
     def _plan(self, block: Block, available: int) -> _Plan:
         """Return the plan of a component; that of the last one is known."""
@@ -141,29 +147,28 @@ def _typical(cost: Cost) -> float:
     return cost.once + cost.per_shot * TYPICAL_SHOTS
 
 
-def too_wide(
-    num_qubits: int, work: WindowWork, cost: Cost, available: int
-) -> SimulationTooLargeError:
+def too_wide(block: Block, work: WindowWork, cost: Cost, available: int) -> SimulationTooLargeError:
     """Return the error that says why so many joined qubits cannot be simulated, and the ways out.
 
     Args:
-        num_qubits: How many are joined.
+        block: What joins them.
         work: What is done to those in the window.
         cost: What that costs.
         available: How many bytes there are.
     """
     needed = state_bytes(work.width, 1, True)
     return SimulationTooLargeError(
-        f"The circuit joins {num_qubits} qubits into one state, of which {work.width} "
+        f"The circuit joins {len(block.qubits)} qubits into one state, of which {work.width} "
         "have to be held at a time even if its operations are done in an order that lets each "
         f"qubit leave as early as it can: that takes about {readable_seconds(cost.per_shot)} "
         f"for each shot and {readable(needed)}, and {readable(available)} may be used. Use "
         "fewer layers of gates, or qubits that are joined along a line; an observable on fewer "
-        "qubits, where an estimator asks; or a method whose memory does not grow so: "
+        f"qubits, where an estimator asks{BY_PROPAGATION if is_static(block) else ''}; or a method "
+        "whose memory does not grow so: "
         "AerSimulator.from_backend(backend, method='matrix_product_state') keeps the backend's "
         "noise and suits weakly entangled circuits, and Clifford gates with Pauli noise are "
         "never too large.",
-        num_qubits=num_qubits,
+        num_qubits=len(block.qubits),
         needed_bytes=needed,
         available_bytes=available,
     )

@@ -1,0 +1,1 @@
+"""Circuits and an observable whose value is wanted, not shots."""

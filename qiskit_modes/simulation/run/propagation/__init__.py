@@ -1,0 +1,1 @@
+"""Expectation values by taking an observable back through a circuit, term by term."""
