@@ -30,7 +30,7 @@ def head(method: str, path: str, *headers: str) -> bytes:
 
 def until(end: float) -> Iterator[int]:
     count = 0
-    while time.monotonic() < end:
+    while not count or time.monotonic() < end:  # once, however long the making took
         yield count
         count += 1
 
@@ -41,7 +41,7 @@ def send(port: int, *pieces: bytes, end: float, answer: bool = True) -> int:
     with contextlib.suppress(OSError), connect(port) as connection:
         connection.settimeout(1)
         for piece in pieces:
-            if time.monotonic() > end:
+            if sent and time.monotonic() > end:
                 return sent
             connection.sendall(piece)
             sent += len(piece)
