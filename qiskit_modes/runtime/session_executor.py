@@ -241,9 +241,7 @@ class SessionExecutor:
             refusals = [each for each in instructions if isinstance(each, Refuse)]
             if not refusals:
                 accepted()
-                qpu.outbox += instructions
-            else:
-                qpu.outbox += [each for each in instructions if not isinstance(each, Refuse)]
+            qpu.outbox.extend(each for each in instructions if not isinstance(each, Refuse))
             self._retire(qpu, event, instructions)
             if qpu.scheduler.moved:
                 self._archive.moved(qpu.scheduler.moved.values())
