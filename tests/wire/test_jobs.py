@@ -328,7 +328,7 @@ def test_a_limit_of_the_plan(scenario, params):
         api.submit_job("sampler", params, backend="ibm_manila")
     with pytest.raises(ApiError, match="allows 3") as caught:
         api.submit_job("sampler", params, backend="ibm_manila")
-    assert caught.value.status == 400
+    assert caught.value.status == 429
 
 
 def test_a_request_is_not_warned_of_its_limit(scenario, params):
