@@ -129,6 +129,7 @@ def known_to(scenario, session, job):
         "mode": "batch",
         "tags": ["a"],
         "instance_id": "local",
+        "token_id": "token",
         "key": "key",
         "new": b"secret",
         "reason": "a test says so",

@@ -19,6 +19,7 @@ PROGRAM = """
         os.write(1, b"working\\n")
         {busy}
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
     executor = loky_executor()
     future = executor.submit(work)
     {then}

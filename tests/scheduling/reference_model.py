@@ -383,12 +383,13 @@ class ReferenceModel:
         last_minute = [job for job in mine if job.submitted > self.now - 60]
         if w is not None and not w.accepts:
             self.asked.append(("Refuse", job_id, "NOT_ACCEPTING"))
+        elif w is not None and limit is not None and limit > w.ttl:
+            self.asked.append(("Refuse", job_id, "LIMIT"))
         elif (
-            (w is not None and limit is not None and limit > w.ttl)
-            or len(unfinished) == plan.max_pending_jobs
+            len(unfinished) == plan.max_pending_jobs
             or len(last_minute) == plan.max_submissions_per_minute
         ):
-            self.asked.append(("Refuse", job_id, "LIMIT"))
+            self.asked.append(("Refuse", job_id, "BUSY"))
         else:
             self.arrives(instance)
             self.jobs.append(

@@ -123,7 +123,7 @@ def test_who_has_no_token_is_led_to_the_way_in(lab):
         assert (status, headers["location"], text) == (303, "/ui/signin", ""), path
     status, _, text = lab("POST", "/ui/signin", "token=open")
     assert status == 403
-    assert "not the token" in text
+    assert "not a token" in text
     assert lab("GET", "/")[0] == 303
     assert lab("GET", "/ui/static/style.css")[0] == 200
     assert lab("GET", "/ui/static/../routes.py")[0] == 404
