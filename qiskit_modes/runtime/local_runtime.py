@@ -469,6 +469,7 @@ class LocalRuntime:
     @property
     def tokens(self) -> StoredTokens | None:
         """Tokens of the clients of a server, in the store; None without one."""
+        self.check_process()
         return self.archive.tokens
 
     def token_used(self, token_id: str) -> None:
