@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit, generate_preset_pass_manager
+from qiskit import ClassicalRegister, QuantumCircuit, generate_preset_pass_manager
 from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError
 from qiskit_ibm_runtime import options as legacy
+from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 from qiskit_ibm_runtime.options_models import DynamicalDecouplingOptions
 
 from qiskit_modes import SamplerV2
@@ -18,6 +21,9 @@ from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.options.resolve import resolve_sampler_options
 from qiskit_modes.primitives.sampler.steps import sampler_steps
 from qiskit_modes.primitives.sampler.templates import decoupled_circuit
+from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation.settings import Settings
+from tests.simulation.devices import path_through, placed_on
 
 TWIRLED = {"twirling": {"enable_gates": True, "enable_measure": True}}
 
@@ -71,6 +77,51 @@ def test_twirled_measurements_make_readout_errors_symmetric(sample):
     ones = sample(backend, [circuit], shots=5000, options=options)[0].data.meas.get_counts()["1"]
     assert ones / 5000 == pytest.approx(0.2, abs=0.05)
     assert sample(backend, [circuit], shots=100)[0].data.meas.get_counts() == {"0": 100}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:fake_sherbrooke reports an error of 1")
+def test_twirled_measurements_of_a_hundred_joined_qubits(sample):
+    """One- and two-point values against the exact ones of their light cones, flips averaged.
+
+    Five standard errors, for eight values; a flip is a gate of which a little error is its own.
+    """
+    size, shots, backend = 100, 8192, FakeSherbrooke()
+    places = path_through(backend, size)
+    chain = QuantumCircuit(size)
+    chain.h(0)
+    for qubit in range(size - 1):
+        chain.cx(qubit, qubit + 1)
+    placed = placed_on(backend, chain, places)
+    whole = placed.copy()
+    whole.add_register(ClassicalRegister(size, "meas"))
+    whole.measure(places, range(size))
+    options = {
+        "twirling": {"enable_measure": True, "num_randomizations": 512},
+        "simulator": {"seed_simulator": 5},
+    }
+    data = sample(backend, [whole], shots=shots, options=options)[0].data.meas
+    signs = 1 - 2.0 * np.unpackbits(data.array, axis=-1, bitorder="big")[:, ::-1][:, :size]
+    assert len(signs) == shots
+
+    def exact(few: tuple[int, ...], flips: tuple[int, ...]) -> float:
+        part = placed.copy()
+        part.add_register(ClassicalRegister(len(few)))
+        for qubit, flipped in zip(few, flips, strict=True):
+            if flipped:
+                part.x(places[qubit])
+        part.measure([places[qubit] for qubit in few], range(len(few)))
+        cone = compile_circuit(part, backend, Settings(only="exact"))
+        outcomes = outcome_probabilities(cone).items()
+        return (-1) ** sum(flips) * sum(
+            weight * (-1) ** memory.bit_count() for memory, weight in outcomes
+        )
+
+    for few in [(0,), (30,), (0, 1), (20, 21), (20, 23), (60, 61), (98, 99), (0, 99)]:
+        flips = list(product((0, 1), repeat=len(few)))
+        expected = np.mean([exact(few, each) for each in flips])
+        found = signs[:, list(few)].prod(axis=1).mean()
+        assert abs(found - expected) < 5 * np.sqrt((1 - expected**2) / shots), few
 
 
 def test_randomisations_differ_and_a_seed_reproduces_them(manila, sample):

@@ -1,13 +1,17 @@
 """Jobs of wide circuits are jobs like any other: they say how long they take, and can be ended."""
 
 import threading
+from unittest import mock
 
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError
 from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
-from qiskit_modes import SamplerV2
+from qiskit_modes import EstimatorV2, SamplerV2
+from qiskit_modes.primitives.estimator.mitigated_job import MitigatedEstimatorJob
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
@@ -51,3 +55,68 @@ def test_a_job_in_a_window_says_how_long_it_takes_and_is_cancelled_while_it_draw
         # What it was doing is stopped: minutes of work are not waited for.
         after = sampler.run([small], shots=10)
         assert after.result(timeout=DEADLINE)[0].data.meas.num_shots == 10
+
+
+PEC = {"resilience_level": 2, "resilience": {"zne_mitigation": False, "pec_mitigation": True}}
+
+
+def mitigated(size: int, layers: int) -> tuple[EstimatorV2, tuple[QuantumCircuit, SparsePauliOp]]:
+    """An estimator with PEC, and a line of joined qubits of which it reads two."""
+    line = [[qubit, qubit + 1] for qubit in range(size - 1)]
+    backend = GenericBackendV2(
+        size, basis_gates=["cx", "rz", "sx", "x", "rx", "id"], coupling_map=line, seed=1
+    )
+    circuit = brickwork(size, layers).remove_final_measurements(inplace=False)
+    observable = SparsePauliOp.from_sparse_list([("ZZ", [size // 2 - 1, size // 2], 1)], size)
+    estimator = EstimatorV2(backend, options=PEC)
+    estimator.options.simulator.seed_simulator = 1
+    estimator.options.twirling.num_randomizations = 4
+    return estimator, (circuit, observable)
+
+
+@pytest.mark.parametrize("size", [30, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_mitigated_job_says_how_long_it_takes_and_is_cancelled_while_it_executes(size, caplog):
+    with LocalRuntime(workers=WorkerPool(1)) as runtime, use_runtime(runtime):
+        estimator, pub = mitigated(size, 12)
+        _, small = mitigated(size, 1)
+        with caplog.at_level("WARNING", logger="qiskit_modes"):
+            job = estimator.run([pub], precision=0.002)
+            pause = threading.Event()
+            while not job.on_qpu():
+                assert job.status() in {"QUEUED", "RUNNING"}
+                pause.wait(0.01)
+        for words in (f"Job {job.job_id()} will take about", "to simulate, by ", "fewer shots"):
+            assert words in caplog.text
+        job.cancel()
+        assert job.status() == "CANCELLED"
+        with pytest.raises(RuntimeInvalidStateError, match="cancelled"):
+            job.result(timeout=DEADLINE)
+        after = estimator.run([small], precision=0.5)
+        assert after.result(timeout=DEADLINE)[0].data.stds > 0
+
+
+def test_a_mitigated_job_is_cancelled_while_it_is_evaluated():
+    begun, go_on = threading.Event(), threading.Event()
+    evaluate = MitigatedEstimatorJob.post_process
+
+    def held(*arguments):
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(DEADLINE)
+        return evaluate(*arguments)
+
+    with LocalRuntime(workers=WorkerPool(1)) as runtime, use_runtime(runtime):
+        estimator, small = mitigated(100, 1)
+        with mock.patch.object(MitigatedEstimatorJob, "post_process", held):
+            try:
+                job = estimator.run([small], precision=0.5)
+                assert begun.wait(DEADLINE)
+                job.cancel()
+                assert job.status() == "CANCELLED"
+                # The evaluation still goes on, and holds up nobody.
+                after = estimator.run([small], precision=0.5)
+                assert after.result(timeout=DEADLINE)[0].data.stds > 0
+            finally:
+                go_on.set()
+        with pytest.raises(RuntimeInvalidStateError, match="cancelled"):
+            job.result(timeout=DEADLINE)
