@@ -45,16 +45,15 @@ _SUBMISSIONS_EACH, _SUBMISSIONS = 4, 16
 """For submissions, which may take seconds."""
 
 
-_HEAVY_BYTES = 256 * 2**10
 _HEAVY_EACH, _HEAVY = 1, 2
-"""For submissions with a longer body: Python's own JSON reader lets no other thread run while it
+"""For submissions with a large body: Python's own JSON reader lets no other thread run while it
 reads, a tenth of a second for the largest."""
 
 _MAKERS_EACH, _MAKERS = 1, 2
 """Of large answers, which take several times their length in memory while they are made."""
 
-_LOOK_UPS = 4
-"""Of tokens, at once; one takes a fraction of a millisecond."""
+_LOOK_UPS_EACH, _LOOK_UPS = 2, 4
+"""Of tokens: of the same one at once, and of all; one takes a fraction of a millisecond."""
 
 
 _END_SECONDS = 10.0
@@ -94,8 +93,8 @@ class AppState:
         """Large answers, which are made once for all who ask for them."""
         self.makers = Shares(_MAKERS_EACH, _MAKERS)
         """Threads in which those are made."""
-        self.look_ups = Shares(_LOOK_UPS, _LOOK_UPS)
-        """Threads in which tokens are looked up in the store."""
+        self.look_ups = Shares(_LOOK_UPS_EACH, _LOOK_UPS)
+        """Threads in which tokens are looked up in the store; each token has its share."""
 
     def close(self) -> None:
         """End what it has started, and wait a while for the requests that are being answered."""
@@ -179,16 +178,15 @@ class Caller:
         )
         return SpooledResponse(spool, media_type)
 
-    async def submit(self, call: Callable[[InstanceApi], Any], *, size: int) -> Response:
+    async def submit(self, call: Callable[[InstanceApi], Any], *, heavy: bool) -> Response:
         """Call the interface as `ask` does, for what may take long: other answers do not wait.
 
         Args:
             call: What to do; it may block.
-            size: Length of the body that is read for it, in bytes.
+            heavy: Whether the body that is read for it is a large one.
         """
-        shares = self.app_state.submissions
-        if size > _HEAVY_BYTES:
-            shares = self.app_state.heavy_submissions
+        state = self.app_state
+        shares = state.heavy_submissions if heavy else state.submissions
         return await shares.run(self.instance, lambda: self._answer(call, json_response))
 
     @property

@@ -97,7 +97,10 @@ async def _identify(app_state: AppState, path: str, headers: Mapping[bytes, byte
     grant = tokens.check_nowait(shown)
     if grant is None:
         look_up = partial(tokens.check, shown)
-        grant = await app_state.look_ups.run("", look_up) if tokens.asks_store else look_up()
+        if tokens.asks_store:
+            grant = await app_state.look_ups.run(tokens.holder_of(shown), look_up)
+        else:
+            grant = look_up()
     if path in health.OPERATORS or is_page(path):
         if grant.instances is not None:
             raise ApiError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import os
@@ -231,8 +232,26 @@ def serve(
             app_state = AppState(platform, tokens, on_job)
             connections = Connections(limits or Limits())
             app = make_application(app_state, connections=connections, check_host=local)
-            with closing(app_state), _running(app, bound, connections):
+            with closing(app_state), _running(app, bound, connections), _frozen_heap():
                 yield Server(host, bound.getsockname()[1], token, app_state)
+
+
+@contextmanager
+def _frozen_heap() -> Iterator[None]:
+    """Spare what is there already from garbage collections, for as long as the block lasts.
+
+    Qiskit and the jobs of a store are a million objects. A collection that walks through them keeps
+    all threads waiting for a quarter of a second, and somebody's request with many values in its
+    JSON sets off one after the other. Who has frozen the heap before keeps it as it is.
+    """
+    freezes = not gc.get_freeze_count()
+    if freezes:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if freezes:
+            gc.unfreeze()
 
 
 def _check_tokens(

@@ -27,7 +27,8 @@ from tests.examples import examples
 from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SECONDS = examples(daily=3, full=50) / 10
+SECONDS = examples(daily=6, full=50) / 10
+HEAVY_SECONDS = examples(daily=12, full=100) / 10
 MOST_SECONDS = 0.5
 MOST_BYTES = 200 * 2**20
 MOST_LOG_BYTES = 20_000
@@ -58,6 +59,15 @@ class Attacked:
 
     def memory(self) -> int:
         return self.process.memory_info().rss
+
+    def wait_until_idle(self) -> None:
+        """Wait until it has done what it was still doing, so that the next attack finds it so."""
+        end = time.monotonic() + 10
+        self.process.cpu_percent()
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            if self.process.cpu_percent() < 20:
+                return
 
 
 def how_slow_the_machine_is() -> float:
@@ -108,6 +118,7 @@ def test_somebody_else_is_served_meanwhile(attacked, name):
             seconds.append(time.monotonic() - began)
             most = max(most, attacked.memory() - before)
         sent = int(attack.stdout.read())
+    attacked.wait_until_idle()  # what the attack takes is not the machine's slowness
     slowness = max(slowness, how_slow_the_machine_is())  # others come and go
     p99 = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
     print(
@@ -151,7 +162,7 @@ def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
     for thread in threads:
         thread.start()
     seconds = []
-    end = time.monotonic() + 4 * SECONDS
+    end = time.monotonic() + HEAVY_SECONDS
     while time.monotonic() < end:
         began = time.monotonic()
         assert attacked.get() == 200

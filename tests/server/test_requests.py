@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from qiskit_modes.wire import InstanceApi, Platform, platform
+from qiskit_modes.server.endpoints.request_models import JobBody, parse
+from qiskit_modes.wire import ApiError, InstanceApi, Platform, platform
 from tests.server.conftest import Http
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/local:"
@@ -364,3 +365,15 @@ def test_who_names_instances_without_end_is_stopped(server, scenario, monkeypatc
             for number in range(5)
         ]
     assert statuses == [200, 200, 400, 400, 400]
+
+
+@pytest.mark.parametrize("text", ["", "\\", '"', '\\"', '"\\'])
+def test_values_are_counted_and_not_what_stands_in_texts(text):
+    """A samplex is a text with JSON in it, as long as the program is."""
+    inner = json.dumps({"nodes": [{"a": 1}] * 100_000, "text": text})
+    body = {"program_id": "executor", "params": {"samplex": [inner + text, text]}}
+    assert parse(JobBody, json.dumps(body).encode()).params == body["params"]
+    body["params"]["many"] = [text, *[1] * 250_000]
+    with pytest.raises(ApiError, match="more than 250,000 values") as refused:
+        parse(JobBody, json.dumps(body).encode())
+    assert refused.value.status == 413

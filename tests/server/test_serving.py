@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import threading
@@ -164,3 +165,23 @@ def test_what_is_asked_of_a_runtime_that_is_closed_may_be_asked_again_later(samp
         server.platform.runtime.shut_down()
         answer = Http(server)("POST", "/jobs", sampling)
         assert (answer.status, answer.json["errors"][0]["code"]) == (503, Code.CLOSED)
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """The heap as it is in a program; these tests have theirs frozen."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_what_is_there_is_spared_from_collections_while_a_server_runs():
+    """Each walks through all of Qiskit otherwise, and keeps every request waiting."""
+    with serve(backends=["ibm_manila"]):
+        frozen = gc.get_freeze_count()
+        assert frozen > len(gc.get_objects()), "what came later is the smaller part"
+        with serve(backends=["ibm_manila"]):
+            pass
+        assert gc.get_freeze_count() > frozen // 2, "the second has left it to the first"
+    assert not gc.get_freeze_count()

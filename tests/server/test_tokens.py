@@ -6,7 +6,9 @@ import contextlib
 import http.client
 import json
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from qiskit_ibm_runtime import QiskitRuntimeService
@@ -264,3 +266,56 @@ def test_what_is_not_signed_here_opens_nothing():
         with pytest.raises(ApiError) as refused:
             ours.check(given)
         assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("scheme", ["apikey", "bearer"])
+def test_look_ups_of_one_token_do_not_hold_up_another(place, kept, monkeypatch, scheme):
+    lab, other = (kept.create([name])[0] for name in ("lab", "course"))
+    with served(place) as server:
+        shown = {
+            key: key if scheme == "apikey" else sign_in(server, key)[1] for key in (lab, other)
+        }
+        tokens, look, looked, may_look = (
+            server.app_state.tokens,
+            server.app_state.tokens.check,
+            threading.Semaphore(0),
+            threading.Event(),
+        )
+
+        def slowly(authorization: str | None) -> Grant:
+            if authorization == f"{scheme} {shown[lab]}":
+                looked.release()
+                assert may_look.wait(60)
+            return look(authorization)
+
+        monkeypatch.setattr(tokens, "check", slowly)
+        ask = Http(server)
+
+        def status(key: str) -> int:
+            return ask("GET", "/backends", Authorization=f"{scheme} {shown[key]}").status
+
+        with ThreadPoolExecutor() as threads:
+            waiting = [threads.submit(status, lab) for _ in range(5)]
+            try:
+                assert looked.acquire(timeout=60), "its first is being looked up"
+                assert looked.acquire(timeout=60), "and the second"
+                assert status(other) == 200
+                assert not looked.acquire(blocking=False), "the others of its await their turn"
+            finally:
+                may_look.set()
+            assert [each.result(60) for each in waiting] == [200] * 5
+
+
+@pytest.mark.parametrize(
+    "shown", [None, "", "apikey", "apikey nonsense", "bearer nonsense", "basic eA=="]
+)
+def test_what_cannot_be_good_is_nobodys(shown):
+    assert Tokens(None, of_instances={"lab": "sesame"}).holder_of(shown) == ""
+
+
+def test_a_token_is_its_holders_however_it_is_shown(place, kept):
+    key, row = kept.create(["lab"])
+    tokens = Tokens(None, of_instances={"course": "sesame"}, kept=kept)
+    for each, holder in ((key, row.id), ("sesame", "instance:course")):
+        access = tokens.exchange(each)["access_token"]
+        assert tokens.holder_of(f"apikey {each}") == tokens.holder_of(f"Bearer {access}") == holder

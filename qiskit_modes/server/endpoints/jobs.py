@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from qiskit_modes.server.app_state import JSON, TEXT, Asker, text_response
-from qiskit_modes.server.endpoints.request_models import JobBody, TagsBody, described, parse, read
+from qiskit_modes.server.endpoints.request_models import (
+    JobBody,
+    TagsBody,
+    described,
+    is_heavy,
+    parse,
+    read,
+)
 from qiskit_modes.server.submission_keys import check_key
 from qiskit_modes.wire import ApiError, InstanceApi
 from qiskit_modes.wire.api_error import Code, refuse_newer
@@ -45,9 +53,11 @@ async def submit(asker: Asker, request: Request) -> Response:
                 400, Code.INVALID, "start_session is not supported; use a Session or a Batch"
             )
         asker.app_state.inspector.check(asked.params, asker.instance)
+        params = json.dumps(asked.params)
+        asked.params.clear()  # so that they are not there twice while they are decoded
         answer = api.submit_job(
             asked.program_id,
-            asked.params,
+            params,
             backend=asked.backend,
             session_id=asked.session_id or None,
             tags=asked.tags,
@@ -61,7 +71,7 @@ async def submit(asker: Asker, request: Request) -> Response:
         asker.app_state.on_job(api, answer["id"])
         return answer
 
-    return await asker.submit(submit_in_thread, size=len(body))
+    return await asker.submit(submit_in_thread, heavy=is_heavy(body))
 
 
 @router.get("/jobs")

@@ -186,6 +186,17 @@ class Tokens:
             return EVERYTHING
         return None
 
+    def holder_of(self, authorization: str | None) -> str:
+        """Return whose request this would be if its token is good, without asking the store.
+
+        Empty for all that cannot be good; what else is returned need not be.
+        """
+        scheme, given = _parts(authorization)
+        if scheme == "apikey":
+            return self._instance_of(given) or id_of(given) or ""
+        claims = self._claims(given, self._shared_secret) if scheme == "bearer" else None
+        return "" if claims is None else str(claims.get(_SUBJECT))
+
     @property
     def asks_store(self) -> bool:
         """Tell whether `check` may wait for a store."""

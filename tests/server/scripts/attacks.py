@@ -230,7 +230,18 @@ def many_values(port: int, end: float) -> int:
 
 def allowed_values(port: int, end: float) -> int:
     """The same with as many as are read."""
-    return repeated(port, end, submission('{"a":[' + ",".join(["[]"] * 120_000) + "]}"), 8)
+    return repeated(port, end, submission('{"a":[' + ",".join(["[]"] * 124_000) + "]}"), 8)
+
+
+def allowed_names(port: int, end: float) -> int:
+    """The same with a name for each, all of them different."""
+    values = ",".join(f'"{number}":"{number}"' for number in range(124_000))
+    return repeated(port, end, submission(f'{{"a":{{{values}}}}}'), 8)
+
+
+def short_values(port: int, end: float) -> int:
+    """As many as go into a body that is short."""
+    return repeated(port, end, submission('{"a":[' + ",".join(["[]"] * 85_000) + "]}"), 8)
 
 
 def deep_values(port: int, end: float) -> int:
@@ -280,7 +291,16 @@ WITH_TOKEN: dict[str, Attack] = {
     each.__name__: each
     for each in (
         *(half_bodies_with_a_token, slow_bodies_with_a_token, many_values, allowed_values),
-        *(deep_values, long_texts, lists, unread_results, batches, sign_ins),
+        *(
+            allowed_names,
+            short_values,
+            deep_values,
+            long_texts,
+            lists,
+            unread_results,
+            batches,
+            sign_ins,
+        ),
         tokens_that_nobody_has,
     )
 }
