@@ -236,6 +236,10 @@ def serve(
                 yield Server(host, bound.getsockname()[1], token, app_state)
 
 
+_FROZEN_BY_PYTHON = 1_000
+"""More than Python 3.12 has frozen when it starts; other releases freeze nothing."""
+
+
 @contextmanager
 def _frozen_heap() -> Iterator[None]:
     """Spare what is there already from garbage collections, for as long as the block lasts.
@@ -244,7 +248,7 @@ def _frozen_heap() -> Iterator[None]:
     all threads waiting for a quarter of a second, and somebody's request with many values in its
     JSON sets off one after the other. Who has frozen the heap before keeps it as it is.
     """
-    freezes = not gc.get_freeze_count()
+    freezes = gc.get_freeze_count() < _FROZEN_BY_PYTHON
     if freezes:
         gc.freeze()
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -173,6 +175,11 @@ def thawed() -> Iterator[None]:
     gc.unfreeze()
     yield
     gc.freeze()
+
+
+def test_python_itself_freezes_less_than_a_server():
+    program = [sys.executable, "-c", "import gc; print(gc.get_freeze_count())"]
+    assert int(subprocess.check_output(program)) < serving._FROZEN_BY_PYTHON
 
 
 @pytest.mark.usefixtures("thawed")
