@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 
 TWIRLED: dict[str, Any] = {"twirling": {"enable_gates": True, "enable_measure": True}}
 EXTRAPOLATED = {"resilience_level": 2, "twirling": {"enable_gates": True}}
+CANCELLED = {"resilience": {"pec_mitigation": True}}
+AMPLIFIED = {"resilience": {"zne_mitigation": True, "zne": {"amplifier": "pea"}}}
 
 
 def layers(num_qubits: int, gates: int) -> QuantumCircuit:
@@ -46,7 +49,17 @@ def estimated(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
     return prepare_estimator_job([pub], EXTRAPOLATED, backend, precision=0.5)
 
 
-@pytest.mark.parametrize("prepare", [sampled, estimated])
+def cancelled(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
+    pub = (circuit, "Z" * circuit.num_qubits)
+    return prepare_estimator_job([pub], CANCELLED, backend, precision=0.5)
+
+
+def amplified(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
+    pub = (circuit, "Z" * circuit.num_qubits)
+    return prepare_estimator_job([pub], AMPLIFIED, backend, precision=0.5)
+
+
+@pytest.mark.parametrize("prepare", [sampled, estimated, cancelled, amplified])
 def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypatch):
     boxed: list[int] = []
 
@@ -67,7 +80,7 @@ def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypat
     assert max(boxed) < 10
 
 
-@pytest.mark.parametrize("prepare", [sampled, estimated])
+@pytest.mark.parametrize("prepare", [sampled, estimated, cancelled, amplified])
 def test_what_small_circuits_become_is_kept_for_their_jobs(prepare, monkeypatch):
     backend = AerSimulator()
     job = prepare(layers(4, 20), backend)
@@ -117,7 +130,7 @@ REFUSED: dict[str, Callable[[QuantumCircuit], object]] = {
 }
 
 
-@pytest.mark.parametrize("prepare", [sampled, estimated])
+@pytest.mark.parametrize("prepare", [sampled, estimated, cancelled, amplified])
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_of_small_circuits_is_refused_of_large_ones(case, prepare):
     """At once, in the same words; or of neither."""
@@ -128,7 +141,8 @@ def test_what_is_refused_of_small_circuits_is_refused_of_large_ones(case, prepar
         try:
             prepare(circuit, AerSimulator())
         except InvalidInputError as error:
-            said.append(error.message)
+            # Which of its layers it is, the circuit decides.
+            said.append(re.sub(r"^Layer \d+ ", "Layer ", error.message))
         else:
             said.append("")
     assert said[0] == said[1]

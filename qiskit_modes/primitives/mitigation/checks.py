@@ -64,5 +64,6 @@ def check_mitigation(
     if needs_layer_noise(options.resilience):
         final, learning = find_layer_noise(inputs, options, backend)
     if options.twirling.gates or final.layer_noise_model is not None:
-        check_layers(inputs, final, backend, seed)
+        # Noise that is given stays as it is, and may lack a layer.
+        check_layers(inputs, final, backend, seed, layers_known=final is not options)
     return final, learning

@@ -101,20 +101,24 @@ class Preparer:
         """
         return [self._prepared(number, each) for number, each in self._inputs]
 
-    def check(self) -> None:
+    def check(self, *, layers_known: bool = False) -> None:
         """Prepare small PUBs, and keep what came of them; of others look at a sample.
+
+        Args:
+            layers_known: Whether the noise of layers, if a technique needs it, is that of the very
+                layers of these PUBs.
 
         Raises:
             InvalidInputError: If a PUB does not go with the options; the message names it.
         """
         for number, each in self._inputs:
-            if not self._sample_can_be_prepared(each):
+            if not self._sample_can_be_prepared(each, layers_known):
                 self._prepared(number, each)
 
-    def _sample_can_be_prepared(self, pub: EstimatorInput) -> bool:
+    def _sample_can_be_prepared(self, pub: EstimatorInput, layers_known: bool) -> bool:
         """Return whether a circuit is large, and nothing in it is known to be in the way."""
         # Whether noise is known for layers, no sample tells.
-        if len(pub.circuit.data) <= AT_ONCE or self._request.noise_maps:
+        if len(pub.circuit.data) <= AT_ONCE or (self._request.noise_maps and not layers_known):
             return False
         facts = self._facts()  # of which boxing reads nothing
         key = ("sample", pub.fingerprint, self._key, self._options.older)
@@ -125,8 +129,12 @@ class Preparer:
             circuit = self._as_measured(circuit)
             one = ObservablesArray("Z" * circuit.num_qubits)
             shape = pub.parameter_shape
+            # A sample has layers of its own, whose noise nobody knows.
+            request = self._request
+            if request.noise_maps:
+                request = replace(request, technique="none", noise_maps={})
             try:
-                _prepared("", circuit, one, shape, self._request)
+                _prepared("", circuit, one, shape, request)
             except InvalidInputError:
                 verdict = False
             else:
