@@ -28,7 +28,7 @@ from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
 
 SCRIPTS = Path(__file__).parent / "scripts"
 SECONDS = examples(daily=6, full=50) / 10
-HEAVY_SECONDS = examples(daily=12, full=100) / 10
+HEAVY_SECONDS = examples(daily=12, full=50) / 10
 MOST_SECONDS = 0.5
 MOST_BYTES = 200 * 2**20
 MOST_LOG_BYTES = 20_000

@@ -32,7 +32,7 @@ class Limits:
     """Longest body, that of the service. What is packed in it has limits of its own."""
     small_bytes: int = 64 * 2**10
     """Bodies up to this length need no room of ``held_bytes``."""
-    held_bytes: int = 100 * 2**20
+    held_bytes: int = 80 * 2**20
     """What all the other bodies together may have, from their first byte to the answer."""
     room_seconds: float = 30.0
     """How long a body waits for room before it is refused with status 429."""
