@@ -101,7 +101,8 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
 
 async def read(request: Request) -> bytes:
     """Return the body of a request; the guard has seen to its length."""
-    return await request.body()
+    # Its own `body` copies: it joins what came with the empty piece at the end.
+    return b"".join([piece async for piece in request.stream() if piece])
 
 
 def is_heavy(body: bytes) -> bool:
