@@ -208,6 +208,26 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
     assert "leaked" not in done.stderr
 
 
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="semaphores have no names there")
+@pytest.mark.parametrize("begins", [True, False], ids=["starting", "never started"])
+def test_a_worker_that_was_stopped_leaves_no_name_behind(begins):
+    """Whoever still holds it, such as a thread that the end of the process overtakes."""
+    code = (
+        "import os\n"
+        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "worker = LokyWorker()\n"
+        "executor = worker.executor\n"
+        "held = {**vars(executor), 'call': vars(executor._call_queue).copy()}\n"
+        f"if {begins}: worker.start()\n"
+        "worker.stop()\n"
+        "print([name for name in os.listdir('/dev/shm') if f'-{os.getpid()}-' in name])\n"
+        "os._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert "leaked" not in done.stderr
+
+
 READY = """
 import sys
 from qiskit_modes.runtime.workers.worker_process import prepare

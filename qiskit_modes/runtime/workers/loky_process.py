@@ -13,7 +13,13 @@ from multiprocessing import util
 from qiskit_modes.runtime.workers import parent_watch, worker_process
 from qiskit_modes.runtime.workers.starting import descriptors_in_order
 
-__all__ = ["child_environment", "leave_to_the_process", "loky_executor"]
+__all__ = [
+    "child_environment",
+    "leave_to_the_process",
+    "loky_executor",
+    "remove_names",
+    "semaphore_names",
+]
 
 _KEPT_BYTES = 256 << 20
 """A worker keeps so much memory that it does not need, for arrays to come."""
@@ -69,7 +75,7 @@ def leave_to_the_process(executor: Executor) -> None:
     Args:
         executor: Of `loky_executor`; it replaces a process that has died by no other one.
     """
-    _remove_names(executor)
+    remove_names(semaphore_names(executor))
     _close_far_ends(executor)
 
 
@@ -85,20 +91,32 @@ def _close_far_ends(executor: Executor) -> None:
         executor._call_queue._reader.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def _remove_names(executor: Executor) -> None:
-    """Remove the names of the semaphores by which loky's process was told of them.
+def semaphore_names(executor: Executor) -> set[str]:
+    """Return the names of the semaphores of an executor of `loky_executor`, until it is shut down.
 
-    It has opened them by then, and nobody else ever will. loky removes them when this process ends
-    in good order; children that leave with `os._exit`, as those of servers and of pytest-forked
-    do, and processes that are killed would leave them behind.
+    The names used are loky's own; where they have changed, there are none.
     """
-    with contextlib.suppress(ImportError, AttributeError):
+    with contextlib.suppress(ImportError, AttributeError, TypeError):
         from loky.backend.synchronize import SemLock
 
         owners = [executor, executor._call_queue, executor._result_queue]  # type: ignore[attr-defined]  # noqa: SLF001
         owners += executor._processes.values()  # type: ignore[attr-defined]  # noqa: SLF001
         found = (each for owner in owners for each in list(vars(owner).values()))
-        names = {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
+        return {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
+    return set()
+
+
+def remove_names(names: set[str]) -> None:
+    """Remove the names of semaphores by which loky's process was told of them.
+
+    It has opened them by then, or is dead, and nobody else ever will. loky removes them when this
+    process ends in good order, on whichever thread is the last to drop them, which the end of the
+    process may overtake; children that leave with `os._exit`, as those of servers and of
+    pytest-forked do, and processes that are killed would leave them behind.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from loky.backend.synchronize import SemLock
+
         for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]  # noqa: SLF001
             if finalizer._callback is SemLock._cleanup and finalizer._args[0] in names:  # noqa: SLF001
                 finalizer()

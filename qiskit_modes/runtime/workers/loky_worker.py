@@ -7,7 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, ClassVar
 
-from qiskit_modes.runtime.workers.loky_process import leave_to_the_process, loky_executor
+from qiskit_modes.runtime.workers.loky_process import (
+    leave_to_the_process,
+    loky_executor,
+    remove_names,
+    semaphore_names,
+)
 from qiskit_modes.runtime.workers.starting import start_conditions
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 
@@ -49,10 +54,11 @@ class LokyWorker(ExecutorWorker):
 
     def stop(self, *, wait: bool = True) -> None:
         """See `Worker`."""
-        queue = getattr(self.executor, "_call_queue", None)
+        queue, names = getattr(self.executor, "_call_queue", None), semaphore_names(self.executor)
         self.executor.shutdown(wait=wait, kill_workers=True)  # type: ignore[call-arg]
         if wait:
             _end_feeder(queue)
+            remove_names(names)
 
 
 def _end_feeder(queue: Any) -> None:
