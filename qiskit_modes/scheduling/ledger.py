@@ -196,11 +196,16 @@ class Ledger:
 
     def is_limited(self, instance: Instance, now: float) -> bool:
         """Return whether ``instance`` has used all that it may, so that nothing of it starts."""
-        return self._left(instance, now) <= 0.0
+        return self.remaining(instance, now) <= 0.0
 
     def remaining(self, instance: Instance, now: float) -> float:
         """Return how many seconds ``instance`` may still use; infinity without a limit."""
-        return self._left(instance, now)
+        limit = self.current(instance).limit
+        if limit is None:
+            return math.inf
+        left = limit - self.used(instance, now)
+        # What was stopped exactly at the limit may be charged a rounding error less.
+        return left if left > ROUNDING_SECONDS else 0.0
 
     def reaches_limit_at(self, instance: Instance) -> float | None:
         """Return when it has used all that it may, if nothing changes; None if it will not.
@@ -213,7 +218,7 @@ class Ledger:
         account = self._accounts.get(instance.id)
         if account is None:
             return -math.inf if self.is_limited(instance, -math.inf) else None
-        left = self._left(instance, account.changed_at)
+        left = self.remaining(instance, account.changed_at)
         if not left:
             return account.changed_at
         running = sum(meter.until is None for meter in account.meters)
@@ -251,14 +256,6 @@ class Ledger:
             self._note_leaving(instance.id, account)
             self._tell(instance.id)
         return account
-
-    def _left(self, instance: Instance, now: float) -> float:
-        limit = self.current(instance).limit
-        if limit is None:
-            return math.inf
-        left = limit - self.used(instance, now)
-        # What was stopped exactly at the limit may be charged a rounding error less.
-        return left if left > ROUNDING_SECONDS else 0.0
 
     def _add(self, instance_id: str, account: _Account, seconds: float, at: float) -> None:
         leaves_first = [window.add(at, seconds) for window in account.windows.values()]
