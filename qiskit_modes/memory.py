@@ -1,11 +1,11 @@
-"""Memory of this machine: all of it, and the part that is free."""
+"""Memory of this machine: all of it, and the part that is free; and how people read sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["free_bytes", "machine_bytes"]
+__all__ = ["free_bytes", "machine_bytes", "size_of"]
 
 _UNLIMITED = 1 << 60
 """Control groups write a number of this size, or a word, where there is no limit."""
@@ -25,6 +25,20 @@ def free_bytes() -> int:
 
     left = [max(0, limit - used) for limit, used in _control_groups()]
     return min([int(psutil.virtual_memory().available), *left])
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes with the digits that matter.
+
+    >>> size_of(12), size_of(2_560), size_of(3 * 2**30)
+    ('12 B', '2.5 KiB', '3.0 GiB')
+    """
+    number, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
 def _control_groups(

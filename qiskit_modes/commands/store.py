@@ -19,6 +19,7 @@ from qiskit_modes.commands.common import (
     size,
     tell,
 )
+from qiskit_modes.memory import size_of
 
 if TYPE_CHECKING:
     from qiskit_modes.store.sql_store import SqlStore
@@ -119,7 +120,7 @@ def _show(store: SqlStore, parsed: argparse.Namespace) -> int:
     if found.oldest is not None and found.newest is not None:
         print(f"submitted: {found.oldest[:19]} to {found.newest[:19]} UTC")
     print(f"sessions and batches: {_counts(found.workloads)}")
-    print(f"inputs and results: {_bytes(found.body_bytes)}")
+    print(f"inputs and results: {size_of(found.body_bytes)}")
     for instance, used in sorted(found.usage_seconds.items()):
         print(f"usage of {instance}: {used:.3f} s")
     for head in found.heads:
@@ -141,7 +142,7 @@ def _prune(store: SqlStore, parsed: argparse.Namespace) -> int:
     )
     print(
         f"{'would drop' if parsed.dry_run else 'dropped'} {gone.jobs} jobs with "
-        f"{_bytes(gone.body_bytes)}, and {gone.workloads} sessions and batches; usage stays"
+        f"{size_of(gone.body_bytes)}, and {gone.workloads} sessions and batches; usage stays"
     )
     return 0
 
@@ -172,12 +173,3 @@ def _counts(counts: dict[str, Any]) -> str:
     if not counts:
         return "none"
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-
-
-def _bytes(count: int) -> str:
-    number, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if number < 1024:
-            break
-        number, unit = number / 1024, larger
-    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

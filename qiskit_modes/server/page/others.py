@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qiskit_modes.memory import size_of
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.server.monitoring.metrics import budget_lines
-from qiskit_modes.server.page.words import day_of, duration, size_of
+from qiskit_modes.server.page.words import day_of, duration
 from qiskit_modes.store.tokens import TokenRow
 from qiskit_modes.wire import Platform
 

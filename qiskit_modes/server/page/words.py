@@ -20,7 +20,6 @@ __all__ = [
     "owner_of_workload",
     "plural",
     "short",
-    "size_of",
 ]
 
 _COLOURS = 6
@@ -87,20 +86,6 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return clock_face(seconds)
-
-
-def size_of(count: int) -> str:
-    """Return a number of bytes with the digits that matter.
-
-    >>> size_of(12), size_of(2_560), size_of(3 * 2**30)
-    ('12 B', '2.5 KiB', '3.0 GiB')
-    """
-    number, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if number < 1024:
-            break
-        number, unit = number / 1024, larger
-    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
 def day_of(at: int) -> str:
