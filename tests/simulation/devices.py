@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -94,3 +95,17 @@ def placed_on(backend: BackendV2, circuit: QuantumCircuit, layout: Sequence[int]
     return transpile(
         circuit, backend, initial_layout=list(layout), optimization_level=1, seed_transpiler=1
     )
+
+
+def brickwork(num_qubits: int, layers: int, seed: int = 1) -> QuantumCircuit:
+    """Random turns of the qubits of a line in layers, with gates between neighbours; measured."""
+    rng = np.random.default_rng(seed)
+    circuit = QuantumCircuit(num_qubits, num_qubits)
+    for layer in range(layers):
+        for qubit in range(num_qubits):
+            circuit.rx(rng.uniform(0, 6), qubit)
+            circuit.rz(rng.uniform(0, 6), qubit)
+        for qubit in range(layer % 2, num_qubits - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure(range(num_qubits), range(num_qubits))
+    return circuit

@@ -26,7 +26,7 @@ from qiskit_modes.simulation.run.propagation.component import recorded_values
 from qiskit_modes.simulation.run.propagation.terms import PauliTerms, propagated
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
-from tests.simulation.devices import device
+from tests.simulation.devices import brickwork, device
 from tests.simulation.strategies import static_circuits, static_devices
 
 
@@ -50,19 +50,6 @@ def noisy():
     return AerSimulator(noise_model=model)
 
 
-def layered(num_qubits, layers, seed=1):
-    rng = np.random.default_rng(seed)
-    circuit = QuantumCircuit(num_qubits, num_qubits)
-    for layer in range(layers):
-        for qubit in range(num_qubits):
-            circuit.rx(rng.uniform(0, 6), qubit)
-            circuit.rz(rng.uniform(0, 6), qubit)
-        for qubit in range(layer % 2, num_qubits - 1, 2):
-            circuit.cx(qubit, qubit + 1)
-    circuit.measure(range(num_qubits), range(num_qubits))
-    return circuit
-
-
 def exact_mean(circuit, backend, readings, parameters=()):
     compiled = compile_circuit(circuit, backend, Settings(only="exact"))
     exact = outcome_probabilities(compiled, parameters)
@@ -77,7 +64,7 @@ READINGS = [(0.5, [0]), (1.5, [1, 2]), (-0.7, [0, 1, 2, 3, 4]), (0.25, [])]
 
 
 def test_what_is_not_thinned_is_exact():
-    circuit, backend = layered(5, 3), noisy()
+    circuit, backend = brickwork(5, 3), noisy()
     compiled = compiled_for(circuit, backend, READINGS, 10**6)
     ((value, bound),) = values(compiled)
     assert value == pytest.approx(exact_mean(circuit, backend, READINGS), abs=1e-9)
@@ -106,7 +93,7 @@ def test_circuits_of_devices(data, name):
 @pytest.mark.parametrize("max_terms", [4, 30, 200])
 def test_what_is_thinned_is_right_on_average_and_within_its_bound(max_terms):
     """Five standard errors of the mean; the spread is below the bound but for chance."""
-    circuit, backend = layered(6, 4), noisy()
+    circuit, backend = brickwork(6, 4), noisy()
     expected = exact_mean(circuit, backend, READINGS)
     found = values(compiled_for(circuit, backend, READINGS, max_terms), repetitions=400, seed=3)
     spread = found[:, 0].std(ddof=1)
@@ -116,7 +103,7 @@ def test_what_is_thinned_is_right_on_average_and_within_its_bound(max_terms):
 
 
 def test_more_terms_are_more_exact():
-    circuit, backend = layered(8, 5), noisy()
+    circuit, backend = brickwork(8, 5), noisy()
     bounds = []
     for most in (50, 500, 5000):
         found = values(compiled_for(circuit, backend, READINGS, most), repetitions=8)
@@ -142,7 +129,7 @@ def test_a_hundred_qubits_in_closed_form():
 
 
 def test_the_same_values_however_the_job_is_divided():
-    compiled = compiled_for(layered(8, 5), noisy(), READINGS, 2000)
+    compiled = compiled_for(brickwork(8, 5), noisy(), READINGS, 2000)
     run = Run(compiled.key, np.zeros((1, 0)), 40)
     program = Program({compiled.key: compiled}, (run,), 4)
     pieces = split(program)

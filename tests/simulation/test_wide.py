@@ -25,7 +25,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
 from tests.simulation.comparing import assert_drawn_from, sample
-from tests.simulation.devices import cut_noise, noise_model, path_through, placed_on
+from tests.simulation.devices import brickwork, cut_noise, noise_model, path_through, placed_on
 
 SLOW = pytest.mark.slow
 
@@ -42,19 +42,6 @@ def line(length: int) -> tuple[int, ...]:
 
 def on_device(circuit: QuantumCircuit, layout) -> QuantumCircuit:
     return placed_on(sherbrooke(), circuit, layout)
-
-
-def brickwork(num_qubits: int, layers: int, seed: int = 1) -> QuantumCircuit:
-    rng = np.random.default_rng(seed)
-    circuit = QuantumCircuit(num_qubits, num_qubits)
-    for layer in range(layers):
-        for qubit in range(num_qubits):
-            circuit.rx(rng.uniform(0, 6), qubit)
-            circuit.rz(rng.uniform(0, 6), qubit)
-        for qubit in range(layer % 2, num_qubits - 1, 2):
-            circuit.cx(qubit, qubit + 1)
-    circuit.measure(range(num_qubits), range(num_qubits))
-    return circuit
 
 
 def bits_of(registers) -> np.ndarray:
