@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.estimator.plain_job import PlainEstimatorJob
+from qiskit_modes.primitives.inputs.circuits import metadata_of
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import (
     Contribution,
@@ -205,7 +205,7 @@ class PropagatedEstimatorJob:
         metadata = {
             "target_precision": pub.precision,
             "shots": pub.shots,
-            "circuit_metadata": copy.deepcopy(pub.circuit.metadata),
+            "circuit_metadata": metadata_of(pub.circuit),
             "executor": None,
             "simulation": {
                 "num_bases": len(measurements_of(pub.observables, pub.parameter_shape).bases),
