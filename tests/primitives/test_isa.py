@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit import Instruction, Parameter, QuantumCircuit
 from qiskit.circuit.library import QFTGate
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
@@ -22,6 +22,7 @@ from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.inputs.isa import check_isa
 from qiskit_modes.simulation import fingerprint
 from qiskit_modes.simulation.backends.aer_simulator import AerDescription
+from qiskit_modes.simulation.circuits.aer_instructions import executed_by
 
 
 def check(circuit: QuantumCircuit, backend: BackendV2) -> Any:
@@ -134,6 +135,16 @@ def test_aer_takes_any_instruction_it_knows_on_any_qubits(ideal: BackendV2):
 def test_names_unknown_to_aer_are_found_before_the_job(ideal: BackendV2):
     with pytest.raises(NotISAError, match=r"'qft' on qubits 0, 1 .*aer_simulator knows"):
         check(with_gate(lambda c: c.append(QFTGate(2), [0, 1])), ideal)
+
+
+@pytest.mark.parametrize("saving", sorted(n for n in executed_by(AerSimulator()) if "save" in n))
+def test_what_saves_a_state_is_refused_before_the_job(saving: str, ideal: BackendV2):
+    """Every such instruction of Aer's, which only `AerSimulator.run` has a place for."""
+    circuit = QuantumCircuit(1)
+    circuit.append(Instruction(saving, 1, 0, []), [0])
+    circuit.measure_all()
+    with pytest.raises(NotISAError, match=f"'{saving}'.*AerSimulator.run"):
+        check_isa(circuit, ideal, fingerprint(circuit))
 
 
 def test_a_noise_model_forbids_no_gate():

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import filterfalse
 from typing import Any, NamedTuple
 
 from qiskit.circuit import ControlFlowOp, ParameterExpression, QuantumCircuit, Qubit
@@ -127,7 +128,7 @@ class InstructionSet:
         self._reported = reported
         self._fractional = plain_target is not None
         known = frozenset(self.target.operation_names) if executed is None else executed
-        self._names = known | _ALWAYS_SUPPORTED
+        self._names = frozenset(filterfalse(_saves, known)) | _ALWAYS_SUPPORTED
         self.measured_circuits: BoundedCache[
             tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
         ] = BoundedCache(_MEASURED_CIRCUITS)
@@ -259,6 +260,11 @@ class InstructionSet:
                 "take circuits without boxes: twirling makes boxes of its own. Remove the boxes, "
                 "or run the boxed circuit as an item of a QuantumProgram with the Executor."
             )
+        if _saves(name):
+            return (
+                f"The circuit contains '{name}', and a primitive's result has no place for what is "
+                "saved. Remove it, or run the circuit with AerSimulator.run."
+            )
         where = f"on qubit{'s' if len(qubits) > 1 else ''} {', '.join(map(str, qubits))}"
         if name in self._names:
             why = f"{self.name} has '{name}', but not on these qubits"
@@ -268,6 +274,11 @@ class InstructionSet:
             why = f"{self.name} knows {shown}"
         hint = _DECOMPOSE_HINT if self.names_only and self.num_qubits is None else _TRANSPILE_HINT
         return f"The instruction '{name}' {where} is not supported: {why}. {hint}"
+
+
+def _saves(name: str) -> bool:
+    """Tell whether an instruction of Aer's saves a state, or what is computed of it."""
+    return name.startswith("save_")
 
 
 def _check_fractional(places: Iterable[Place]) -> None:

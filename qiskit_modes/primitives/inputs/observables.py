@@ -121,8 +121,8 @@ def coerce_observables(
         array = ObservablesArray.coerce(observables)
     except Exception as error:  # Qiskit's parsers raise errors of many kinds
         raise InvalidInputError(
-            f"{where}: the observables cannot be used: {error} Give Pauli strings, SparsePauliOp "
-            "objects with real coefficients, or arrays of these."
+            f"{where}: the observables cannot be used: {str(error).rstrip('.')}. Give Pauli "
+            "strings, SparsePauliOp objects with finite real coefficients, or arrays of these."
         ) from error
     if 0 in array.shape:
         raise InvalidInputError(

@@ -208,11 +208,6 @@ class CircuitReader:
                 raise NotCuttableError(
                     f"The circuit sets a state of the simulator by the instruction {name!r}."
                 )
-            case name if name.startswith("save_"):
-                raise UnsupportedCircuitError(
-                    f"The circuit contains {name!r}, and a primitive's result has no place for "
-                    "what is saved. Remove it, or run the circuit with AerSimulator.run."
-                )
             case _ if operation.definition is not None and not operation.num_clbits:
                 # Of several gates, as some of Qiskit's own are defined.
                 yield from self._inline(
