@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -13,8 +14,10 @@ import pytest
 
 from qiskit_modes.server import Server, serve
 from qiskit_modes.server.guard import flood_filter
+from qiskit_modes.server.guard.connections import Connections, _Connection
 from qiskit_modes.server.guard.flood_filter import filtered
 from qiskit_modes.server.guard.limits import Limits
+from qiskit_modes.server.guard.tokens import Grant
 from qiskit_modes.server.long_poll import LongPoll
 from tests.server.asking import ask
 
@@ -41,8 +44,12 @@ def head(method: str, path: str, *headers: str, token: str = "apikey sesame") ->
 
 
 @contextlib.contextmanager
-def connection(server: Server, *pieces: bytes) -> Iterator[socket.socket]:
-    with socket.create_connection((server.host, server.port), timeout=20) as connected:
+def connection(
+    server: Server, *pieces: bytes, source: str = "127.0.0.1"
+) -> Iterator[socket.socket]:
+    with socket.create_connection(
+        (server.host, server.port), timeout=20, source_address=(source, 0)
+    ) as connected:
         for piece in pieces:
             connected.sendall(piece)
         yield connected
@@ -110,6 +117,70 @@ def test_without_strangers_the_longest_idle_gives_way(limited):
         assert not is_answered(known[0])
         assert is_answered(known[1])
         assert is_answered(known[-1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a machine has one such address")
+def test_who_holds_the_most_gives_way(limited):
+    """One machine's connections push out its own, and not one that another one has opened."""
+    with contextlib.ExitStack() as stack:
+        neighbour = stack.enter_context(connection(limited, source="127.0.0.2"))
+        flood = [stack.enter_context(connection(limited)) for _ in range(SHORT.connections + 4)]
+        assert flood[0].recv(1) == b""
+        assert is_answered(neighbour)
+
+
+def test_whose_token_is_looked_up_does_not_give_way(tmp_path, monkeypatch):
+    """However many come meanwhile."""
+    begun, may_end = threading.Event(), threading.Event()
+    place = tmp_path / "jobs.sqlite"
+    with serve(backends=["ibm_manila"], store=place, limits=SHORT) as server:
+        key, _ = server.platform.runtime.tokens.create(None)
+        get = head("GET", "/experimental/backends", token=f"apikey {key}")
+        check = server.app_state.tokens.check
+
+        def slowly(authorization: str | None) -> Grant:
+            begun.set()
+            assert may_end.wait(60)
+            return check(authorization)
+
+        with contextlib.ExitStack() as stack:
+            stack.callback(may_end.set)
+            asking = stack.enter_context(connection(server))
+            monkeypatch.setattr(server.app_state.tokens, "check", slowly)
+            asking.sendall(get)
+            assert begun.wait(60)
+            others = [stack.enter_context(connection(server)) for _ in range(SHORT.connections + 4)]
+            assert others[0].recv(1) == b"", "somebody gave way"
+            may_end.set()
+            answer = http.client.HTTPResponse(asking)
+            answer.begin()
+            assert answer.status == 200
+
+
+def test_strangers_that_are_answered_leave_half_to_others():
+    """Who asks for what needs no token, again and again, keeps nobody out."""
+    table = Connections(SHORT)
+    strangers = [_Connection(table, {}) for _ in range(SHORT.connections)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(
+            _Connection, "expect_something", lambda *_: None
+        )
+        for port, each in enumerate(strangers):
+            each.address = ("192.0.2.1", port)
+            table.add(each)
+        for each in strangers[: SHORT.connections // 2]:
+            stack.enter_context(table.answering(each.address))
+        newcomer = _Connection(table, {})
+        newcomer.address = ("192.0.2.2", 0)
+        assert table._giving_way(newcomer) is strangers[10], "the first that is silent"
+        for each in strangers[SHORT.connections // 2 : -1]:
+            stack.enter_context(table.answering(each.address))
+        assert table._giving_way(newcomer) is strangers[-1], "the last that is silent"
+        stack.enter_context(table.answering(strangers[-1].address))
+        assert table._giving_way(newcomer) is strangers[0]
+        for each in strangers[SHORT.connections // 2 :]:
+            table.remove(each)
+        assert table._giving_way(newcomer) is newcomer, "half of all may stay"
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,18 @@
 `uvicorn` reads and answers them; here somebody stands between it and the system who counts them
 and closes those that stay too long. A connection is a *stranger's* until a request with a token
 has come on it. A stranger that does nothing gives way to the next one, so that no number of silent
-connections keeps anybody out; who is being answered stays.
+connections keeps anybody out; who is being answered stays, also while its token is looked up. Who
+holds the most gives way first, so that one machine's connections push out its own and no others'.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -56,10 +58,12 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.most = min(limits.connections, max(_FEWEST, _files_left()))
-        self._strangers: OrderedDict[_Address, _Connection] = OrderedDict()
-        """Nobody knows who they are, also while what they have sent is refused."""
-        self._idle: OrderedDict[_Address, _Connection] = OrderedDict()
-        """Of callers with a token, which ask for nothing now."""
+        self._strangers: dict[_Address, _Connection] = {}
+        """Nobody knows who they are, also while what they have sent is refused; the oldest first.
+        """
+        self._idle: dict[_Address, _Connection] = {}
+        """Of callers with a token, which ask for nothing now, or whose token is looked up again; in
+        the order in which they were answered last."""
         self._served: dict[_Address, _Connection] = {}
         self._served_of: Counter[str] = Counter()
         """How many of these are of each instance."""
@@ -84,7 +88,7 @@ class Connections:
         """
         self._served_of[instance] += 1
         try:
-            with self._noted(address, known=known):
+            with self._noted(address, instance, known=known):
                 yield
         finally:
             self._served_of[instance] -= 1
@@ -108,14 +112,32 @@ class Connections:
             )
 
     @contextmanager
-    def _noted(self, address: _Address | None, *, known: bool) -> Iterator[None]:
-        connection = None if address is None else self._find((address[0], address[1]))
+    def answering(self, address: _Address | None) -> Iterator[None]:
+        """Let a connection stay while a request that has come on it is looked at.
+
+        Args:
+            address: From where it came; None if that is not known.
+        """
+        connection = self._of(address)
+        if connection is None:
+            yield
+            return
+        connection.is_answered = True
+        try:
+            yield
+        finally:
+            connection.is_answered = False
+
+    @contextmanager
+    def _noted(self, address: _Address | None, instance: str, *, known: bool) -> Iterator[None]:
+        connection = self._of(address)
         if connection is None:
             yield
             return
         connection.expect_nothing()
         if known:
             self._move(connection, self._served)
+            connection.holder = instance or connection.holder
         try:
             yield
         finally:
@@ -131,8 +153,21 @@ class Connections:
         self._strangers[connection.address] = connection
         connection.expect_something(self.limits.head_seconds)
         if len(self) > self.most:
-            oldest = next(iter((self._strangers if self._others() else self._idle).values()), None)
-            (oldest or connection).close()
+            self._giving_way(connection).close()
+
+    def _giving_way(self, newcomer: _Connection) -> _Connection:
+        """Return the connection that gives way to another one.
+
+        That is a stranger that is not being answered, or else one that is idle, or else the one
+        that has just come. Strangers that are being answered stay too, as long as they are no more
+        than half of all: what they ask for needs no token, or they have shown one that is wrong.
+        """
+        strangers = [each for each in self._strangers.values() if each is not newcomer]
+        silent = [each for each in strangers if not each.is_answered]
+        are_many = len(strangers) - len(silent) > self.most // 2
+        idle = [each for each in self._idle.values() if not each.is_answered]
+        some = silent or (strangers if are_many else idle)
+        return _first_of_most(some) if some else newcomer
 
     def close_silent(self) -> None:
         """End the connections on which nothing has come; `uvicorn` does not know them."""
@@ -146,9 +181,8 @@ class Connections:
             if table.get(connection.address) is connection:
                 del table[connection.address]
 
-    def _others(self) -> bool:
-        """Return whether there are strangers beside the one that has just come."""
-        return len(self._strangers) > 1
+    def _of(self, address: _Address | None) -> _Connection | None:
+        return None if address is None else self._find((address[0], address[1]))
 
     def _find(self, address: _Address) -> _Connection | None:
         tables = (self._served, self._idle, self._strangers)
@@ -178,12 +212,17 @@ class _Connection(asyncio.Protocol):
         self._rest: asyncio.TimerHandle | None = None
         """Ends the time in which nothing is read."""
         self.address: _Address = ("", 0)
+        self.holder = ""
+        """Whose it is: an instance's, or of somebody on that network."""
+        self.is_answered = False
+        """Whether a request that came on it is being looked at."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport), "connections are streams"
         self._transport = transport
         peer = transport.get_extra_info("peername") or ("", id(self))
         self.address = (str(peer[0]), int(peer[1]))
+        self.holder = _network_of(self.address[0])
         self._table.add(self)
 
     @property
@@ -258,6 +297,29 @@ class _Connection(asyncio.Protocol):
         self._table.remove(self)
         if self._transport is not None:
             self._transport.abort()
+
+
+def _first_of_most(connections: Iterable[_Connection]) -> _Connection:
+    """Return the first connection of whoever holds the most."""
+    held: defaultdict[str, list[_Connection]] = defaultdict(list)
+    for each in connections:
+        held[each.holder].append(each)
+    return max(held.values(), key=len)[0]
+
+
+def _network_of(address: str) -> str:
+    """Return what stands for the machine of an address: one has a whole network of IPv6's.
+
+    >>> _network_of("192.0.2.7"), _network_of("2001:db8::7"), _network_of("")
+    ('192.0.2.7', '2001:db8::/64', '')
+    """
+    try:
+        whole = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if whole.ipv4_mapped is not None:
+        return str(whole.ipv4_mapped)
+    return str(ip_network((whole, 64), strict=False))
 
 
 def _files_left() -> int:

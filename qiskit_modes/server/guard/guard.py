@@ -100,7 +100,8 @@ class Guard:
             self._check_size(scope)
             self._check_sender(host, scope["path"], headers)
             if not is_public:
-                sender = await self._admission.identify(scope["path"], headers)
+                with self._connections.answering(scope.get("client")):
+                    sender = await self._admission.identify(scope["path"], headers)
                 scope[IDENTITY], instance = sender, sender.instance
                 self._connections.check_share(instance)
         except ApiError as refusal:
@@ -137,7 +138,8 @@ class Guard:
                 most=self._limits.form_bytes if is_public else self._limits.body_bytes,
                 instance=instance,
             ) as body:
-                await self._app(scope, _replay(body, receive), noted)
+                with self._connections.answering(scope.get("client")):
+                    await self._app(scope, _replay(body, receive), noted)
         except ApiError as refusal:  # of the body: those of the application it answers itself
             await self._refuse(refusal, send)
         except asyncio.CancelledError:  # the server ends, and has waited for long enough

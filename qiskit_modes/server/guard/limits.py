@@ -16,7 +16,7 @@ class Limits:
 
     connections: int = 512
     """Most connections at once, fewer where the system lets the process open too few files. One
-    more closes one that is idle, of strangers first and the oldest first."""
+    more closes one that is idle, of strangers first: the oldest of whoever holds the most."""
     head_bytes: int = 16 * 2**10
     """Longest request line with headers; the client's have 1 kB."""
     headers: int = 100
