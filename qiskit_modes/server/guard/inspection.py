@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import queue
+import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import threading
 import weakref
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from qiskit_modes.caches import BoundedCache
@@ -30,6 +32,9 @@ __all__ = ["Inspector"]
 
 _START_SECONDS = 60.0
 """Longest time that the process may need to import Qiskit; usually one or two."""
+
+_START_AGAIN_SECONDS = 5
+"""When it makes sense to send a circuit again for which no process could be started."""
 
 _SECONDS = 10.0
 _SECONDS_PER_MIB = 1.0
@@ -74,7 +79,8 @@ class Inspector:
             instance: Who sends them; its circuits are tried out one after the other.
 
         Raises:
-            ApiError: 400 if one cannot, or takes too much time or memory.
+            ApiError: 400 if one cannot, or takes too much time or memory; 503 if no process can try
+                it out now.
         """
         for kind, data in _texts(params):
             digest = hashlib.sha256(kind + data).digest()
@@ -136,6 +142,18 @@ class _Turn:
         self._mutex.release()
 
 
+class _DiedError(Exception):
+    """The process has ended while it read something.
+
+    Args:
+        how: It has ended.
+    """
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
+
+
 class _Reader:
     """A process that reads circuits."""
 
@@ -164,23 +182,50 @@ class _Reader:
     def try_out(self, kind: bytes, data: bytes) -> None:
         """Try out whether it can read something.
 
+        If the process dies meanwhile, another one tries it once more: what has killed it may have
+        been the system, or somebody, and none of it the sender's fault.
+
         Raises:
-            ApiError: 400 if it cannot.
+            ApiError: 400 if it cannot, 503 if no process can be started.
         """
+        try:
+            is_readable = self._read(kind, data)
+        except _DiedError:
+            try:
+                is_readable = self._read(kind, data)
+            except _DiedError as again:
+                raise _unreadable(
+                    "reading them crashes Qiskit, or takes too much memory: two processes that "
+                    f"tried it ended, the last with {again.how}"
+                ) from again
+        if not is_readable:
+            raise _unreadable("Qiskit cannot read them")
+
+    def _read(self, kind: bytes, data: bytes) -> bool:
+        seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
         with self._mutex:
             process = self._started()
-            if not self._is_ready:
-                self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
-            seconds = _SECONDS + _SECONDS_PER_MIB * len(data) / 2**20
-            answer = _exchange(process, kind + len(data).to_bytes(8, "big") + data, seconds)
+            try:
+                if not self._is_ready:
+                    self._is_ready = _exchange(process, b"", _START_SECONDS) == b"\1"
+                is_ready, answer = self._is_ready, b""
+                if is_ready:
+                    asked = kind + len(data).to_bytes(8, "big") + data
+                    answer = _exchange(process, asked, seconds)
+            except TimeoutError:
+                self._end()
+                if self._is_ready:
+                    raise _unreadable(f"reading them takes more than {seconds:.3g} s") from None
+                is_ready, answer = False, b""
             if answer == b"":
                 self._end()
-        if answer == b"" and self._is_closed:
+        if answer:
+            return answer == b"\1"
+        if self._is_closed:
             raise server_ends()
-        if answer == b"":
-            raise _unreadable("reading them takes too much time or memory, or crashes Qiskit")
-        if answer == b"\0":
-            raise _unreadable("Qiskit cannot read them")
+        if not is_ready:
+            raise _no_reader()
+        raise _DiedError(_how_it_ended(process.returncode))
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._is_closed:
@@ -188,12 +233,15 @@ class _Reader:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._is_ready = False
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "qiskit_modes.server.guard.circuit_reader"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "qiskit_modes.server.guard.circuit_reader"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                raise _no_reader() from error
         return self._process
 
     def _end(self) -> None:
@@ -204,23 +252,56 @@ class _Reader:
 
 
 def _exchange(process: subprocess.Popen[bytes], sent: bytes, seconds: float) -> bytes:
-    """Send something to a process and return its answer, one byte; none if it ends, or is too slow.
+    """Send something to a process and return its answer, one byte; none if it ends.
 
-    Who is too slow is killed.
+    Raises:
+        TimeoutError: If it is too slow; then it is killed.
     """
     assert process.stdin is not None, "it was started with pipes"
     assert process.stdout is not None, "it was started with pipes"
-    timer = threading.Timer(seconds, process.kill)
+    is_over = threading.Event()
+
+    def kill() -> None:
+        is_over.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, kill)
     timer.start()
+    answer = b""
     try:
         process.stdin.write(sent)
         process.stdin.flush()
-        return process.stdout.read(1)
+        answer = process.stdout.read(1)
     except OSError:  # it has ended before it had read everything
-        return b""
+        pass
     finally:
         timer.cancel()
         timer.join()
+    if is_over.is_set():
+        raise TimeoutError
+    return answer
+
+
+def _how_it_ended(code: int) -> str:
+    """Return what is known of a process that has ended by itself.
+
+    >>> _how_it_ended(-9), _how_it_ended(1)
+    ('SIGKILL', 'exit code 1')
+    """
+    if code < 0:
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _no_reader() -> ApiError:
+    return ApiError(
+        503,
+        Code.REFUSED,
+        "No process can be started now that reads circuits; nothing was done, send the request "
+        "again later",
+        _START_AGAIN_SECONDS,
+    )
 
 
 def _texts(tree: Any) -> Iterator[tuple[bytes, bytes]]:
