@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ __all__ = [
     "USAGE",
     "Commands",
     "add_json",
+    "cluster",
+    "find_cluster",
     "make_output_robust",
     "positive",
     "print_json",
@@ -89,6 +92,32 @@ def _explain(error: Exception) -> int:
         print(f"qiskit-modes: failed: {error.message}", file=sys.stderr)
         return FAILED
     raise error
+
+
+def cluster(text: str) -> str:
+    """Parse the address of a cluster."""
+    from qiskit_modes.runtime.workers.dask.knock import NoSchedulerError, check_address
+
+    try:
+        return check_address(text)
+    except NoSchedulerError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def find_cluster(address: str | None = None) -> None:
+    """Check that a cluster answers, before anything is imported that takes longer than that.
+
+    Args:
+        address: Where; None for what the environment says, if it says anything.
+
+    Raises:
+        NoSchedulerError: If nothing answers there; it is an `OSError`.
+    """
+    from qiskit_modes.runtime.workers.dask.knock import CLUSTER_VARIABLE, knock
+
+    address = address or os.environ.get(CLUSTER_VARIABLE, "").strip()
+    if address:
+        knock(address)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

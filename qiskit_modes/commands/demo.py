@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from qiskit_modes.commands.common import Commands, make_output_robust, whole
+from qiskit_modes.commands.common import Commands, find_cluster, make_output_robust, whole
 from qiskit_modes.demo.settings import MAX_EVALUATIONS, Settings
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _demo(parsed: argparse.Namespace) -> int:
     from rich.console import Console
 
     make_output_robust()
+    find_cluster()
     console = Console(highlight=False, markup=False)
     settings = Settings(parsed.backend, parsed.seed, parsed.maxiter, parsed.shots)
     can_move = console.is_terminal and not console.is_dumb_terminal

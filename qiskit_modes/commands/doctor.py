@@ -12,7 +12,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from qiskit_modes.commands.common import FAILED, Commands, add_json, make_output_robust, print_json
+from qiskit_modes.commands.common import (
+    FAILED,
+    Commands,
+    add_json,
+    cluster,
+    find_cluster,
+    make_output_robust,
+    print_json,
+)
 
 __all__ = ["Check", "add", "bell"]
 
@@ -58,6 +66,7 @@ def add(commands: Commands) -> None:
     )
     doctor.add_argument(
         "--cluster",
+        type=cluster,
         metavar="ADDRESS",
         help="of a Dask scheduler, as tcp://head:8786; or local:N for N workers of this machine",
     )
@@ -67,6 +76,7 @@ def add(commands: Commands) -> None:
 
 def _doctor(parsed: argparse.Namespace) -> int:
     make_output_robust()
+    find_cluster(parsed.cluster)
     if parsed.cluster is not None:
         from qiskit_modes.commands.cluster_table import examine_cluster
 

@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from qiskit_modes.commands.common import FAILED, Commands, tell
+from qiskit_modes.commands.common import FAILED, Commands, find_cluster, tell
 
 __all__ = ["add"]
 
@@ -39,6 +39,8 @@ def add(commands: Commands) -> None:
 
 
 def _record(parsed: argparse.Namespace) -> int:
+    find_cluster()
+
     from qiskit_modes.client.local_runtime import led_to
     from qiskit_modes.exceptions import InvalidInputError
     from qiskit_modes.planning.recording.recorder import NO_JOBS, record_and_tell

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
-from qiskit_modes.commands.common import Commands, tell
+from qiskit_modes.commands.common import Commands, find_cluster, tell
 from qiskit_modes.commands.terminating import REQUESTS, handling
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def _run(parsed: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return _NOT_FOUND
+    find_cluster()
 
     from qiskit_modes.planning.recording.recorder import record_and_tell
     from qiskit_modes.server.isolation.isolation import check_command, isolated

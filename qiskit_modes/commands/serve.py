@@ -10,7 +10,7 @@ import sys
 import threading
 
 from qiskit_modes.commands.arguments import add_service_arguments
-from qiskit_modes.commands.common import Commands, tell, whole
+from qiskit_modes.commands.common import Commands, cluster, find_cluster, tell, whole
 from qiskit_modes.commands.serve_config import (
     ReadConfig,
     instances_of,
@@ -18,11 +18,9 @@ from qiskit_modes.commands.serve_config import (
     read_token,
     tokens_of,
 )
+from qiskit_modes.runtime.workers.dask.knock import CLUSTER_VARIABLE
 
 __all__ = ["add"]
-
-CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
-"""See `qiskit_modes.runtime.workers.choose`, which takes too long to import here."""
 
 _TOKEN = "QISKIT_MODES_TOKEN"  # noqa: S105 - the name of a variable
 _IBM_TOKEN = "QISKIT_IBM_TOKEN"  # noqa: S105 - the name of a variable
@@ -63,6 +61,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--cluster",
+        type=cluster,
         metavar="ADDRESS",
         help="have the workers of a Dask cluster execute programs: its scheduler's address, as "
         f"tcp://head:8786, or local:N for N workers on this machine (default: {CLUSTER_VARIABLE}, "
@@ -95,6 +94,8 @@ def add(commands: Commands) -> None:
 
 
 def _serve(parsed: argparse.Namespace) -> int:
+    find_cluster(parsed.cluster)
+
     from qiskit_modes.server.serving import serve
     from qiskit_modes.store.locations import default_location, named_in_environment
 

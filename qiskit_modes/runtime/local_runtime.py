@@ -96,22 +96,29 @@ class LocalRuntime:
         self.registry = QPURegistry(lanes=lanes, ledger=self.ledger)
         present = SystemClock() if clock is None else clock
         self._serves = serves
-        self.archive = open_archive(
-            present,
-            store,
-            registry=self.registry,
-            ledger=self.ledger,
-            whole=self._whole,
-            serves=serves,
-            resumes=resumes,
-            waits=waits,
-        )
-        """What is kept of jobs and workloads."""
-        self.budgets = Budgets(self.archive.count_of)
-        self.budgets.check(self.instance)
+        # What may not answer comes first: nobody else gets at a store that is open here.
+        pool = pool_of(workers)
+        try:
+            self.archive = open_archive(
+                present,
+                store,
+                registry=self.registry,
+                ledger=self.ledger,
+                whole=self._whole,
+                serves=serves,
+                resumes=resumes,
+                waits=waits,
+            )
+            """What is kept of jobs and workloads."""
+            self.budgets = Budgets(self.archive.count_of)
+            self.budgets.check(self.instance)
+        except BaseException:
+            if pool is not workers:
+                pool.close()
+            raise
         self.executor = SessionExecutor(
             clock=present,
-            workers=pool_of(workers),
+            workers=pool,
             qpus=self.registry.all,
             archive=self.archive,
         )

@@ -30,8 +30,8 @@ def default_runtime() -> LocalRuntime:
         return known
     made = LocalRuntime(store=named_in_environment())
     kept = _default.setdefault("runtime", made)
-    if kept is not made and made.store is not None:
-        made.shut_down()  # another thread was first, and one process is one user of a store
+    if kept is not made:
+        made.shut_down()  # another thread was first; this one may have a store or a cluster
     return kept
 
 

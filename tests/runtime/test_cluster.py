@@ -1,14 +1,12 @@
 """Jobs on a Dask cluster of real processes: the same bits, and what happens when it breaks."""
 
 import hashlib
-import http.server
 import json
 import os
 import pickle
 import queue
 import re
 import signal
-import socket
 import threading
 import time
 from concurrent.futures import BrokenExecutor
@@ -23,14 +21,14 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import EstimatorV2, SamplerV2, record
 from qiskit_modes.cli import main
-from qiskit_modes.exceptions import ClusterError, InvalidInputError
+from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.planning.draw.trace_format import chrome_trace
 from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
-from qiskit_modes.runtime.workers.dask import child, engine
+from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
@@ -390,66 +388,6 @@ def test_the_demonstration_runs_on_a_cluster(address, cluster, monkeypatch, caps
     shown = capsys.readouterr()
     assert "Bell job" in shown.out
     assert "Traceback" not in shown.out + shown.err
-
-
-@pytest.fixture
-def silent():
-    """An address that takes connections and never says anything."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"tcp://127.0.0.1:{listening.getsockname()[1]}"
-
-
-@pytest.fixture
-def web_server():
-    """An address where something else answers."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"tcp://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def a_worker(cluster):
-    """The address of a worker, which is no scheduler's."""
-    with connect(cluster.scheduler_address) as client:
-        yield next(iter(client.scheduler_info()["workers"]))
-
-
-ADDRESSES = [
-    "tcp://127.0.0.1:1",
-    "silent",
-    "web_server",
-    "a_worker",
-    "tcp://no-such-host.invalid:8786",
-    "tcp://127.0.0.1:port",
-    "nonsense",
-    "carrier-pigeon://head:8786",
-    "tcp://",
-]
-
-
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_where_no_scheduler_answers_is_named_soon(address, request, monkeypatch):
-    if address.isidentifier() and address != "nonsense":
-        address = request.getfixturevalue(address)
-    if address != ADDRESSES[0]:
-        monkeypatch.setattr(engine, "CONNECT_SECONDS", 1.0)
-    before = set(threading.enumerate())
-    began = time.monotonic()
-    with pytest.raises(ClusterError, match=re.escape(address)):
-        LocalRuntime(workers=address)
-    assert time.monotonic() - began < 10
-    left = set(threading.enumerate()) - before
-    assert not [each for each in left if "qiskit_modes" in each.name]
-
-
-@pytest.mark.parametrize("workers", [0, True, "local:0", object()])
-def test_what_is_nothing_of_these_is_refused(workers):
-    with pytest.raises(InvalidInputError):
-        LocalRuntime(workers=workers)
 
 
 def test_a_number_is_processes_of_this_machine():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -11,20 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.runtime.workers.dask.knock import (
+    CLUSTER_VARIABLE,
+    LOCAL,
+    NoSchedulerError,
+    check_address,
+)
 from qiskit_modes.runtime.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["CLUSTER_VARIABLE", "client_at", "pool_of"]
-
-CLUSTER_VARIABLE = "QISKIT_MODES_CLUSTER"
-"""The environment variable with the address of a cluster, for whoever says nothing else."""
-
-_CLOSE_SECONDS = 10.0
-"""How long the end of a cluster on this machine is waited for."""
-
-_LOCAL = re.compile(r"local:(\d+)")
+__all__ = ["client_at", "pool_of"]
 
 
 def pool_of(workers: WorkerPool | int | str | Client | Callable[[], Executor] | None) -> WorkerPool:
@@ -72,19 +69,25 @@ def client_at(address: str) -> tuple[Any, Callable[[], object]]:
         address: Of a Dask scheduler; or ``"local:2"`` for a cluster that is started here now.
 
     Raises:
-        ClusterError: If nothing answers there, or it cannot be started.
-        InvalidInputError: If it is no such address.
+        ClusterError: If it is no address, nothing answers there, or it cannot be started.
+        InvalidInputError: If so many workers cannot be started here.
     """
-    from qiskit_modes.runtime.workers.dask.engine import connect, local_cluster
+    from qiskit_modes.runtime.workers.dask.engine import CLOSE_SECONDS, connect, local_cluster
 
-    local = _LOCAL.fullmatch(address)
+    local = LOCAL.fullmatch(address)
     if local is None:
         return connect(address), lambda: None
-    count = int(local[1])
-    if count < 1:
-        raise InvalidInputError(f"a cluster has at least 1 worker: {address!r}")
-    cluster = local_cluster(count)
-    return connect(cluster.scheduler_address), partial(cluster.close, _CLOSE_SECONDS)
+    try:
+        check_address(address)
+    except NoSchedulerError as error:
+        raise InvalidInputError(str(error)) from error
+    cluster = local_cluster(int(local[1]))
+    close = partial(cluster.close, CLOSE_SECONDS)
+    try:
+        return connect(cluster.scheduler_address), close
+    except BaseException:
+        close()
+        raise
 
 
 def _pool_at(address: str) -> WorkerPool:

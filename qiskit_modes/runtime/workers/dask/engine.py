@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.runtime.workers.dask import silence
 from qiskit_modes.runtime.workers.dask.examine import examine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
+from qiskit_modes.runtime.workers.dask.knock import NoSchedulerError, knock
 from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.worker import Worker
 
@@ -28,11 +29,14 @@ __all__ = ["DaskEngine", "connect", "local_cluster"]
 
 logger = logging.getLogger("qiskit_modes")
 
-CONNECT_SECONDS = 5.0
-"""How long an address may take to answer."""
+IDENTITY_SECONDS = 4.0
+"""How long what answers at an address may take to say what it is."""
 
 START_SECONDS = 60.0
 """How long the workers of a cluster on this machine may take to join it."""
+
+CLOSE_SECONDS = 10.0
+"""How long the end of a cluster on this machine is waited for."""
 
 ALONE_SECONDS = 30.0
 """How long programs wait while the cluster has no worker: Dask starts dead ones anew."""
@@ -42,18 +46,20 @@ def connect(address: str, *, security: Any = None) -> Any:
     """Return a client of the cluster at an address, that is nobody's default.
 
     Raises:
-        ClusterError: If nothing answers there.
+        ClusterError: If no scheduler answers there within ten seconds.
     """
     try:
+        knock(address)
         from distributed import Client
+
+        kind = _kind_of_server(address, security)
+    except NoSchedulerError as error:
+        raise ClusterError(str(error)) from error
     except ImportError as error:
         raise ClusterError(
             "workers of a Dask cluster need Dask: pip install 'qiskit-modes[distributed]'"
         ) from error
-    try:
-        with ThreadPoolExecutor(1) as beside:  # in this thread a loop may be running already
-            kind = beside.submit(asyncio.run, _knock(address, security)).result()
-    except Exception as error:  # whatever a socket, a resolver or somebody else's protocol gives
+    except Exception as error:  # whatever somebody else's protocol gives, or TLS without keys
         why = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise ClusterError(
             f"no Dask scheduler answers at {address} ({why}); check the address, and that "
@@ -67,7 +73,7 @@ def connect(address: str, *, security: Any = None) -> Any:
         client: Any = Client
         return client(
             address,
-            timeout=CONNECT_SECONDS,
+            timeout=IDENTITY_SECONDS,
             set_as_default=False,
             security=security,
             name="qiskit_modes",
@@ -78,7 +84,7 @@ def connect(address: str, *, security: Any = None) -> Any:
         ) from error
 
 
-async def _knock(address: str, security: Any) -> str:
+def _kind_of_server(address: str, security: Any) -> str:
     """Return what answers at an address. Dask's own client waits for ever if nothing Dask does."""
     import distributed
 
@@ -86,15 +92,28 @@ async def _knock(address: str, security: Any) -> str:
 
     async def identity() -> str:
         arguments = (security or dask.Security()).get_connection_args("client")
-        async with dask.rpc(address, timeout=CONNECT_SECONDS, connection_args=arguments) as there:
+        async with dask.rpc(address, timeout=IDENTITY_SECONDS, connection_args=arguments) as there:
             return str((await there.identity())["type"])
 
-    asked = asyncio.ensure_future(identity())
-    done, _ = await asyncio.wait([asked], timeout=CONNECT_SECONDS)
-    if not done:
-        asked.cancel()
-        raise TimeoutError(f"nothing was said within {CONNECT_SECONDS:g} s")
-    return await asked
+    answer: Future[str] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(asyncio.run(asyncio.wait_for(identity(), IDENTITY_SECONDS)))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    # In this thread a loop may be running already; and nobody waits for the end of that one, in
+    # which a resolver may be waited for.
+    thread = threading.Thread(target=ask, name="qiskit_modes-identity", daemon=True)
+    thread.start()
+    try:
+        return answer.result(IDENTITY_SECONDS + 0.5)
+    except TimeoutError:
+        raise TimeoutError(f"it says nothing for {IDENTITY_SECONDS:g} s") from None
+    finally:
+        if answer.done():
+            thread.join()
 
 
 def local_cluster(count: int) -> Any:
@@ -119,6 +138,7 @@ def local_cluster(count: int) -> Any:
         "from qiskit_modes.runtime.workers.parent_watch import end_with_process\n"
         f"end_with_process(*{parent})\n"
     )
+    cluster: Any = None
     try:
         cluster = SubprocessCluster(
             n_workers=count,
@@ -130,7 +150,12 @@ def local_cluster(count: int) -> Any:
         )
         cluster.wait_for_workers(count, timeout=START_SECONDS)
         return cluster
-    except Exception as error:  # whatever Dask raises when a process does not come up
+    except BaseException as error:  # whatever Dask raises when a process does not come up
+        if cluster is not None:
+            with suppress(Exception):
+                cluster.close(timeout=CLOSE_SECONDS)
+        if not isinstance(error, Exception):  # Ctrl-C
+            raise
         raise ClusterError(f"no cluster could be started on this machine: {error}") from error
 
 
@@ -142,7 +167,7 @@ class DaskEngine(Engine):
         close: Ends the cluster itself, if it was made for this engine.
 
     Raises:
-        ClusterError: If the cluster has workers, and none of them will do.
+        ClusterError: If the cluster has workers, and none of them will do; or if it goes away.
     """
 
     kind: ClassVar[str] = "workers of a Dask cluster"
@@ -165,14 +190,19 @@ class DaskEngine(Engine):
         self._is_down = False
         self._is_closed = False
         self._changed = threading.Event()
-        self._client.subscribe_topic("all", self._heard)
-        self._look()
-        if self._refused and not self._hosts:
+        try:
+            self._client.subscribe_topic("all", self._heard)
+            self._look()
+            if self._refused and not self._hosts:
+                raise ClusterError(
+                    f"no worker of the cluster at {self._address} will do: "
+                    + "; ".join(self._refused.values())
+                )
+        except BaseException as error:
             self.close()
-            raise ClusterError(
-                f"no worker of the cluster at {self._address} will do: "
-                + "; ".join(self._refused.values())
-            )
+            if isinstance(error, ClusterError) or not isinstance(error, Exception):
+                raise
+            raise self._down() from error  # it went away while it was looked at
         self._watch = threading.Thread(
             target=self._watch_over, name="qiskit_modes-cluster", daemon=True
         )
@@ -345,7 +375,11 @@ class DaskEngine(Engine):
         """Try once; the client itself tries for a while, and then closes."""
         if self._client.status == "closed":
             with suppress(ClusterError):
-                self._client = connect(self._address)
+                found = connect(self._address, security=self._client.security)
+                if self._is_closed:  # meanwhile: nobody else would close it
+                    found.close(timeout=CLOSE_SECONDS)
+                    return
+                self._client = found
                 self._client.subscribe_topic("all", self._heard)
                 self._changed.set()
 
