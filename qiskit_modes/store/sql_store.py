@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    Row,
-    Select,
     create_engine,
     event,
     func,
@@ -25,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from qiskit_modes.exceptions import StoreError, StoreWarning
+from qiskit_modes.store.job_queries import JOBS, conditions_of, job_rows
 from qiskit_modes.store.migrations import migrate, version_of
 from qiskit_modes.store.network_file_system import network_file_system
 from qiskit_modes.store.rows import (
@@ -42,14 +41,13 @@ from qiskit_modes.store.schema import (
     instances,
     jobs,
     secrets,
-    tags,
     usage,
     workloads,
 )
 from qiskit_modes.store.writing import Transaction
 from qiskit_modes.warn import warn
 
-__all__ = ["BODY_BYTES", "SqlStore"]
+__all__ = ["SqlStore"]
 
 _BUSY_SECONDS = 30.0
 """How long one process waits for another's transaction; each takes some milliseconds."""
@@ -193,28 +191,28 @@ class SqlStore:
         if not is_storable(job_id):
             return None
         with self._reading() as connection:
-            return next(iter(_job_rows(connection, _JOBS.where(jobs.c.id == job_id))), None)
+            return next(iter(job_rows(connection, JOBS.where(jobs.c.id == job_id))), None)
 
     def job_of_key(self, instance: str, key: str) -> JobRow | None:
         """Return the job that an instance has submitted with a key, or None."""
         found = (jobs.c.instance == instance) & (jobs.c.submission_key == key)
         with self._reading() as connection:
-            return next(iter(_job_rows(connection, _JOBS.where(found))), None)
+            return next(iter(job_rows(connection, JOBS.where(found))), None)
 
     def find_jobs(self, query: JobQuery) -> tuple[list[JobRow], int]:
         """Return one page of the jobs that match, and how many match in all."""
-        conditions = _conditions(query)
+        conditions = conditions_of(query)
         order: tuple[Any, ...] = (jobs.c.created_at, jobs.c.number)
         if query.newest_first:
             order = (jobs.c.created_at.desc(), jobs.c.number.desc())
-        wanted = _JOBS.where(*conditions).order_by(*order).offset(query.skip or None)
+        wanted = JOBS.where(*conditions).order_by(*order).offset(query.skip or None)
         if query.limit is not None:
             wanted = wanted.limit(query.limit)
         elif query.skip and self.is_sqlite:
             wanted = wanted.limit(-1)
         with self._reading() as connection:
             count = connection.scalar(select(func.count()).select_from(jobs).where(*conditions))
-            return _job_rows(connection, wanted), int(count or 0)
+            return job_rows(connection, wanted), int(count or 0)
 
     def count_of(self, instance: str, job_ids: Collection[str]) -> tuple[int, int, set[str]]:
         """Return how many jobs of an instance there are, and the bytes of what is kept beside them.
@@ -243,15 +241,15 @@ class SqlStore:
     def unfinished(self, head: str) -> list[JobRow]:
         """Return the jobs of a head that have not ended, the oldest first."""
         waits = jobs.c.is_final.is_(False) & (jobs.c.head == head)
-        wanted = _JOBS.where(waits, jobs.c.ending == UNFINISHED).order_by(jobs.c.number)
+        wanted = JOBS.where(waits, jobs.c.ending == UNFINISHED).order_by(jobs.c.number)
         with self._reading() as connection:
-            return _job_rows(connection, wanted)
+            return job_rows(connection, wanted)
 
     def not_final(self, head: str) -> list[JobRow]:
         """Return the jobs of a head that have ended, but were not out of the QPU yet."""
         waits = jobs.c.is_final.is_(False) & (jobs.c.head == head)
         with self._reading() as connection:
-            return _job_rows(connection, _JOBS.where(waits, jobs.c.ending != UNFINISHED))
+            return job_rows(connection, JOBS.where(waits, jobs.c.ending != UNFINISHED))
 
     def body(self, job_id: str, kind: str) -> str | None:
         """Return what is kept beside a job, or None if there is no such thing.
@@ -369,72 +367,3 @@ def _begin(connection: Connection) -> None:
     # A transaction that reads first and then writes could be refused in the midst of it.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-BODY_BYTES = (
-    select(func.coalesce(func.sum(bodies.c.size), 0))
-    .where(bodies.c.job == jobs.c.number)
-    .scalar_subquery()
-)
-"""What is kept beside a job, all together; part of a statement about jobs."""
-
-_JOBS = select(jobs, BODY_BYTES.label("size"))
-
-
-def _conditions(query: JobQuery) -> list[Any]:
-    wanted: list[Any] = []
-    equal = {
-        "qpu": query.qpu,
-        "program": query.program,
-        "instance": query.instance,
-        "workload": query.workload,
-    }
-    wanted += [jobs.c[name] == value for name, value in equal.items() if value is not None]
-    if query.pending is not None:
-        wanted.append((jobs.c.ending == UNFINISHED) == query.pending)
-    if query.created_from is not None:
-        wanted.append(jobs.c.created_at >= query.created_from)
-    if query.created_to is not None:
-        wanted.append(jobs.c.created_at <= query.created_to)
-    wanted += [
-        jobs.c.number.in_(select(tags.c.job).where(tags.c.tag == tag)) for tag in sorted(query.tags)
-    ]
-    return wanted
-
-
-def _job_rows(connection: Connection, wanted: Select[Any]) -> list[JobRow]:
-    rows: Sequence[Row[Any]] = connection.execute(wanted).all()
-    names = _tags_of(connection, [row.number for row in rows])
-    return [
-        JobRow(
-            id=row.id,
-            head=row.head,
-            instance=row.instance,
-            qpu=row.qpu,
-            program=row.program,
-            created_at=row.created_at,
-            workload=row.workload,
-            ending=row.ending,
-            is_final=row.is_final,
-            ended_at=row.ended_at,
-            tags=tuple(names.get(row.number, ())),
-            submission_key=row.submission_key,
-            facts=row.facts,
-            size=int(row.size),
-        )
-        for row in rows
-    ]
-
-
-_AT_ONCE = 500
-"""Most numbers in one statement; databases have limits."""
-
-
-def _tags_of(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for first in range(0, len(numbers), _AT_ONCE):
-        some = numbers[first : first + _AT_ONCE]
-        wanted = select(tags.c.job, tags.c.tag).where(tags.c.job.in_(some))
-        for number, tag in connection.execute(wanted.order_by(tags.c.job, tags.c.position)):
-            found.setdefault(number, []).append(tag)
-    return found

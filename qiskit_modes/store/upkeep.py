@@ -11,9 +11,10 @@ from typing import IO, Any
 from sqlalchemy import Row, Select, func, select
 
 from qiskit_modes.store.heads import is_dead, now_microseconds
+from qiskit_modes.store.job_queries import BODY_BYTES
 from qiskit_modes.store.rows import BODY_KINDS, UNFINISHED, JobQuery, JobRow, moment
 from qiskit_modes.store.schema import bodies, jobs, usage, workloads
-from qiskit_modes.store.sql_store import BODY_BYTES, SqlStore
+from qiskit_modes.store.sql_store import SqlStore
 
 __all__ = ["Pruned", "Summary", "check", "export", "prune", "summary"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
@@ -21,7 +22,26 @@ from qiskit_modes.wire.answers.session_json import session_json
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.catalog import Catalog, Device
 
-__all__ = ["InstanceView"]
+__all__ = ["InstanceView", "of_its_process"]
+
+_Api = TypeVar("_Api", bound=type)
+
+
+def of_its_process(api: _Api) -> _Api:
+    """Have every public method of a class checked for the process in which it is called."""
+    for name, method in list(vars(api).items()):
+        if not name.startswith("_") and callable(method):
+            setattr(api, name, _checked(method))
+    return api
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def checked(self: InstanceView, *args: Any, **kwargs: Any) -> Any:
+        self._check_process()
+        return method(self, *args, **kwargs)
+
+    return checked
 
 
 class InstanceView:

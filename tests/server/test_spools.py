@@ -11,7 +11,7 @@ import weakref
 import pytest
 
 from qiskit_modes.server.spools import Spool, Spools
-from qiskit_modes.wire import InstanceApi, instance_api
+from qiskit_modes.wire import InstanceApi, jobs_api
 from tests.benchmarks.shared_results import many_readers
 from tests.examples import examples
 from tests.server.conftest import Http
@@ -20,7 +20,7 @@ from tests.server.conftest import Http
 @pytest.fixture
 def large(monkeypatch):
     """Everything is large."""
-    monkeypatch.setattr(instance_api, "_LARGE_BYTES", -1)
+    monkeypatch.setattr(jobs_api, "_LARGE_BYTES", -1)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_it_is_made_once_while_many_ask(http_, job, large, monkeypatch):
 @pytest.mark.parametrize("path", ["", "/results"])
 def test_it_is_what_a_small_one_would_be(http_, job, monkeypatch, path):
     small = http_("GET", f"/jobs/{job}{path}")
-    monkeypatch.setattr(instance_api, "_LARGE_BYTES", -1)
+    monkeypatch.setattr(jobs_api, "_LARGE_BYTES", -1)
     large = http_("GET", f"/jobs/{job}{path}")
     assert large.text == small.text
     names = ("content-type", "content-length")

@@ -7,6 +7,7 @@
 ``stored_archive``   the same with a store behind it
 ``opening``          which of the two it is
 ``writer``           the one thread that writes, many changes in one transaction
+``row_writer``       what it writes of jobs and workloads, and how much is written already
 ``job_rows``         a job as a row, and back
 ``workload_rows``    the same of sessions, batches and instances
 ``recovery``         what becomes of what a dead process has left

@@ -13,18 +13,13 @@ from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.keeping.job_rows import (
     Calendar,
     as_ended,
-    charge_of,
     job_of,
-    job_row,
-    new_texts,
 )
 from qiskit_modes.runtime.keeping.recovery import bury_the_dead, enter
+from qiskit_modes.runtime.keeping.row_writer import RowWriter
 from qiskit_modes.runtime.keeping.workload_rows import (
-    charges_of,
-    instance_facts,
     instance_of,
     workload_of,
-    workload_row,
 )
 from qiskit_modes.runtime.keeping.writer import Change, Writer
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
@@ -42,9 +37,6 @@ from qiskit_modes.store.writing import Transaction
 __all__ = ["StoredArchive"]
 
 logger = logging.getLogger("qiskit_modes")
-
-_NEW, _OPEN, _ENDED, _FINAL = range(4)
-"""How much of a job is in the store: nothing, its submission, its ending, and its charge."""
 
 _PATIENCE_SECONDS = 60.0
 """How long the end of a job may be on its way into the store before whoever asks is told so."""
@@ -95,10 +87,6 @@ class StoredArchive(Archive):
         self._registry = registry
         self._whole = whole
         self._calendar = Calendar(clock)
-        self._written: dict[JobRecord, int] = {}
-        """How much of jobs the present transaction writes. The writing thread's own."""
-        self._instances: dict[str, Instance] = {}
-        """Those that are in the store as they are. The writing thread's own."""
         self._read_instances: dict[str, Instance] = {}
         """Those that were read from the store, with the limits that they had then."""
         self._seen: dict[str, tuple[int, bool]] = {}
@@ -106,13 +94,14 @@ class StoredArchive(Archive):
         self._placeholders: dict[str, QPU] = {}
         self._frozen = self._closed = False
         self._head = new_head(serves=serves)
+        self._rows = RowWriter(self._head.id, self._calendar)
         enter(store, self._head, wait=waits)
         self._left = bury_the_dead(store, self._head, resumes=resumes)
         self._take_over_usage(ledger)
         self._earlier = self._load_earlier() if serves else []
         """Jobs of earlier servers that are held in memory, so that they are among the latest."""
         self._writer = Writer(
-            store, committed=self._committed, beat=self._beat, beat_seconds=BEAT_SECONDS
+            store, committed=self._rows.committed, beat=self._beat, beat_seconds=BEAT_SECONDS
         )
 
     def _load_earlier(self) -> list[JobRecord]:
@@ -145,7 +134,7 @@ class StoredArchive(Archive):
         Raises:
             StoreError: If it cannot be kept.
         """
-        self._writer.write(partial(self._write_job, job))
+        self._writer.write(partial(self._rows.job, job))
 
     def ended(self, job: JobRecord, then: Callable[[], None]) -> None:
         """Take note that the ending of a job is decided; does not wait."""
@@ -167,13 +156,13 @@ class StoredArchive(Archive):
             job.keep_error = None
             job.drop_kept()
 
-        self._writer.put(Change(partial(self._write_job, job), done, must=True, at_last=at_last))
+        self._writer.put(Change(partial(self._rows.job, job), done, must=True, at_last=at_last))
 
     def final(self, job_id: str) -> None:
         """Take note that nothing about a job will change; inside the mutex of its QPU."""
         job = self.jobs.get(job_id)
         if job is not None and not self._frozen:
-            self._writer.put(Change(partial(self._write_job, job), lambda _: None, must=True))
+            self._writer.put(Change(partial(self._rows.job, job), lambda _: None, must=True))
 
     def moved(self, workloads: Iterable[Workload]) -> None:
         """Take note that something of workloads has changed; inside the mutex of their QPU."""
@@ -184,7 +173,7 @@ class StoredArchive(Archive):
                 self._seen[core.id] = seen
                 if core.closed_at is not None:
                     del self._seen[core.id]
-                write = partial(self._write_workload, record)
+                write = partial(self._rows.workload, record)
                 self._writer.put(Change(write, lambda _: None, must=True))
 
     def settle(self, job: JobRecord) -> None:
@@ -228,59 +217,6 @@ class StoredArchive(Archive):
         except StoreError as error:
             logger.error("The end of this process is not in the store: %s", error)
         self.store.close()
-
-    # -- on the writing thread -------------------------------------------------------------------
-
-    def _write_job(self, job: JobRecord, changes: Transaction) -> None:
-        level = self._written.get(job, job.kept)
-        if level == _FINAL:
-            return
-        with job.qpu.mutex:
-            row = job_row(job, self._head.id, self._calendar)
-        reached = _OPEN if row.ending == UNFINISHED else _ENDED
-        reached = _FINAL if row.is_final else reached
-        if reached <= level:
-            return
-        self._write_instance(job.instance, changes)
-        if level == _NEW and job.request is not None and job.request.job_id is not None:
-            changes.begin_again(row)  # it is there, from its first time
-            level = _OPEN
-        texts = new_texts(job, row, is_new=level == _NEW)
-        if reached == level:
-            pass
-        elif level == _NEW:
-            changes.add_job(row, texts)
-        elif level == _ENDED:
-            changes.rewrite_job(row)
-        elif not changes.end_job(row, texts):
-            logger.error(
-                "Job %s has ended, but the store takes this process for dead, and the job too; "
-                "was this machine asleep?",
-                job.id,
-            )
-        changes.charge(charge_of(row))
-        self._written[job] = reached
-
-    def _write_workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
-        with workload.qpu.mutex:
-            row = workload_row(workload, self._head.id, self._calendar)
-        self._write_instance(workload.core.instance, changes)
-        changes.save_workload(row)
-        changes.charge(charges_of(row))
-
-    def _write_instance(self, instance: Instance, changes: Transaction) -> None:
-        if self._instances.get(instance.id) is not instance:
-            changes.save_instance(instance.id, instance_facts(instance))
-            self._instances[instance.id] = instance
-
-    def _committed(self, is_committed: bool) -> None:
-        if not is_committed:
-            self._written.clear()
-            self._instances.clear()
-            return
-        for job, level in self._written.items():
-            job.kept = level
-        self._written.clear()
 
     def _beat(self) -> None:
         with self.store.writing() as changes:
@@ -404,7 +340,7 @@ class StoredArchive(Archive):
             StoreError: If it cannot be kept.
         """
         super().opened(workload)
-        self._writer.write(partial(self._write_workload, workload))
+        self._writer.write(partial(self._rows.workload, workload))
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""

@@ -5,7 +5,9 @@
 ``rendering``     templates, the script and the style, and answers with them
 ``sign_in``       who may look: a cookie instead of the header that programs send
 ``live``          sends what has changed, by server-sent events
-``workloads``     the table of workloads, a workload and a job
+``table``         the table of workloads
+``workloads``     a session or batch
+``jobs``          a job
 ``qpus``          each QPU now: who has it, who waits, what ends when
 ``others``        instances and workers
 ``timeline``      the picture of what happened, as rows of bars

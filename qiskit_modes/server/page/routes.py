@@ -14,8 +14,9 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.server.app_state import AppState
-from qiskit_modes.server.page import others, qpus, rendering, sign_in, workloads
+from qiskit_modes.server.page import jobs, others, qpus, rendering, sign_in, workloads
 from qiskit_modes.server.page.live import Live
+from qiskit_modes.server.page.table import Filters, table
 from qiskit_modes.wire import ApiError
 from qiskit_modes.wire.api_error import Code, as_api_errors
 
@@ -77,7 +78,7 @@ _VIEWS = {
         "workloads",
         "Workloads",
         lambda state, query, _: {
-            "table": workloads.table(_runtime(state), workloads.Filters.of(query)),
+            "table": table(_runtime(state), Filters.of(query)),
             "qpus": [
                 each for each in qpus.all_qpus(_runtime(state), drawn=False) if each.state != "free"
             ],
@@ -98,7 +99,7 @@ _VIEWS = {
     "jobs": _View(
         "job",
         "Job",
-        lambda state, _, identifier: workloads.job_look(_runtime(state), _job(state, identifier)),
+        lambda state, _, identifier: jobs.job_look(_runtime(state), _job(state, identifier)),
     ),
     "workload": _View(
         "workload",

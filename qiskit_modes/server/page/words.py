@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from qiskit_modes.runtime.progress.outlook import clock_face
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.scheduling import Mode
+from qiskit_modes.scheduling import Mode, WorkloadState
 from qiskit_modes.simulation.backends.names import machine_name
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "owner_of_workload",
     "plural",
     "short",
+    "state_of",
+    "whole_moment",
 ]
 
 _COLOURS = 6
@@ -104,3 +106,16 @@ def plural(count: int, noun: str) -> str:
     ('1 job', '3 jobs')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def state_of(record: WorkloadRecord) -> str:
+    """Return the state of a session or batch."""
+    core = record.core
+    if core.state is not WorkloadState.CLOSED and not core.accepting_jobs:
+        return "closing"
+    return str(core.state)
+
+
+def whole_moment(at: datetime) -> str:
+    """Return a time with its day, in the time zone of the server."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,92 @@
+"""Jobs and workloads as the thread that writes a store has them: rows, as often as needed."""
+
+from __future__ import annotations
+
+import logging
+
+from qiskit_modes.runtime.keeping.job_rows import Calendar, charge_of, job_row, new_texts
+from qiskit_modes.runtime.keeping.workload_rows import charges_of, instance_facts, workload_row
+from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
+from qiskit_modes.scheduling import Instance
+from qiskit_modes.store.rows import UNFINISHED
+from qiskit_modes.store.writing import Transaction
+
+__all__ = ["RowWriter"]
+
+logger = logging.getLogger("qiskit_modes")
+
+_NEW, _OPEN, _ENDED, _FINAL = range(4)
+"""How much of a job is in the store: nothing, its submission, its ending, and its charge."""
+
+
+class RowWriter:
+    """Writes jobs and workloads, and remembers how much of them is written.
+
+    Used by the writing thread alone.
+
+    Args:
+        head: Id of the process in which they are.
+        calendar: Of the runtime.
+    """
+
+    def __init__(self, head: str, calendar: Calendar) -> None:
+        self._head = head
+        self._calendar = calendar
+        self._written: dict[JobRecord, int] = {}
+        """How much of jobs the present transaction writes."""
+        self._instances: dict[str, Instance] = {}
+        """Those that are in the store as they are."""
+
+    def job(self, job: JobRecord, changes: Transaction) -> None:
+        """Write what has become of a job since it was written last."""
+        level = self._written.get(job, job.kept)
+        if level == _FINAL:
+            return
+        with job.qpu.mutex:
+            row = job_row(job, self._head, self._calendar)
+        reached = _OPEN if row.ending == UNFINISHED else _ENDED
+        reached = _FINAL if row.is_final else reached
+        if reached <= level:
+            return
+        self._instance(job.instance, changes)
+        if level == _NEW and job.request is not None and job.request.job_id is not None:
+            changes.begin_again(row)  # it is there, from its first time
+            level = _OPEN
+        texts = new_texts(job, row, is_new=level == _NEW)
+        if reached == level:
+            pass
+        elif level == _NEW:
+            changes.add_job(row, texts)
+        elif level == _ENDED:
+            changes.rewrite_job(row)
+        elif not changes.end_job(row, texts):
+            logger.error(
+                "Job %s has ended, but the store takes this process for dead, and the job too; "
+                "was this machine asleep?",
+                job.id,
+            )
+        changes.charge(charge_of(row))
+        self._written[job] = reached
+
+    def workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
+        """Write a session or batch as it is now."""
+        with workload.qpu.mutex:
+            row = workload_row(workload, self._head, self._calendar)
+        self._instance(workload.core.instance, changes)
+        changes.save_workload(row)
+        changes.charge(charges_of(row))
+
+    def committed(self, is_committed: bool) -> None:
+        """Take note of the end of a transaction."""
+        if not is_committed:
+            self._written.clear()
+            self._instances.clear()
+            return
+        for job, level in self._written.items():
+            job.kept = level
+        self._written.clear()
+
+    def _instance(self, instance: Instance, changes: Transaction) -> None:
+        if self._instances.get(instance.id) is not instance:
+            changes.save_instance(instance.id, instance_facts(instance))
+            self._instances[instance.id] = instance
