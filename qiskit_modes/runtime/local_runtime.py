@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +34,7 @@ from qiskit_modes.runtime.workers.choose import pool_of
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.events import WorkloadOpened
 from qiskit_modes.scheduling.job import Failed, Fault
-from qiskit_modes.store.rows import JobQuery
+from qiskit_modes.store.rows import JobQuery, WorkloadQuery
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -446,6 +447,30 @@ class LocalRuntime:
     def find_jobs(self, query: JobQuery) -> tuple[list[JobRecord], int]:
         """Return one page of the jobs that match, and how many match in all."""
         return self._whole(partial(self.archive.find, query))
+
+    def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRecord | WorkloadRecord], int]:
+        """Return one page of the sessions, batches and jobs of job mode that match.
+
+        Returns:
+            The newest first, and how many match in all.
+        """
+        return self._whole(partial(self.archive.find_workloads, query))
+
+    def tags_of_workloads(self, ids: Collection[str]) -> dict[str, list[str]]:
+        """Return the tags of the jobs of sessions and batches, by the workload."""
+        return self._whole(partial(self.archive.tags_of_workloads, ids))
+
+    def places_of(self, instances: Collection[str] | None) -> tuple[set[str], set[str]]:
+        """Return the names of QPUs that were used, and the ids of the instances that used them.
+
+        Args:
+            instances: Only what these have used; None for all.
+        """
+        return self._whole(partial(self.archive.places_of, instances))
+
+    def states(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str, str]]]:
+        """Return how many jobs and workloads are known, see `Archive.states`."""
+        return self._whole(self.archive.states)
 
     def job_of_key(self, instance_id: str, key: str) -> JobRecord | None:
         """Return the job that an instance has submitted with a key, or None."""

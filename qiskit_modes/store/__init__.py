@@ -14,6 +14,7 @@ and bodies are the service's own JSON as text.
 ``writing``              one transaction of changes
 ``sql_store``            a store that is open: it reads, and opens transactions
 ``job_queries``          statements about jobs, and the rows that they find
+``workload_queries``     statements about workloads of all modes together
 ``heads``                the processes that use a store, and which of them live
 ``tokens``               who may use a server, as hashes of what clients send
 ``upkeep``               what `qiskit-modes store` does: summary, pruning, export, check

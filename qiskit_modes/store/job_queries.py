@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, func, select
 
 from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow
 from qiskit_modes.store.schema import bodies, jobs, tags
 
-__all__ = ["BODY_BYTES", "JOBS", "conditions_of", "job_rows"]
+__all__ = ["BODY_BYTES", "JOBS", "conditions_of", "in_parts", "job_rows"]
+
+_Name = TypeVar("_Name", int, str)
 
 BODY_BYTES = (
     select(func.coalesce(func.sum(bodies.c.size), 0))
@@ -71,13 +73,18 @@ def job_rows(connection: Connection, wanted: Select[Any]) -> list[JobRow]:
 
 
 _AT_ONCE = 500
-"""Most numbers in one statement; databases have limits."""
+"""Most of what is asked for by name in one statement; databases have limits."""
+
+
+def in_parts(names: Sequence[_Name]) -> Iterator[Sequence[_Name]]:
+    """Yield numbers or ids so many at a time as one statement may have."""
+    for first in range(0, len(names), _AT_ONCE):
+        yield names[first : first + _AT_ONCE]
 
 
 def _tags_of(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for first in range(0, len(numbers), _AT_ONCE):
-        some = numbers[first : first + _AT_ONCE]
+    for some in in_parts(numbers):
         wanted = select(tags.c.job, tags.c.tag).where(tags.c.job.in_(some))
         for number, tag in connection.execute(wanted.order_by(tags.c.job, tags.c.position)):
             found.setdefault(number, []).append(tag)

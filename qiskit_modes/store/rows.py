@@ -17,6 +17,7 @@ __all__ = [
     "JobQuery",
     "JobRow",
     "UsageRow",
+    "WorkloadQuery",
     "WorkloadRow",
     "is_storable",
     "microseconds",
@@ -145,5 +146,27 @@ class JobQuery:
     created_from: int | None = None
     created_to: int | None = None
     newest_first: bool = False
+    skip: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class WorkloadQuery:
+    """Workloads of all modes that are looked for together; what is None does not matter.
+
+    Those of job mode are single jobs.
+    """
+
+    modes: frozenset[str] | None = None
+    """Names of modes; ``"job"`` is one."""
+    instances: frozenset[str] | None = None
+    qpus: frozenset[str] | None = None
+    text: str = ""
+    """Part of the id, or of a tag, in whatever case."""
+    is_open: bool | None = None
+    """True for those that go on, False for those that have ended."""
+    endings: tuple[tuple[str, tuple[int, ...], bool], ...] | None = None
+    """How jobs of job mode have ended, one of these: the ending, codes, and whether one of the
+    codes is meant or none of them. Sessions and batches do not end so."""
     skip: int = 0
     limit: int | None = None

@@ -94,6 +94,7 @@ jobs = Table(
     Index("jobs_by_time", "created_at", "number"),
     Index("jobs_of_an_instance", "instance", "created_at", "number"),
     Index("jobs_of_a_workload", "workload"),
+    Index("jobs_on_a_qpu", "qpu", "ending", "instance"),
     Index("jobs_by_ending", "ending"),
     Index("jobs_that_are_not_final", "is_final", "head"),
 )

@@ -23,7 +23,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from qiskit_modes.exceptions import StoreError, StoreWarning
-from qiskit_modes.store.job_queries import JOBS, conditions_of, job_rows
+from qiskit_modes.store import workload_queries
+from qiskit_modes.store.job_queries import JOBS, conditions_of, in_parts, job_rows
 from qiskit_modes.store.migrations import migrate, version_of
 from qiskit_modes.store.network_file_system import network_file_system
 from qiskit_modes.store.rows import (
@@ -32,6 +33,7 @@ from qiskit_modes.store.rows import (
     JobQuery,
     JobRow,
     UsageRow,
+    WorkloadQuery,
     WorkloadRow,
     is_storable,
 )
@@ -263,6 +265,50 @@ class SqlStore:
         with self._reading() as connection:
             data = connection.scalar(select(bodies.c.data).select_from(joined).where(found))
         return None if data is None else bytes(data).decode("utf-8", "surrogatepass")
+
+    # -- workloads of all modes --------------------------------------------------------------------
+
+    def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRow | WorkloadRow], int]:
+        """Return one page of the workloads that match, the newest first, and how many match."""
+        if not is_storable(query.text):
+            return [], 0
+        with self._reading() as connection:
+            found, count = workload_queries.find_workloads(connection, query)
+            names = {kind: [name for each, name in found if each == kind] for kind, _ in found}
+            rows: dict[str, JobRow | WorkloadRow] = {}
+            for some in in_parts(names.get("job", [])):
+                rows |= {
+                    row.id: row for row in job_rows(connection, JOBS.where(jobs.c.id.in_(some)))
+                }
+        for some in in_parts(names.get("workload", [])):
+            rows |= {row.id: row for row in self._workloads(workloads.c.id.in_(some))}
+        return [rows[name] for _, name in found if name in rows], count
+
+    def tags_of_workloads(self, ids: Collection[str]) -> dict[str, list[str]]:
+        """Return the tags of the jobs of sessions and batches, by the workload."""
+        with self._reading() as connection:
+            return workload_queries.tags_of_workloads(connection, ids)
+
+    def places_of(self, instances: Collection[str] | None) -> tuple[set[str], set[str]]:
+        """Return the QPUs that were used, and who used them; of some instances, or all."""
+        with self._reading() as connection:
+            return workload_queries.places_of(connection, instances)
+
+    def endings_on_qpus(
+        self, codes: Collection[int]
+    ) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+        """Return how many jobs have ended how on each QPU, and cancelled ones with some codes."""
+        with self._reading() as connection:
+            return workload_queries.endings_on_qpus(connection, codes)
+
+    def closed_on_qpus(self) -> dict[tuple[str, str], int]:
+        """Return how many sessions and batches are closed, by QPU and mode."""
+        wanted = select(workloads.c.qpu, workloads.c.mode, func.count()).group_by(
+            workloads.c.qpu, workloads.c.mode
+        )
+        with self._reading() as connection:
+            found = connection.execute(wanted.where(workloads.c.closed_at.is_not(None)))
+            return {(qpu, mode): count for qpu, mode, count in found}
 
     # -- workloads, usage, instances -------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -93,15 +95,44 @@ def test_the_same_key_of_another_instance_is_another_job(tenants, theirs, sampli
     assert (mine.status, mine.json["id"] != theirs["job_id"]) == (200, True)
 
 
-def test_the_page_and_the_metrics_are_for_who_may_see_all(tenants, theirs):
-    for path in ("/ui", f"/ui/jobs/{theirs['job_id']}", "/ui/live?of=", "/metrics"):
+def test_the_page_shows_a_tenant_its_own_and_the_metrics_are_for_who_may_see_all(tenants, theirs):
+    assert tenants("thief", "GET", "/metrics", prefix="").status == 403
+    for path in ("/ui", "/ui?instance=lab", "/ui/instances"):
+        shown = tenants("thief", "GET", path, prefix="")
+        assert shown.status == 200
+        assert theirs["session_id"] not in shown.text
+        assert theirs["job_id"] not in shown.text
+    for path in (f"/ui/jobs/{theirs['job_id']}", f"/ui/workloads/{theirs['session_id']}"):
+        assert tenants("thief", "GET", path, prefix="").status == 404
+        assert tenants("lab", "GET", path, prefix="").status == 200
+    for what, name in (("jobs", "job_id"), ("workloads", "session_id")):
+        path = f"/ui/{what}/{theirs[name]}/cancel"
+        assert tenants("thief", "POST", path, prefix="").status == 404
+    for path in ("/ui/qpus", "/ui/workers"):
         assert tenants("thief", "GET", path, prefix="").status == 403
-    for what in ("jobs", "workloads"):
-        cancelled = tenants("thief", "POST", f"/ui/{what}/{theirs['job_id']}/cancel", prefix="")
-        assert cancelled.status == 403
-    signing_in = f"token={tenants.keys['thief']}".encode()
-    refused = tenants.ask("POST", "/ui/signin", signing_in, prefix="")
-    assert (refused.status, "opens some instances" in refused.text) == (403, True)
+
+
+def test_what_is_told_of_changes_is_for_who_may_see_it(tenants, theirs):
+    """The part of a page that is sent while somebody looks, as the whole page."""
+    server = tenants.ask.server
+
+    def told(who: str, of: str, identifier: str = "") -> str:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
+        with contextlib.closing(connection):
+            headers = {"Authorization": f"apikey {tenants.keys[who]}"}
+            address = f"/ui/live?of={of}&identifier={identifier}"
+            connection.request("GET", address, headers=headers)
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return answer.readline().decode()
+
+    for of, name in (("jobs", "job_id"), ("workload", "session_id")):
+        assert "secret" in told("lab", of, theirs[name]) or of == "workload"
+        assert "Not found" in told("thief", of, theirs[name])
+    assert theirs["session_id"] in told("lab", "")
+    assert theirs["session_id"] not in told("thief", "")
+    for of in ("qpus", "workers"):
+        assert "Not shown" in told("thief", of)
 
 
 STRANGE = (

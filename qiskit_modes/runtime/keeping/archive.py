@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qiskit_modes.runtime.clock import Clock
+from qiskit_modes.runtime.keeping.job_rows import ending_of
 from qiskit_modes.runtime.keeping.job_table import JobTable
 from qiskit_modes.runtime.keeping.workload_table import WorkloadTable
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
-from qiskit_modes.store.rows import JobQuery, microseconds
+from qiskit_modes.store.rows import JobQuery, WorkloadQuery, microseconds
 
 if TYPE_CHECKING:
     from qiskit_modes.store.tokens import StoredTokens
@@ -142,6 +144,59 @@ class Archive:
         """Return a session or batch by its id, or None if it is not known."""
         return self.workloads.get(workload_id)
 
+    # -- workloads of all modes, for who looks after them ----------------------------------------
+
+    def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRecord | WorkloadRecord], int]:
+        """Return one page of the sessions, batches and jobs of job mode that match.
+
+        Returns:
+            The newest first, and how many match in all.
+        """
+        known: list[JobRecord | WorkloadRecord] = [*self.workloads.all()]
+        known += [job for job in self.jobs.all() if job.workload is None]
+        tags = self.tags_of_workloads([]) if query.text else {}
+        found = [each for each in known if _is_wanted(each, query, tags)]
+        found.sort(key=_began_at, reverse=True)
+        end = None if query.limit is None else query.skip + query.limit
+        return found[query.skip : end], len(found)
+
+    def tags_of_workloads(self, ids: Collection[str]) -> dict[str, list[str]]:  # noqa: ARG002 - a store's
+        """Return the tags of the jobs of sessions and batches, by the workload.
+
+        Args:
+            ids: Of those that are asked about; others may be among the answer.
+        """
+        found: dict[str, list[str]] = {}
+        for job in self.jobs.all():
+            if job.workload is not None:
+                tags = found.setdefault(job.workload.id, [])
+                tags += [tag for tag in job.tags if tag not in tags]
+        return found
+
+    def places_of(self, instances: Collection[str] | None) -> tuple[set[str], set[str]]:
+        """Return the names of QPUs that were used, and the ids of the instances that used them.
+
+        Args:
+            instances: Only what these have used; None for all.
+        """
+        found = [(job.qpu.name, job.instance.id) for job in self.jobs.all()]
+        found += [(each.qpu.name, each.core.instance.id) for each in self.workloads.all()]
+        mine = {each for each in found if instances is None or each[1] in instances}
+        return {qpu for qpu, _ in mine}, {name for _, name in mine}
+
+    def states(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str, str]]]:
+        """Return how many jobs are known by QPU and status, and workloads by QPU, mode and state.
+
+        Workloads are sessions and batches here.
+        """
+        return (
+            Counter((job.qpu.name, job.status) for job in self.jobs.all()),
+            Counter(
+                (each.qpu.name, str(each.core.mode), str(each.core.state))
+                for each in self.workloads.all()
+            ),
+        )
+
     # -- what only a store has -------------------------------------------------------------------
 
     def secret(self, name: str, new: bytes) -> bytes:  # noqa: ARG002 - a store knows others
@@ -176,3 +231,34 @@ class Archive:
     def left_unfinished(self) -> list[JobRecord]:
         """Return the jobs that an earlier process has left, and that may run again here."""
         return []
+
+
+def _began_at(record: JobRecord | WorkloadRecord) -> float:
+    return record.core.submitted_at if isinstance(record, JobRecord) else record.core.opened_at
+
+
+def _is_wanted(
+    record: JobRecord | WorkloadRecord, query: WorkloadQuery, tags_of: Mapping[str, Sequence[str]]
+) -> bool:
+    tags: Sequence[str]
+    if isinstance(record, JobRecord):
+        mode, instance, tags = "job", record.instance.id, record.tags
+        is_open = record.core.ending is None
+        name, code = ending_of(record.core.ending)
+        ends_so = query.endings is None or any(
+            name == each and (code in codes) == are_meant
+            for each, codes, are_meant in query.endings
+        )
+    else:
+        mode, instance = str(record.core.mode), record.core.instance.id
+        is_open, tags = record.core.closed_at is None, tags_of.get(record.id, ())
+        ends_so = query.endings is None
+    text = query.text.lower()
+    return (
+        ends_so
+        and (query.modes is None or mode in query.modes)
+        and (query.instances is None or instance in query.instances)
+        and (query.qpus is None or record.qpu.name in query.qpus)
+        and query.is_open in (None, is_open)
+        and any(text in each.lower() for each in (record.id, *tags))
+    )

@@ -14,12 +14,14 @@ from qiskit_modes.runtime.records import (
     Bodies,
     JobMode,
     JobRecord,
+    JobStatus,
     WorkloadRecord,
 )
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.job import (
+    RAN_TOO_LONG,
     Cancelled,
     Completed,
     EndedBy,
@@ -33,16 +35,28 @@ from qiskit_modes.scheduling.job import (
 from qiskit_modes.store.rows import UNFINISHED, JobRow, UsageRow, microseconds, moment
 
 __all__ = [
+    "ENDINGS",
     "Calendar",
     "KeptJob",
     "KeptRequest",
     "as_ended",
     "charge_of",
+    "ending_of",
     "job_of",
     "job_row",
     "new_texts",
     "work_of",
 ]
+
+_TOO_LONG = (RAN_TOO_LONG.code or 0,)
+
+ENDINGS: dict[JobStatus, tuple[tuple[str, tuple[int, ...], bool], ...]] = {
+    "DONE": (("completed", (), False),),
+    "ERROR": (("failed", (), False), ("cancelled", _TOO_LONG, True)),
+    "CANCELLED": (("cancelled", _TOO_LONG, False),),
+}
+"""The endings that users see as each status, as `qiskit_modes.store.rows.WorkloadQuery` has them.
+"""
 
 _WORK_KEYS: dict[Literal["compile", "execute"], str] = {
     "execute": "work",
@@ -234,6 +248,12 @@ def as_ended(row: JobRow, ending: Ending, at: int) -> JobRow:
     times = {**row.facts["times"], "settled": at}
     facts = {**row.facts, **why, "story": story, "times": times, "log": []}
     return replace(row, ending=name, is_final=True, ended_at=at, facts=facts)
+
+
+def ending_of(ending: Ending | None) -> tuple[str, int]:
+    """Return the name of an ending as rows have it, and its code; 0 for none."""
+    name, why = _ending_facts(ending)
+    return name, why.get("code") or 0
 
 
 def _ending_facts(ending: Ending | None) -> tuple[str, dict[str, Any]]:

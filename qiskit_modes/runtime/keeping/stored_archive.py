@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.keeping.job_rows import (
+    ENDINGS,
     Calendar,
     as_ended,
     job_of,
@@ -24,12 +26,12 @@ from qiskit_modes.runtime.keeping.workload_rows import (
 from qiskit_modes.runtime.keeping.writer import Change, Writer
 from qiskit_modes.runtime.qpu import QPU, QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.scheduling import Instance, Ledger
+from qiskit_modes.scheduling import Instance, Ledger, WorkloadState
 from qiskit_modes.scheduling.instructions import Refusal
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.heads import BEAT_SECONDS, new_head
-from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow, WorkloadRow
+from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow, WorkloadQuery, WorkloadRow
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.tokens import StoredTokens, note_use
 from qiskit_modes.store.writing import Transaction
@@ -355,6 +357,50 @@ class StoredArchive(Archive):
     def _workload(self, row: WorkloadRow) -> WorkloadRecord:
         instance, qpu = self._instance(row.instance), self._qpu(row.qpu)
         return workload_of(row, calendar=self._calendar, instance=instance, qpu=qpu, backend=None)
+
+    # -- workloads of all modes, for who looks after them ----------------------------------------
+
+    def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRecord | WorkloadRecord], int]:
+        """Return one page of the sessions, batches and jobs of job mode that match."""
+        self._writer.flush()
+        rows, count = self.store.find_workloads(query)
+        found: list[JobRecord | WorkloadRecord] = []
+        for row in rows:
+            if isinstance(row, JobRow):
+                found.append(self.jobs.get(row.id) or self._record(row))
+            else:
+                found.append(self.workloads.get(row.id) or self._workload(row))
+        return found, count
+
+    def tags_of_workloads(self, ids: Collection[str]) -> dict[str, list[str]]:
+        """Return the tags of the jobs of sessions and batches, by the workload."""
+        return self.store.tags_of_workloads(ids)
+
+    def places_of(self, instances: Collection[str] | None) -> tuple[set[str], set[str]]:
+        """Return the names of QPUs that were used, and the ids of the instances that used them."""
+        return self.store.places_of(instances)
+
+    def states(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str, str]]]:
+        """Return how many jobs and workloads are known, in memory or in the store."""
+        jobs = Counter[tuple[str, str]]()
+        for job in self.jobs.unfinished():
+            jobs[job.qpu.name, job.status] += 1
+        codes = [code for _, codes, _ in ENDINGS["ERROR"] for code in codes]
+        ended, too_long = self.store.endings_on_qpus(codes)
+        status = {"completed": "DONE", "failed": "ERROR", "cancelled": "CANCELLED"}
+        for (qpu, ending), count in ended.items():
+            jobs[qpu, status[ending]] += count
+        for qpu, count in too_long.items():
+            jobs[qpu, "CANCELLED"] -= count
+            jobs[qpu, "ERROR"] += count
+        workloads = Counter(
+            (each.qpu.name, str(each.core.mode), str(each.core.state))
+            for each in self.workloads.all()
+            if each.core.closed_at is None
+        )
+        for (qpu, mode), count in self.store.closed_on_qpus().items():
+            workloads[qpu, mode, str(WorkloadState.CLOSED)] += count
+        return +jobs, workloads
 
     # -- what only a store has -------------------------------------------------------------------
 

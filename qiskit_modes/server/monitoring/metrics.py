@@ -73,16 +73,13 @@ class _Now(Collector):
     def collect(self) -> Iterator[Metric]:
         platform = self._platform()
         runtime = platform.runtime
-        jobs = Count((job.qpu.name, job.status.lower()) for job in runtime.jobs())
-        yield _family("jobs", "Jobs that are known", ("qpu", "state"), jobs)
-        known = runtime.workloads()
-        workloads = Count(
-            (each.qpu.name, str(each.core.mode), str(each.core.state)) for each in known
-        )
+        jobs, workloads = runtime.states()
+        by_state = {(qpu, status.lower()): count for (qpu, status), count in jobs.items()}
+        yield _family("jobs", "Jobs that are known", ("qpu", "state"), by_state)
         labels = ("qpu", "mode", "state")
         yield _family("workloads", "Sessions and batches that are known", labels, workloads)
         reserved = {(qpu.name,): 0 for qpu in runtime.qpus()}
-        for each in known:
+        for each in runtime.workloads():
             if each.core.mode is Mode.SESSION and each.core.state is WorkloadState.ACTIVE:
                 reserved[each.qpu.name,] = 1
         yield _family("reserved", "Whether a session has the QPU to itself", ("qpu",), reserved)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from qiskit_modes.memory import size_of
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.server.page.qpus import blocker_name
 from qiskit_modes.server.page.timeline import Timeline, of_one
 from qiskit_modes.server.page.words import (
     Owner,
     duration,
     name_of,
     owner_of_job,
-    owner_of_workload,
     whole_moment,
 )
 from qiskit_modes.wire.job_request import request_of
@@ -44,8 +45,14 @@ class JobLook:
     is_open: bool
 
 
-def job_look(runtime: LocalRuntime, job: JobRecord) -> JobLook:
-    """Return a job as its page shows it."""
+def job_look(runtime: LocalRuntime, job: JobRecord, seen: Collection[str] | None) -> JobLook:
+    """Return a job as its page shows it.
+
+    Args:
+        runtime: Whose.
+        job: Which one.
+        seen: Ids of the instances whose workloads may be named; None for all.
+    """
     core, now, owner = job.core, runtime.clock.now(), owner_of_job(job)
     shown = RuntimeJobV2(job, runtime)
     facts = [
@@ -62,7 +69,7 @@ def job_look(runtime: LocalRuntime, job: JobRecord) -> JobLook:
         job.id,
         owner,
         job.status.lower(),
-        _story_of_job(runtime, job),
+        _story_of_job(runtime, job, seen),
         job.reason or "",
         facts,
         of_one(job, now),
@@ -83,7 +90,7 @@ _NOW = {
 }
 
 
-def _story_of_job(runtime: LocalRuntime, job: JobRecord) -> str:
+def _story_of_job(runtime: LocalRuntime, job: JobRecord, seen: Collection[str] | None) -> str:
     if job.core.ending is not None:
         return {"DONE": "Has its result.", "CANCELLED": "Was cancelled."}.get(job.status, "Failed.")
     now = runtime.clock.now()
@@ -95,8 +102,7 @@ def _story_of_job(runtime: LocalRuntime, job: JobRecord) -> str:
     )
     if wait is None:
         return _NOW.get(type(job.core.state).__name__, "Waits for a lane.")
-    blocker = runtime.workload(wait.blocker_id)
-    name = wait.blocker_id if blocker is None else owner_of_workload(blocker).name
+    name = blocker_name(runtime, wait.blocker_id, seen)
     most = "" if wait.longest_seconds is None else f", {duration(wait.longest_seconds)} at most"
     return f"Waits: {name} {wait.reason}{most}."
 
@@ -125,8 +131,13 @@ def _program(job: JobRecord) -> str:
 def _inputs(job: JobRecord) -> str:
     if job.private:
         return "The job is private: its inputs are hidden."
-    request = request_of(job)
-    text = None if request is None else request.params
+    in_memory = job.request is not None and job.request.params is not None
+    if not in_memory and (job.text_bytes or 0) > 10 * _MOST_TEXT:
+        return (
+            f"Its inputs and its result are in the store, {size_of(job.text_bytes or 0)}: too long "
+            "for a page."
+        )
+    text = job.read_params()
     if text is None:
         return "Its inputs are not kept here."
     if len(text) > 10 * _MOST_TEXT:

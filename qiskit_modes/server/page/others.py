@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from qiskit_modes.memory import size_of
@@ -51,16 +52,21 @@ class WorkersLook:
     """Address of Dask's own page, where the workers are Dask's."""
 
 
-def instances(platform: Platform) -> list[InstanceLook]:
-    """Return the instances of a server."""
+def instances(platform: Platform, seen: Collection[str] | None) -> list[InstanceLook]:
+    """Return the instances of a server.
+
+    Args:
+        platform: Whose.
+        seen: Ids of those that may be seen, without the tokens that open them; None for all.
+    """
     runtime = platform.runtime
     unfinished = [job for job in runtime.jobs() if job.core.ending is None]
     open_ = [each for each in runtime.workloads() if each.core.closed_at is None]
-    kept = [] if runtime.tokens is None else runtime.tokens.all()
+    kept = [] if runtime.tokens is None or seen is not None else runtime.tokens.all()
     tokens = [each for each in kept if each.is_valid]
     found = []
-    for described in platform.instances():
-        instance = runtime.current(platform.api(described["crn"]).instance)
+    for described in platform.instances(seen):
+        instance = runtime.current(platform.api(described["crn"], among=seen).instance)
         used = runtime.used(instance)
         most = instance.allocation if instance.limit is None else instance.limit
         window = instance.plan.window_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from qiskit_modes.server.page.words import (
     short,
 )
 
-__all__ = ["Line", "QpuLook", "Waiting", "all_qpus"]
+__all__ = ["Line", "QpuLook", "Waiting", "all_qpus", "blocker_name"]
 
 _MOST_NAMED = 6
 """Jobs that wait for the same, by name; the others are counted."""
@@ -237,7 +238,7 @@ def _waiting(
                 [wait.job_id for wait in waits[:_MOST_NAMED]],
                 len(waits),
                 snapshot.at - first,
-                f"{_name(runtime, blocker_id)} {waits[0].reason}",
+                f"{blocker_name(runtime, blocker_id)} {waits[0].reason}",
                 _time(waits[0].longest_seconds),
                 _time(waits[0].seconds_if_idle),
             )
@@ -245,16 +246,30 @@ def _waiting(
     return sorted(found, key=lambda each: -each.since)
 
 
-def _name(runtime: LocalRuntime, blocker_id: str) -> str:
+def blocker_name(
+    runtime: LocalRuntime, blocker_id: str, seen: Collection[str] | None = None
+) -> str:
+    """Return how people call whom a job waits for.
+
+    Args:
+        runtime: Whose.
+        blocker_id: A session, a batch, a job, or what else keeps a QPU.
+        seen: Ids of the instances whose workloads may be named; None for all.
+    """
     if blocker_id in (CALIBRATION, MAINTENANCE):
         return blocker_id
-    workload = runtime.workload(blocker_id)
-    if workload is not None:
-        return owner_of_workload(workload).name
-    job = runtime.job(blocker_id)
-    if job is None or job.workload is None:
+    workload, job = runtime.workload(blocker_id), None
+    if workload is None:
+        job = runtime.job(blocker_id)
+        workload = None if job is None else job.workload
+    known = workload.core.instance.id if workload is not None else job and job.instance.id
+    if seen is not None and known not in seen:
+        mode = workload.core.mode if workload is not None else "job"
+        return f"a {mode} of another instance"
+    if workload is None:
         return f"job {short(blocker_id)}"
-    return f"job {short(blocker_id)} of {owner_of_job(job).name}"
+    name = owner_of_workload(workload).name
+    return name if job is None else f"job {short(blocker_id)} of {name}"
 
 
 def _time(seconds: float | None) -> str | None:

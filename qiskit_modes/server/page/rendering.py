@@ -65,7 +65,13 @@ def part(template: str, content: Mapping[str, Any]) -> str:
 
 
 def page(
-    template: str, content: Mapping[str, Any], *, title: str, live: str = "", status: int = 200
+    template: str,
+    content: Mapping[str, Any],
+    *,
+    title: str,
+    live: str = "",
+    status: int = 200,
+    whole: bool = True,
 ) -> Response:
     """Return a whole page.
 
@@ -75,8 +81,9 @@ def page(
         title: Of the page.
         live: The address from which it is told of changes; empty for none.
         status: Of the answer.
+        whole: Whether who looks may see what all instances do.
     """
     text = _templates.get_template("base.html").render(
-        content, title=title, live=live, inside=f"{template}.html", here=template
+        content, title=title, live=live, inside=f"{template}.html", here=template, whole=whole
     )
     return Response(text, status, _HEADERS, "text/html; charset=utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.server.app_state import AppState
+from qiskit_modes.server.guard.guard import IDENTITY, Identity
 from qiskit_modes.server.page import jobs, others, qpus, rendering, sign_in, workloads
 from qiskit_modes.server.page.live import Live
 from qiskit_modes.server.page.table import Filters, table
@@ -41,91 +43,128 @@ def _state(request: Request) -> AppState:
 # -- what is shown ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Viewer:
+    """Somebody who looks, and what may be seen then."""
+
+    state: AppState
+    seen: tuple[str, ...] | None
+    """Ids of the instances; None for all."""
+
+    @property
+    def runtime(self) -> LocalRuntime:
+        return self.state.platform.runtime
+
+    def job(self, identifier: str) -> JobRecord:
+        found = self.runtime.job(identifier)
+        if found is None or not self._may_see(found.instance.id):
+            raise ApiError(404, Code.NOT_FOUND, f"There is no job {identifier}")
+        return found
+
+    def workload(self, identifier: str) -> WorkloadRecord:
+        found = self.runtime.workload(identifier)
+        if found is None or not self._may_see(found.core.instance.id):
+            raise ApiError(404, Code.NOT_FOUND, f"There is no session or batch {identifier}")
+        return found
+
+    def _may_see(self, instance: str) -> bool:
+        return self.seen is None or instance in self.seen
+
+
+def _viewer(request: Request) -> _Viewer:
+    identity: Identity = request.scope[IDENTITY]
+    return _Viewer(_state(request), identity.grant.instances)
+
+
+@dataclass(frozen=True)
 class _View:
     """View at one address: a template, and what it shows."""
 
-    def __init__(
-        self, template: str, title: str, look: Callable[[AppState, dict[str, str], str], Any]
-    ) -> None:
-        self.template = template
-        self.title = title
-        self.look = look
+    template: str
+    title: str
+    look: Callable[[_Viewer, dict[str, str], str], Any]
+    shows_all: bool = False
+    """Whether it shows what all instances do, and so is for who may see that."""
 
-    def content(self, state: AppState, query: dict[str, str], identifier: str) -> dict[str, Any]:
-        return {"look": self.look(state, query, identifier), "query": query}
-
-
-def _job(state: AppState, identifier: str) -> JobRecord:
-    found = state.platform.runtime.job(identifier)
-    if found is None:
-        raise ApiError(404, Code.NOT_FOUND, f"There is no job {identifier}")
-    return found
-
-
-def _workload(state: AppState, identifier: str) -> WorkloadRecord:
-    found = state.platform.runtime.workload(identifier)
-    if found is None:
-        raise ApiError(404, Code.NOT_FOUND, f"There is no session or batch {identifier}")
-    return found
+    def content(self, viewer: _Viewer, query: dict[str, str], identifier: str) -> dict[str, Any]:
+        if self.shows_all and viewer.seen is not None:
+            raise ApiError(
+                403,
+                Code.REFUSED,
+                "This shows what all instances do, and your token opens some: it needs the "
+                "server's own token, or one that was made with --all-instances",
+            )
+        return {"look": self.look(viewer, query, identifier), "query": query}
 
 
-def _runtime(state: AppState) -> LocalRuntime:
-    return state.platform.runtime
+def _workloads(viewer: _Viewer, query: dict[str, str], _: str) -> dict[str, Any]:
+    runtime = viewer.runtime
+    looks = [] if viewer.seen is not None else qpus.all_qpus(runtime, drawn=False)
+    return {
+        "table": table(runtime, Filters.of(query), viewer.seen),
+        "qpus": [each for each in looks if each.state != "free"],
+    }
 
 
 _VIEWS = {
-    "": _View(
-        "workloads",
-        "Workloads",
-        lambda state, query, _: {
-            "table": table(_runtime(state), Filters.of(query)),
-            "qpus": [
-                each for each in qpus.all_qpus(_runtime(state), drawn=False) if each.state != "free"
-            ],
-        },
-    ),
+    "": _View("workloads", "Workloads", _workloads),
     "qpus": _View(
         "qpus",
         "QPUs now",
-        lambda state, *_: {
-            "used": qpus.all_qpus(_runtime(state)),
-            "others": [each.name for each in state.platform.catalog.listed()],
+        lambda viewer, *_: {
+            "used": qpus.all_qpus(viewer.runtime),
+            "others": [each.name for each in viewer.state.platform.catalog.listed()],
         },
+        shows_all=True,
     ),
     "instances": _View(
-        "instances", "Instances", lambda state, *_: others.instances(state.platform)
+        "instances",
+        "Instances",
+        lambda viewer, *_: others.instances(viewer.state.platform, viewer.seen),
     ),
-    "workers": _View("workers", "Workers", lambda state, *_: others.workers(_runtime(state))),
+    "workers": _View(
+        "workers", "Workers", lambda viewer, *_: others.workers(viewer.runtime), shows_all=True
+    ),
     "jobs": _View(
         "job",
         "Job",
-        lambda state, _, identifier: jobs.job_look(_runtime(state), _job(state, identifier)),
+        lambda viewer, _, name: jobs.job_look(viewer.runtime, viewer.job(name), viewer.seen),
     ),
     "workload": _View(
         "workload",
         "Workload",
-        lambda state, _, identifier: workloads.workload_look(
-            _runtime(state), _workload(state, identifier)
+        lambda viewer, _, name: workloads.workload_look(
+            viewer.runtime, viewer.workload(name), viewer.seen
         ),
     ),
 }
 
 
 async def _show(request: Request, name: str, identifier: str = "") -> Response:
-    view, state, query = _VIEWS[name], _state(request), dict(request.query_params)
+    view, viewer, query = _VIEWS[name], _viewer(request), dict(request.query_params)
     live = f"/ui/live?{request.url.query}" if request.url.query else "/ui/live?"
     live += f"&of={name}&identifier={identifier}"
+    whole = viewer.seen is None
 
     def make() -> Response:
         try:
-            content = view.content(state, query, identifier)
+            with as_api_errors():
+                content = view.content(viewer, query, identifier)
         except ApiError as error:
-            content = {"look": error.message, "query": query}
-            return rendering.page("nothing", content, title="Not found", status=error.status)
+            content, title = (
+                _refusal(error, query),
+                "Not found" if error.status == 404 else "Not shown",
+            )
+            return rendering.page("nothing", content, title=title, status=error.status, whole=whole)
         title = f"{view.title} {identifier.partition('-')[0]}".strip()
-        return rendering.page(view.template, content, title=title, live=live)
+        return rendering.page(view.template, content, title=title, live=live, whole=whole)
 
-    return await state.answers.run(_VIEWER, make)
+    return await viewer.state.answers.run(_VIEWER, make)
+
+
+def _refusal(error: ApiError, query: dict[str, str]) -> dict[str, Any]:
+    said = error.message.removesuffix(".")
+    return {"look": said, "query": query, "missing": error.status == 404}
 
 
 @router.get("/")
@@ -186,11 +225,13 @@ async def live(request: Request, of: str = "", identifier: str = "") -> Response
     )
 
     def make() -> str:
-        state.tokens.check(shown)  # it may have been revoked meanwhile
+        grant = state.tokens.check(shown)  # it may have been revoked meanwhile
         try:
-            return rendering.part(view.template, view.content(state, query, identifier))
+            with as_api_errors():
+                content = view.content(_Viewer(state, grant.instances), query, identifier)
+            return rendering.part(view.template, content)
         except ApiError as error:
-            return rendering.part("nothing", {"look": error.message, "query": query})
+            return rendering.part("nothing", _refusal(error, query))
 
     open_pages: Live = request.app.state.live
     return open_pages.stream(lambda: state.answers.run(_VIEWER, make))
@@ -217,31 +258,31 @@ async def static(name: str) -> Response:
 @router.post("/ui/jobs/{job_id}/cancel")
 async def cancel_job(request: Request, job_id: str) -> Response:
     """Cancel a job."""
-    state = _state(request)
+    viewer = _viewer(request)
 
     def cancel() -> None:
-        job = _job(state, job_id)
+        job = viewer.job(job_id)
         with suppress(ApiError), as_api_errors():  # it may have ended meanwhile
-            state.platform.runtime.cancel(job)
+            viewer.runtime.cancel(job)
 
-    await state.answers.run(_VIEWER, cancel)
+    await viewer.state.answers.run(_VIEWER, cancel)
     return RedirectResponse(f"/ui/jobs/{job_id}", 303)
 
 
 @router.post("/ui/workloads/{workload_id}/{what}")
 async def end_workload(request: Request, workload_id: str, what: str) -> Response:
     """Close or cancel a session or batch."""
-    state = _state(request)
+    viewer = _viewer(request)
 
     def end() -> None:
-        workload = _workload(state, workload_id)
-        runtime = state.platform.runtime
+        workload = viewer.workload(workload_id)
+        runtime = viewer.runtime
         ways = {"close": runtime.close_workload, "cancel": runtime.cancel_workload}
         if what not in ways:
             raise ApiError(404, Code.NOT_FOUND, "A session can be closed or cancelled")
         ways[what](workload)
 
-    await state.answers.run(_VIEWER, end)
+    await viewer.state.answers.run(_VIEWER, end)
     return RedirectResponse(f"/ui/workloads/{workload_id}", 303)
 
 
@@ -262,11 +303,8 @@ async def enter(request: Request) -> Response:
         key, state = form.get("token", [""])[0], _state(request)
         secure = request.url.scheme == "https"
         return await state.look_ups.run("", lambda: sign_in.remember(state, key, secure=secure))
-    except (ApiError, ValueError, InvalidInputError) as error:
-        said = "This is not a token of this server."
-        if isinstance(error, ApiError) and error.status == 403:
-            said = error.message
-        content = {"look": said, "query": {}}
+    except (ApiError, ValueError, InvalidInputError):
+        content = {"look": "This is not a token of this server.", "query": {}}
         return rendering.page("signin", content, title="Sign in", status=403)
 
 

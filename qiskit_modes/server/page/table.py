@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from qiskit_modes.runtime.keeping.job_rows import ENDINGS
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Mode, WorkloadState
@@ -18,6 +18,8 @@ from qiskit_modes.server.page.words import (
     owner_of_workload,
     state_of,
 )
+from qiskit_modes.simulation.backends.names import fake_name, machine_name
+from qiskit_modes.store.rows import WorkloadQuery
 
 __all__ = ["Filters", "Table", "TableRow", "table"]
 
@@ -78,63 +80,86 @@ class Table:
     instances: list[str]
 
 
-def table(runtime: LocalRuntime, filters: Filters) -> Table:
-    """Return the workloads that match, the newest first."""
-    jobs = runtime.jobs()
-    workloads = runtime.workloads()
-    of_workload: dict[str, list[JobRecord]] = defaultdict(list)
-    for job in jobs:
-        if job.workload is not None:
-            of_workload[job.workload.id].append(job)
+def table(runtime: LocalRuntime, filters: Filters, seen: Collection[str] | None) -> Table:
+    """Return the workloads that match, the newest first.
 
-    def row_of(record: JobRecord | WorkloadRecord) -> TableRow:
-        if isinstance(record, JobRecord):
-            return _row_of_job(runtime, record)
-        return _row_of_workload(runtime, record, of_workload[record.id])
-
-    found: list[JobRecord | WorkloadRecord] = [job for job in jobs if job.workload is None]
-    found += workloads
-    found.sort(key=_began_at, reverse=True)
-    instances = {job.instance.id for job in jobs} | {each.core.instance.id for each in workloads}
-    used = {job.qpu for job in jobs} | {each.qpu for each in workloads}
-    if replace(filters, page=1) != Filters():
-        found = [record for record in found if _matches(row_of(record), filters)]
-    pages = max(-(-len(found) // _PER_PAGE), 1)
-    first = (min(filters.page, pages) - 1) * _PER_PAGE
-    return Table(
-        [row_of(record) for record in found[first : first + _PER_PAGE]],
-        len(found),
-        pages,
-        filters,
-        sorted(map(name_of, used)),
-        sorted(instances),
-    )
+    Args:
+        runtime: Whose.
+        filters: What they must match.
+        seen: Ids of the instances whose workloads may be seen; None for all.
+    """
+    query = _query(filters, seen)
+    if filters.state in _LIVE:  # how far what goes on is, only those know who have it under way
+        known, _ = runtime.find_workloads(query)
+        found = [row for row in _rows(runtime, known) if row.state == filters.state]
+        count, pages = len(found), _pages(len(found))
+        first = (min(filters.page, pages) - 1) * _PER_PAGE
+        rows = found[first : first + _PER_PAGE]
+    else:
+        page = replace(query, skip=(filters.page - 1) * _PER_PAGE, limit=_PER_PAGE)
+        records, count = runtime.find_workloads(page)
+        pages = _pages(count)
+        if not records and count:
+            last = replace(page, skip=(pages - 1) * _PER_PAGE)
+            records, count = runtime.find_workloads(last)
+        rows = _rows(runtime, records)
+    qpus, instances = runtime.places_of(seen)
+    return Table(rows, count, pages, filters, sorted({*map(machine_name, qpus)}), sorted(instances))
 
 
-def _began_at(record: JobRecord | WorkloadRecord) -> float:
-    return record.core.submitted_at if isinstance(record, JobRecord) else record.core.opened_at
+_OF_JOBS = frozenset({"queued", "running"})
+_OF_WORKLOADS = frozenset({"open", "active", "inactive", "closing"})
+_LIVE = _OF_JOBS | _OF_WORKLOADS
+"""States of what has not ended."""
+
+_ENDED = {status.lower(): endings for status, endings in ENDINGS.items()}
 
 
-def _matches(row: TableRow, filters: Filters) -> bool:
+def _query(filters: Filters, seen: Collection[str] | None) -> WorkloadQuery:
     state = filters.state
-    wanted = state in ("", row.state) or (state == "open ones" and row.is_open)
-    text = filters.text.strip().lower()
-    return (
-        wanted
-        and filters.mode in ("", row.kind)
-        and filters.qpu in ("", row.qpu)
-        and filters.instance in ("", row.owner.instance)
-        and (not text or any(text in each.lower() for each in (row.id, *row.tags)))
+    instances = None if seen is None else frozenset(seen)
+    if filters.instance:
+        named = frozenset({filters.instance})
+        instances = named if instances is None else named & instances
+    modes = frozenset(map(str, Mode))
+    if state in _OF_JOBS or state in _ENDED:
+        modes &= {str(Mode.JOB)}
+    elif state in _OF_WORKLOADS or state == "closed":
+        modes -= {str(Mode.JOB)}
+    elif state not in ("", "open ones"):
+        modes = frozenset()  # there is no such state
+    if filters.mode:
+        modes &= {filters.mode}
+    goes_on = True if state in _LIVE or state == "open ones" else None
+    return WorkloadQuery(
+        modes=modes,
+        instances=instances,
+        qpus=frozenset({filters.qpu, fake_name(filters.qpu)}) if filters.qpu else None,
+        text=filters.text.strip(),
+        is_open=False if state == "closed" else goes_on,
+        endings=_ENDED.get(state),
     )
 
 
-def _row_of_workload(
-    runtime: LocalRuntime, record: WorkloadRecord, jobs: list[JobRecord]
-) -> TableRow:
+def _pages(count: int) -> int:
+    return max(-(-count // _PER_PAGE), 1)
+
+
+def _rows(runtime: LocalRuntime, records: Sequence[JobRecord | WorkloadRecord]) -> list[TableRow]:
+    ids = [each.id for each in records if isinstance(each, WorkloadRecord)]
+    tags = runtime.tags_of_workloads(ids) if ids else {}
+    return [
+        _row_of_job(runtime, each)
+        if isinstance(each, JobRecord)
+        else _row_of_workload(runtime, each, tags.get(each.id, []))
+        for each in records
+    ]
+
+
+def _row_of_workload(runtime: LocalRuntime, record: WorkloadRecord, tags: list[str]) -> TableRow:
     core, clock = record.core, runtime.clock
     now = clock.now()
     unfinished = len(core.queued) + len(core.running)
-    tags = dict.fromkeys(tag for job in jobs for tag in job.tags)
     end = core.closed_at
     return TableRow(
         str(core.mode),
@@ -143,7 +168,7 @@ def _row_of_workload(
         owner_of_workload(record),
         state_of(record),
         name_of(record.qpu),
-        list(tags)[:6],
+        tags[:6],
         f"{core.jobs_submitted - unfinished} / {core.jobs_submitted}",
         clock.utc(core.opened_at),
         duration((now if end is None else end) - core.opened_at),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,8 +21,12 @@ from qiskit_modes.server.page.words import (
     state_of,
     whole_moment,
 )
+from qiskit_modes.store.rows import JobQuery
 
 __all__ = ["WorkloadLook", "workload_look"]
+
+_MOST_JOBS = 500
+"""Jobs of a session or batch that are looked up in a store."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,32 @@ class WorkloadLook:
     is_open: bool
 
 
-def workload_look(runtime: LocalRuntime, record: WorkloadRecord) -> WorkloadLook:
-    """Return a session or batch as its page shows it."""
+def workload_look(
+    runtime: LocalRuntime, record: WorkloadRecord, seen: Collection[str] | None
+) -> WorkloadLook:
+    """Return a session or batch as its page shows it.
+
+    Args:
+        runtime: Whose.
+        record: Which one.
+        seen: Ids of the instances whose workloads may be seen beside it; None for all.
+    """
     core, clock, now = record.core, runtime.clock, runtime.clock.now()
     own: list[JobRecord] = []
     others: list[JobRecord] = []
     for job in runtime.jobs():
         if job.qpu is record.qpu:
             is_own = job.workload is not None and job.workload.id == record.id
-            (own if is_own else others).append(job)
+            if is_own or seen is None or job.instance.id in seen:
+                (own if is_own else others).append(job)
+    if len(own) < core.jobs_submitted:  # the others are not in memory any more
+        query = JobQuery(workload=record.id, newest_first=True, limit=_MOST_JOBS)
+        own = runtime.find_jobs(query)[0][::-1]
     done = sum(isinstance(job.core.ending, Completed) for job in own)
     facts = [
         ("QPU", name_of(record.qpu)),
         ("Instance", core.instance.id),
-        ("Jobs", f"{core.jobs_submitted} submitted, {done} with a result"),
+        ("Jobs", _jobs_of(core.jobs_submitted, len(own), done)),
         ("Usage", duration(core.usage_seconds(now))),
         (
             "Active",
@@ -87,6 +104,11 @@ def workload_look(runtime: LocalRuntime, record: WorkloadRecord) -> WorkloadLook
         [_job_row(runtime, job) for job in reversed(own)][:200],
         core.state is not WorkloadState.CLOSED,
     )
+
+
+def _jobs_of(submitted: int, known: int, done: int) -> str:
+    latest = "" if known < _MOST_JOBS else f"of the latest {known:,} "
+    return f"{submitted:,} submitted, {latest}{done:,} with a result"
 
 
 def _story_of(record: WorkloadRecord, now: float) -> str:
