@@ -311,7 +311,7 @@ class Session(Handle):
         """Draw what its QPU did while it lasted: lanes, the QPU lock, who waited, who else.
 
         Needs the extra ``visualization``. Without a store the latest 1,000 jobs are remembered,
-        and all that somebody holds.
+        those whose result nobody has read, and all that somebody holds.
 
         Args:
             title: None for one that says what is to be seen.

@@ -299,6 +299,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
             raise InvalidInputError("a decoder has no effect here: results are never encoded")
         self.wait_for_final_state(timeout, poll_interval)
         record = self._record
+        record.is_read = True
         match self.status():
             case "DONE":
                 if self._decoded is not None:

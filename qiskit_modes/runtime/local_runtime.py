@@ -440,6 +440,10 @@ class LocalRuntime:
         """Return a job by its id, or None if it is not known."""
         return self._whole(partial(self.archive.job, job_id))
 
+    def why_gone(self, job_id: str) -> str | None:
+        """Return why a job is not known any more, as a clause; None if nothing is known of it."""
+        return self._whole(partial(self.archive.jobs.why_gone, job_id))
+
     def jobs(self) -> list[JobRecord]:
         """Return every job that is in memory, oldest first."""
         return self._whole(self.executor.jobs.all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
@@ -35,6 +36,7 @@ __all__ = [
     "JobRequest",
     "JobStatus",
     "WorkloadRecord",
+    "bytes_of",
 ]
 
 JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
@@ -126,6 +128,20 @@ class EncodedResult:
     text: str
 
 
+def bytes_of(result: Any) -> int:
+    """Return about how much memory the arrays of a result take; more than it may be if unclear."""
+    if isinstance(result, EncodedResult):
+        return len(result.text)
+    try:
+        return sum(
+            int(getattr(getattr(value, "array", value), "nbytes", 0))
+            for pub in result
+            for value in pub.data.values()
+        )
+    except (TypeError, AttributeError):  # something else than the result of a primitive
+        return sys.maxsize
+
+
 @dataclass(eq=False)
 class WorkloadRecord:
     """A session or batch, with the QPU that it is on."""
@@ -210,6 +226,8 @@ class JobRecord:
     """If its steps last what somebody says, instead of being executed."""
     under_way: UnderWay = field(init=False)
     """What nobody needs once it has ended."""
+    is_read: bool = False
+    """Whether somebody was given its result, or why it has none."""
     _unread: list[None] = field(default_factory=lambda: [None])
     """Empty once the result of a private job has been read."""
     finished: Latch = field(default_factory=Latch)
@@ -225,6 +243,7 @@ class JobRecord:
             LookupError: If the job is private and its result has been read.
             StoreError: If it is not kept, and why.
         """
+        self.is_read = True
         if not self.private:
             return self._kept_result() if self.result is None else self.result
         try:

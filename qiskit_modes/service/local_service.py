@@ -202,12 +202,15 @@ class LocalService:
 
         Raises:
             RuntimeJobNotFound: If it is not known. With a store all are that were not deleted;
-                without, of the jobs that have ended and that nobody holds, the latest 1,000.
+                without, of the jobs that have ended and that nobody holds, the latest 1,000, and
+                older ones whose result nobody has read, as long as these take less than 256 MiB.
             StoreError: If the store cannot be read.
         """
         record = self.runtime.job(job_id) if isinstance(job_id, str) else None
         if record is None:
-            raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}")
+            why = self.runtime.why_gone(job_id) if isinstance(job_id, str) else None
+            more = "" if why is None else f" any more: {why}"
+            raise RuntimeJobNotFound(f"Job not found: no job has id {job_id!r}{more}")
         return RuntimeJobV2(self._with_backend(record, {}), self.runtime)
 
     def jobs(

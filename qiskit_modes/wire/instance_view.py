@@ -101,7 +101,10 @@ class InstanceView:
     def _job(self, job_id: str) -> JobRecord:
         job = self.runtime.job(job_id)
         if job is None or job.instance.id != self.instance.id:
-            raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}")
+            # Who asks for somebody else's is told the same, and ids cannot be guessed.
+            why = self.runtime.why_gone(job_id) if job is None else None
+            more = "" if why is None else f" any more: {why}"
+            raise ApiError(404, Code.NOT_FOUND, f"Job not found: there is no job {job_id!r}{more}")
         return job
 
     def _tell_if_ended(self, job: JobRecord) -> None:

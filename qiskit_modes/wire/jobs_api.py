@@ -10,9 +10,9 @@ from typing import Any
 
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.options.job_settings import check_tags
-from qiskit_modes.runtime.records import JobRecord
+from qiskit_modes.runtime.records import JobRecord, bytes_of
 from qiskit_modes.service.filters import check_text, job_query
-from qiskit_modes.wire.answers.job_json import bytes_of, job_json, result_text
+from qiskit_modes.wire.answers.job_json import job_json, result_text
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.instance_view import InstanceView, of_its_process
 from qiskit_modes.wire.job_request import JobRequest, digest_of, request_of

@@ -135,9 +135,11 @@ class TestJob:
         jobs = [sampler.run([bell], shots=5) for _ in range(6)]
         for job in jobs:
             job.wait_for_final_state()
-        gone = jobs.pop(0).job_id()
+        first = jobs.pop(0)
+        gone, _ = first.job_id(), first.result()
         assert [job.result()[0].data.meas.num_shots for job in jobs] == [5] * 5
-        del job
+        sampler.run([bell], shots=5).wait_for_final_state()
+        del job, first
         gc.collect()
         with pytest.raises(RuntimeJobNotFound):
             service.job(gone)

@@ -41,7 +41,7 @@ def draw_workload(
     if number is None:
         raise InvalidInputError(
             f"there is nothing to draw: no job of {workload.core.mode.value} {workload.id} is "
-            "remembered; without a store, of many jobs that nobody holds the latest 1,000 are"
+            "remembered; without a store, of many jobs that were read the latest 1,000 are"
         )
     return draw_timeline(recording, around=number, title=title, save=save)
 

@@ -22,12 +22,14 @@ __all__ = ["Archive"]
 
 
 class Archive:
-    """Jobs, sessions and batches of a runtime, in memory: of those that ended, the latest.
+    """Jobs, sessions and batches of a runtime, in memory: of those that ended, the latest, and the
+    jobs that nobody has read.
 
     All methods may be called from any thread.
 
     Args:
         clock: That of the runtime.
+        keeps_unread: See `JobTable`.
     """
 
     store_name: str | None = None
@@ -35,9 +37,9 @@ class Archive:
     tokens: StoredTokens | None = None
     """The tokens of clients of a server; None if nothing outlives the process."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, keeps_unread: bool = True) -> None:
         self._clock = clock
-        self.jobs = JobTable()
+        self.jobs = JobTable(keeps_unread=keeps_unread)
         """The jobs that are under way, or held by somebody, or ended lately."""
         self.workloads = WorkloadTable()
         """The sessions and batches of this process that can be found by their ids."""

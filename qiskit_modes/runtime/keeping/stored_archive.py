@@ -81,7 +81,7 @@ class StoredArchive(Archive):
         resumes: bool = False,
         waits: Callable[[str], None] = lambda _: None,
     ) -> None:
-        super().__init__(clock)
+        super().__init__(clock, keeps_unread=False)
         self.store_name = store.name
         self.store = store
         self.tokens = StoredTokens(store)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
 from typing import Any
 
 from qiskit_modes.runtime.clock import Clock, iso
-from qiskit_modes.runtime.records import EncodedResult, JobRecord
+from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Queued
 from qiskit_modes.wire.job_request import request_of
 
-__all__ = ["bytes_of", "job_json", "result_text"]
+__all__ = ["job_json", "result_text"]
 
 
 def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str, Any]:
@@ -63,26 +62,13 @@ def result_text(job: JobRecord) -> str:
         except LookupError:
             return ""
         return job.as_text(result)
+    job.is_read = True
     kept = None if job.bodies is None else job.bodies.read(job.id, "error")
     if kept is not None:
         return kept
     if job.error is not None:
         return "".join(traceback.format_exception(job.error))
     return job.reason or "The job was cancelled."
-
-
-def bytes_of(result: Any) -> int:
-    """Return about how much memory the arrays of a result take; more than it may be if unclear."""
-    if isinstance(result, EncodedResult):
-        return len(result.text)
-    try:
-        return sum(
-            int(getattr(getattr(value, "array", value), "nbytes", 0))
-            for pub in result
-            for value in pub.data.values()
-        )
-    except (TypeError, AttributeError):  # something else than the result of a primitive
-        return sys.maxsize
 
 
 def _state(job: JobRecord) -> dict[str, Any]:
