@@ -10,14 +10,24 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import PauliLindbladMap
 from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.results import LayerError, NoiseLearnerResult
 
+from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
-from qiskit_modes.primitives.mitigation import preparer
+from qiskit_modes.primitives.mitigation import (
+    checks,
+    find_layer_noise,
+    learned_layers,
+    preparer,
+)
 from qiskit_modes.primitives.sampler import templates
 from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
+from qiskit_modes.simulation import execute
 
 TWIRLED: dict[str, Any] = {"twirling": {"enable_gates": True, "enable_measure": True}}
 EXTRAPOLATED = {"resilience_level": 2, "twirling": {"enable_gates": True}}
@@ -36,6 +46,13 @@ def layers(num_qubits: int, gates: int) -> QuantumCircuit:
         for qubit in range(0, num_qubits - 1, 2):
             circuit.cx(qubit, qubit + 1)
     return circuit
+
+
+def line_of(num_qubits: int) -> GenericBackendV2:
+    """A noisy device with qubits in a line."""
+    pairs = [[qubit, qubit + 1] for qubit in range(num_qubits - 1)]
+    gates = ["cx", "rz", "sx", "x", "id"]
+    return GenericBackendV2(num_qubits, basis_gates=gates, coupling_map=pairs, seed=1)
 
 
 def sampled(circuit: QuantumCircuit, backend: AerSimulator) -> Any:
@@ -78,6 +95,75 @@ def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypat
         prepare(layers(10, gates), AerSimulator())
     assert len(boxed) == 2
     assert max(boxed) < 10
+
+
+@pytest.mark.parametrize("prepare", [cancelled, amplified])
+def test_nor_does_what_is_looked_at_for_the_noise_of_layers(prepare, monkeypatch):
+    looked_at: list[int] = []
+    original = find_layer_noise.counted_layers
+
+    def counted(circuits: Any, *more: Any) -> Any:
+        looked_at.extend(len(circuit.data) for circuit in circuits)
+        return original(circuits, *more)
+
+    monkeypatch.setattr(find_layer_noise, "counted_layers", counted)
+    monkeypatch.setattr(learned_layers, "learn_layer", None)
+    for gates in (400, 1600):
+        assert prepare(layers(10, gates), AerSimulator()).executions > 0
+    assert len(looked_at) == 2
+    assert max(looked_at) < 10
+
+
+def learned(backend: Any, resilience: dict[str, Any], **options: Any) -> tuple[Any, int]:
+    """What a job of PEC or PEA comes to, and how many executions it is said to have."""
+    circuit = layers(4, 40)
+    settings = {"simulator": {"seed_simulator": 3}, "default_shots": 512, **options}
+    pub = (circuit, ["ZZII", "IIXZ"])
+    job = prepare_estimator_job(
+        [pub], {"resilience": resilience, **settings}, backend, precision=None
+    )
+    program, notes = job.steps.compile()
+    return job.steps.post_process(execute(program), notes, None), job.executions
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, None])
+@pytest.mark.parametrize("technique", [CANCELLED, AMPLIFIED], ids=["pec", "pea"])
+def test_it_does_not_matter_who_finds_the_noise_of_layers(technique, limit, monkeypatch):
+    learning = {"layer_noise_learning": {"max_layers_to_learn": limit}}
+    resilience = {**technique["resilience"], **learning}
+    here, shots = learned(line_of(4), resilience)
+    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(preparer, "AT_ONCE", 0)
+    there, about = learned(line_of(4), resilience)
+    np.testing.assert_array_equal(here[0].data.evs, there[0].data.evs)
+    np.testing.assert_array_equal(here[0].data.stds, there[0].data.stds)
+    told = [result.metadata["resilience"].get("layer_noise_model", []) for result in (here, there)]
+    assert len(told[0]) == len(told[1]) == (1 if limit is None else min(limit, 1))
+    assert about == shots
+
+
+def test_a_job_that_looks_noise_of_layers_up_logs_what_it_does_not_find(monkeypatch, caplog):
+    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    nothing = NoiseLearnerResult([LayerError(QuantumCircuit(2), [2, 3], None)])
+    resilience = {**CANCELLED["resilience"], "layer_noise_model": nothing}
+    with caplog.at_level("WARNING", logger="qiskit_modes"):
+        learned(line_of(4), resilience)
+    assert "has no noise for 1 of the 1 layers" in caplog.text
+
+
+def test_noise_that_is_given_and_lacks_a_layer_is_an_error_of_the_job(monkeypatch):
+    pec = EstimatorV2(line_of(4), options=CANCELLED)
+    (layer,) = pec.find_unique_layers([(layers(4, 10), "ZZZZ")])
+    given = [(layer, PauliLindbladMap.identity(4))]
+    resilience = {**CANCELLED["resilience"], "layer_noise_model": given}
+    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(preparer, "AT_ONCE", 0)
+    circuit = layers(4, 40)
+    circuit.cx(1, 2)
+    options = {"resilience": resilience}
+    job = prepare_estimator_job([(circuit, "ZZZZ")], options, line_of(4), precision=0.1)
+    with pytest.raises(InvalidInputError, match="has no noise for the layer"):
+        job.steps.compile()
 
 
 @pytest.mark.parametrize("prepare", [sampled, estimated, cancelled, amplified])

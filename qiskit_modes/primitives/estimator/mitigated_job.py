@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from qiskit_modes.primitives.measurement.parting import (
     parting_of,
     seconds_to_part,
 )
+from qiskit_modes.primitives.mitigation.find_layer_noise import find_layer_noise
 from qiskit_modes.primitives.mitigation.measurement_twirl import OpaqueItem
 from qiskit_modes.primitives.mitigation.preparation import preparers_of
 from qiskit_modes.primitives.mitigation.preparer import Group
@@ -50,6 +52,7 @@ from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["MitigatedEstimatorJob"]
 
+logger = logging.getLogger("qiskit_modes")
 
 _Outputs = dict[str, npt.NDArray[Any]]
 """What a samplex gave beside angles."""
@@ -76,6 +79,14 @@ class _GroupNotes:
     """Of each PUB the bits that were read apart from others; None if all were read together."""
 
 
+class _Notes(NamedTuple):
+    """Facts of a job that post-processing needs."""
+
+    options: ResolvedEstimatorOptions
+    """With the noise of layers that was found."""
+    groups: list[_GroupNotes]
+
+
 @dataclass(frozen=True)
 class MitigatedEstimatorJob:
     """The steps of an estimator's job with error mitigation.
@@ -91,8 +102,10 @@ class MitigatedEstimatorJob:
     seed: int
     """From which randomisations and shots are drawn."""
 
-    def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, list[_GroupNotes]]:
+    def compile(self, elsewhere: Elsewhere = here) -> tuple[Program, _Notes]:
         """Prepare the PUBs, put their numbers in, compile all; see `Steps.compile`."""
+        if self.options.layers_to_find:
+            return self._with_noise_of_layers(elsewhere).compile(elsewhere)
         partings = [self._parting(each, elsewhere) for each in self.inputs]
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed, elsewhere)
         notes = []
@@ -118,7 +131,15 @@ class MitigatedEstimatorJob:
                 for part, program in enumerate(programs)
             )
             notes.append(_GroupNotes(places, group, drawn, parts, tuple(bits)))
-        return joined([part for each in notes for part in each.parts], self.seed), notes
+        program = joined([part for each in notes for part in each.parts], self.seed)
+        return program, _Notes(self.options, notes)
+
+    def _with_noise_of_layers(self, elsewhere: Elsewhere) -> Self:
+        """Return the job with the noise of layers that its technique needs."""
+        options, _ = find_layer_noise(
+            self.inputs, self.options, self.backend, logger.warning, elsewhere
+        )
+        return replace(self, options=options)
 
     def _parting(self, pub: EstimatorInput, elsewhere: Elsewhere) -> Parting | None:
         """Return the qubits of a PUB that are read apart from others; None if it is one.
@@ -170,13 +191,13 @@ class MitigatedEstimatorJob:
     def post_process(
         self,
         samples: Samples,
-        notes: list[_GroupNotes],
+        notes: _Notes,
         span: ExecutionSpan,  # noqa: ARG002 - estimators report no spans
     ) -> PrimitiveResult[PubResult]:
         """Evaluate what was recorded by the technique of the job; see `Steps.post_process`."""
         results = [_empty_result(each) for each in self.inputs]
-        own = iter(parted(samples, [part for each in notes for part in each.parts]))
-        for noted in notes:
+        own = iter(parted(samples, [part for each in notes.groups for part in each.parts]))
+        for noted in notes.groups:
             group = noted.group
             bits = [found for part in noted.parts for found in _recorded(part, next(own))]
             items = [item for part in noted.parts for item in part.items]
@@ -201,10 +222,12 @@ class MitigatedEstimatorJob:
                 simulations = [item.simulation for item in items[mine]]
                 results[place] = _pub_result(each, pub, found, group.shots, simulations)
                 first = mine.stop
-        return PrimitiveResult(results, job_metadata(self.options, self.inputs, self.seed))
+        return PrimitiveResult(results, job_metadata(notes.options, self.inputs, self.seed))
 
     def executions(self) -> list[CircuitExecutions]:
         """Return which circuits are executed, one for each item; see `Steps.executions`."""
+        if self.options.layers_to_find:
+            return self._with_noise_of_layers(here).executions()
         found = []
         preparers = preparers_of(self.inputs, self.options, self.backend, self.seed)
         for places, preparer in preparers.items():

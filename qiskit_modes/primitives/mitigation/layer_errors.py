@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from qiskit.quantum_info import PauliLindbladMap, PauliList
 from qiskit_ibm_runtime.results import LayerError, PauliLindbladError
 from samplomatic.constants import SYMMETRIC_2Q_GATES
 
-from qiskit_modes.exceptions import QiskitModesWarning
 from qiskit_modes.primitives.layers.learnable import Layer
-from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = ["layer_error", "looked_up"]
 
@@ -42,8 +40,16 @@ def _label(letters: str, places: Sequence[int], num_qubits: int) -> str:
     return "".join(label)
 
 
-def looked_up(layers: Sequence[Layer], errors: Sequence[LayerError]) -> dict[int, PauliLindbladMap]:
-    """Return the noise of the layers that are among what the older learner gave."""
+def looked_up(
+    layers: Sequence[Layer], errors: Sequence[LayerError], tell: Callable[[str], None]
+) -> dict[int, PauliLindbladMap]:
+    """Return the noise of the layers that are among what the older learner gave.
+
+    Args:
+        layers: The layers.
+        errors: What it gave.
+        tell: Takes a sentence about the layers that are not.
+    """
     known = {_identity_of_error(each): each for each in errors if each.error is not None}
     found = {
         index: _map_of(known[identity])
@@ -51,13 +57,12 @@ def looked_up(layers: Sequence[Layer], errors: Sequence[LayerError]) -> dict[int
         if (identity := _identity(layer.qubits, layer.gates)) in known
     }
     missing = [layer.qubits for index, layer in enumerate(layers) if index not in found]
-    if missing and not is_answering_a_request():
-        warn(
+    if missing:
+        tell(
             f"resilience.layer_noise_model has no noise for {len(missing)} of the {len(layers)} "
             f"layers of the circuits, so that theirs is not mitigated; the first of them is on the "
             f"qubits {list(missing[0])}. Learn the noise of these circuits with the twirling "
-            "strategy of the estimator, and with max_layers_to_learn=None.",
-            QiskitModesWarning,
+            "strategy of the estimator, and with max_layers_to_learn=None."
         )
     return found
 

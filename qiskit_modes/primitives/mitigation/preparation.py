@@ -23,17 +23,15 @@ def check_layers(
     options: ResolvedEstimatorOptions,
     backend: BackendV2,
     seed: int,
-    *,
-    layers_known: bool,
 ) -> None:
     """Raise if circuits cannot be divided into layers, warn of layers without noise.
 
     Args:
         inputs: The PUBs.
-        options: The options, with the noise of all layers that a technique needs.
+        options: The options, with the noise of all layers that a technique needs, unless the job
+            finds it.
         backend: The backend that the job is for.
         seed: From which all in the job is drawn.
-        layers_known: Whether the noise that a technique needs was found for these very circuits.
 
     Raises:
         InvalidInputError: Naming the PUB, and what to change.
@@ -44,7 +42,7 @@ def check_layers(
     preparers = preparers_of(inputs, options, backend, seed)
     if options.layer_noise_model is None:
         for preparer in preparers.values():
-            preparer.check(layers_known=layers_known)
+            preparer.check()
         return
     prepared = [pub for preparer in preparers.values() for pub in preparer.prepared()]
     if options.warn_absent:

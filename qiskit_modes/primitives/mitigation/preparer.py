@@ -40,6 +40,7 @@ from qiskit_modes.primitives.mitigation.techniques import (
 from qiskit_modes.primitives.options.resilience import (
     calibration_randomisations,
     calibration_shots,
+    needs_layer_noise,
     noise_factors_of,
 )
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
@@ -101,24 +102,22 @@ class Preparer:
         """
         return [self._prepared(number, each) for number, each in self._inputs]
 
-    def check(self, *, layers_known: bool = False) -> None:
+    def check(self) -> None:
         """Prepare small PUBs, and keep what came of them; of others look at a sample.
 
-        Args:
-            layers_known: Whether the noise of layers, if a technique needs it, is that of the very
-                layers of these PUBs.
+        Whether noise that is given has some for each layer of a large PUB, no sample tells; the job
+        says so.
 
         Raises:
             InvalidInputError: If a PUB does not go with the options; the message names it.
         """
         for number, each in self._inputs:
-            if not self._sample_can_be_prepared(each, layers_known):
+            if not self._sample_can_be_prepared(each):
                 self._prepared(number, each)
 
-    def _sample_can_be_prepared(self, pub: EstimatorInput, layers_known: bool) -> bool:
-        """Return whether a circuit is large, and nothing in it is known to be in the way."""
-        # Whether noise is known for layers, no sample tells.
-        if len(pub.circuit.data) <= AT_ONCE or (self._request.noise_maps and not layers_known):
+    def _sample_can_be_prepared(self, pub: EstimatorInput) -> bool:
+        """Return whether a circuit is left to the job, and nothing is known to be in the way."""
+        if len(pub.circuit.data) <= AT_ONCE and not self._options.layers_to_find:
             return False
         facts = self._facts()  # of which boxing reads nothing
         key = ("sample", pub.fingerprint, self._key, self._options.older)
@@ -131,7 +130,7 @@ class Preparer:
             shape = pub.parameter_shape
             # A sample has layers of its own, whose noise nobody knows.
             request = self._request
-            if request.noise_maps:
+            if needs_layer_noise(request.resilience):
                 request = replace(request, technique="none", noise_maps={})
             try:
                 _prepared("", circuit, one, shape, request)

@@ -73,7 +73,9 @@ def request_of(options: ResolvedEstimatorOptions, shots: int, seed: int) -> Requ
 
 def _noise_maps_of(options: ResolvedEstimatorOptions) -> dict[str, PauliLindbladMap]:
     """Return the noise of layers, by the references of the boxes."""
-    maps = {}
+    maps: dict[str, PauliLindbladMap] = {}
+    if options.layers_to_find:
+        return maps
     for instruction, noise in options.resilience.layer_noise_model or ():
         annotation = get_annotation(instruction.operation, InjectNoise)
         if annotation is not None:

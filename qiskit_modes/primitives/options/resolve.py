@@ -177,6 +177,9 @@ class ResolvedEstimatorOptions(_Common):
     layer_errors: tuple[Any, ...] = ()
     """The noise of layers that was not given in today's form, for the result's metadata."""
 
+    layers_to_find: bool = False
+    """Whether the job itself finds the noise of layers that a technique needs."""
+
     def divide(self, shots: int) -> tuple[int, int]:
         """Return how many randomisations a PUB with so many shots has, and the shots of each."""
         return self.twirling.divide(shots, for_pec=self.resilience.pec_mitigation)
