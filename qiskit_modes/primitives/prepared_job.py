@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,3 +41,7 @@ class PreparedJob:
 
     remarks: tuple[str, ...] = ()
     """What its user should know when it is submitted."""
+
+    check_simulation: Callable[[], None] = lambda: None
+    """Raises if it is seen at a glance that it cannot be simulated here; for what is run, not for
+    estimates of what hardware would charge."""

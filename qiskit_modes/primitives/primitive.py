@@ -144,6 +144,7 @@ class Primitive:
 
         Raises:
             InvalidInputError: If it is larger than the plan allows.
+            SimulationTooLargeError: If it is seen at a glance to be too wide to be simulated.
             IBMRuntimeError: If the rules refuse it, with the reason.
 
         Warns:
@@ -154,6 +155,7 @@ class Primitive:
         check_size(
             prepared.primitive, prepared.circuits, executions, instance, folded=prepared.folded
         )
+        prepared.check_simulation()
         if self.request is None:
             self._tell(prepared.remarks, resolution)
         given = prepared.inputs.get("options")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.quantum_info import PauliLindbladMap
+from qiskit.quantum_info import PauliLindbladMap, SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.results import LayerError, NoiseLearnerResult
+from samplomatic import build
+from samplomatic.quantum_program import QuantumProgram
+from samplomatic.transpiler import generate_boxing_pass_manager
 
-from qiskit_modes import EstimatorV2
-from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes import EstimatorV2, Executor, LocalService, SamplerV2, estimate_usage
+from qiskit_modes.exceptions import InvalidInputError, SimulationTooLargeError
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.mitigation import (
@@ -25,6 +29,7 @@ from qiskit_modes.primitives.mitigation import (
     learned_layers,
     preparer,
 )
+from qiskit_modes.primitives.primitive import Primitive
 from qiskit_modes.primitives.sampler import templates
 from qiskit_modes.primitives.sampler.prepare import prepare_sampler_job
 from qiskit_modes.simulation import execute
@@ -254,3 +259,85 @@ def test_where_a_sample_is_refused_the_circuit_decides(prepare, module, monkeypa
     monkeypatch.setattr(preparer, "_prepared", None)
     program, _ = job.steps.compile()
     assert program.runs
+
+
+def entangled(clifford: bool) -> QuantumCircuit:
+    """Gates of which no order needs few qubits at a time."""
+    circuit = QuantumCircuit(60)
+    random = np.random.default_rng(3)
+    for _ in range(30):
+        order = random.permutation(60)
+        for qubit in range(60):
+            circuit.sx(qubit)
+            circuit.rz(np.pi / 2 if clifford else 0.3 + qubit, qubit)
+        for one, other in zip(order[::2], order[1::2], strict=True):
+            circuit.cz(int(one), int(other))
+    return circuit
+
+
+def program(circuit: QuantumCircuit, *, twirled: bool) -> QuantumProgram:
+    whole, items = circuit.measure_all(inplace=False), QuantumProgram(shots=8)
+    if not twirled:
+        items.append_circuit_item(whole)
+        return items
+    boxes = generate_boxing_pass_manager(enable_gates=True, enable_measures=True).run(whole)
+    template, samplex = build(boxes)
+    items.append_samplex_item(template, samplex=samplex, shape=(2,))
+    return items
+
+
+SUBMITTED: dict[str, Callable[[AerSimulator, QuantumCircuit], Any]] = {
+    "sampler": lambda backend, circuit: SamplerV2(backend).run(
+        [circuit.measure_all(inplace=False)], shots=8
+    ),
+    "twirled sampler": lambda backend, circuit: SamplerV2(backend, options=TWIRLED).run(
+        [circuit.measure_all(inplace=False)], shots=8
+    ),
+    **{
+        name: lambda backend, circuit, options=options: EstimatorV2(backend, options=options).run(
+            [(circuit, SparsePauliOp.from_sparse_list([("Z", [k], 1) for k in range(60)], 60))]
+        )
+        for name, options in {
+            "level 0": {"resilience_level": 0},
+            "level 1": {"resilience_level": 1},
+            "level 2": {"resilience_level": 2},
+            "twirled level 2": EXTRAPOLATED,
+            "PEC": CANCELLED,
+            "PEA": AMPLIFIED,
+        }.items()
+    },
+    "executor": lambda backend, circuit: Executor(backend).run(program(circuit, twirled=False)),
+    "executor with a samplex": lambda backend, circuit: Executor(backend).run(
+        program(circuit, twirled=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUBMITTED)
+def test_what_is_too_wide_is_refused_by_run_before_anything_is_prepared(name, monkeypatch):
+    backend = AerSimulator()
+    circuit = entangled(clifford=False)
+    monkeypatch.setattr(templates, "template_of", None)
+    monkeypatch.setattr(preparer.Preparer, "group", None)
+    number = len(LocalService().jobs())
+    held = r"(PUB|Item) 0: .*held at a time"
+    with pytest.raises(SimulationTooLargeError, match=held) as refused:
+        SUBMITTED[name](backend, circuit)
+    assert refused.value.num_qubits > 40
+    for words in ("memory", "fewer layers", "matrix_product_state"):
+        assert words in refused.value.message
+    assert len(LocalService().jobs()) == number
+
+
+@pytest.mark.parametrize("name", ["sampler", "executor", "executor with a samplex", "level 0"])
+def test_clifford_gates_are_not_too_wide(name):
+    backend = AerSimulator()
+    with mock.patch.object(Primitive, "_submit", lambda _, where, job: job):
+        SUBMITTED[name](backend, entangled(clifford=True)).check_simulation()
+        with pytest.raises(SimulationTooLargeError):
+            SUBMITTED[name](backend, entangled(clifford=False)).check_simulation()
+
+
+def test_what_hardware_would_charge_can_be_asked_of_what_is_too_wide():
+    circuit = entangled(clifford=False).measure_all(inplace=False)
+    assert estimate_usage([circuit], AerSimulator(), shots=100).executions == 100

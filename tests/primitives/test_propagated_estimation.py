@@ -9,7 +9,11 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeSherbrooke
 
 from qiskit_modes import EstimatorV2
-from qiskit_modes.exceptions import InvalidInputError, SimulationTooLargeError
+from qiskit_modes.exceptions import (
+    InvalidInputError,
+    SimulationTooLargeError,
+    UnsupportedCircuitError,
+)
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
@@ -83,9 +87,8 @@ def test_what_no_window_holds_is_answered_through_the_session_executor():
         circuit.rx(0.1, layer % 50)
     isa = placed_on(backend, circuit, places)
     observable = SparsePauliOp.from_sparse_list([("Z", [places[25]], 1)], 127)
-    refused = EstimatorV2(backend, options={"resilience_level": 0}).run([(isa, observable)])
-    with pytest.raises(Exception, match="pauli_propagation_max_terms"):
-        refused.result()
+    with pytest.raises(SimulationTooLargeError, match="pauli_propagation_max_terms"):
+        EstimatorV2(backend, options={"resilience_level": 0}).run([(isa, observable)])
     options = {"resilience_level": 0, "simulator": {"pauli_propagation_max_terms": 300}}
     result = EstimatorV2(backend, options=options).run([(isa, observable)]).result()[0]
     assert abs(result.data.evs) <= 1
@@ -132,5 +135,40 @@ def test_a_method_and_propagation_are_two_ways(manila):
 def test_too_many_projectors_are_refused(manila):
     isa = ansatz(manila)
     observable = SparseObservable.from_list([("1111", 1.0)]).apply_layout(isa.layout)
-    with pytest.raises(InvalidInputError, match="4 projectors, which are 16 Pauli strings"):
-        estimated([(isa, observable, [0.1])], manila, 8)
+    options = {"resilience_level": 0, "simulator": {"pauli_propagation_max_terms": 8}}
+    with pytest.raises(InvalidInputError, match=r"PUB 0.* 4 projectors, which are 16 Pauli"):
+        EstimatorV2(manila, options=options).run([(isa, observable, [0.1])])
+
+
+def conditional(circuit):
+    circuit.measure(0, 0)
+    with circuit.if_test((0, 1)):
+        circuit.x(0)
+
+
+def stored(circuit):
+    circuit.measure(0, 0)
+    circuit.store(circuit.clbits[1], True)
+    with circuit.if_test((1, 1)):
+        circuit.x(0)
+
+
+@pytest.mark.parametrize("what", [conditional, stored])
+def test_what_goes_on_by_what_was_measured_is_refused_at_once(what, manila):
+    circuit = QuantumCircuit(5, 2)
+    circuit.sx(0)
+    what(circuit)
+    options = {"resilience_level": 0, "simulator": {"pauli_propagation_max_terms": 8}}
+    estimator = EstimatorV2(manila, options=options)
+    with pytest.raises(UnsupportedCircuitError, match="PUB 0: The circuit measures, and goes on"):
+        estimator.run([(circuit, "IIIIZ")])
+
+
+def test_what_was_measured_and_is_not_read_is_in_nobodys_way(manila):
+    circuit = QuantumCircuit(5, 1)
+    circuit.sx(0)
+    circuit.measure(0, 0)
+    circuit.sx(0)
+    options = {"resilience_level": 0, "simulator": {"pauli_propagation_max_terms": 8}}
+    job = EstimatorV2(manila, options=options).run([(circuit, ["IIIIZ", "IIIIY"])])
+    assert abs(job.result()[0].data.evs).max() < 0.1  # the measurement took the phase away

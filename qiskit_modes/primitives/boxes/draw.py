@@ -13,7 +13,7 @@ import numpy.typing as npt
 from samplomatic.quantum_program import SamplexItem
 from samplomatic.samplex import Samplex
 
-__all__ = ["PARAMETER_VALUES", "draw_randomisations"]
+__all__ = ["PARAMETER_VALUES", "draw_one", "draw_randomisations"]
 
 PARAMETER_VALUES = "parameter_values"
 """What a samplex calls the angles of its template."""
@@ -58,6 +58,24 @@ def draw_randomisations(
             if name not in drawn:
                 drawn[name] = np.empty((*shape, *values.shape[1:]), dtype=values.dtype)
             drawn[name][tuple(place)] = values.reshape(*free_shape, *values.shape[1:])
+    return drawn
+
+
+def draw_one(item: SamplexItem) -> dict[str, npt.NDArray[Any]]:
+    """Draw a single randomisation of an item's first element, the same for every call.
+
+    Args:
+        item: The item, not modified; it has an element.
+
+    Returns:
+        What `draw_randomisations` does, each array with a first axis of length 1 and then its own,
+        as of shape (1, num_parameters) for the angles.
+    """
+    arguments = item.samplex_arguments
+    first = arguments[(0,) * arguments.ndim]
+    drawn: dict[str, npt.NDArray[Any]] = _sample(
+        item.samplex, first, num_randomizations=1, rng=np.random.default_rng(0)
+    )
     return drawn
 
 

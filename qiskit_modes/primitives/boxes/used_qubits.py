@@ -11,9 +11,10 @@ _WAITING = frozenset({"barrier", "delay"})
 
 def used_qubits(circuit: QuantumCircuit) -> set[int]:
     """Return the indices of the qubits on which something happens."""
-    return {
-        circuit.find_bit(qubit).index
+    used = {
+        qubit
         for instruction in circuit.data
         if instruction.name not in _WAITING
         for qubit in instruction.qubits
     }
+    return {circuit.find_bit(qubit).index for qubit in used}

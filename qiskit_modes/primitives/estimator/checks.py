@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qiskit.providers import BackendV2
 
@@ -13,12 +14,19 @@ from qiskit_modes.primitives.backends.simulated_backend import (
 )
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
+from qiskit_modes.primitives.measurement.bases import measurements_of
 from qiskit_modes.primitives.options.resilience import needs_layer_noise, noise_factors_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.primitives.programs.width import naming
 from qiskit_modes.simulation.backends.kinds import describe
+from qiskit_modes.simulation.compile.window.outlook import (
+    may_be_too_wide,
+    outlook_of,
+    with_first_values,
+)
 from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
-__all__ = ["check_estimation"]
+__all__ = ["check_estimation", "check_measured"]
 
 
 def check_estimation(
@@ -50,7 +58,7 @@ def check_estimation(
     unsupported_options(refusals_with_noise(backend, options.noise_model))
     _check_techniques(options)
     if options.pauli_propagation_max_terms is not None:
-        _check_propagation(options, backend)
+        _check_propagation(inputs, options, backend)
     final, learning = options, 0
     if options.mitigates:
         # Loaded late: an estimator that mitigates nothing does not need what this brings along.
@@ -61,11 +69,14 @@ def check_estimation(
     return final, learning
 
 
-def _check_propagation(options: ResolvedEstimatorOptions, backend: BackendV2) -> None:
+def _check_propagation(
+    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
+) -> None:
     """Raise if Pauli propagation is asked for together with what it does not do.
 
     Raises:
         InvalidInputError: Saying which, and what to change.
+        UnsupportedCircuitError: If a circuit goes on by what it has measured.
     """
     asked = f"simulator.pauli_propagation_max_terms={options.pauli_propagation_max_terms}"
     if options.mitigates:
@@ -81,6 +92,11 @@ def _check_propagation(options: ResolvedEstimatorOptions, backend: BackendV2) ->
             f"{asked} and the backend's method={method!r} are two ways to simulate. Choose "
             "method='automatic', or leave it unset."
         )
+    from qiskit_modes.primitives.estimator.propagated_job import check_propagated
+
+    assert options.pauli_propagation_max_terms is not None
+    for index, each in enumerate(inputs):
+        check_propagated(each, options.pauli_propagation_max_terms, f"PUB {index}")
 
 
 def _check_techniques(options: ResolvedEstimatorOptions) -> None:
@@ -112,3 +128,37 @@ def _check_techniques(options: ResolvedEstimatorOptions) -> None:
                     f"factors, and there are {factors}. Add to resilience.zne.noise_factors, or "
                     "take the extrapolator out of resilience.zne.extrapolator."
                 )
+
+
+def check_measured(inputs: Sequence[EstimatorInput], backend: BackendV2, noise_model: Any) -> None:
+    """Raise if it is seen at a glance that the terms of an estimator's PUB are too wide.
+
+    Where all of them together are, one of those on the most qubits is looked at. Terms that are
+    possible one by one are measured apart, and whether all are, the job finds out.
+
+    Args:
+        inputs: The PUBs.
+        backend: The backend that the job is for.
+        noise_model: What the options say.
+
+    Raises:
+        SimulationTooLargeError: Naming the PUB; with the window, the time, the memory, and the ways
+            out.
+    """
+    choice = describe(simulated_backend(backend, noise_model)).choice
+    for index, each in enumerate(inputs):
+        if each.pub.size == 0 or not may_be_too_wide(each.circuit, choice):
+            continue
+        measurements = measurements_of(each.observables, each.parameter_shape)
+        terms = sorted({tuple(sorted(q)) for own in measurements.families for q, _ in own.terms})
+        outlook = outlook_of(with_first_values(each.circuit, each.parameter_values), choice)
+        if outlook is None or not terms:
+            continue
+        everything = {qubit for term in terms for qubit in term}
+        if outlook.of_measured(everything, quick=True).refusal is None:
+            continue
+        longest = [term for term in terms if len(term) == max(map(len, terms))]
+        refusal = outlook.of_measured(longest[len(longest) // 2], quick=True).refusal
+        if refusal is not None:
+            with naming(f"PUB {index}"):
+                raise refusal

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from qiskit.providers import BackendV2
 
 from qiskit_modes.primitives.backends.seed import draw_seed
-from qiskit_modes.primitives.estimator.checks import check_estimation
+from qiskit_modes.primitives.estimator.checks import check_estimation, check_measured
 from qiskit_modes.primitives.estimator.count import count_executions
 from qiskit_modes.primitives.estimator.steps import estimator_steps
-from qiskit_modes.primitives.inputs.pubs import coerce_estimator_pubs
+from qiskit_modes.primitives.inputs.pubs import EstimatorInput, coerce_estimator_pubs
 from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
 from qiskit_modes.primitives.options.resilience import (
     folded_factors_of,
 )
 from qiskit_modes.primitives.options.resolve import (
+    ResolvedEstimatorOptions,
     resolve_estimator_options,
 )
 from qiskit_modes.primitives.prepared_job import PreparedJob
@@ -69,4 +71,13 @@ def prepare_estimator_job(
         circuits=[(f"the circuit of PUB {n}", each.pub.circuit) for n, each in enumerate(inputs)],
         executions=count_executions(inputs, resolved) + learning,
         folded=folded_factors_of(resolved.resilience),
+        check_simulation=partial(_check_simulation, inputs, resolved, backend),
     )
+
+
+def _check_simulation(
+    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
+) -> None:
+    """Raise if what is estimated is too wide; nothing is for Pauli propagation."""
+    if options.pauli_propagation_max_terms is None:
+        check_measured(inputs, backend, options.noise_model)

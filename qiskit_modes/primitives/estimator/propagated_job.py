@@ -13,7 +13,11 @@ from qiskit.primitives.containers import DataBin, PrimitiveResult, PubResult
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 
-from qiskit_modes.exceptions import InvalidInputError, SimulationTooLargeError
+from qiskit_modes.exceptions import (
+    InvalidInputError,
+    SimulationTooLargeError,
+    UnsupportedCircuitError,
+)
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
@@ -39,12 +43,13 @@ from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.compile.propagation.compile_propagation import (
     VALUES,
     Readings,
+    check_linear,
     compile_propagation,
 )
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.run.propagation.component import recorded_values
 
-__all__ = ["REPETITIONS", "PropagatedEstimatorJob"]
+__all__ = ["REPETITIONS", "PropagatedEstimatorJob", "check_propagated"]
 
 REPETITIONS = 16
 """So often an observable is taken back, each time by other chances, on all cores."""
@@ -147,17 +152,9 @@ class PropagatedEstimatorJob:
             if term in supports:
                 yield from self._products(weight, supports[term])
 
-    def _products(self, weight: float, support: Support) -> Iterator[tuple[float, list[int]]]:
+    @staticmethod
+    def _products(weight: float, support: Support) -> Iterator[tuple[float, list[int]]]:
         """Yield a term as products of signs; a projector is half of 1 and half of a sign."""
-        projectors = sum(not isinstance(each, int) for each in support)
-        most = self.options.pauli_propagation_max_terms
-        assert most is not None
-        if projectors and 2**projectors > most:
-            raise InvalidInputError(
-                f"An observable has a term of {projectors} projectors, which are {2**projectors:,} "
-                f"Pauli strings, and simulator.pauli_propagation_max_terms={most:,}. Allow as "
-                "many, or leave the option unset."
-            )
         products: list[tuple[float, list[int]]] = [(weight, [])]
         for each in support:
             if isinstance(each, int):
@@ -240,6 +237,41 @@ class PropagatedEstimatorJob:
         """Return which circuits hardware would execute; see `Steps.executions`."""
         plain = PlainEstimatorJob(self.inputs, self.options, self.backend, self.seed)
         return plain.executions()
+
+
+def check_propagated(pub: EstimatorInput, max_terms: int, where: str) -> None:
+    """Raise if a PUB cannot be estimated by Pauli propagation.
+
+    Args:
+        pub: The PUB.
+        max_terms: How many terms a sum may have.
+        where: Names it, at the start of the message.
+
+    Raises:
+        InvalidInputError: If a term has projectors that are too many Pauli strings.
+        UnsupportedCircuitError: If its circuit goes on by what it has measured.
+    """
+    measurements = measurements_of(pub.observables, pub.parameter_shape)
+    projectors = max(
+        (
+            sum(not isinstance(each, int) for each in support)
+            for family in measurements.families
+            for part in family.contributions
+            for support in part.supports
+        ),
+        default=0,
+    )
+    if projectors and 2**projectors > max_terms:
+        raise InvalidInputError(
+            f"{where}: an observable has a term of {projectors} projectors, which are "
+            f"{2**projectors:,} Pauli strings, and simulator.pauli_propagation_max_terms="
+            f"{max_terms:,}. Allow as many, or leave the option unset."
+        )
+    qubits = {qubit for basis, _ in measurements.bases for qubit in basis}
+    try:
+        check_linear(pub.circuit, qubits)
+    except UnsupportedCircuitError as error:
+        raise UnsupportedCircuitError(f"{where}: {error.message}") from None
 
 
 def _register(circuit: Any, name: str) -> Any:

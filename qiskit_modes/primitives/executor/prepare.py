@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -11,6 +12,7 @@ from qiskit_modes.primitives.executor.executor_job import ExecutorJob
 from qiskit_modes.primitives.executor.options import resolve_executor_options
 from qiskit_modes.primitives.executor.program_input import coerce_quantum_program
 from qiskit_modes.primitives.executor.semantic_role import decoder_of
+from qiskit_modes.primitives.executor.width import check_program
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.job_limits import check_results
 from qiskit_modes.primitives.layers.layer_noise import warn_absent
@@ -55,4 +57,5 @@ def prepare_executor_job(
         inputs={"quantum_program": checked.program},
         circuits=[(f"the circuit of item {n}", circuit) for n, circuit in enumerate(circuits)],
         executions=checked.executions,
+        check_simulation=partial(check_program, checked.program, backend),
     )

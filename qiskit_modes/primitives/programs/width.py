@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
+from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.compile.window.outlook import (
@@ -19,7 +21,7 @@ from qiskit_modes.simulation.compile.window.outlook import (
 )
 from qiskit_modes.simulation.elsewhere import Elsewhere
 
-__all__ = ["refuse_too_wide"]
+__all__ = ["naming", "refuse_too_wide"]
 
 
 def refuse_too_wide(
@@ -46,3 +48,21 @@ def refuse_too_wide(
     choice = describe(simulated_backend(backend, noise_model)).choice
     if may_be_too_wide(circuit, choice):
         elsewhere(seconds_to_check(circuit), check_width, circuit, choice, values, measured)
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Name what is too wide at the start of the message.
+
+    Args:
+        where: What it is.
+    """
+    try:
+        yield
+    except SimulationTooLargeError as error:
+        raise SimulationTooLargeError(
+            f"{where}: {error.message}",
+            num_qubits=error.num_qubits,
+            needed_bytes=error.needed_bytes,
+            available_bytes=error.available_bytes,
+        ) from None

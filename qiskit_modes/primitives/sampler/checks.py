@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qiskit.providers import BackendV2
 
@@ -11,9 +12,11 @@ from qiskit_modes.primitives.backends.simulated_backend import refusals_with_noi
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
+from qiskit_modes.primitives.programs.width import naming, refuse_too_wide
+from qiskit_modes.simulation.elsewhere import here
 from qiskit_modes.warn import unsupported_options
 
-__all__ = ["check_sampling"]
+__all__ = ["check_sampled", "check_sampling"]
 
 
 def check_sampling(
@@ -59,3 +62,20 @@ def check_sampling(
             )
         check_templates(inputs, options, backend)
     warn_of_broken((each.fingerprint for each in inputs), backend)
+
+
+def check_sampled(inputs: Sequence[SamplerInput], backend: BackendV2, noise_model: Any) -> None:
+    """Raise if the circuit of a sampler's PUB is too wide.
+
+    Args:
+        inputs: The PUBs.
+        backend: The backend that the job is for.
+        noise_model: What the options say.
+
+    Raises:
+        SimulationTooLargeError: Naming the PUB; see `refuse_too_wide`.
+    """
+    for index, each in enumerate(inputs):
+        if each.num_sets:
+            with naming(f"PUB {index}"):
+                refuse_too_wide(each.circuit, each.parameter_values, backend, noise_model, here)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from qiskit.providers import BackendV2
@@ -11,7 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.primitives.inputs.pubs import coerce_sampler_pubs
 from qiskit_modes.primitives.options.resolve import resolve_sampler_options
 from qiskit_modes.primitives.prepared_job import PreparedJob
-from qiskit_modes.primitives.sampler.checks import check_sampling
+from qiskit_modes.primitives.sampler.checks import check_sampled, check_sampling
 from qiskit_modes.primitives.sampler.steps import sampler_steps
 
 __all__ = ["prepare_sampler_job"]
@@ -59,4 +60,5 @@ def prepare_sampler_job(
         circuits=[(f"the circuit of PUB {n}", each.circuit) for n, each in enumerate(inputs)],
         executions=sum(executions),
         remarks=tuple(empty),
+        check_simulation=partial(check_sampled, inputs, backend, resolved.noise_model),
     )

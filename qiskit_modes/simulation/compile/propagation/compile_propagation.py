@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -12,8 +12,13 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.compile.components import final_measurements, prune
 from qiskit_modes.simulation.compile.merge import Group, merge
 from qiskit_modes.simulation.compile.product_pool import ProductPool
-from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
-from qiskit_modes.simulation.operations import Channel, Measure, Operation, Rotation
+from qiskit_modes.simulation.noise.source import (
+    NO_CONFUSION,
+    IdealNoise,
+    NoiseSource,
+    NotCuttableError,
+)
+from qiskit_modes.simulation.operations import Block, Channel, Measure, Operation, Rotation
 from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.read.read_circuit import read_circuit
@@ -26,7 +31,7 @@ from qiskit_modes.simulation.run.propagation.component import (
 )
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
-__all__ = ["VALUES", "Readings", "compile_propagation"]
+__all__ = ["VALUES", "Readings", "check_linear", "compile_propagation"]
 
 VALUES = "values"
 """Name of the register that takes what is recorded."""
@@ -110,6 +115,27 @@ def compile_propagation(
             "largest_component_qubits": len(numbers),
         },
     )
+
+
+def check_linear(circuit: QuantumCircuit, qubits: Iterable[int]) -> None:
+    """Refuse a circuit that goes on by what it has measured; one with gates alone is not read.
+
+    Args:
+        circuit: The circuit.
+        qubits: Those that will be measured at its end.
+
+    Raises:
+        UnsupportedCircuitError: Saying what to do.
+    """
+    if not any(step.clbits or step.is_control_flow() for step in circuit.data):
+        return
+    block, _, _ = read_circuit(circuit, IdealNoise())
+    free = 1 + max(block.clbits, default=-1)
+    measured = [Measure(qubit, free + at, NO_CONFUSION) for at, qubit in enumerate(sorted(qubits))]
+    whole = Block((*block.operations, *measured))
+    before, finals = final_measurements(prune(whole, range(free, free + len(measured))))
+    for _ in _linear(before, finals):
+        pass
 
 
 _NOT_SO = (

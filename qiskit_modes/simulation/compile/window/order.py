@@ -19,25 +19,29 @@ from dataclasses import dataclass
 from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.operations import Measure, Operation, Store, touched
 
-__all__ = ["ordered"]
+__all__ = ["MOST_STARTS", "ordered"]
 
 STARTS_BITS = 1 << 28
 """How much work goes into trying other qubits to begin with: bits looked at, a few milliseconds for
 each 2^25. One sweep looks at the operations of every qubit as often as a qubit is finished."""
 
 MOST_STARTS = 16
+"""So many other qubits are tried at most."""
 
 LARGEST_RECORD = 40
 """From so many recorded bits on, a state that has an axis for each is as good as impossible."""
 
 
-def ordered(groups: Sequence[Group], recorded: Collection[int] = ()) -> list[Group]:
+def ordered(
+    groups: Sequence[Group], recorded: Collection[int] = (), *, most_starts: int = MOST_STARTS
+) -> list[Group]:
     """Return groups in an order in which few qubits are in the state at a time.
 
     Args:
         groups: In any order in which they may be applied.
         recorded: Qubits that leave an axis of two values behind when they leave the state, where
             the state is to be the distribution of what they record.
+        most_starts: How many other qubits to begin with are tried.
     """
     if len(groups) < 2:
         return list(groups)
@@ -45,7 +49,7 @@ def ordered(groups: Sequence[Group], recorded: Collection[int] = ()) -> list[Gro
     starts = needs.starts()
     sweep_bits = len(starts) ** 2 * len(groups)
     best = _Sweep(needs, None, math.inf)
-    for start in starts[: min(MOST_STARTS, STARTS_BITS // sweep_bits)]:
+    for start in starts[: min(most_starts, STARTS_BITS // sweep_bits)]:
         # Not for the rounding of a sum: the same cost must mean the same order.
         other = _Sweep(needs, start, best.cost * (1 - 1e-9))
         if other.is_complete:

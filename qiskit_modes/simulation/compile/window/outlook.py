@@ -34,7 +34,7 @@ from qiskit_modes.simulation.compile.methods import (
 from qiskit_modes.simulation.compile.stages import staged
 from qiskit_modes.simulation.compile.window.lives import lives_apart
 from qiskit_modes.simulation.compile.window.merging import to_draw
-from qiskit_modes.simulation.compile.window.order import ordered
+from qiskit_modes.simulation.compile.window.order import MOST_STARTS, ordered
 from qiskit_modes.simulation.compile.window.window_builder import window_work
 from qiskit_modes.simulation.compile.window.window_planner import (
     BY_PROPAGATION,
@@ -115,26 +115,36 @@ class Outlook:
         self.available = available_bytes(choice, DEFAULT_SETTINGS)
         """How many bytes one simulation may take."""
 
-    def of_recorded(self, clbits: Iterable[int]) -> Prospect:
-        """Return what it would take to record some classical bits."""
-        return self._worst(Block(self._operations), clbits)
+    def of_recorded(self, clbits: Iterable[int], *, quick: bool = False) -> Prospect:
+        """Return what it would take to record some classical bits.
 
-    def of_measured(self, qubits: Iterable[int], *, narrow: bool = False) -> Prospect:
+        Args:
+            clbits: Which.
+            quick: Whether the first order that will do suffices, which is no good estimate.
+        """
+        return self._worst(Block(self._operations), clbits, quick=quick)
+
+    def of_measured(
+        self, qubits: Iterable[int], *, narrow: bool = False, quick: bool = False
+    ) -> Prospect:
         """Return what it would take to measure some qubits at the end.
 
         Args:
             qubits: Which.
             narrow: Whether to look at joined qubits, too, that fit into memory in any case.
+            quick: As for `of_recorded`.
         """
         free = 1 + max(Block(self._operations).clbits, default=-1)
         added = [Measure(qubit, free + at, _NO_MATRIX) for at, qubit in enumerate(qubits)]
         block = Block((*self._operations, *added))
-        return self._worst(block, range(free, free + len(added)), narrow=narrow)
+        return self._worst(block, range(free, free + len(added)), narrow=narrow, quick=quick)
 
-    def _worst(self, block: Block, clbits: Iterable[int], *, narrow: bool = False) -> Prospect:
+    def _worst(
+        self, block: Block, clbits: Iterable[int], *, narrow: bool = False, quick: bool = False
+    ) -> Prospect:
         parts = split(prune(block, clbits))
         fits = {id(part): self._fits(len(part.qubits)) for part in parts}
-        found = [self._prospect(part) for part in parts if not fits[id(part)]]
+        found = [self._prospect(part, quick=quick) for part in parts if not fits[id(part)]]
         if narrow:
             small = [self._prospect(part) for part in parts if fits[id(part)]]
             found += [replace(each, refusal=None) for each in small]
@@ -145,7 +155,7 @@ class Outlook:
             return density_fits(4**num_qubits, self.available, DEFAULT_SETTINGS)
         return aer_bytes(self._choice.method or "statevector", num_qubits) <= self.available
 
-    def _prospect(self, part: Block) -> Prospect:
+    def _prospect(self, part: Block, *, quick: bool = False) -> Prospect:
         if self._choice.method:
             refusal = too_large(self._choice.method, part.qubits, self.available)
             return Prospect(math.inf, len(part.qubits), refusal)
@@ -156,13 +166,15 @@ class Outlook:
             return Prospect(math.inf, len(part.qubits), refusal)
         part = part if is_static(part) else staged(part)
         before, finals = to_draw(*final_measurements(lives_apart(part)))
-        work = window_work(ordered(list(_joining(before))), finals)
-        as_vector, cost = best_way(work, 0.0, self.available)
-        seconds = cost.per_shot
-        if state_bytes(work.width, 1, as_vector) > self.available:
-            seconds = math.inf
-        if seconds <= MARGIN * LONGEST_SHOT_SECONDS:
-            return Prospect(seconds, work.width)
+        groups = list(_joining(before))
+        for most_starts in (0, MOST_STARTS) if quick else (MOST_STARTS,):
+            work = window_work(ordered(groups, most_starts=most_starts), finals)
+            as_vector, cost = best_way(work, 0.0, self.available)
+            seconds = cost.per_shot
+            if state_bytes(work.width, 1, as_vector) > self.available:
+                seconds = math.inf
+            if seconds <= MARGIN * LONGEST_SHOT_SECONDS:
+                return Prospect(seconds, work.width)
         if self._has_density(part):
             return Prospect()
         refusal = too_wide(part, work, cost, self.available)
@@ -281,9 +293,9 @@ def check_width(
     if outlook is None:
         return
     prospects = (
-        [outlook.of_recorded(range(circuit.num_clbits))]
+        [outlook.of_recorded(range(circuit.num_clbits), quick=True)]
         if measured is None
-        else map(outlook.of_measured, measured)
+        else (outlook.of_measured(qubits, quick=True) for qubits in measured)
     )
     for prospect in prospects:
         if prospect.refusal is not None:
