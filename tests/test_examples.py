@@ -39,6 +39,7 @@ def test_the_examples_of_a_page_run_one_after_the_other(page, capsys, tmp_path, 
     for example in examples(page):
         exec(compile(example, str(page), "exec"), names)
     printed = capsys.readouterr().out
+    assert not re.search(r"<(bound )?(method|function)| object at 0x", printed), "not called"
     for pattern in PRINTED[page.as_posix()]:
         assert re.search(pattern, printed, re.MULTILINE), printed
     if page.name == "planning.md":
