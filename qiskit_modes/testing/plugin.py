@@ -99,13 +99,21 @@ class _LeftOpen:
 def _qiskit_modes_wanted(request: pytest.FixtureRequest) -> _Wanted:
     settings: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("qiskit_modes"))):
-        if marker.args or set(marker.kwargs) - set(_Wanted.__dataclass_fields__):
-            raise pytest.UsageError(f"{request.node.nodeid}: the marker is {_MARKER}")
+        unknown = [
+            *map(repr, marker.args),
+            *sorted(set(marker.kwargs) - set(_Wanted.__dataclass_fields__)),
+        ]
+        if unknown:
+            pytest.fail(
+                f"The marker qiskit_modes has no argument {', '.join(unknown)}. It is {_MARKER}",
+                pytrace=False,
+            )
         settings.update(marker.kwargs)
     wanted = _Wanted(**settings)
     if wanted.clock not in ("system", "manual"):
-        raise pytest.UsageError(
-            f"{request.node.nodeid}: clock is 'system' or 'manual', not {wanted.clock!r}"
+        pytest.fail(
+            f"The marker qiskit_modes has clock={wanted.clock!r}; it is 'system' or 'manual'",
+            pytrace=False,
         )
     return wanted
 

@@ -152,8 +152,15 @@ def test_what_a_test_leaves_open_is_closed_and_named(run):
     result.stdout.no_fnmatch_line("*batch*fake_quito*")
 
 
-@pytest.mark.parametrize("arguments", ["'open'", "plans='open'", "clock='sundial'"])
-def test_a_marker_that_says_nothing_sensible(run, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("'open'", "no argument 'open'"),
+        ("plans='open'", "no argument plans. It is"),
+        ("clock='sundial'", "clock='sundial'; it is"),
+    ],
+)
+def test_a_marker_that_says_nothing_sensible(run, arguments, message):
     code = f"""
     import pytest
 
@@ -163,3 +170,5 @@ def test_a_marker_that_says_nothing_sensible(run, arguments):
     """
     result = run(code)
     result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"The marker qiskit_modes has*{message}*"])
+    result.stdout.no_fnmatch_line("*plugin.py*")
