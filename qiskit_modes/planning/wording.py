@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qiskit_modes.durations import unit_of
 from qiskit_modes.scheduling import Mode
 
-__all__ = ["MODES", "STEPS", "by", "duration", "durations", "times"]
+__all__ = ["MODES", "STEPS", "by", "durations", "times"]
 
 MODES = {Mode.JOB: "job mode", Mode.BATCH: "a batch", Mode.SESSION: "a session"}
 """The modes, as they stand in a sentence."""
@@ -34,17 +35,6 @@ def by(workers: Sequence[str]) -> str:
     return f", by {workers[0]}" + (f" and {more} other{'s' * (more > 1)}" if more else "")
 
 
-def duration(seconds: float) -> str:
-    """Return a time with its unit, with three digits at most.
-
-    Example:
-        >>> [duration(each) for each in (0.0, 0.00123, 0.5, 12.34, 99.6, 150, 5400, 200_000)]
-        ['0 s', '1.23 ms', '0.5 s', '12.3 s', '99.6 s', '2.5 min', '90 min', '2.31 days']
-    """
-    factor, unit = _unit(seconds)
-    return f"{seconds / factor:.3g} {unit}"
-
-
 def durations(median: float, low: float, high: float) -> str:
     """Return a time with its interval, all in the same unit: the median's, unless others are far.
 
@@ -57,21 +47,12 @@ def durations(median: float, low: float, high: float) -> str:
         >>> durations(690, 624, 744), durations(3, 3, 3), durations(0.0958, 0, 8.83)
         ('11.5 [10.4 – 12.4] min', '3 s', '0.0958 [0 – 8.83] s')
     """
-    factor, unit = _unit(median if median else high)
+    factor, unit = unit_of(median if median else high)
     if high >= 999.5 * factor:  # three digits would not tell it
-        factor, unit = _unit(high)
+        factor, unit = unit_of(high)
     middle, least, most = (f"{each / factor:.3g}" for each in (median, low, high))
     interval = "" if least == most else f" [{least} – {most}]"
     return f"{middle}{interval} {unit}"
-
-
-def _unit(seconds: float) -> tuple[float, str]:
-    if 0 < seconds < 0.0999:
-        return 1e-3, "ms"
-    for factor, unit, most in ((1.0, "s", 119.5), (60.0, "min", 7170.0), (3600.0, "h", 172_000.0)):
-        if seconds < most:
-            return factor, unit
-    return 86_400.0, "days"
 
 
 def times(ratio: float) -> str:

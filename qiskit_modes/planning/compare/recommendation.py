@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from qiskit_modes.durations import duration
 from qiskit_modes.planning.compare.outcomes import ModeOutcome
-from qiskit_modes.planning.wording import MODES, duration, times
+from qiskit_modes.planning.wording import MODES, times
 from qiskit_modes.scheduling import Mode
 
 __all__ = ["Pattern", "recommend"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from qiskit_modes.durations import duration
 from qiskit_modes.planning.draw.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import MODES, duration
+from qiskit_modes.planning.wording import MODES
 
 __all__ = ["headline"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from qiskit_modes.durations import duration
 from qiskit_modes.planning.draw.geometry import Geometry
 from qiskit_modes.planning.draw.marks import has_crosses, has_room_beside, words_beside_crosses
 from qiskit_modes.planning.draw.palette import INK, MUTED, PAPER, STRENGTH, tint
 from qiskit_modes.planning.draw.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import STEPS, duration
+from qiskit_modes.planning.wording import STEPS
 
 __all__ = ["FONT", "Labels"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qiskit_modes.durations import duration
 from qiskit_modes.planning.draw.geometry import MOST_WAITING, QPU_HEIGHT, Geometry
 from qiskit_modes.planning.draw.headline import headline
 from qiskit_modes.planning.draw.labels import FONT, Labels
 from qiskit_modes.planning.draw.marks import crosses, has_crosses
 from qiskit_modes.planning.draw.palette import INK, MUTED, PAPER, STRENGTH, tint
 from qiskit_modes.planning.draw.timeline import JobBar, Timeline
-from qiskit_modes.planning.wording import STEPS, by, duration
+from qiskit_modes.planning.wording import STEPS, by
 
 __all__ = ["Painter"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qiskit_modes.durations import duration
 from qiskit_modes.scheduling.instructions import Wait
 from qiskit_modes.scheduling.rules.waiting import CALIBRATION, MAINTENANCE
 
@@ -51,8 +52,8 @@ def describe_wait(job: JobRecord, wait: Wait) -> str:
     if wait.seconds_if_idle is not None:
         text += (
             f" It is idle: unless it submits another job it gives the QPU back in "
-            f"{wait.seconds_if_idle:.0f} s, and at once if you close it."
+            f"{duration(round(wait.seconds_if_idle))}, and at once if you close it."
         )
     elif wait.longest_seconds is not None:
-        text += f" This lasts {wait.longest_seconds:.0f} s at most."
+        text += f" This lasts {duration(round(wait.longest_seconds))} at most."
     return text
