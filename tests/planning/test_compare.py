@@ -76,6 +76,26 @@ def test_a_chain_by_hand(chain):
     )
 
 
+def test_what_is_not_compared_is_said(circuit):
+    """A batch that begins after the result of a job of job mode, beside one of another user."""
+
+    def body(scenario, backend):
+        scenario.tenant("bob", backend).job(at="0s")
+        SamplerV2(backend).run([circuit]).result()
+        with Batch(backend):
+            jobs = [SamplerV2().run([circuit]) for _ in range(3)]
+        for job in jobs:
+            job.wait_for_final_state()
+
+    comparison = compare_modes(recorded(body), times="recorded")
+    assert (comparison.jobs, comparison.dependent) == (3, 0)
+    assert comparison.assumptions[-1].startswith("Not compared: 2 of the 5 recorded jobs are in")
+
+
+def test_nothing_is_said_where_all_is_compared(chain):
+    assert not any("Not compared" in each for each in compare_modes(chain).assumptions)
+
+
 def test_independent_jobs_by_hand(independent):
     comparison = compare_modes(independent, times="recorded")
     # Five lanes: the first five execute from 10 to 25; each of them frees its lane 2 s after its

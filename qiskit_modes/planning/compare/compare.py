@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from qiskit_modes.durations import seconds_of
+from qiskit_modes.durations import duration, seconds_of
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.compare.machine import StepTimes
 from qiskit_modes.planning.compare.outcomes import Figures, ModeOutcome, Spread, figures_of
@@ -17,7 +17,7 @@ from qiskit_modes.planning.compare.step_times import as_estimated
 from qiskit_modes.planning.compare.traffic import Traffic, traffic_of
 from qiskit_modes.planning.recording.recorder import NO_JOBS
 from qiskit_modes.planning.recording.recording import RecordedJob, Recording
-from qiskit_modes.planning.wording import duration, durations
+from qiskit_modes.planning.wording import durations
 from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.scheduling.plan import PLANS
 
@@ -194,12 +194,14 @@ def compare_modes(
             if isinstance(runs, str)
             else ModeOutcome.of(mode, runs, price_per_minute)
         )
-    dependent = sum(bool(job.after_ends) for job in jobs)
+    # What the first of them waited for is not compared, and is the same in every mode.
+    dependent = sum(bool(job.after_ends) for job in jobs[1:])
     submitted = [job.submitted_at for job in jobs]
     pattern = Pattern(len(jobs), dependent, max(submitted) - min(submitted))
     advice = recommend(outcomes, pattern, alone=not others.jobs_per_hour)
-    assumptions = tuple(_assumptions(jobs, pattern, who, others, times, compile_time))
-    return Comparison(tuple(outcomes), advice, assumptions, len(jobs), dependent, replays)
+    assumptions = _assumptions(jobs, pattern, who, others, times, compile_time)
+    assumptions += _left_out(recording, jobs)
+    return Comparison(tuple(outcomes), advice, tuple(assumptions), len(jobs), dependent, replays)
 
 
 def _check(jobs: Sequence[RecordedJob], times: str, seeds: int) -> None:
@@ -274,6 +276,21 @@ def _assumptions(
         f"Submitted: {pattern.describe()}.",
         qpu,
         f"{compiling}; thinking times between jobs are the recorded ones.",
+    ]
+
+
+def _left_out(recording: Recording, jobs: Sequence[RecordedJob]) -> list[str]:
+    """Return what is recorded and not compared, as a sentence; nothing if all of it is."""
+    beside = len(recording.jobs) - len(jobs)
+    if not beside:
+        return []
+    which = "in none of the user's sessions and batches" if jobs[0].workload else "another user's"
+    verb, they = ("is", "it runs") if beside == 1 else ("are", "they run")
+    return [
+        (
+            f"Not compared: {beside} of the {len(recording.jobs)} recorded jobs {verb} {which}; "
+            f"{they} as recorded beside the others."
+        )
     ]
 
 
