@@ -28,9 +28,6 @@ class InstanceLook:
     part: float | None
     """How much of that is used."""
     is_limited: bool
-    pending: int
-    """Jobs that have not ended."""
-    open_workloads: int
     window: str
     budget: list[tuple[str, str, float | None]]
     """What it keeps and has under way: of each a word, how much with the limit, and how much of the
@@ -60,8 +57,6 @@ def instances(platform: Platform, seen: Collection[str] | None) -> list[Instance
         seen: Ids of those that may be seen, without the tokens that open them; None for all.
     """
     runtime = platform.runtime
-    unfinished = [job for job in runtime.jobs() if job.core.ending is None]
-    open_ = [each for each in runtime.workloads() if each.core.closed_at is None]
     kept = [] if runtime.tokens is None or seen is not None else runtime.tokens.all()
     tokens = [each for each in kept if each.is_valid]
     found = []
@@ -79,8 +74,6 @@ def instances(platform: Platform, seen: Collection[str] | None) -> list[Instance
                 "allocation" if instance.limit is None else "limit",
                 None if most is None else (min(used / most, 1.0) if most else 1.0),
                 runtime.is_limited(instance),
-                sum(job.instance.id == instance.id for job in unfinished),
-                sum(each.core.instance.id == instance.id for each in open_),
                 "" if window is None else f"in {window / 86400:.0f} days",
                 [_budget_line(*line) for line in budget_lines(runtime, instance)],
                 [
