@@ -120,10 +120,9 @@ def _serve(parsed: argparse.Namespace) -> int:
     ) as server:
         server.warm_up()
         kept = server.platform.runtime.store or "memory"
-        print(
-            f"# {server.url} answers until Ctrl-C, and keeps jobs in {kept}; its page for people "
-            f"is {server.page}; for the programs that are to use it:"
-        )
+        print(f"# {server.url} answers until Ctrl-C, and keeps jobs in {kept}")
+        print(f"# its page for people: {server.page}")
+        print("# for the programs that are to use it:")
         for name, value in server.environment.items():
             print(f"export {name}={shlex.quote(value)}")
         if _IBM_TOKEN not in server.environment:

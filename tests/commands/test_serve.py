@@ -92,6 +92,8 @@ def say(process, text="\n"):
 def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
     with start(SERVE, {}, "serve", "--qpu", "ibm_manila", "--seed", "3") as service:
         assert "answers until Ctrl-C" in service.stdout.readline()
+        assert "its page for people: http" in service.stdout.readline()
+        assert service.stdout.readline().startswith("#")
         lines = [service.stdout.readline() for _ in range(_VARIABLES)]
         words = [shlex.split(line) for line in lines]
         assert {word[0] for word in words} == {"export"}
