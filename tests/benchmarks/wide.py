@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import rustworkx as rx
-from qiskit import ClassicalRegister, QuantumCircuit, transpile
+from qiskit import QuantumCircuit, transpile
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
@@ -19,7 +19,13 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit
 from tests.benchmarks.published import published
 from tests.benchmarks.timing import Row, timed
-from tests.simulation.devices import cut_noise, path_through, placed_on
+from tests.simulation.devices import (
+    brickwork,
+    cut_noise,
+    path_through,
+    placed_on,
+    repetition_code,
+)
 
 __all__ = ["wide"]
 
@@ -45,14 +51,14 @@ def wide():
         what = f"QAOA on a line, 100 qubits, p = {layers}"
         yield _row(what, [timed(sampled(circuit))], [target], circuit, backend)
     for layers, target in ((4, 1.0), (8, 5.0), (12, 50.0)):
-        circuit = placed_on(backend, _brickwork(100, layers), line)
+        circuit = placed_on(backend, brickwork(100, layers), line)
         what = f"brickwork, 100 qubits in a line, {layers} layers"
         yield _row(what, [timed(sampled(circuit))], [target], circuit, backend)
     edges = sorted({tuple(sorted(edge)) for edge in backend.coupling_map.get_edges()})
     circuit = placed_on(backend, _qaoa(edges, 1, 127), range(127))
     what = "QAOA on the device's own graph, 127 qubits, p = 1"
     yield _row(what, [timed(sampled(circuit))], [120.0], circuit, backend)
-    circuit = placed_on(backend, _repetition_code(21, 5), line[:41])
+    circuit = placed_on(backend, repetition_code(21, 5), line[:41])
     what = "repetition code, distance 21, 5 rounds, feed-forward"
     yield _row(what, [timed(sampled(circuit))], [10.0], circuit, backend)
     yield from _kicked_ising(backend, edges)
@@ -174,13 +180,13 @@ def _submission(backend, line):
         )
     ]
     executor = Executor(backend)
-    small = placed_on(backend, _brickwork(2, 1), line[:2])  # so that all modules are there
+    small = placed_on(backend, brickwork(2, 1), line[:2])  # so that all modules are there
     sampler.run([small], shots=64).result()
     few = SparsePauliOp.from_sparse_list([("Z", [line[0]], 1)], 127)
     for each in (estimator, *others):
         each.run([(small.remove_final_measurements(inplace=False), few)]).result()
     for layers, what, most in ((30, "refused", 2.0), (10, "run() returns", 0.1)):
-        circuit = placed_on(backend, _brickwork(100, layers), line)
+        circuit = placed_on(backend, brickwork(100, layers), line)
         bare = circuit.remove_final_measurements(inplace=False)
         program = _twirled_program(circuit)
         jobs, seconds = [], []
@@ -226,7 +232,7 @@ def _ten_qubits(backend):
     line = path_through(backend, 10)
     pubs, depths = [], []
     for layers in (8, 20, 32):
-        circuit = placed_on(backend, _brickwork(10, layers), line)
+        circuit = placed_on(backend, brickwork(10, layers), line)
         depths.append(circuit.depth())
         circuit.remove_final_measurements()
         pubs.append((circuit, SparsePauliOp.from_sparse_list([("ZZ", line[:2], 1)], 127)))
@@ -240,7 +246,7 @@ def _ten_qubits(backend):
 def _tutorials(backend, line):
     """Circuits of the shape of published tutorials, at full size and with all their shots."""
     sampler = SamplerV2(backend)
-    circuit = placed_on(backend, _brickwork(31, 2), line[:31])
+    circuit = placed_on(backend, brickwork(31, 2), line[:31])
     seconds = timed(lambda: sampler.run([circuit], shots=4096).result())
     what = "wire cutting, uncut: 31 qubits in a line, 2 layers, 4,096 shots"
     yield _row(what, [seconds], [60.0], circuit, backend)
@@ -283,7 +289,7 @@ def _tutorials(backend, line):
 def _growth(backend, line, sampled):
     seconds = {}
     for size in (25, 50, 100):
-        circuit = placed_on(backend, _brickwork(size, 8), line[:size])
+        circuit = placed_on(backend, brickwork(size, 8), line[:size])
         timed(sampled(circuit))
         seconds[size] = timed(sampled(circuit))
     ratio = seconds[100] / seconds[25]
@@ -332,19 +338,6 @@ def _qaoa(edges, layers, size=100):
     return circuit
 
 
-def _brickwork(size, layers):
-    rng = np.random.default_rng(1)
-    circuit = QuantumCircuit(size)
-    for layer in range(layers):
-        for qubit in range(size):
-            circuit.rx(rng.uniform(0, 6), qubit)
-            circuit.rz(rng.uniform(0, 6), qubit)
-        for qubit in range(layer % 2, size - 1, 2):
-            circuit.cx(qubit, qubit + 1)
-    circuit.measure_all()
-    return circuit
-
-
 def _staircase(size, layers):
     rng = np.random.default_rng(1)
     circuit = QuantumCircuit(size)
@@ -355,23 +348,4 @@ def _staircase(size, layers):
         for pair in _chain(size):
             circuit.cx(*pair)
     circuit.measure_all()
-    return circuit
-
-
-def _repetition_code(distance, rounds):
-    size = 2 * distance - 1
-    circuit = QuantumCircuit(size)
-    for number in range(rounds):
-        syndrome = ClassicalRegister(distance - 1, f"round{number}")
-        circuit.add_register(syndrome)
-        for place in range(distance - 1):
-            ancilla = 2 * place + 1
-            circuit.cx(ancilla - 1, ancilla)
-            circuit.cx(ancilla + 1, ancilla)
-            circuit.measure(ancilla, syndrome[place])
-            with circuit.if_test((syndrome[place], 1)):
-                circuit.x(ancilla)
-    data = ClassicalRegister(distance, "data")
-    circuit.add_register(data)
-    circuit.measure(range(0, size, 2), data)
     return circuit

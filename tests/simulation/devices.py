@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from qiskit import QuantumCircuit, transpile
+from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer.noise import NoiseModel
@@ -108,4 +108,23 @@ def brickwork(num_qubits: int, layers: int, seed: int = 1) -> QuantumCircuit:
         for qubit in range(layer % 2, num_qubits - 1, 2):
             circuit.cx(qubit, qubit + 1)
     circuit.measure(range(num_qubits), range(num_qubits))
+    return circuit
+
+
+def repetition_code(distance: int, rounds: int) -> QuantumCircuit:
+    """Data qubits in a row, an ancilla between neighbours, corrections by what was measured."""
+    size = 2 * distance - 1
+    circuit = QuantumCircuit(size)
+    syndromes = [ClassicalRegister(distance - 1, f"s{number}") for number in range(rounds)]
+    final = ClassicalRegister(distance, "final")
+    circuit.add_register(*syndromes, final)
+    for register in syndromes:
+        for place in range(distance - 1):
+            ancilla = 2 * place + 1
+            circuit.cx(ancilla - 1, ancilla)
+            circuit.cx(ancilla + 1, ancilla)
+            circuit.measure(ancilla, register[place])
+            with circuit.if_test((register[place], 1)):
+                circuit.x(ancilla)
+    circuit.measure(range(0, size, 2), final)
     return circuit

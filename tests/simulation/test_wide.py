@@ -25,7 +25,14 @@ from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import Settings
 from tests.simulation.comparing import assert_drawn_from, sample
-from tests.simulation.devices import brickwork, cut_noise, noise_model, path_through, placed_on
+from tests.simulation.devices import (
+    brickwork,
+    cut_noise,
+    noise_model,
+    path_through,
+    placed_on,
+    repetition_code,
+)
 
 SLOW = pytest.mark.slow
 
@@ -213,25 +220,6 @@ def test_marginals_and_correlators_as_their_exact_light_cones(num_qubits, layers
             )
             found = signs[:, list(few)].prod(axis=1).mean()
             assert_near(found, expected, deviation(expected, shots))
-
-
-def repetition_code(distance: int, rounds: int) -> QuantumCircuit:
-    """Data qubits in a row, an ancilla between neighbours, corrections by what was measured."""
-    size = 2 * distance - 1
-    circuit = QuantumCircuit(size)
-    syndromes = [ClassicalRegister(distance - 1, f"s{number}") for number in range(rounds)]
-    final = ClassicalRegister(distance, "final")
-    circuit.add_register(*syndromes, final)
-    for register in syndromes:
-        for place in range(distance - 1):
-            ancilla = 2 * place + 1
-            circuit.cx(ancilla - 1, ancilla)
-            circuit.cx(ancilla + 1, ancilla)
-            circuit.measure(ancilla, register[place])
-            with circuit.if_test((register[place], 1)):
-                circuit.x(ancilla)
-    circuit.measure(range(0, size, 2), final)
-    return circuit
 
 
 def test_a_repetition_code_with_feed_forward():

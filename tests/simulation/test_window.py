@@ -55,13 +55,8 @@ def test_circuits_with_feed_forward(way, data, name, seed):
 def test_parameter_sets_together_draw_what_each_draws_alone(data, name, seed):
     circuit = data.draw(static_circuits(name))
     compiled = compile_circuit(circuit, device(name), PAULI)
-    values = np.random.default_rng(seed).uniform(-3, 3, (5, circuit.num_parameters))
     assert all(each.sets_together(50) > 1 for each in compiled.components)
-    together = sample(compiled, values=values, shots=50, seed=seed)
-    with mock.patch.object(WindowComponent, "sets_together", return_value=1):
-        alone = sample(compiled, values=values, shots=50, seed=seed)
-    for name in together:
-        assert np.array_equal(together[name], alone[name])
+    assert_sets_draw_alike(compiled, (5, circuit.num_parameters), seed)
 
 
 @SOME
@@ -75,7 +70,11 @@ def test_parameter_sets_together_go_through_feed_forward(data, name, seed):
         first.rz(parameter * (qubit + 1), qubit)
         first.sx(qubit)
     compiled = compile_circuit(first.compose(circuit), device(name), PAULI)
-    values = np.random.default_rng(seed).uniform(-3, 3, (3, 1))
+    assert_sets_draw_alike(compiled, (3, 1), seed)
+
+
+def assert_sets_draw_alike(compiled, shape, seed):
+    values = np.random.default_rng(seed).uniform(-3, 3, shape)
     together = sample(compiled, values=values, shots=50, seed=seed)
     with mock.patch.object(WindowComponent, "sets_together", return_value=1):
         alone = sample(compiled, values=values, shots=50, seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -13,13 +14,12 @@ from tests.store.postgresql import PostgreSQL, running_server
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server; skips where there is none."""
-    try:
-        running = running_server()
-        server = running.__enter__()
-    except OSError as error:
-        pytest.skip(f"PostgreSQL cannot be started here: {error}")
-    yield server
-    running.__exit__(None, None, None)
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(running_server())
+        except OSError as error:
+            pytest.skip(f"PostgreSQL cannot be started here: {error}")
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
