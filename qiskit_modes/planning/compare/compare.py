@@ -15,8 +15,9 @@ from qiskit_modes.planning.compare.recommendation import Pattern, recommend
 from qiskit_modes.planning.compare.replay import Replay, compared_jobs
 from qiskit_modes.planning.compare.step_times import as_estimated
 from qiskit_modes.planning.compare.traffic import Traffic, traffic_of
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
 from qiskit_modes.planning.recording.recorder import NO_JOBS
-from qiskit_modes.planning.recording.recording import RecordedJob, Recording
+from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.planning.wording import durations
 from qiskit_modes.scheduling import Instance, Mode, Plan
 from qiskit_modes.scheduling.plan import PLANS

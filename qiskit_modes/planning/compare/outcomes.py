@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit_modes.planning.compare.replay import Run
-from qiskit_modes.planning.recording.recording import RecordedJob
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
 from qiskit_modes.scheduling import Mode
 from qiskit_modes.scheduling.job import Completed, Job
 

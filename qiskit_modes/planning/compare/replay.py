@@ -22,7 +22,8 @@ from qiskit_modes.planning.compare.machine import (
     nanoseconds,
 )
 from qiskit_modes.planning.compare.traffic import NONE, Traffic
-from qiskit_modes.planning.recording.recording import RecordedJob, RecordedWorkload, Recording
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
+from qiskit_modes.planning.recording.recording import RecordedWorkload, Recording
 from qiskit_modes.scheduling import Instance, Ledger, Mode
 from qiskit_modes.scheduling.events import JobSubmitted, WorkloadOpened
 from qiskit_modes.scheduling.instructions import Refuse

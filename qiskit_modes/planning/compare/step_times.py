@@ -7,7 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from qiskit_modes.planning.compare.machine import StepTimes, nanoseconds
-from qiskit_modes.planning.recording.recording import RecordedJob, Recording
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
+from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.scheduling.job import Fault
 
 __all__ = ["as_estimated", "as_recorded"]

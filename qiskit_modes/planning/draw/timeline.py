@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qiskit_modes.exceptions import InvalidInputError
-from qiskit_modes.planning.recording.recording import RecordedJob, RecordedWorkload, Recording
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
+from qiskit_modes.planning.recording.recording import RecordedWorkload, Recording
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
 from qiskit_modes.scheduling.workload import TTL
 

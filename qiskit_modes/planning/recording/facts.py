@@ -7,12 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qiskit_modes.planning.recording.recording import (
-    DECIMALS,
-    RecordedJob,
-    RecordedWorkload,
-    Recording,
-)
+from qiskit_modes.planning.recording.recorded_job import RecordedJob
+from qiskit_modes.planning.recording.recording import DECIMALS, RecordedWorkload, Recording
 from qiskit_modes.runtime.clock import iso
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
