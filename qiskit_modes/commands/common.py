@@ -7,8 +7,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from qiskit_modes.commands.terminating import Terminated, raising
@@ -56,7 +57,7 @@ INTERRUPTED = 130
 def run_safely(parsed: argparse.Namespace) -> int:
     """Run a parsed command line and return its exit code; errors of Qiskit become one line."""
     try:
-        with raising():
+        with raising(), _warnings_of_ours():
             code: int = parsed.run(parsed)
         return code
     except Terminated as end:
@@ -68,6 +69,29 @@ def run_safely(parsed: argparse.Namespace) -> int:
         return INTERRUPTED
     except Exception as error:
         return _explain(error)
+
+
+@contextmanager
+def _warnings_of_ours() -> Iterator[None]:
+    """Have warnings look as errors do, but for those that a line of a user's script gets."""
+    usual = warnings.formatwarning
+
+    def as_a_line(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if filename != sys.argv[0]:  # the first frame of this program is nobody's line
+            return usual(message, category, filename, lineno, line)
+        return f"qiskit-modes: warning: {message}\n"
+
+    warnings.formatwarning = as_a_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _explain(error: Exception) -> int:

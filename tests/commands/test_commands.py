@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 
-from qiskit_modes import SamplerV2, Session, record
+from qiskit_modes import SamplerV2, Session, cli, record
 from qiskit_modes.cli import main
 from qiskit_modes.commands import arguments, doctor
 from qiskit_modes.exceptions import SimulationTooLargeError
@@ -17,7 +17,7 @@ from qiskit_modes.planning import Recording
 from qiskit_modes.scheduling.plan import PLANS
 from qiskit_modes.testing import Scenario
 
-COMMANDS = ("demo", "backends", "estimate", "record", "compare", "timeline", "doctor")
+COMMANDS = [module.__name__.rpartition(".")[2] for module in cli._COMMANDS]
 
 BELL = """OPENQASM 2.0;
 include "qelib1.inc";
@@ -75,6 +75,26 @@ def test_help_imports_nothing_heavy(command):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "imported: []" in done.stdout
+
+
+def test_a_warning_is_a_line_and_one_about_a_script_names_its_line():
+    code = """
+import sys, warnings
+from argparse import Namespace
+from qiskit_modes.commands.common import run_safely
+
+def run(_):
+    warnings.warn_explicit("It is too wide", UserWarning, sys.argv[0], 8)
+    warnings.warn_explicit("It is too long", UserWarning, "script.py", 3)
+    return 0
+
+run_safely(Namespace(run=run))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [
+        "qiskit-modes: warning: It is too wide",
+        "script.py:3: UserWarning: It is too long",
+    ]
 
 
 def test_compare_as_a_table(recording, capsys):
