@@ -130,12 +130,14 @@ class LocalRuntime:
         self._offers = Offers()
         self._simulate = simulate
         self._refused = refused
-        end = partial(end_with_process, weakref.ref(self))
-        self.executor.workers.on_start = end
+        self.executor.workers.on_start = self._end_with_process = partial(
+            end_with_process, weakref.ref(self)
+        )
+        self._has_had_jobs = False
         self.process_id = os.getpid()
         _runtimes.add(self)
         if self.store is not None:
-            end()
+            self._end_with_process()
 
     @property
     def store(self) -> str | None:
@@ -202,6 +204,9 @@ class LocalRuntime:
         """
         steps = job.under_way.steps  # which a job drops that ends before this method does
         self.check_process()
+        if not self._has_had_jobs:  # the program may end before a worker has started
+            self._has_had_jobs = True
+            self._end_with_process()
         self.archive.prepare(job)
         try:
             job.scripted = self._simulate(job)

@@ -90,6 +90,30 @@ AT_EACH_STEP = """
 """
 
 
+BEFORE_ANY_WORKER = """
+    import threading
+    from qiskit_modes.runtime import LocalRuntime, WorkerPool
+    from tests.runtime.conftest import Gate, Machine
+
+    machine = Machine(LocalRuntime(workers=WorkerPool(1, light_seconds=0)))
+    step = Gate()
+    job = machine.submit(compile=step)
+    assert step.entered.wait(60)
+    # What stands in a lane is waited for, so it has to go on when its job was cancelled.
+    open_it = lambda: (job.finished.wait(10), step.opened.set())
+    threading.Thread(target=open_it, daemon=True).start()
+"""
+
+
+def test_a_job_is_ended_at_exit_before_any_worker_has_started():
+    """Otherwise its worker would start while the program ends, and say that it could not."""
+    command = [sys.executable, "-c", textwrap.dedent(BEFORE_ANY_WORKER)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0
+    assert done.stderr.count("OutstandingJobsWarning:") == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_jobs_in_every_step_are_ended_at_exit():
     command = [sys.executable, "-c", textwrap.dedent(AT_EACH_STEP)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

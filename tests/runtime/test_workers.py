@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 
+import loky
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, generate_preset_pass_manager
@@ -17,6 +18,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.loky_process import semaphore_names
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
@@ -226,6 +228,32 @@ def test_a_worker_that_was_stopped_leaves_no_name_behind(begins):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert "leaked" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="semaphores have no names there")
+def test_a_worker_that_is_stopped_while_it_starts_dies_before_its_semaphores_lose_their_names(
+    monkeypatch,
+):
+    """It opens them by their names, and would end with a traceback for all to see."""
+    executor = loky.ProcessPoolExecutor(max_workers=1, initializer=signal.pause)
+    worker = LokyWorker(lambda: executor)
+    worker.start()
+    names, at_its_death = semaphore_names(executor), []
+    manager = executor._executor_manager_thread
+    kill = manager.kill_workers
+
+    def there():
+        return {name for name in names if os.path.exists(f"/dev/shm/sem.{name[1:]}")}
+
+    def killed(reason=""):
+        at_its_death.append(there())
+        kill(reason=reason)
+
+    monkeypatch.setattr(manager, "kill_workers", killed)
+    worker.stop()
+    assert names
+    assert at_its_death == [names]
+    assert not there()
 
 
 READY = """

@@ -49,7 +49,11 @@ class LokyWorker(ExecutorWorker):
             super().start()
 
     def _is_up(self, started: Future[int]) -> None:
-        leave_to_the_process(self.executor)
+        error = None if started.cancelled() else started.exception()
+        # loky gives up what waits before it kills the process, which may be opening semaphores by
+        # their names just then: who stops it before it is up removes them.
+        if not started.cancelled() and (error is None or isinstance(error, BrokenExecutor)):
+            leave_to_the_process(self.executor)
         super()._is_up(started)
 
     def stop(self, *, wait: bool = True) -> None:
