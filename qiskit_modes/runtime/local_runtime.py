@@ -478,7 +478,10 @@ class LocalRuntime:
         return self._whole(partial(self.archive.places_of, instances))
 
     def states(self) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str, str]]]:
-        """Return how many jobs and workloads are known, see `Archive.states`."""
+        """Return how many jobs are known by QPU and status, and workloads by QPU, mode and state.
+
+        Workloads are sessions and batches here.
+        """
         return self._whole(self.archive.states)
 
     def job_of_key(self, instance_id: str, key: str) -> JobRecord | None:

@@ -135,6 +135,7 @@ class Labels:
                     "y": self._geometry.bottom,
                     "text": f"<b>{words}</b>",
                     "xanchor": "left",
+                    "align": "left",  # a font wider than the one measured grows to the right
                     "yanchor": "bottom",
                     "xshift": 4,
                     "yshift": 1,
@@ -178,6 +179,7 @@ class Labels:
             "xref": "paper",
             "yref": "paper",
             "xanchor": "left",
+            "align": "left",
             "yanchor": "bottom",
             "yshift": self._geometry.key_shift,
             "font": {"color": MUTED},

@@ -54,6 +54,7 @@ def words_beside_crosses(timeline: Timeline, geometry: Geometry) -> Iterable[dic
                 "y": _place(bar, geometry),
                 "text": bar.mishap,
                 "xanchor": "left",
+                "align": "left",
                 "xshift": _OFFSET - 3,
                 "font": {"size": 11, "color": INK},
             }
