@@ -70,7 +70,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--access-log",
         metavar="FILE",
-        help="append a line of JSON for each request; - for standard error",
+        help="append a line of JSON for each request, and for each job that waits or takes long; - "
+        "for standard error",
     )
     parser.add_argument(
         "--store",
@@ -101,8 +102,7 @@ def _serve(parsed: argparse.Namespace) -> int:
 
     if parsed.cluster is not None:
         os.environ[CLUSTER_VARIABLE] = parsed.cluster
-    if parsed.access_log is not None:
-        _write_requests_to(parsed.access_log)
+    _write_log_to(parsed.access_log)
     with serve(
         backends=parsed.qpu,
         plan=parsed.plan,
@@ -136,10 +136,21 @@ def _token_of(name: str | None) -> str | None:
     return os.environ.get(_TOKEN) or None if name is None else read_token(name)
 
 
-def _write_requests_to(name: str) -> None:
-    from qiskit_modes.exceptions import InvalidInputError
-    from qiskit_modes.server.monitoring.watch import ACCESS
+def _write_log_to(name: str | None) -> None:
+    """Have requests, and the runtime's notices of jobs, written as lines of JSON.
 
+    Args:
+        name: Of a file; ``"-"`` for standard error, None for nowhere: of many clients' jobs that
+            wait nobody reads in the terminal of their server.
+    """
+    from qiskit_modes.exceptions import InvalidInputError
+    from qiskit_modes.runtime.progress.notices import NOTICES
+    from qiskit_modes.server.monitoring.watch import ACCESS, NoticeLines
+
+    NOTICES.propagate = False
+    if name is None:
+        NOTICES.addHandler(logging.NullHandler())
+        return
     try:
         handler = logging.StreamHandler() if name == "-" else logging.FileHandler(name, delay=False)
     except OSError as error:
@@ -148,3 +159,6 @@ def _write_requests_to(name: str) -> None:
     ACCESS.addHandler(handler)
     ACCESS.setLevel(logging.INFO)
     ACCESS.propagate = False
+    beside = logging.StreamHandler(handler.stream)  # one file, one buffer
+    beside.setFormatter(NoticeLines())
+    NOTICES.addHandler(beside)

@@ -13,7 +13,6 @@ ended, whatever happens in it::
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -24,7 +23,7 @@ from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.offload import HeavySteps
-from qiskit_modes.runtime.progress.notices import describe_length, describe_wait
+from qiskit_modes.runtime.progress.notices import describe_length, describe_wait, give_notice
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StepRunner"]
 
-logger = logging.getLogger("qiskit_modes")
 
 _START_SECONDS = 30.0
 """How long the start of a worker is waited for; programs then wait for it on the QPU."""
@@ -184,7 +182,7 @@ class StepRunner:
 
     def _announce(self, job: JobRecord, notice: Wait) -> None:
         # In a lane: whoever reads the log may be slow, and others wait for this thread.
-        self._threads.do_beside(lambda: logger.warning(describe_wait(job, notice)))
+        self._threads.do_beside(lambda: give_notice("waits", job, describe_wait(job, notice)))
 
     # -- in a lane -------------------------------------------------------------------------------
 
@@ -255,7 +253,7 @@ class StepRunner:
 
         text = describe_length(job.id, estimate(program), self._workers.size)
         if text is not None:
-            logger.warning(text)
+            give_notice("long", job, text)
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""

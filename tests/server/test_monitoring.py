@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from contextlib import ExitStack
+from datetime import datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from qiskit_modes import Session
+from qiskit_modes.commands.serve import _write_log_to
 from qiskit_modes.runtime import LocalRuntime
+from qiskit_modes.runtime.progress.notices import NOTICES
 from qiskit_modes.server import serve
+from qiskit_modes.server.monitoring.watch import ACCESS
 from qiskit_modes.service import LocalService
 from qiskit_modes.testing import Scenario
 from tests.server.conftest import Http
+from tests.server.test_page import run
 
 
 def metrics_of(http_: Http, **headers: str) -> dict[tuple[str, ...], float]:
@@ -55,8 +62,6 @@ def test_metrics_tell_of_requests_and_of_what_qpus_do(http_, sampling, scenario)
 
 
 def test_a_reservation_is_a_metric(http_, scenario):
-    from tests.server.test_page import run
-
     session = Session(LocalService(runtime=scenario.runtime).backend("ibm_quito"))
     run(session, 1)
     assert metrics_of(http_)["qiskit_modes_reserved", "fake_quito"] == 1
@@ -102,3 +107,54 @@ def test_refused_requests_do_not_fill_the_log(caplog, count):
     names = [each.name for each in caplog.records if each.name.startswith("qiskit_modes.access")]
     assert names.count("qiskit_modes.access.refused") == 10
     assert names.count("qiskit_modes.access") == 1
+
+
+@pytest.fixture
+def loggers():
+    """The loggers that the command changes, as they were afterwards."""
+    with ExitStack() as stack:
+        for logger in (NOTICES, ACCESS):
+            before = list(logger.handlers), logger.level, logger.propagate
+            stack.callback(
+                lambda logger=logger, before=before: logger.__dict__.update(
+                    handlers=before[0], level=before[1], propagate=before[2]
+                )
+            )
+        yield
+        for handler in {*NOTICES.handlers, *ACCESS.handlers}:
+            handler.close()
+
+
+class Told(logging.Handler):
+    """Comes after the others, and tells that they have had a record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came = threading.Event()
+
+    def emit(self, _: logging.LogRecord) -> None:
+        self.came.set()
+
+
+@pytest.mark.usefixtures("loggers")
+@pytest.mark.parametrize("where", ["a file", "nowhere"])
+def test_jobs_that_wait_are_lines_of_the_servers_log(where, tmp_path, capsys):
+    """Not lines on its terminal, one for each job of many clients."""
+    log, told = tmp_path / "log", Told()
+    _write_log_to(str(log) if where == "a file" else None)
+    NOTICES.addHandler(told)
+    with Scenario(autojump=False, quantum_time=5) as scenario:
+        backend = LocalService(runtime=scenario.runtime).backend("ibm_quito")
+        session = Session(backend)
+        run(session, 1)
+        scenario.clock.advance(10)
+        (job,) = run(backend, 1)
+        scenario.clock.advance(3)
+        assert told.came.wait(30)
+        session.close()
+    assert "waits for" not in "".join(capsys.readouterr())
+    if where == "a file":
+        (notice,) = [json.loads(line) for line in log.read_text().splitlines()]
+        assert (notice["notice"], notice["job"]) == ("waits", job.job_id())
+        assert (notice["instance"], session.session_id in notice["message"]) == ("local", True)
+        assert datetime.fromisoformat(notice["time"])

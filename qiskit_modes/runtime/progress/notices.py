@@ -1,7 +1,12 @@
-"""Notices to users, once, about a job that does not start, or that will take long."""
+"""Notices to users, once, about a job that does not start, or that will take long.
+
+They are records of a logger of their own, so that a server, whose terminal no user looks at, can
+write them elsewhere.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from qiskit_modes.durations import duration
@@ -12,10 +17,26 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
     from qiskit_modes.simulation.run.estimate import SimulationEstimate
 
-__all__ = ["LONG_SECONDS", "describe_length", "describe_wait"]
+__all__ = ["LONG_SECONDS", "NOTICES", "describe_length", "describe_wait", "give_notice"]
+
+NOTICES = logging.getLogger("qiskit_modes.notices")
+"""Notices, at level WARNING; the records have the attributes ``notice``, one word of what kind it
+is, ``job_id`` and ``instance``."""
 
 LONG_SECONDS = 60.0
 """Of a job that will take longer, users are told when it begins."""
+
+
+def give_notice(kind: str, job: JobRecord, text: str) -> None:
+    """Tell users about a job; may take as long as whoever reads the log.
+
+    Args:
+        kind: ``"waits"`` or ``"long"``.
+        job: Which one.
+        text: What there is to say.
+    """
+    about = {"notice": kind, "job_id": job.id, "instance": job.instance.id}
+    NOTICES.warning("%s", text, extra=about)
 
 
 def describe_length(job_id: str, estimate: SimulationEstimate, processes: int) -> str | None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qiskit_modes.server.guard.guard import IDENTITY, Identity
 
-__all__ = ["ACCESS", "REFUSED", "Watch"]
+__all__ = ["ACCESS", "REFUSED", "NoticeLines", "Watch"]
 
 ACCESS = logging.getLogger("qiskit_modes.access")
 """A line of JSON for each request that was let in, at level INFO."""
@@ -28,6 +28,24 @@ _PREFIXES = ("/experimental", "/api/v1")
 
 _MOST_CHARACTERS = 200
 """Of what strangers have written, in a line."""
+
+
+class NoticeLines(logging.Formatter):
+    """Format of the runtime's notices of jobs as lines of JSON, beside those of requests."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return json.dumps(
+            {
+                "time": datetime.fromtimestamp(record.created, UTC).isoformat(
+                    timespec="milliseconds"
+                ),
+                "notice": getattr(record, "notice", None),
+                "job": getattr(record, "job_id", None),
+                "instance": getattr(record, "instance", None),
+                "message": record.getMessage(),
+            }
+        )
 
 
 class Watch:
