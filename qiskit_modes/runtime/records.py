@@ -39,6 +39,9 @@ __all__ = [
     "bytes_of",
 ]
 
+_SHORT = 2**15
+"""Characters of a result that stays in memory beside the store, as long as the inputs do."""
+
 JobStatus = Literal["QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED"]
 
 
@@ -209,6 +212,8 @@ class JobRecord:
     """Why there is no text of a result; for people."""
     kept: int = 0
     """How much of it is in the store, as its archive counts; written by that alone."""
+    result_is_kept: bool = False
+    """Whether what came of it can be read from the store."""
     keep_error: BaseException | None = None
     """Why its end is not kept, although others were told of it."""
     core: Job = field(init=False)
@@ -284,8 +289,10 @@ class JobRecord:
     def drop_kept(self) -> None:
         """Forget texts that are kept elsewhere by now, and what they are easily made into."""
         self.params_text = None
+        self.result_is_kept = True
         if self.result_text is not None:
-            self.result_text = None
+            if self.private or len(self.result_text) > _SHORT:
+                self.result_text = None  # a short one is likely to be asked for in a moment
             if self.request is not None:  # who sends requests reads texts
                 self.result = None
 
@@ -322,6 +329,8 @@ class JobRecord:
     def drop_inputs(self) -> None:
         """Forget what it was asked to do, which may be large; what it came to stays."""
         self.inputs = None
+        if self.result_is_kept:
+            self.result_text = None
         if self.request is not None:
             self.request = self.request.without_inputs()
 

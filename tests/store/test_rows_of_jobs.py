@@ -6,8 +6,9 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
-from qiskit_modes import SamplerV2
+from qiskit_modes import LocalService, SamplerV2
 from qiskit_modes.runtime.keeping.job_rows import Calendar, job_row, new_texts, work_of
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.testing import Scenario
 
@@ -50,3 +51,36 @@ def test_who_did_what_is_kept():
         ("worker 1", "compile"),
     ]
     assert [each.stopped - each.started for each in kept] == pytest.approx([3, 1, 2])
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_short_result_is_read_from_memory_until_the_inputs_go(tmp_path, private):
+    """What was just run is likely to be read in a moment; a private one is not kept twice."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=tmp_path / "jobs.sqlite") as runtime:
+        sampler = SamplerV2(LocalService(runtime=runtime).backend("fake_manila"))
+        sampler.options.environment.private = private
+        job = sampler.run([circuit], shots=9)
+        job.wait_for_final_state()
+        record = job._record
+        assert (record.result_text is None) == private
+        kept = None if private else runtime.archive.read(record.id, "result")
+        assert record.result_text == kept
+        record.drop_inputs()
+        assert record.result_text is None
+        assert job.result()[0].data.c.num_shots == 9
+
+
+def test_a_result_that_is_not_in_the_store_yet_stays_in_memory():
+    """Also when the inputs go: whoever drops them does not know how far the writing is."""
+    with Scenario() as scenario:
+        circuit = QuantumCircuit(1, 1)
+        circuit.measure(0, 0)
+        job = SamplerV2(LocalService(runtime=scenario.runtime).backend("fake_manila")).run(
+            [circuit]
+        )
+        job.wait_for_final_state()
+        job._record.result_text = "the only one"
+        job._record.drop_inputs()
+        assert job._record.result_text == "the only one"

@@ -114,6 +114,12 @@ class Tokens:
             self._looked = now
         return self._wanted
 
+    def _is_open_for_now(self) -> bool:
+        """Tell whether nobody needs a token, as it was a moment ago; does not ask the store."""
+        if self._wanted:
+            return False
+        return self._kept is None or time.monotonic() - self._looked < _FIRST_TOKEN_SECONDS
+
     def exchange(self, key: str) -> dict[str, Any]:
         """Return an access token for an API key, as IBM Cloud's sign-in does; may wait.
 
@@ -178,7 +184,7 @@ class Tokens:
         None if it is not, which does not mean that it opens nothing.
         """
         if self._key is None:
-            return EVERYTHING if self._kept is None and not self._wanted else None
+            return EVERYTHING if self._is_open_for_now() else None
         scheme, given = _parts(authorization)
         if scheme == "apikey" and self._is_servers(given):
             return EVERYTHING
