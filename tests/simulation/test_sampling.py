@@ -21,6 +21,7 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
+from qiskit_modes.simulation.run.sampling import stream
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 
@@ -182,3 +183,35 @@ def test_a_compiled_circuit_is_small():
     ansatz.measure_all()
     circuit = transpile(ansatz, device("torino"), optimization_level=1, seed_transpiler=1)
     assert len(pickle.dumps(compile_circuit(circuit, device("torino")))) < 32_000
+
+
+@pytest.mark.parametrize("bits", [0, 1, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 160, 200])
+def test_streams_are_those_that_numpy_spawns(bits):
+    seeds = {(1 << bits) - 1, 1 << bits, (1 << bits) + 1}
+    for seed in seeds:
+        for place in ((0,), (0, 0, 0), (3, 1, 2, 7), (1 << 32, 0, (1 << 32) - 1), (1 << 40, 1)):
+            spawned = np.random.SeedSequence(seed, spawn_key=place)
+            expected = np.random.Generator(np.random.PCG64(spawned)).integers(1 << 62, size=4)
+            assert stream(seed, *place).integers(1 << 62, size=4).tolist() == expected.tolist()
+
+
+def test_a_seed_below_zero_is_no_seed():
+    with pytest.raises(ValueError, match="at least 0"):
+        stream(-1, 0)
+
+
+@pytest.mark.parametrize("num_qubits", [2, 4, 10, 11])
+def test_what_is_kept_of_a_circuit_without_parameters_gives_the_same_bits(num_qubits):
+    circuit = efficient_su2(num_qubits, reps=2).decompose()
+    circuit = circuit.assign_parameters(np.linspace(-2, 2, circuit.num_parameters))
+    circuit.measure_all()
+    compiled = compile_circuit(circuit, AerSimulator())
+    program = Program({compiled.key: compiled}, (Run(compiled.key, np.empty((1, 0)), 500),), 5)
+    first, again = execute(program), execute(program)
+    travelled = execute(pickle.loads(pickle.dumps(program)))
+    # Several sets at once do not go by what is kept.
+    both = (Run(compiled.key, np.empty((2, 0)), 500),)
+    beside = execute(Program(program.circuits, both, 5))
+    (expected,) = first.runs[0].registers["meas"]
+    for samples in (again, travelled, beside):
+        assert np.array_equal(samples.runs[0].registers["meas"][0], expected)

@@ -100,7 +100,7 @@ def _checked(given: RealArray, compiled: CompiledCircuit) -> RealArray:
             f"The circuit has {expected} parameters; expected values of the shape "
             f"(parameter sets, {expected}), found {values.shape}."
         )
-    if not np.isfinite(values).all():
+    if values.size and not np.isfinite(values).all():
         from qiskit_modes.exceptions import InvalidInputError
 
         where = tuple(int(index) for index in np.argwhere(~np.isfinite(values))[0])
@@ -177,7 +177,7 @@ class _Drawing:
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
         for which, packed in enumerate(self.packed):
-            drawn = draw(outcomes.weights[which], len(self.shots), self._stream(which, index))
+            drawn = draw(outcomes.stairs[which], len(self.shots), self._stream(which, index))
             packed |= outcomes.packed(self.compiled.layout, drawn)
 
     def _draw_bits(self, clbits: Sequence[int], weights: RealArray) -> None:

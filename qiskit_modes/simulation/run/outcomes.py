@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.packing import Bytes, Layout
 from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.run.sampling import stairs
 
 __all__ = ["Outcomes"]
 
@@ -24,6 +27,11 @@ class Outcomes:
     patterns: npt.NDArray[np.bool_] | None = None
     """(outcomes, bits): what is recorded. None if the outcomes are all values of the bits in
     order, the first bit the most significant."""
+
+    @cached_property
+    def stairs(self) -> RealArray:
+        """Weights as they are drawn from, of the same shape."""
+        return read_only(stairs(self.weights))
 
     def packed(self, layout: Layout, drawn: npt.NDArray[np.intp]) -> Bytes:
         """Return outcomes as packed bytes, shape (n, bytes).

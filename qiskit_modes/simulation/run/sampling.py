@@ -7,7 +7,10 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.pauli_basis import RealArray
 
-__all__ = ["draw", "draw_bits", "draw_rows", "stream"]
+__all__ = ["draw", "draw_bits", "draw_rows", "stairs", "stream"]
+
+_POOL_WORDS = 4
+"""So many words of a seed numpy fills up before the place comes, so that no two run together."""
 
 
 def stream(seed: int, *place: int) -> np.random.Generator:
@@ -19,27 +22,53 @@ def stream(seed: int, *place: int) -> np.random.Generator:
         seed: The program's.
         place: Run, parameter set and component, and the block of shots where there are blocks.
     """
-    spawned = np.random.SeedSequence(seed, spawn_key=place)
+    # What SeedSequence(seed, spawn_key=place) makes of the two in several times as long.
+    words = _words(seed)
+    words += [0] * (_POOL_WORDS - len(words))
+    for number in place:
+        words += _words(number)
+    spawned = np.random.SeedSequence(np.array(words, dtype=np.uint32))
     return np.random.Generator(np.random.PCG64(spawned))
 
 
-def draw(weights: RealArray, shots: int, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+def _words(number: int) -> list[int]:
+    """Return a number as words of 32 bits, the lowest first; at least one."""
+    if number < 0:
+        raise ValueError(f"expected a seed of at least 0, found {number}")
+    words = [number & 0xFFFFFFFF]
+    while number := number >> 32:
+        words.append(number & 0xFFFFFFFF)
+    return words
+
+
+def stairs(weights: RealArray) -> RealArray:
+    """Return distributions as `draw` needs them: the sum of all weights up to each outcome.
+
+    Args:
+        weights: Shape (num_sets, outcomes); need not be normalised. Rounding may have left values
+            of -1e-17, which count as 0.
+
+    Returns:
+        Shape (num_sets, outcomes).
+    """
+    return np.maximum(weights, 0.0).cumsum(axis=-1)
+
+
+def draw(cumulative: RealArray, shots: int, generator: np.random.Generator) -> npt.NDArray[np.intp]:
     """Draw outcomes, each shot independently of the others.
 
     Args:
-        weights: Shape (outcomes,); need not be normalised. Rounding may have left values of
-            -1e-17, which count as 0.
+        cumulative: Shape (outcomes,), see `stairs`.
         shots: How many.
         generator: Where the random numbers come from.
 
     Returns:
         Indices of outcomes, shape (shots,).
     """
-    cumulative = np.cumsum(np.maximum(weights, 0.0))
     points = generator.random(shots) * cumulative[-1]
     # side="right" so that an outcome of weight 0 is never drawn, not even by a point at 0.
     outcomes = cumulative.searchsorted(points, side="right")
-    return np.minimum(outcomes, len(weights) - 1)
+    return np.minimum(outcomes, len(cumulative) - 1)
 
 
 def draw_bits(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StateEvolution, marginal
 from qiskit_modes.simulation.run.outcomes import Outcomes
-from qiskit_modes.simulation.run.share import Share
+from qiskit_modes.simulation.run.share import Share, alone
 
 __all__ = ["StateComponent"]
 
@@ -71,6 +73,8 @@ class StateComponent(OneWay):
         Args:
             sets: Their states are looked up, and put down, by `body_key`.
         """
+        if len(sets) == 1 and self._is_kept:
+            return self._kept
         share = sets.share
         if self.max_threads is not None:
             share = _by_at_most(self.max_threads, share)
@@ -85,6 +89,21 @@ class StateComponent(OneWay):
             state = self.ending.apply(state, sets.angles, share)
             axes = self.ending.axes
         return Outcomes(marginal(state, axes, self.measured, share), self.clbits)
+
+    @property
+    def _is_kept(self) -> bool:
+        ending = self.ending
+        return self.body.is_kept and (ending is None or ending.is_kept)
+
+    @cached_property
+    def _kept(self) -> Outcomes:
+        """Distribution of one parameter set where no parameter counts."""
+        if self.ending is None:
+            state, axes = self.body.from_nothing(), self.body.axes
+        else:
+            state = self.ending.apply(self.body.kept, np.empty((1, 0)), alone)
+            axes = self.ending.axes
+        return Outcomes(read_only(marginal(state, axes, self.measured, alone)), self.clbits)
 
     def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
         """Fail: shots are drawn from the distribution."""

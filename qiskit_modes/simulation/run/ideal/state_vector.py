@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
 from qiskit_modes.simulation.run.ideal.towers import Table, Tower
 from qiskit_modes.simulation.run.products_of_rows import product
-from qiskit_modes.simulation.run.share import Share
+from qiskit_modes.simulation.run.share import Share, alone
 
 __all__ = ["StateEvolution", "StateStep", "evolution_steps", "marginal"]
 
@@ -29,6 +31,9 @@ PART_ELEMENTS = 1 << 15
 
 LARGE_ELEMENTS = 2 * PART_ELEMENTS
 """As of so many amplitudes a state is worked on in parts."""
+
+KEPT_AMPLITUDES = 1 << 10
+"""A state without parameters that has no more is kept, of 16 kB: it is the same for every job."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,20 @@ class StateEvolution:
     steps: tuple[StateStep, ...]
     axes: tuple[int, ...]
     """Qubits of the state at the end."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether what it leads to is the same each time, and small."""
+        return self.tower.is_constant and 1 << len(self.axes) <= KEPT_AMPLITUDES
+
+    @cached_property
+    def kept(self) -> ComplexArray:
+        """State that it leads to from nothing, shape (1, amplitudes), if it `is_kept`."""
+        return read_only(self.from_nothing())
+
+    def from_nothing(self) -> ComplexArray:
+        """Return the state that it leads to if it has no parameters, shape (1, amplitudes)."""
+        return self.apply(np.ones((1, 1), dtype=complex), np.empty((1, 0)), alone)
 
     @property
     def moved(self) -> int:
