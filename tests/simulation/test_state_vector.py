@@ -30,11 +30,15 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
-from qiskit_modes.simulation.compile.compile_ideal import Beginning
+from qiskit_modes.simulation.compile import compile_ideal as compile_ideal_module
+from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
+from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.multiply import multiplied
 from qiskit_modes.simulation.read import read_ideal
 from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
+from qiskit_modes.simulation.run.ideal.few_qubits import FEW_QUBITS, KnownComponent
+from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 from tests.simulation.comparing import assert_drawn_from, assert_same, memory_counts, sample
@@ -370,3 +374,44 @@ def test_a_beginning_acts_on_no_noisy_circuit():
         for given in (None, beginning)
     )
     assert (one["c"] == other["c"]).all()
+
+
+# -- few qubits ----------------------------------------------------------------------------------
+
+
+def _few_gates(rng, num_qubits):
+    circuit = QuantumCircuit(num_qubits, num_qubits)
+    for _ in range(rng.integers(0, 16)):
+        width = min(num_qubits, rng.integers(1, 3))
+        on = rng.choice(num_qubits, width, replace=False).tolist()
+        circuit.unitary(random_unitary(2**width, seed=int(rng.integers(1 << 30))), on)
+    return circuit
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "several bases"])
+@pytest.mark.parametrize("num_qubits", range(1, FEW_QUBITS + 1))
+def test_few_qubits_are_drawn_as_many_are(num_qubits, shared, monkeypatch):
+    rng = np.random.default_rng(num_qubits)
+    for seed in range(25):
+        body = _few_gates(rng, num_qubits)
+        circuit = body.copy()
+        for qubit in rng.choice(num_qubits, rng.integers(0, num_qubits + 1), replace=False):
+            circuit.h(int(qubit))
+        measured = rng.permutation(num_qubits)[: rng.integers(1, num_qubits + 1)].tolist()
+        circuit.measure(measured, rng.permutation(num_qubits)[: len(measured)].tolist())
+        beginning = None
+        if shared:
+            qubits = frozenset(range(num_qubits))
+            beginning = Beginning(fingerprint(body), len(body.data), qubits, 2)
+        found = []
+        for few in (FEW_QUBITS, 0):
+            monkeypatch.setattr(compile_ideal_module, "FEW_QUBITS", few)
+            arguments = (SimulatorChoice(), fingerprint(circuit), DEFAULT_SETTINGS)
+            wanted = frozenset(range(num_qubits))
+            compiled = compile_ideal(circuit, *arguments, wanted, beginning)
+            runs = tuple(Run(compiled.key, np.empty((sets, 0)), 200) for sets in (1, 2))
+            samples = execute(Program({compiled.key: compiled}, runs, seed))
+            kinds = {type(component) for component in compiled.components}
+            assert kinds <= {KnownComponent if few else StateComponent}
+            found.append([run.registers["c"].tolist() for run in samples.runs])
+        assert found[0] == found[1]

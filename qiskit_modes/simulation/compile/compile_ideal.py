@@ -12,6 +12,8 @@ import math
 import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
 from qiskit import QuantumCircuit
 
@@ -19,7 +21,12 @@ from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
-from qiskit_modes.simulation.compile.costs import stabilizer_cost, state_cost, state_seconds
+from qiskit_modes.simulation.compile.costs import (
+    known_cost,
+    stabilizer_cost,
+    state_cost,
+    state_seconds,
+)
 from qiskit_modes.simulation.compile.methods import (
     SimulatorChoice,
     available_bytes,
@@ -31,10 +38,17 @@ from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read.read_ideal import (
     IdealCircuit,
     IdealGate,
+    Turn,
     ground_of,
     read_ideal_circuit,
 )
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
+from qiskit_modes.simulation.run.ideal.few_qubits import (
+    FEW_QUBITS,
+    FewQubits,
+    KnownComponent,
+    known_component,
+)
 from qiskit_modes.simulation.run.ideal.stabilizer_component import StabilizerComponent
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution, evolution_steps
@@ -58,6 +72,9 @@ STABILIZERS_FROM_QUBITS = 13
 
 # The bases in which a circuit is measured are compiled one after the other.
 _bodies: BoundedCache[Hashable, tuple[StateEvolution, bytes]] = BoundedCache(64)
+_few_qubits: BoundedCache[Hashable, FewQubits] = BoundedCache(64)
+
+IdealComponent = StateComponent | StabilizerComponent | KnownComponent
 
 
 @dataclass(frozen=True)
@@ -107,18 +124,21 @@ def compile_ideal(
     parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
     sizes = [len(qubits) for _, qubits in parts]
     takes_stabilizers = choice.method is None and settings.only is None
-    components: list[StateComponent | StabilizerComponent] = []
-    group: StateComponent | StabilizerComponent | None
+    components: list[IdealComponent] = []
+    group: IdealComponent | None
     for (part, qubits), size in zip(parts, sizes, strict=True):
-        many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
-        group = _stabilizer_component(part, ideal) if many else None
+        if size <= FEW_QUBITS:
+            group = _known_component(part, qubits, ideal, beginning, shared)
+        else:
+            many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
+            group = _stabilizer_component(part, ideal) if many else None
         if group is None and not state_fits(size, available_bytes(choice, settings)):
             return None
         if group is None:
             group = _component(part, qubits, ideal, beginning, shared, choice.max_threads)
         components.append(group)
     digest = hashlib.blake2b(content, digest_size=16)
-    digest.update(repr((choice, settings, sorted(wanted), beginning)).encode())
+    digest.update(_written(choice, settings) + repr((sorted(wanted), beginning)).encode())
     for component in components:
         digest.update(component.key)
     for other in ideal.angles.others:
@@ -139,6 +159,11 @@ def compile_ideal(
             "largest_component_qubits": max(sizes, default=0),
         },
     )
+
+
+@lru_cache(maxsize=64)
+def _written(choice: SimulatorChoice, settings: Settings) -> bytes:
+    return repr((choice, settings)).encode()
 
 
 def _qubits(gates: Sequence[IdealGate]) -> frozenset[int]:
@@ -195,6 +220,40 @@ def _stabilizer_component(
     key.update(start.tobytes() + directions.tobytes())
     cost = stabilizer_cost(directions.size)
     return StabilizerComponent(start, directions, clbits, key.digest(), cost)
+
+
+def _known_component(
+    gates: Sequence[IdealGate],
+    qubits: frozenset[int],
+    ideal: IdealCircuit,
+    beginning: Beginning | None,
+    shared: Hashable,
+) -> KnownComponent | None:
+    """Return a component whose distribution is worked out here; None if that is not simple.
+
+    Args:
+        gates: What happens.
+        qubits: On which, few.
+        ideal: The circuit.
+        beginning: What it shares with others.
+        shared: On what that depends, beside the qubits of a component.
+    """
+    plain = [(on, each) for on, each in gates if len(on) <= 2 and not isinstance(each, Turn)]
+    if len(plain) < len(gates):
+        return None
+    measured = qubits.intersection(ideal.measured)
+    if beginning is None:
+        state = FewQubits.nothing(qubits).after(plain)
+    else:
+        body, ending = _parted(plain)
+        known = _few_qubits.get((shared, qubits))
+        if known is None:
+            known = FewQubits.nothing(qubits).after(body)
+            _few_qubits.put((shared, qubits), known)
+        state = known.after(gate for gate in ending if gate[0][0] in measured)
+    order = tuple(qubit for qubit in state.axes if qubit in measured)
+    clbits = tuple(ideal.measured[qubit] for qubit in order)
+    return known_component(state, order, clbits, known_cost())
 
 
 def _component(
@@ -277,18 +336,19 @@ def _evolution(
         stage, unitaries = gathered(unitaries, width)
         stages.append(stage)
     tower = Tower(ground, tuple(stages))
+    if stages and tower.is_constant:
+        tower = tower.evaluated()
     steps, axes = evolution_steps(unitaries, axes)
-    return StateEvolution(
-        tower.evaluated() if tower.is_constant else tower, steps, axes
-    ), digest.digest()
+    return StateEvolution(tower, steps, axes), digest.digest()
 
 
-def _parted(
-    gates: Sequence[IdealGate],
-) -> tuple[Sequence[IdealGate], Sequence[IdealGate]]:
+_Gate = TypeVar("_Gate", bound=IdealGate)
+
+
+def _parted(gates: Sequence[_Gate]) -> tuple[Sequence[_Gate], Sequence[_Gate]]:
     """Separate the single-qubit gates that nothing but a measurement comes after."""
-    body: list[IdealGate] = []
-    ending: list[IdealGate] = []
+    body: list[_Gate] = []
+    ending: list[_Gate] = []
     joined: set[int] = set()
     for gate in reversed(gates):
         if len(gate[0]) > 1:

@@ -23,6 +23,7 @@ __all__ = [
     "WindowWork",
     "crossover",
     "feed_forward_costs",
+    "known_cost",
     "stabilizer_cost",
     "state_cost",
     "state_seconds",
@@ -135,6 +136,11 @@ def contraction_seconds(contraction: Contraction, branches: float = 1.0) -> floa
 def static_cost(contraction: Contraction) -> Cost:
     """Return the cost of a component whose operations do not depend on measured values."""
     return Cost(contraction_seconds(contraction), SECONDS_PER_DRAW)
+
+
+def known_cost() -> Cost:
+    """Return the cost of a component whose distribution is known."""
+    return Cost(SECONDS_PER_STEP, SECONDS_PER_DRAW)
 
 
 def state_seconds(evolution: StateEvolution) -> float:

@@ -1,0 +1,206 @@
+"""Few ideal qubits without parameters: their amplitudes, number by number, and what they record.
+
+For up to sixteen amplitudes a call of numpy's costs more than the arithmetic in it, so matrices of
+gates are taken as numbers of Python. What comes of it is a distribution, which is all that is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from qiskit_modes.caches import read_only
+from qiskit_modes.simulation.pauli_basis import ComplexArray
+from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost, density_bytes
+from qiskit_modes.simulation.run.outcomes import Outcomes
+
+__all__ = ["FEW_QUBITS", "FewQubits", "KnownComponent", "known_component"]
+
+FEW_QUBITS = 4
+"""For more, numpy is faster."""
+
+Gate = tuple[tuple[int, ...], ComplexArray]
+"""One qubit or two, of which the first is the most significant digit of the matrix, and that."""
+
+_PAIRS = {
+    (size, place): [(at, at | 1 << place) for at in range(1 << size) if not at >> place & 1]
+    for size in range(1, FEW_QUBITS + 1)
+    for place in range(size)
+}
+"""By the number of qubits and one of them: amplitudes that a gate on it mixes."""
+
+_QUADS = {
+    (size, first, second): [
+        (at, at | 1 << second, at | 1 << first, at | 1 << first | 1 << second)
+        for at in range(1 << size)
+        if not at >> first & 1 and not at >> second & 1
+    ]
+    for size in range(2, FEW_QUBITS + 1)
+    for first in range(size)
+    for second in range(size)
+    if first != second
+}
+"""The same for two qubits, the first the more significant."""
+
+
+class FewQubits(NamedTuple):
+    """A state of few qubits."""
+
+    qubits: tuple[int, ...]
+    """Each has a digit of the index of an amplitude: the first the lowest."""
+    amplitudes: tuple[complex, ...]
+    axes: tuple[int, ...] = ()
+    """Those that were acted upon, in the order in which outcomes are counted: the last ones are
+    those that were joined last."""
+
+    @classmethod
+    def nothing(cls, qubits: Iterable[int]) -> FewQubits:
+        """Return the state in which all qubits are 0."""
+        own = tuple(sorted(qubits))
+        return cls(own, (1.0 + 0.0j,) + (0.0j,) * ((1 << len(own)) - 1))
+
+    def after(self, gates: Iterable[Gate]) -> FewQubits:
+        """Return the state after some gates, each on one or two of the qubits."""
+        size = len(self.qubits)
+        place = {qubit: number for number, qubit in enumerate(self.qubits)}
+        state, joined = list(self.amplitudes), list[tuple[int, ...]]()
+        waiting: dict[int, tuple[complex, complex, complex, complex]] = {}
+        for on, matrix in gates:
+            if len(on) == 1:
+                (qubit,), ((a, b), (c, d)) = on, matrix.tolist()
+                before = waiting.get(qubit)
+                if before is not None:
+                    e, f, g, h = before
+                    a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+                waiting[qubit] = a, b, c, d
+                continue
+            for qubit in on:
+                if qubit in waiting:
+                    _turn(state, _PAIRS[size, place[qubit]], waiting.pop(qubit))
+            _join(state, _QUADS[size, place[on[0]], place[on[1]]], matrix.tolist())
+            joined.append(on)
+        for qubit, turn in waiting.items():
+            _turn(state, _PAIRS[size, place[qubit]], turn)
+        return FewQubits(self.qubits, tuple(state), _axes(self.axes, joined, waiting))
+
+    def weights(self, measured: Sequence[int]) -> list[float]:
+        """Return the probabilities of what some qubits are found in, the first most significant."""
+        places = [self.qubits.index(qubit) for qubit in measured]
+        weights = [0.0] * (1 << len(places))
+        for index, amplitude in enumerate(self.amplitudes):
+            outcome = 0
+            for place in places:
+                outcome = outcome << 1 | (index >> place & 1)
+            weights[outcome] += amplitude.real**2 + amplitude.imag**2
+        return weights
+
+
+def _axes(
+    axes: Sequence[int], joined: Iterable[tuple[int, ...]], turned: Iterable[int]
+) -> tuple[int, ...]:
+    """Return the order of a state's qubits after gates: as that of larger states comes about.
+
+    Args:
+        axes: The order before.
+        joined: The qubits of each gate on two.
+        turned: Those with a gate of their own after these.
+    """
+    now, last = list(axes), dict[int, int]()
+    for number, on in enumerate(joined):
+        latest = last.get(on[0])
+        if latest is None or latest != last.get(on[1]):  # else it is the same block still
+            now = [qubit for qubit in now if qubit not in on] + list(on)
+            last[on[0]] = last[on[1]] = number
+    for qubit in turned:
+        if qubit not in last:
+            now = [other for other in now if other != qubit] + [qubit]
+    return tuple(now)
+
+
+def _turn(
+    state: list[complex],
+    pairs: Iterable[tuple[int, int]],
+    matrix: tuple[complex, complex, complex, complex],
+) -> None:
+    a, b, c, d = matrix
+    for at, other in pairs:
+        zero, one = state[at], state[other]
+        state[at], state[other] = a * zero + b * one, c * zero + d * one
+
+
+def _join(
+    state: list[complex],
+    quads: Iterable[tuple[int, int, int, int]],
+    matrix: Sequence[Sequence[complex]],
+) -> None:
+    for quad in quads:
+        p, q, r, s = quad
+        w, x, y, z = state[p], state[q], state[r], state[s]
+        for at, (a, b, c, d) in zip(quad, matrix, strict=True):
+            state[at] = a * w + b * x + c * y + d * z
+
+
+@dataclass(frozen=True, eq=False)
+class KnownComponent(OneWay):
+    """Joined qubits whose distribution is known, and is the same for all parameter sets."""
+
+    known: Outcomes
+    """For one parameter set."""
+    key: bytes
+    """Digest of all that is recorded."""
+    cost: Cost
+    method: ClassVar[str] = "state vector"
+    device: ClassVar[str] = "CPU"
+    block_shots: ClassVar[None] = None
+    draws_shots: ClassVar[bool] = False
+    holds_up_others: ClassVar[bool] = False
+
+    @property
+    def clbits(self) -> tuple[int, ...]:
+        """Bits of an outcome, most significant first."""
+        return self.known.clbits
+
+    @property
+    def records_one_bit(self) -> bool:
+        """Tell whether it is one bit, drawn together with others."""
+        return len(self.known.clbits) == 1
+
+    @property
+    def peak(self) -> int:
+        """Largest number of float64 numbers held for one parameter set."""
+        return self.known.weights.size
+
+    def peak_bytes(self, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+        return density_bytes(self.peak * num_sets)
+
+    def outcomes(self, sets: ParameterSets) -> Outcomes:
+        """Return the exact distribution for every parameter set."""
+        if len(sets) == 1:
+            return self.known
+        return Outcomes(self.known.weights.repeat(len(sets), axis=0), self.known.clbits)
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Fail: shots are drawn from the distribution."""
+        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
+
+
+def known_component(
+    state: FewQubits, measured: Sequence[int], clbits: tuple[int, ...], cost: Cost
+) -> KnownComponent:
+    """Return a component that records some qubits of a state.
+
+    Args:
+        state: The state.
+        measured: Which qubits, the first the most significant digit of an outcome.
+        clbits: Where each of them is recorded.
+        cost: What it costs.
+    """
+    weights = np.array([state.weights(measured)])
+    key = hashlib.blake2b(repr(clbits).encode() + weights.tobytes(), digest_size=16).digest()
+    return KnownComponent(Outcomes(read_only(weights), clbits), key, cost)
