@@ -65,8 +65,9 @@ def compile_circuit(
     described = describe(backend)
     noise, choice = described.noise(), described.choice
     content = fingerprint(circuit) if content is None else content
-    loose = set(circuit.clbits).difference(*circuit.cregs)
-    wanted = frozenset(at for at, bit in enumerate(circuit.clbits) if bit not in loose)
+    wanted = frozenset(range(circuit.num_clbits))
+    if loose := set(circuit.clbits).difference(*circuit.cregs):
+        wanted -= {at for at, bit in enumerate(circuit.clbits) if bit in loose}
     if clbits is not None:
         wanted = wanted.intersection(clbits)
     key = (content, type(noise), choice, settings, wanted, beginning)

@@ -15,7 +15,11 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.results import EstimatorPubResult
 
 from qiskit_modes.exceptions import SimulationTooLargeError
-from qiskit_modes.primitives.backends.instruction_set import InstructionSet, instruction_set_of
+from qiskit_modes.primitives.backends.instruction_set import (
+    InstructionSet,
+    instruction_set_of,
+    last_instruction_set_of,
+)
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.estimator.metadata import job_metadata
 from qiskit_modes.primitives.inputs.circuits import metadata_of
@@ -99,7 +103,7 @@ class PlainEstimatorJob:
         """Compile each circuit with the measurement of each basis; see `Steps.compile`."""
         simulated = simulated_backend(self.backend, self.options.noise_model)
         compiling = partial(compile_circuit, backend=simulated, elsewhere=elsewhere)
-        instructions = instruction_set_of(self.backend)
+        instructions = last_instruction_set_of(self.backend)  # by which it was checked
         notes, sweeps = [], []
         for each in self.inputs:
             num_bases, measurements, own = self._sweeps(each, instructions, compiling)

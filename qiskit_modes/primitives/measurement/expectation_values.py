@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["expectation_values", "mean_squares", "term_weights"]
+__all__ = ["expectation_values", "mean_squares", "means_and_squares", "term_weights"]
 
 _POPCOUNT = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 _SIGN = 1.0 - 2.0 * (_POPCOUNT & 1)
@@ -35,7 +35,8 @@ def expectation_values(
         Shape (num_terms, num_sets).
     """
     if samples.shape[-1] == 1:
-        return _from_histograms(samples[..., 0], supports)
+        counts, signs = _tally(samples[..., 0], supports)
+        return signs @ counts.T / samples.shape[1]
     return _from_bit_planes(samples, supports)
 
 
@@ -54,9 +55,8 @@ def term_weights(
         shape: How many terms and sums there are.
     """
     if shape[0] * shape[1] <= _MAX_DENSE:  # small products are faster with zeros than without
-        dense = np.zeros(shape)
-        np.add.at(dense, (terms, sums), weights)
-        return dense
+        places = terms * shape[1] + sums
+        return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
     from scipy import sparse  # takes a while to load, and few jobs are so large
 
     return sparse.csr_array((weights, (terms, sums)), shape=shape)
@@ -85,6 +85,28 @@ def mean_squares(
     return found
 
 
+def means_and_squares(
+    samples: NDArray[np.uint8], supports: Sequence[Support], weights: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `expectation_values` and `mean_squares` do, looking at the shots once.
+
+    Args:
+        samples: As for both.
+        supports: As for both.
+        weights: Of each term in each sum, (num_terms, num_sums).
+
+    Returns:
+        Shapes (num_terms, num_sets) and (num_sums, num_sets).
+    """
+    if samples.shape[-1] > 1:
+        means = expectation_values(samples, supports)
+        return means, mean_squares(samples, supports, [weights])[0]
+    counts, signs = _tally(samples[..., 0], supports)
+    # In the memory order in which `mean_squares` has them, so that sums are rounded alike.
+    squares = (counts @ (np.ascontiguousarray(signs.T) @ weights) ** 2).T
+    return signs @ counts.T / samples.shape[1], squares / samples.shape[1]
+
+
 def _multiplied(support: Support) -> list[int]:
     return [bit for bit in support if isinstance(bit, int)]
 
@@ -95,13 +117,17 @@ def _kept(support: Support) -> list[tuple[int, int]]:
 
 def _outcomes(
     samples: NDArray[np.uint8], supports: Sequence[Support]
-) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float64]]]:
+) -> Iterator[tuple[int, NDArray[np.floating], NDArray[np.float64]]]:
     """Yield outcomes of some sets: the first set, the terms' signs, and how often each set has it.
 
     A sign is 0 where a projector takes the shot out.
 
     The arrays have the shapes (num_outcomes, num_terms) and (some_sets, num_outcomes).
     """
+    if samples.shape[-1] == 1:
+        counts, found = _tally(samples[..., 0], supports)
+        yield 0, np.ascontiguousarray(found.T), counts
+        return
     num_bits = 8 * samples.shape[-1]
     incidence = np.zeros((num_bits, len(supports)), dtype=np.float32)
     against = np.zeros((2, num_bits, len(supports)), dtype=np.float32)
@@ -118,11 +144,6 @@ def _outcomes(
             found[bits @ against[0] + (1 - bits) @ against[1] > 0] = 0.0
         return found
 
-    if samples.shape[-1] == 1:
-        counts = _histograms(samples[..., 0])
-        (found,) = np.nonzero(counts.any(axis=0))
-        yield 0, signs(found.astype(np.uint8)[:, np.newaxis]), counts[:, found]
-        return
     step = max(1, _MAX_UNPACKED_BYTES // (4 * max(num_bits, len(supports))))
     for number, rows in enumerate(samples):
         for first in range(0, len(rows), step):
@@ -138,17 +159,22 @@ def _histograms(values: NDArray[np.uint8]) -> NDArray[np.float64]:
     return counts
 
 
-def _from_histograms(values: NDArray[np.uint8], supports: Sequence[Support]) -> NDArray[np.float64]:
-    """Count the 256 values of each set once, and weigh the counts by each term's signs."""
+def _tally(
+    values: NDArray[np.uint8], supports: Sequence[Support]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how often each set has each value that any has, and the signs of terms for these.
+
+    The shapes are (num_sets, num_values) and (num_terms, num_values).
+    """
     counts = _histograms(values)
+    (found,) = np.nonzero(counts.any(axis=0))
     multiplied = map(_multiplied, supports)
-    masks = np.array([sum(1 << bit for bit in each) for each in multiplied], dtype=np.uint8)
-    every = np.arange(256, dtype=np.uint8)
-    signs = _SIGN[every & masks[:, np.newaxis]]
+    masks = np.array([sum(1 << bit for bit in each) for each in multiplied], dtype=np.intp)
+    signs = _SIGN[found & masks[:, np.newaxis]]
     for row, support in enumerate(supports):
         for bit, value in _kept(support):
-            signs[row] *= (every >> bit & 1) == value
-    return signs @ counts.T / values.shape[-1]
+            signs[row] *= (found >> bit & 1) == value
+    return counts[:, found], signs
 
 
 def _from_bit_planes(
