@@ -29,6 +29,8 @@ class QPU:
         """Guards ``scheduler`` and the order of ``outbox``. Inside it no other mutex is taken but
         the ledger's, and nothing waits."""
         self.scheduler = Scheduler(lanes=lanes, ledger=ledger)
+        self.has_deadline = False
+        """Whether the timer may have one for it. Guarded by the mutex."""
         self.outbox: deque[Instruction] = deque()
         """Instructions in the order in which they were given, not carried out yet."""
         self.carrying = threading.Lock()

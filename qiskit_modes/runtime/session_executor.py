@@ -60,6 +60,8 @@ __all__ = ["SessionExecutor"]
 
 logger = logging.getLogger("qiskit_modes")
 
+_ENDS_OF_STEPS = (JobCompiled, JobExecuted, JobPostProcessed, JobFailed)
+
 
 class SessionExecutor:
     """Runs jobs on QPUs by the rules.
@@ -237,19 +239,26 @@ class SessionExecutor:
         with qpu.mutex:
             if self._archive.watches_workloads and qpu.scheduler.moved is None:
                 qpu.scheduler.moved = {}
-            instructions = qpu.scheduler.handle(event, self.clock.now())
-            refusals = [each for each in instructions if isinstance(each, Refuse)]
-            if not refusals:
+            refused = None
+            instructions = []
+            for each in qpu.scheduler.handle(event, self.clock.now()):
+                if isinstance(each, Refuse):
+                    refused = refused or each
+                else:
+                    instructions.append(each)
+            if refused is None:
                 accepted()
-            qpu.outbox.extend(each for each in instructions if not isinstance(each, Refuse))
+            qpu.outbox.extend(instructions)
             self._retire(qpu, event, instructions)
             if qpu.scheduler.moved:
                 self._archive.moved(qpu.scheduler.moved.values())
                 qpu.scheduler.moved.clear()
             deadline = qpu.scheduler.next_deadline()
-            # Last, so that of all that ended by then the scheduler is told before.
-            self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
-            return refusals[0] if refusals else None
+            if deadline is not None or qpu.has_deadline:
+                qpu.has_deadline = deadline is not None
+                # Last, so that of all that ended by then the scheduler is told before.
+                self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
+            return refused
 
     def _carry_out(self, qpu: QPU) -> None:
         # The race being closed: another thread adds to the outbox after this one found it empty and
@@ -287,9 +296,9 @@ class SessionExecutor:
 
     def _retire(self, qpu: QPU, event: Event, instructions: Iterable[Instruction]) -> None:
         """Let the scheduler forget the jobs that this event has ended; their records go on."""
-        ended = {i.job_id for i in instructions if isinstance(i, Finish)}
-        if isinstance(event, JobCompiled | JobExecuted | JobPostProcessed | JobFailed):
-            ended.add(event.job_id)
+        ended = [i.job_id for i in instructions if isinstance(i, Finish)]
+        if isinstance(event, _ENDS_OF_STEPS) and event.job_id not in ended:
+            ended.append(event.job_id)
         for job_id in ended:
             if qpu.scheduler.jobs[job_id].final:
                 qpu.scheduler.forget_job(job_id)

@@ -15,8 +15,9 @@ __all__ = ["SharedLedger"]
 class SharedLedger(Ledger):
     """A `Ledger` with a mutex: each QPU's scheduler runs under a mutex of its own.
 
-    Every public method of `Ledger` takes it, whatever there is; but for `current`, which is one
-    look into a dictionary, and may be asked in the midst of anything.
+    Every public method of `Ledger` takes it, whatever there is; but for `current` and `shared`,
+    which are one look into a dictionary, and may be asked in the midst of anything, and
+    `is_limited`, which asks for no more than what one of the others answers.
     """
 
     def __init__(self) -> None:
@@ -34,8 +35,10 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_WITHOUT = frozenset({"current", "shared", "is_limited"})
+
 for _name, _attribute in vars(Ledger).items():
-    if _name.startswith("_") or _name == "current":
+    if _name.startswith("_") or _name in _WITHOUT:
         continue
     if isinstance(_attribute, property):
         assert _attribute.fget is not None, "what can be read has a getter"

@@ -196,6 +196,8 @@ class Ledger:
 
     def is_limited(self, instance: Instance, now: float) -> bool:
         """Return whether ``instance`` has used all that it may, so that nothing of it starts."""
+        if self.current(instance).limit is None:
+            return False
         return self.remaining(instance, now) <= 0.0
 
     def remaining(self, instance: Instance, now: float) -> float:

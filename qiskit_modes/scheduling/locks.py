@@ -79,6 +79,11 @@ class Lock:
         """Those who wait for it, first come first."""
         return tuple(self._waiting)
 
+    @property
+    def first_waiting(self) -> str | None:
+        """The one who will get it next, or None if nobody waits."""
+        return next(iter(self._waiting), None)
+
     def held_since(self, holder: str) -> float:
         """Return when ``holder`` got it.
 
@@ -128,6 +133,12 @@ class Lock:
         self.history.append(hold)
         return hold
 
+    def drop(self, holder: str, now: float) -> None:
+        """Take it from a holder that is gone, whether it has it or waits for it, if any of both."""
+        self._waiting.pop(holder, None)
+        if holder in self._holders:
+            self.release(holder, now)
+
     def statistics(self) -> LockStatistics:
         """Return who holds it and who waits, frozen."""
         return LockStatistics(self.name, self.capacity, self.holders, self.waiting)
@@ -155,9 +166,7 @@ class LockManager:
     def release_all(self, holder: str, now: float) -> None:
         """Take everything from a holder that is gone, whatever it was holding or waiting for."""
         for lock in (self.qpu, self.lanes, self.reservation):
-            lock.withdraw(holder)
-            if holder in lock:
-                lock.release(holder, now)
+            lock.drop(holder, now)
 
     def statistics(self) -> dict[str, LockStatistics]:
         """Return the statistics of each lock by its name."""

@@ -104,9 +104,10 @@ class Scheduler(Changes):
         self._advance(now, time_passed=isinstance(event, TimePassed))
         self._apply(event, now)
         self._pump(now)
-        if self.ledger.shared:
-            self._instructions += [LookAgain(instance_id) for instance_id in self._moved]
-        self._moved.clear()
+        if self._moved:
+            if self.ledger.shared:
+                self._instructions += [LookAgain(instance_id) for instance_id in self._moved]
+            self._moved.clear()
         self._nothing_due_before = float("-inf")
         instructions, self._instructions = self._instructions, []
         return instructions

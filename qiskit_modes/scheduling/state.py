@@ -217,11 +217,13 @@ class SchedulerState:
             return False  # usage leaves its window as time passes
         self._took_changes_at = now
         changed = self.ledger.take_changes(self._watch, now)
+        if not changed:
+            return False
         self.queue.usage_changed(changed)
         for instance_id in changed:
             for instance in self._tenants.get(instance_id, ()):
                 self._look_at_limit(instance, now)
-        return bool(changed)
+        return True
 
     def _usage_moved(self, instance: Instance) -> None:
         if instance.limit is not None:

@@ -159,7 +159,10 @@ class Budgets:
 
     def _account(self, name: str) -> _Account:
         with self._mutex:
-            return self._accounts.setdefault(name, _Account())
+            account = self._accounts.get(name)
+            if account is None:
+                account = self._accounts[name] = _Account()
+            return account
 
     @staticmethod
     def _check_pending(instance: Instance, account: _Account, most: int) -> None:

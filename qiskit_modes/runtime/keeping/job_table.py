@@ -147,7 +147,7 @@ class JobTable:
     def get(self, job_id: str) -> JobRecord | None:
         """Return a job by its id, or None if it is not known."""
         with self._mutex:
-            return self._held.get(job_id)
+            return self._unfinished.get(job_id) or self._held.get(job_id)
 
     def busy_qpus(self) -> int:
         """Return how many QPUs have jobs that have not ended."""

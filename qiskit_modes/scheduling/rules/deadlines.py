@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import assert_never
 
 from qiskit_modes.scheduling.job import RAN_TOO_LONG, Cancelled, Executing, Failed, Fault
@@ -19,6 +21,7 @@ _SESSION_ENDED = "its session or batch ended before the job could start"
 
 Deadline = tuple[float, Callable[[float], None]]
 """When something is due, and what to call then with that time."""
+_moment = itemgetter(0)
 
 
 def _do_nothing(_: float) -> None:
@@ -39,13 +42,12 @@ class Deadlines(Dispatch):
         slack = 0.0 if time_passed else ROUNDING_SECONDS
         due = [d for d in self._stops() if d[0] + slack <= now]
         due += [d for d in self._others() if d[0] <= now]
-        return min(due, key=lambda deadline: deadline[0], default=None)
+        return min(due, key=_moment, default=None)
 
     def _next_due(self) -> float | None:
         """Return when something is due next."""
-        due = [at for at, _ in self._stops()]
-        due += [at for at, _ in self._others()]
-        return min(due, default=None)
+        due = min(chain(self._stops(), self._others()), key=_moment, default=None)
+        return None if due is None else due[0]
 
     def _stops(self) -> Iterator[Deadline]:
         if self._executing is not None and isinstance(self._executing.state, Executing):

@@ -28,8 +28,11 @@ class Dispatch(Endings):
 
     def _drop_exhausted(self, now: float) -> None:
         """Stop an instance whose job would come to the QPU with nothing left to use."""
-        while self.locks.qpu.idle and self.locks.qpu.waiting and now >= self.maintained_until:
-            job = self.jobs[self.locks.qpu.waiting[0]]
+        qpu = self.locks.qpu
+        while qpu.idle and (first := qpu.first_waiting) is not None:
+            if now < self.maintained_until:
+                return
+            job = self.jobs[first]
             stops = job.instance.plan.stops_at_limit and not self._is_in_session(job)
             if not stops or not self.ledger.is_limited(job.instance, now):
                 return
