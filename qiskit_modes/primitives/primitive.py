@@ -28,7 +28,7 @@ from qiskit_modes.primitives.options.read import options_as_dict
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.quick_estimate import quick_estimate
 from qiskit_modes.runtime.records import JobRecord, JobRequest
-from qiskit_modes.scheduling import WorkloadState
+from qiskit_modes.scheduling import Instance, WorkloadState
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import unsupported_options, warn
 
@@ -157,7 +157,7 @@ class Primitive:
         )
         prepared.check_simulation()
         if self.request is None:
-            self._tell(prepared.remarks, resolution)
+            self._tell(prepared.remarks, resolution, instance)
         given = prepared.inputs.get("options")
         if given is None:
             given = options_as_dict(self.options)
@@ -195,9 +195,9 @@ class Primitive:
         asked = None if self.request is None else self.request.job_id
         return str(uuid.uuid4()) if asked is None else asked
 
-    def _tell(self, remarks: Sequence[str], resolution: Resolution) -> None:
+    def _tell(self, remarks: Sequence[str], resolution: Resolution, instance: Instance) -> None:
         """Warn of what the user of a job should know."""
-        if self._is_limited(resolution):
+        if instance.limit is not None and self._is_limited(resolution):
             limited = (
                 f"Instance {resolution.instance.id!r} has reached its limit of usage. The job is "
                 "accepted, but does not start before usage leaves the window of the plan, or the "

@@ -44,8 +44,11 @@ def check_gates(
         InvalidInputError: If they have; with the number, the limit, and what to do.
     """
     circuits = list(circuits)
-    length = sum(len(circuit.data) for _, circuit in circuits) * sum(folded)
-    if _is_few(length, plan) and not any(each.has_control_flow_op() for _, each in circuits):
+    length, repeats = 0, False
+    for _, circuit in circuits:
+        length += len(circuit.data)
+        repeats = repeats or circuit.has_control_flow_op()
+    if not repeats and _is_few(length * sum(folded), plan):
         return  # nearly all jobs have fewer instructions than any limit, however they are counted
     job = _Gates()
     for where, circuit in circuits:
@@ -76,10 +79,11 @@ def _refuse(where: str, count: float, what: str, most: int, of: str, plan: Plan)
 
 def _is_few(instructions: float, plan: Plan) -> bool:
     """Tell whether so many instructions exceed nothing, whatever they are."""
-    limits = (plan.max_rz_gates, plan.max_sx_gates, plan.max_two_qubit_gates)
+    for most in (plan.max_rz_gates, plan.max_sx_gates, plan.max_two_qubit_gates):
+        if most is not None and instructions > most:
+            return False
     most = plan.max_control_instructions
-    within = most is None or instructions * _MOST <= most
-    return within and all(most is None or instructions <= most for most in limits)
+    return most is None or instructions * _MOST <= most
 
 
 class _Gates:

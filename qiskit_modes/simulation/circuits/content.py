@@ -55,6 +55,8 @@ __all__ = ["Content", "Held", "describe", "fingerprint", "read_content"]
 _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None)})
 """Types that marshal writes as they are; it refuses subclasses."""
 
+_FLOAT = frozenset({float})
+
 _SIMPLE = frozenset({Measure, Reset, Barrier, BreakLoopOp, ContinueLoopOp})
 """Not gates; their names, labels and bits say all."""
 
@@ -138,7 +140,7 @@ class _Reader:
         self.held = Held.NUMBERS
         """What was met so far."""
         self._circuit = circuit
-        self._variables = Variables(first_bit=circuit.num_clbits if circuit else 0)
+        self._variables = Variables(first_bit=0 if circuit is None else circuit.num_clbits)
         self._nested = circuit is None
         """Whether what is being read stands in something else."""
         self._errors: dict[int, Any] = {}
@@ -170,7 +172,7 @@ class _Reader:
                 bits += [-1, *map(clbits.__getitem__, on)]
             if step.is_standard_gate():
                 parameters = step.params
-                if parameters:
+                if not _FLOAT.issuperset(map(type, parameters)):
                     parameters = [
                         value if type(value) is float else self.value(value, everywhere)
                         for value in parameters

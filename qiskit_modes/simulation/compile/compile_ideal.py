@@ -137,6 +137,11 @@ def compile_ideal(
         if group is None:
             group = _component(part, qubits, ideal, beginning, shared, choice.max_threads)
         components.append(group)
+    # A distribution that is known is finite, and so are the gates that led to it.
+    known = all(isinstance(component, KnownComponent) for component in components)
+    all_of_it = known and sum(len(part) for part, _ in parts) == len(ideal.gates)
+    if not (all_of_it or ideal.is_finite):
+        return None
     digest = hashlib.blake2b(content, digest_size=16)
     digest.update(_written(choice, settings) + repr((sorted(wanted), beginning)).encode())
     for component in components:
@@ -229,7 +234,7 @@ def _known_component(
     beginning: Beginning | None,
     shared: Hashable,
 ) -> KnownComponent | None:
-    """Return a component whose distribution is worked out here; None if that is not simple.
+    """Return a component whose distribution is worked out here; None if that is not so simple.
 
     Args:
         gates: What happens.

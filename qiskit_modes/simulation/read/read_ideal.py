@@ -63,6 +63,12 @@ class IdealCircuit:
     """By qubit the classical bit."""
     angles: Angles
 
+    @property
+    def is_finite(self) -> bool:
+        """Tell whether all matrices are made of numbers; by some angles they are not."""
+        matrices = [each for _, each in self.gates if not isinstance(each, Turn)]
+        return not matrices or bool(np.isfinite(np.concatenate(matrices, axis=None)).all())
+
 
 class _Beginning(NamedTuple):
     gates: tuple[IdealGate, ...]
@@ -112,7 +118,8 @@ class _Reader:
     """By classical bit the qubit that was measured into it last."""
 
     def __post_init__(self) -> None:
-        self._angles = AngleTable(list(self.circuit.parameters))
+        is_open = self.circuit.num_parameters > 0
+        self._angles = AngleTable(list(self.circuit.parameters) if is_open else [])
         self._clbits = {clbit: index for index, clbit in enumerate(self.circuit.clbits)}
         self._finished: set[int] = set()
         """Qubits that have been measured."""
@@ -145,13 +152,14 @@ class _Reader:
                 qubits = tuple([numbers[qubit] for qubit in on[::-1]])
             if (finished and not finished.isdisjoint(qubits)) or step.clbits:
                 raise NotIdealError
+            width = len(qubits)
             matrix = None
-            if len(qubits) <= LARGEST_MATRIX_QUBITS or name == "unitary":
+            if width <= LARGEST_MATRIX_QUBITS or name == "unitary":
                 matrix = step.matrix
             if matrix is None:
                 self._special(step, qubits)
-            elif len(matrix) == 1 << len(qubits):
-                if qubits:
+            elif len(matrix) == 1 << width:
+                if width:
                     gates.append((qubits, matrix))
             else:
                 raise NotIdealError
@@ -213,9 +221,6 @@ class _Reader:
         measured = {qubit: clbit for clbit, qubit in self.recorded.items() if clbit in wanted}
         if len(measured) < len(wanted.intersection(self.recorded)):
             raise NotIdealError  # a qubit that was measured into several bits
-        matrices = [each for _, each in self.gates if not isinstance(each, Turn)]
-        if matrices and not np.isfinite(np.concatenate(matrices, axis=None)).all():
-            raise NotIdealError  # by angles that are no numbers
         return IdealCircuit(self.gates, measured, self._angles.finish())
 
 

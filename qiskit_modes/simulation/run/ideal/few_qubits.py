@@ -7,6 +7,7 @@ gates are taken as numbers of Python. What comes of it is a distribution, which 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -192,8 +193,8 @@ class KnownComponent(OneWay):
 
 def known_component(
     state: FewQubits, measured: Sequence[int], clbits: tuple[int, ...], cost: Cost
-) -> KnownComponent:
-    """Return a component that records some qubits of a state.
+) -> KnownComponent | None:
+    """Return a component that records some qubits of a state; None if that is not finite.
 
     Args:
         state: The state.
@@ -201,6 +202,9 @@ def known_component(
         clbits: Where each of them is recorded.
         cost: What it costs.
     """
-    weights = np.array([state.weights(measured)])
+    numbers = state.weights(measured)
+    if not math.isfinite(sum(numbers)):
+        return None
+    weights = np.array([numbers])
     key = hashlib.blake2b(repr(clbits).encode() + weights.tobytes(), digest_size=16).digest()
     return KnownComponent(Outcomes(read_only(weights), clbits), key, cost)
