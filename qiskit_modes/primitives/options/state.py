@@ -7,7 +7,6 @@ they were. What they hold is read in a few microseconds though, a tenth of what 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -44,9 +43,14 @@ def _model(model: BaseModel) -> tuple[Any, ...]:
     if kind.__module__.partition(".")[0] not in _OWNERS or model.__pydantic_private__:
         raise _NotPlainError
     fields, extra = model.__dict__, model.__pydantic_extra__
-    values: Iterable[Any] = fields.values()
-    if not _PLAIN.issuperset(map(type, values)):
-        values = [value if type(value) in _PLAIN else _value(value) for value in values]
+    values = []
+    for value in fields.values():
+        if type(value) in _PLAIN:
+            values.append(value)
+        elif isinstance(value, BaseModel):
+            values.append(("model", _model(value)))
+        else:
+            values.append(_value(value))
     return (
         kind.__module__,
         kind.__qualname__,

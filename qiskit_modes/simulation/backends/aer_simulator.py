@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Mapping
-from functools import cached_property
 from typing import Any
 
 from qiskit.circuit import Instruction
@@ -33,9 +32,9 @@ OURS = frozenset({"automatic", "density_matrix"})
 class AerDescription(BackendDescription):
     """A simulator of Aer's, with the options that it has at the moment."""
 
-    @cached_property
-    def _options(self) -> Mapping[str, Any]:
-        return vars(self.backend.options)
+    def __init__(self, backend: Any) -> None:
+        super().__init__(backend)
+        self._options: Mapping[str, Any] = vars(backend.options)
 
     @classmethod
     def takes(cls, backends: type) -> bool:
