@@ -80,6 +80,11 @@ class Lock:
         return tuple(self._waiting)
 
     @property
+    def is_awaited(self) -> bool:
+        """Tell whether anybody waits for it."""
+        return bool(self._waiting)
+
+    @property
     def first_waiting(self) -> str | None:
         """The one who will get it next, or None if nobody waits."""
         return next(iter(self._waiting), None)

@@ -20,10 +20,13 @@ class Dispatch(Endings):
 
     def _pump(self, now: float) -> None:
         self._take_changes(now)
-        self._drop_exhausted(now)
+        if self.locks.qpu.is_awaited:
+            self._drop_exhausted(now)
         self._fill_lanes(now)
-        self._feed_qpu(now)
-        self._say_who_waits(now)
+        if self.locks.qpu.is_awaited or self.calibrations:
+            self._feed_qpu(now)
+        if self._due_notices:
+            self._say_who_waits(now)
         self.queue.looked_through()
 
     def _drop_exhausted(self, now: float) -> None:
@@ -147,8 +150,6 @@ class Dispatch(Endings):
 
     def _say_who_waits(self, now: float) -> None:
         """Announce whom those wait for that have waited long enough, each line once."""
-        if not self._due_notices:
-            return
         locks = self.locks
         kept_out = not locks.lanes.free or not locks.reservation.idle
         if not kept_out and self.draining_for is None and CALIBRATION not in locks.qpu:
