@@ -123,6 +123,7 @@ def prepare(parent: Connection | None = None) -> None:
     # first one waits for this worker, and Qiskit would take ten times as long as all of it.
     import qiskit_modes.simulation.run.component_kinds
     import qiskit_modes.simulation.run.execution
+    import qiskit_modes.simulation.run.ideal.few_qubits
     import qiskit_modes.simulation.run.ideal.stabilizer_component
     import qiskit_modes.simulation.run.ideal.state_component
     import qiskit_modes.simulation.run.window.component  # noqa: F401
