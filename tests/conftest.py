@@ -25,6 +25,8 @@ def pytest_cmdline_main(config):
     if options.numprocesses is None and options.dist == "no" and not watched:
         options.numprocesses = loky.cpu_count()
         options.dist = "loadfile"
+        # With a process in place of one that has died, pytest-xdist 3.8 waits for ever at the end.
+        options.maxworkerrestart = "0"
 
 
 def pytest_ignore_collect(collection_path):

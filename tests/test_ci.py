@@ -146,19 +146,34 @@ def test_a_test_can_be_run_in_an_environment_without_nbmake(suite):
 )
 def test_only_the_whole_suite_is_divided_among_processes(tmp_path, named, divided):
     """A single test starts no process, and can be run where pytest-xdist is not installed."""
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
-    (tmp_path / "tests" / "test_one.py").write_text(
+    done = run_suite(
+        tmp_path,
         "import os\n"
         "def test_where():\n"
-        f"    assert ('PYTEST_XDIST_WORKER' in os.environ) is {divided}\n"
+        f"    assert ('PYTEST_XDIST_WORKER' in os.environ) is {divided}\n",
+        *named,
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *named],
-        cwd=tmp_path,
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_test_that_ends_its_process_ends_the_whole_suite_too(tmp_path):
+    """It fails by its name, and the suite does not wait for ever."""
+    died = "import os\ndef test_before(): pass\ndef test_dies(): os._exit(1)\n"
+    done = run_suite(tmp_path, died)
+    assert done.returncode == 1, done.stdout
+    assert "crashed while running 'tests/test_one.py::test_dies'" in done.stdout
+
+
+def run_suite(folder, tests, *arguments):
+    """Run pytest on a suite of one file of tests, with this one's settings."""
+    (folder / "tests").mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\n")
+    shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
+    (folder / "tests" / "test_one.py").write_text(tests)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
         env={key: value for key, value in os.environ.items() if "PYTEST" not in key},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
