@@ -34,11 +34,11 @@ def size_of(count: int) -> str:
     ('12 B', '2.5 KiB', '3.0 GiB')
     """
     number, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
         if number < 1024:
             break
         number, unit = number / 1024, larger
-    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
 
 
 def _control_groups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from types import FunctionType
 from typing import Any
@@ -12,15 +12,47 @@ import numpy as np
 import numpy.typing as npt
 from samplomatic.quantum_program import SamplexItem
 from samplomatic.samplex import Samplex
+from samplomatic.tensor_interface import TensorSpecification
+from samplomatic.virtual_registers import VirtualType
 
-__all__ = ["PARAMETER_VALUES", "draw_one", "draw_randomisations"]
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
+
+__all__ = [
+    "PARAMETER_VALUES",
+    "bytes_of_registers",
+    "bytes_of_set",
+    "draw_one",
+    "draw_randomisations",
+]
 
 PARAMETER_VALUES = "parameter_values"
 """What a samplex calls the angles of its template."""
 
 
+REGISTER_BYTES = 1 << 26
+"""So much may take what a samplex holds while it draws; what is more is drawn in pieces."""
+
+_MATRIX_BYTES = 64
+"""Of a matrix of a register of `VirtualType.U2`; the elements of all others take one byte."""
+
+
+def bytes_of_set(samplex: Samplex) -> int:
+    """Return how many bytes a samplex gives for each randomisation."""
+    specs = samplex.outputs().specs
+    return sum(max(0, each.num_bytes) for each in specs if isinstance(each, TensorSpecification))
+
+
+def bytes_of_registers(samplex: Samplex) -> int:
+    """Return how many bytes a samplex holds for each randomisation while it draws."""
+    return sum(
+        size * (_MATRIX_BYTES if kind is VirtualType.U2 else 1)
+        for node in samplex.graph.nodes()
+        for size, kind in node.instantiates().values()
+    )
+
+
 def draw_randomisations(
-    item: SamplexItem, generator: np.random.Generator
+    item: SamplexItem, generator: np.random.Generator, elsewhere: Elsewhere = here
 ) -> dict[str, npt.NDArray[Any]]:
     """Draw the samplex of an item for each element of the item's shape.
 
@@ -30,6 +62,7 @@ def draw_randomisations(
     Args:
         item: The item, not modified.
         generator: Where the random numbers come from.
+        elsewhere: Asked before each further piece; a job that is cancelled is left there.
 
     Returns:
         For each output of the samplex, an array whose first axes are those of ``item.shape``; the
@@ -48,17 +81,55 @@ def draw_randomisations(
         for axis, index in zip(swept, element, strict=True):
             place[axis] = index
         own = tuple(0 if isinstance(at, slice) else at for at in place)
-        outputs = _sample(
-            item.samplex,
-            arguments[own[len(shape) - arguments.ndim :]],
-            num_randomizations=math.prod(free_shape),
-            rng=generator,
-        )
-        for name, values in outputs.items():
-            if name not in drawn:
-                drawn[name] = np.empty((*shape, *values.shape[1:]), dtype=values.dtype)
-            drawn[name][tuple(place)] = values.reshape(*free_shape, *values.shape[1:])
+        mine = arguments[own[len(shape) - arguments.ndim :]]
+        pieces = _pieces(item.samplex, mine, math.prod(free_shape), generator, elsewhere)
+        for first, outputs in pieces:
+            for name, values in outputs.items():
+                if name not in drawn:
+                    drawn[name] = np.empty((*shape, *values.shape[1:]), dtype=values.dtype)
+                whole = np.moveaxis(drawn[name], free, range(len(free)))
+                last = (slice(None),) * len(free) + tuple(element)
+                _put(whole[last], free_shape, first, values)
     return drawn
+
+
+def _pieces(
+    samplex: Samplex,
+    arguments: Any,
+    number: int,
+    generator: np.random.Generator,
+    elsewhere: Elsewhere,
+) -> Iterator[tuple[int, dict[str, npt.NDArray[Any]]]]:
+    """Yield randomisations, some after others, and the number of the first of each piece."""
+    at_once = max(1, REGISTER_BYTES // max(1, bytes_of_registers(samplex)))
+    for first in range(0, number, at_once):
+        if first:
+            elsewhere(0.0, _nothing_to_do)  # raises if nobody waits any more
+        some = min(at_once, number - first)
+        outputs = _sample(samplex, arguments, num_randomizations=some, rng=generator)
+        yield first, dict(outputs.items())
+
+
+def _nothing_to_do() -> None:
+    pass
+
+
+def _put(
+    whole: npt.NDArray[Any], shape: tuple[int, ...], first: int, values: npt.NDArray[Any]
+) -> None:
+    """Put values where they belong, counted through from the first.
+
+    Args:
+        whole: A view, of shape (*shape, ...).
+        shape: Of the axes of which ``values`` are elements, counted through.
+        first: The number of the first.
+        values: Shape (number, ...).
+    """
+    if len(values) == math.prod(shape):
+        whole[...] = values.reshape(*shape, *values.shape[1:])
+        return
+    places = np.unravel_index(np.arange(first, first + len(values)), shape)
+    whole[places] = values
 
 
 def draw_one(item: SamplexItem) -> dict[str, npt.NDArray[Any]]:

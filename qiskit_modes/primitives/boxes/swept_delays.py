@@ -18,6 +18,7 @@ from samplomatic.quantum_program import SamplexItem
 
 from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
 from qiskit_modes.simulation.circuits.durations import OpenDelay
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["SweptDelays", "SweptItem", "put_back", "set_aside"]
 
@@ -77,15 +78,15 @@ class SweptItem:
         return shape
 
     def values(
-        self, generator: np.random.Generator
+        self, generator: np.random.Generator, elsewhere: Elsewhere = here
     ) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
-        """Draw the randomisations.
+        """Draw the randomisations; see `draw_randomisations`.
 
         Returns:
             The values of the circuit's parameters, (*shape, num_parameters), and what else the
             samplex gave.
         """
-        outputs = draw_randomisations(self.drawn, generator)
+        outputs = draw_randomisations(self.drawn, generator, elsewhere)
         angles = np.asarray(outputs.pop(PARAMETER_VALUES), dtype=np.float64)
         beside = np.broadcast_to(self.beside, (*self.shape, len(self.names)))
         names = [parameter.name for parameter in self.drawn.circuit.parameters] + [*self.names]

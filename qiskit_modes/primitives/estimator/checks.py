@@ -28,6 +28,9 @@ from qiskit_modes.warn import is_answering_a_request, unsupported_options
 
 __all__ = ["check_estimation", "check_measured"]
 
+MOST_NOISE_FACTORS = 100
+"""Many times what any fit needs."""
+
 
 def check_estimation(
     inputs: Sequence[EstimatorInput],
@@ -120,6 +123,11 @@ def _check_techniques(options: ResolvedEstimatorOptions) -> None:
         from qiskit_modes.primitives.mitigation.extrapolation import NEEDED
 
         factors = len(set(noise_factors_of(resilience)))
+        if factors > MOST_NOISE_FACTORS:
+            raise InvalidInputError(
+                f"resilience.zne.noise_factors has {factors:,} different factors, and at most "
+                f"{MOST_NOISE_FACTORS} are used: each takes circuits of its own. Choose fewer."
+            )
         names = [zne.extrapolator] if isinstance(zne.extrapolator, str) else zne.extrapolator
         for name in names:
             if factors < NEEDED[name]:

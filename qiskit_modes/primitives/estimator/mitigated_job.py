@@ -111,7 +111,8 @@ class MitigatedEstimatorJob:
         notes = []
         for number, (places, preparer) in enumerate(preparers.items()):
             group, seed = preparer.group(), seed_of_part(self.seed, number)
-            programs, drawn, first = self._quantum_programs(group, places, seed)
+            preparer.check_memory()
+            programs, drawn, first = self._quantum_programs(group, places, seed, elsewhere)
             bits = [_bits_of(partings[place], group.qubits) for place in places]
             apart = {
                 item: _clbits_of(pub.items[item - begin].circuit, own)
@@ -162,7 +163,7 @@ class MitigatedEstimatorJob:
         return elsewhere(seconds, parting_of, pub.circuit, choice, values, bases, terms, shots)
 
     def _quantum_programs(
-        self, group: Group, places: Sequence[int], seed: int
+        self, group: Group, places: Sequence[int], seed: int, elsewhere: Elsewhere
     ) -> tuple[list[QuantumProgram], list[_Outputs], list[int]]:
         """Return what to execute, for each item what was drawn, and each PUB's first item."""
         program = QuantumProgram(group.shots)
@@ -175,7 +176,7 @@ class MitigatedEstimatorJob:
             for item in pub.items:
                 if isinstance(item, OpaqueItem):
                     generator = np.random.default_rng((seed, len(drawn), _OPAQUE))
-                    executed, outputs = item.drawn(values, generator)
+                    executed, outputs = item.drawn(values, generator, elsewhere)
                     program.items.append(executed)
                     drawn.append(outputs)
                 else:

@@ -12,6 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.primitives.backends.seed import draw_seed
 from qiskit_modes.primitives.estimator.checks import check_estimation, check_measured
 from qiskit_modes.primitives.estimator.count import count_executions
+from qiskit_modes.primitives.estimator.memory import check_memory
 from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput, coerce_estimator_pubs
 from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
@@ -71,13 +72,17 @@ def prepare_estimator_job(
         circuits=[(f"the circuit of PUB {n}", each.pub.circuit) for n, each in enumerate(inputs)],
         executions=count_executions(inputs, resolved) + learning,
         folded=folded_factors_of(resolved.resilience),
-        check_simulation=partial(_check_simulation, inputs, resolved, backend),
+        check_simulation=partial(_check_simulation, inputs, final, backend, seed),
     )
 
 
 def _check_simulation(
-    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
+    inputs: Sequence[EstimatorInput],
+    options: ResolvedEstimatorOptions,
+    backend: BackendV2,
+    seed: int,
 ) -> None:
-    """Raise if what is estimated is too wide; nothing is for Pauli propagation."""
+    """Raise if what is estimated is too wide, or too much; nothing is for Pauli propagation."""
     if options.pauli_propagation_max_terms is None:
+        check_memory(inputs, options, backend, seed)
         check_measured(inputs, backend, options.noise_model)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from qiskit.providers import BackendV2
+from samplomatic.quantum_program import QuantumProgram
 
 from qiskit_modes.primitives.backends.seed import draw_seed
 from qiskit_modes.primitives.executor.executor_job import ExecutorJob
@@ -14,9 +15,10 @@ from qiskit_modes.primitives.executor.program_input import coerce_quantum_progra
 from qiskit_modes.primitives.executor.semantic_role import decoder_of
 from qiskit_modes.primitives.executor.width import check_program
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
-from qiskit_modes.primitives.inputs.job_limits import check_results
+from qiskit_modes.primitives.inputs.job_limits import check_memory_of_drawn, check_results
 from qiskit_modes.primitives.layers.layer_noise import warn_absent
 from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.programs.compile import drawn_of
 
 __all__ = ["prepare_executor_job"]
 
@@ -57,5 +59,13 @@ def prepare_executor_job(
         inputs={"quantum_program": checked.program},
         circuits=[(f"the circuit of item {n}", circuit) for n, circuit in enumerate(circuits)],
         executions=checked.executions,
-        check_simulation=partial(check_program, checked.program, backend),
+        check_simulation=partial(_check_simulation, checked.program, backend),
     )
+
+
+def _check_simulation(program: QuantumProgram, backend: BackendV2) -> None:
+    """Raise if what is executed is too wide, or too much."""
+    check_memory_of_drawn(
+        drawn_of(item, program.shots, f"Item {index}") for index, item in enumerate(program.items)
+    )
+    check_program(program, backend)

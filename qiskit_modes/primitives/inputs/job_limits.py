@@ -5,9 +5,11 @@ before it is queued.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.memory import size_of
 from qiskit_modes.primitives.inputs.gate_limits import check_gates
 from qiskit_modes.simulation.compile.methods import SimulatorChoice, available_bytes
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
@@ -17,10 +19,44 @@ if TYPE_CHECKING:
 
     from qiskit_modes.scheduling import Instance
 
-__all__ = ["MAX_RESULTS", "check_memory_of_results", "check_results", "check_size"]
+__all__ = [
+    "COPIES",
+    "MAX_RESULTS",
+    "Drawn",
+    "check_memory_of_drawn",
+    "check_memory_of_results",
+    "check_results",
+    "check_size",
+]
 
 MAX_RESULTS = 1_000_000_000
 """Shots, or expectation values, of one job; a hundred times what the service takes."""
+
+COPIES = 4
+"""What is recorded is there so often: as it is drawn, on the way from a worker, put together with
+what others drew, and as the result."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Number and size of what is drawn at random for one circuit."""
+
+    where: str
+    """Names the circuit in messages."""
+    sets: int
+    """How many randomisations there are, all parameter sets and measurement bases together."""
+    set_bytes: int
+    """What is drawn for each before it is executed: angles, flips and signs."""
+    shots: int
+    """Of each."""
+    shot_bytes: int
+    """What a shot records."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Return about how much memory it takes."""
+        # Sets are there as they are drawn, and on the way to a worker.
+        return self.sets * (2 * self.set_bytes + COPIES * self.shots * self.shot_bytes)
 
 
 def check_size(
@@ -76,6 +112,31 @@ def check_memory_of_results(needed: int, where: str) -> None:
         )
 
 
+def check_memory_of_drawn(drawn: Iterable[Drawn], because: str = "") -> None:
+    """Check that there is memory for what a job draws, before it draws it.
+
+    Args:
+        drawn: For each circuit.
+        because: Why it is so much, a sentence that ends with a space.
+
+    Raises:
+        InvalidInputError: If there is not; with the numbers, and the ways out.
+    """
+    needed = 0
+    available = available_bytes(SimulatorChoice(), DEFAULT_SETTINGS)
+    for each in drawn:
+        needed += each.num_bytes
+        if needed > available:
+            raise InvalidInputError(
+                f"{each.where}: {each.sets:,} randomisations of the circuit, with {each.shots:,} "
+                f"shots and {size_of(each.set_bytes)} of angles each, take the job up to "
+                f"{size_of(needed)} of memory, and {size_of(available)} may be used. {because}"
+                "Use fewer shots, or a larger precision; fewer randomisations with more shots each "
+                "(twirling.num_randomizations, twirling.shots_per_randomization); fewer parameter "
+                "sets, observables or noise factors; or divide the job."
+            )
+
+
 def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
     """Check that so many results can be drawn, and kept in memory.
 
@@ -84,7 +145,7 @@ def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
 
     Args:
         results: For each part of the job how many there are, shots over all parameter sets or
-            expectation values, and how many bytes one of them takes.
+            expectation values, and how many bytes one of them takes; there are `COPIES` of it.
         what: The word for a part, which begins the message.
 
     Raises:
@@ -93,7 +154,7 @@ def check_results(results: Iterable[tuple[int, int]], what: str) -> None:
     number = needed = 0
     for index, (more, num_bytes) in enumerate(results):
         number += more
-        needed += more * num_bytes
+        needed += more * num_bytes * COPIES
         if number > MAX_RESULTS:
             raise InvalidInputError(
                 f"{what} {index}: up to here the job asks for {number:,} results, and at most "

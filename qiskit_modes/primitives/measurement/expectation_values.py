@@ -13,6 +13,7 @@ __all__ = ["expectation_values", "mean_squares", "means_and_squares", "term_weig
 _POPCOUNT = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 _SIGN = 1.0 - 2.0 * (_POPCOUNT & 1)
 _MAX_DENSE = 1 << 16  # weights; 512 KiB
+_MAX_SUMS = 1 << 23  # 64 MiB: values of sums in outcomes that are held at a time
 _MAX_UNPACKED_BYTES = 1 << 25  # 32 MiB: larger blocks of samples are worked through in parts
 
 
@@ -79,10 +80,14 @@ def mean_squares(
     """
     squares = np.zeros((len(weights), weights[0].shape[1], len(samples)))
     for first, signs, often in _outcomes(samples, supports):
+        sums_at_once = max(1, _MAX_SUMS // len(signs))
         for number, each in enumerate(weights):
-            squares[number, :, first : first + len(often)] += (often @ (signs @ each) ** 2).T
-    found: NDArray[np.float64] = squares / samples.shape[1]
-    return found
+            for start in range(0, each.shape[1], sums_at_once):
+                sums = slice(start, start + sums_at_once)
+                found = often @ (signs @ each[:, sums]) ** 2
+                squares[number, sums, first : first + len(often)] += found.T
+    squares /= samples.shape[1]
+    return squares
 
 
 def means_and_squares(

@@ -27,6 +27,7 @@ from qiskit_modes.primitives.mitigation.techniques import (
     PreparedPub,
     prepare,
 )
+from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["OpaqueItem", "prepare_opaque"]
 
@@ -41,13 +42,17 @@ class OpaqueItem(PreparedItem):
     """For each parameter of the circuit where its value stands: among the body's, then drawn."""
 
     def drawn(
-        self, values: npt.NDArray[np.float64], generator: np.random.Generator
+        self,
+        values: npt.NDArray[np.float64],
+        generator: np.random.Generator,
+        elsewhere: Elsewhere = here,
     ) -> tuple[CircuitItem, dict[str, npt.NDArray[Any]]]:
         """Draw the randomisations.
 
         Args:
             values: The parameter values of the body, shape (configurations, num_parameters).
             generator: Where the random numbers come from.
+            elsewhere: See `draw_randomisations`.
 
         Returns:
             An item to execute, and what else the samplex gave.
@@ -55,7 +60,7 @@ class OpaqueItem(PreparedItem):
         item = SamplexItem(
             self.template, self.samplex, samplex_arguments=dict(self.arguments), shape=self.shape
         )
-        outputs = draw_randomisations(item, generator)
+        outputs = draw_randomisations(item, generator, elsewhere)
         drawn = outputs.pop(PARAMETER_VALUES)
         body = np.broadcast_to(values, (*self.shape, values.shape[-1]))
         together = np.concatenate([body, drawn], axis=-1)[..., self.order]

@@ -6,17 +6,20 @@ the backend lives, and an iteration only puts its numbers in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.providers import BackendV2
+from qiskit_mitigation import PEC
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
+from qiskit_modes.primitives.boxes.draw import bytes_of_set
 from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import (
     SECONDS_PER_INSTRUCTION,
@@ -26,6 +29,7 @@ from qiskit_modes.primitives.boxes.templates import (
 )
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
+from qiskit_modes.primitives.inputs.job_limits import Drawn, check_memory_of_drawn
 from qiskit_modes.primitives.inputs.observables import on_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.mitigation.measurement_twirl import prepare_opaque
@@ -47,6 +51,9 @@ from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Preparer"]
+
+MOST_RESULTS = 256
+"""A PUB with more values to estimate is left to the job, too: 0.1 ms are spent on each."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +122,22 @@ class Preparer:
             if not self._sample_can_be_prepared(each):
                 self._prepared(number, each)
 
+    def check_memory(self) -> None:
+        """Check that there is memory for what is drawn for the PUBs that are prepared already.
+
+        Raises:
+            InvalidInputError: If there is not; the message names the PUB.
+        """
+        facts = self._facts()
+        for number, each in self._inputs:
+            prepared = self._known.get(("prepared", self._key_of_pub(each)), facts)
+            if prepared is not None:
+                _check_memory(number, prepared, self._request.shots)
+
     def _sample_can_be_prepared(self, pub: EstimatorInput) -> bool:
         """Return whether a circuit is left to the job, and nothing is known to be in the way."""
-        if len(pub.circuit.data) <= AT_ONCE and not self._options.layers_to_find:
+        is_small = len(pub.circuit.data) <= AT_ONCE and pub.pub.size <= MOST_RESULTS
+        if is_small and not self._options.layers_to_find:
             return False
         facts = self._facts()  # of which boxing reads nothing
         key = ("sample", pub.fingerprint, self._key, self._options.older)
@@ -127,13 +147,12 @@ class Preparer:
             circuit = narrowed(sample, sorted(used_qubits(sample)) or [0])
             circuit = self._as_measured(circuit)
             one = ObservablesArray("Z" * circuit.num_qubits)
-            shape = pub.parameter_shape
             # A sample has layers of its own, whose noise nobody knows.
             request = self._request
             if needs_layer_noise(request.resilience):
                 request = replace(request, technique="none", noise_maps={})
             try:
-                _prepared("", circuit, one, shape, request)
+                _prepared("", circuit, one, (), request)
             except InvalidInputError:
                 verdict = False
             else:
@@ -277,6 +296,28 @@ def _prepared(
             return prepared
         items = tuple(item.with_delays(delays) for item in prepared.items)
         return replace(prepared, items=items)
+
+
+def _check_memory(number: int, pub: PreparedPub, shots: int) -> None:
+    """Raise if there is no memory for what is drawn for a PUB."""
+    drawn = (
+        Drawn(
+            where=f"PUB {number}",
+            sets=math.prod(item.shape),
+            set_bytes=bytes_of_set(item.samplex),
+            shots=shots,
+            shot_bytes=sum(-(-register.size // 8) for register in item.circuit.cregs),
+        )
+        for item in pub.items
+    )
+    because = ""
+    if isinstance(pub.task, PEC):
+        because = (
+            f"Probabilistic error cancellation takes {pub.task.gamma**2:,.4g} times as many as "
+            "without noise, its sampling overhead; resilience.pec.max_overhead bounds it, and "
+            "resilience.pec.noise_gain leaves a part of the noise. "
+        )
+    check_memory_of_drawn(drawn, because)
 
 
 def _seconds(circuit: QuantumCircuit, request: Request) -> float:

@@ -24,8 +24,13 @@ from samplomatic.quantum_program import (
 )
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
-from qiskit_modes.primitives.boxes.draw import PARAMETER_VALUES, draw_randomisations
+from qiskit_modes.primitives.boxes.draw import (
+    PARAMETER_VALUES,
+    bytes_of_set,
+    draw_randomisations,
+)
 from qiskit_modes.primitives.boxes.swept_delays import SweptItem
+from qiskit_modes.primitives.inputs.job_limits import Drawn, check_memory_of_drawn
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise
 from qiskit_modes.primitives.measurement.parting import Parting
 from qiskit_modes.primitives.measurement.parts import light_cone
@@ -37,7 +42,7 @@ from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
 
-__all__ = ["CompiledQuantumProgram", "compile_quantum_program"]
+__all__ = ["CompiledQuantumProgram", "compile_quantum_program", "drawn_of"]
 
 RANDOMISATIONS = 0x72616E64
 """Beside a job's seed, so that randomisations and shots draw from different streams."""
@@ -73,7 +78,12 @@ def compile_quantum_program(
     Raises:
         UnsupportedCircuitError: If a circuit or an item cannot be simulated.
         SimulationTooLargeError: If a circuit needs more memory than there is.
+        InvalidInputError: If what is drawn does.
     """
+    check_memory_of_drawn(
+        drawn_of(item, program.shots, f"Item {index} of the program")
+        for index, item in enumerate(program.items)
+    )
     sequence = np.random.SeedSequence((seed, RANDOMISATIONS))
     circuits: dict[str, CompiledCircuit] = {}
     runs: list[Run] = []
@@ -81,7 +91,7 @@ def compile_quantum_program(
     for index, (item, own) in enumerate(
         zip(program.items, sequence.spawn(len(program.items)), strict=True)
     ):
-        values, outputs = _values(item, np.random.default_rng(own), index)
+        values, outputs = _values(item, np.random.default_rng(own), index, elsewhere)
         registers = {register.name: register.size for register in item.circuit.cregs}
         if len(values) == 0:
             items.append(CompiledItem(item.shape, outputs, registers, (), (), {}))
@@ -126,18 +136,41 @@ def compile_quantum_program(
     )
 
 
+def drawn_of(item: QuantumProgramItem | SweptItem, shots: int, where: str) -> Drawn:
+    """Return what is drawn for an item, in numbers.
+
+    Args:
+        item: The item.
+        shots: Of each of its elements.
+        where: Names it in messages.
+    """
+    drawn = item.drawn if isinstance(item, SweptItem) else item
+    own = bytes_of_set(drawn.samplex) if isinstance(drawn, SamplexItem) else 0
+    values = 8 * item.circuit.num_parameters
+    return Drawn(
+        where=where,
+        sets=math.prod(item.shape),
+        set_bytes=max(own, values),
+        shots=shots,
+        shot_bytes=sum(-(-register.size // 8) for register in item.circuit.cregs),
+    )
+
+
 def _values(
-    item: QuantumProgramItem | SweptItem, generator: np.random.Generator, index: int
+    item: QuantumProgramItem | SweptItem,
+    generator: np.random.Generator,
+    index: int,
+    elsewhere: Elsewhere,
 ) -> tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[Any]]]:
     """Return the parameter sets of an item, (num_sets, num_parameters), and its other outputs."""
     match item:
         case CircuitItem():
             angles, outputs = item.circuit_arguments, {}
         case SamplexItem():
-            outputs = draw_randomisations(item, generator)
+            outputs = draw_randomisations(item, generator, elsewhere)
             angles = outputs.pop(PARAMETER_VALUES)
         case SweptItem():
-            angles, outputs = item.values(generator)
+            angles, outputs = item.values(generator, elsewhere)
         case _:
             raise UnsupportedCircuitError(
                 f"Item {index} of the program is a {type(item).__name__}; expected a CircuitItem "

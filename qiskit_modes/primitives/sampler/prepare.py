@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qiskit_modes.primitives.inputs.pubs import coerce_sampler_pubs
-from qiskit_modes.primitives.options.resolve import resolve_sampler_options
+from qiskit_modes.primitives.inputs.pubs import SamplerInput, coerce_sampler_pubs
+from qiskit_modes.primitives.options.resolve import (
+    ResolvedSamplerOptions,
+    resolve_sampler_options,
+)
 from qiskit_modes.primitives.prepared_job import PreparedJob
+from qiskit_modes.primitives.programs.memory import check_randomisations
 from qiskit_modes.primitives.sampler.checks import check_sampled, check_sampling
 from qiskit_modes.primitives.sampler.steps import sampler_steps
 
@@ -60,5 +64,13 @@ def prepare_sampler_job(
         circuits=[(f"the circuit of PUB {n}", each.circuit) for n, each in enumerate(inputs)],
         executions=sum(executions),
         remarks=tuple(empty),
-        check_simulation=partial(check_sampled, inputs, backend, resolved.noise_model),
+        check_simulation=partial(_check_simulation, inputs, resolved, backend),
     )
+
+
+def _check_simulation(
+    inputs: Sequence[SamplerInput], options: ResolvedSamplerOptions, backend: BackendV2
+) -> None:
+    """Raise if what is sampled is too wide, or too much."""
+    check_randomisations(inputs, options)
+    check_sampled(inputs, backend, options.noise_model)

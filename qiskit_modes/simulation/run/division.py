@@ -25,6 +25,10 @@ with pieces of 50 ms keeps 20 workers of a cluster busy and no more."""
 LONGEST_PIECE_SECONDS = 0.5
 """Of those: so long at most may a short job on another QPU have to wait for one."""
 
+MOST_BYTES = 1 << 30
+"""Pieces that record other bits of the same shots have room for all of them each: together they
+take no more than this, or are one piece."""
+
 SECONDS_PER_SET = 60e-6
 """What a parameter set costs beside its components: angles, streams, packing."""
 
@@ -166,6 +170,8 @@ def _by_components(
     """Divide one parameter set by components, and these by blocks of shots."""
     together: list[int] = []
     cost = SECONDS_PER_SET
+    most_pieces = max(1, MOST_BYTES // max(1, run.shots * compiled.layout.row_bytes))
+    long_enough = max(long_enough, _seconds(compiled, run) / most_pieces)
     chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not item[1].records_one_bit)
     for index, component in chosen:  # lone bits first: they are drawn from one stream
         own = component.cost.seconds(run.shots)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,10 @@ from qiskit_modes.simulation.run.share import Share, alone
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
 __all__ = ["execute", "outcome_probabilities"]
+
+SHOTS_AT_ONCE = 1 << 16
+"""So many shots are drawn at a time, and packed: before, each bit of each shot takes 8 bytes. The
+random numbers are those of one draw."""
 
 
 def execute(program: Program, share: Share = alone) -> Samples:
@@ -177,15 +181,24 @@ class _Drawing:
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
         for which, packed in enumerate(self.packed):
-            drawn = draw(outcomes.stairs[which], len(self.shots), self._stream(which, index))
-            packed |= outcomes.packed(self.compiled.layout, drawn)
+            generator = self._stream(which, index)
+            for some in _blocks(packed):
+                drawn = draw(outcomes.stairs[which], len(some), generator)
+                some |= outcomes.packed(self.compiled.layout, drawn)
 
     def _draw_bits(self, clbits: Sequence[int], weights: RealArray) -> None:
         """Draw independent bits together: a hundred lone qubits cost little more than one."""
         for which, packed in enumerate(self.packed):
             generator = self._stream(which, len(self.compiled.components))
-            bits = draw_bits(weights[which], len(self.shots), generator)
-            packed |= self.compiled.layout.pack_bits(clbits, bits)
+            for some in _blocks(packed):
+                bits = draw_bits(weights[which], len(some), generator)
+                some |= self.compiled.layout.pack_bits(clbits, bits)
+
+
+def _blocks(packed: Bytes) -> Iterator[Bytes]:
+    """Yield views of some shots after others, each of shape (shots, row_bytes)."""
+    for start in range(0, len(packed), SHOTS_AT_ONCE):
+        yield packed[start : start + SHOTS_AT_ONCE]
 
 
 def outcome_probabilities(

@@ -9,9 +9,9 @@ import math
 from typing import Any
 
 from samplomatic.quantum_program import SamplexItem
-from samplomatic.tensor_interface import PauliLindbladMapSpecification, TensorSpecification
-from samplomatic.virtual_registers import VirtualType
+from samplomatic.tensor_interface import PauliLindbladMapSpecification
 
+from qiskit_modes.primitives.boxes.draw import bytes_of_registers, bytes_of_set
 from qiskit_modes.primitives.inputs.job_limits import check_memory_of_results
 from qiskit_modes.wire.programs.params import unreadable
 
@@ -19,9 +19,6 @@ __all__ = ["check_declared_sizes", "check_drawing"]
 
 _NUMBERS = "biufc"
 """Kinds of arrays that a samplex may have for inputs and outputs, in numpy's letters."""
-
-_MATRIX_BYTES = 64
-"""Of a matrix of a register of `VirtualType.U2`; the elements of all others take one byte."""
 
 
 def check_declared_sizes(item: SamplexItem, where: str) -> None:
@@ -66,16 +63,7 @@ def check_drawing(item: SamplexItem, where: str, before: int) -> int:
     Raises:
         InvalidInputError: If there is not the memory for it.
     """
-    outputs = sum(
-        max(0, spec.num_bytes)
-        for spec in item.samplex.outputs().specs
-        if isinstance(spec, TensorSpecification)
-    )
-    registers = sum(
-        size * (_MATRIX_BYTES if kind is VirtualType.U2 else 1)
-        for node in item.samplex.graph.nodes()
-        for size, kind in node.instantiates().values()
-    )
+    outputs, registers = bytes_of_set(item.samplex), bytes_of_registers(item.samplex)
     elements = math.prod(item.shape)
     at_once = elements // max(1, math.prod(item.samplex_arguments.shape))
     kept = before + elements * outputs
