@@ -4,20 +4,32 @@ import math
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
+from qiskit_aer.noise import (
+    NoiseModel,
+    ReadoutError,
+    amplitude_damping_error,
+    depolarizing_error,
+)
 
 from qiskit_modes.exceptions import (
     SimulationTooLargeError,
     UnsupportedCircuitError,
     UnsupportedOptionError,
 )
-from qiskit_modes.simulation import compile_circuit, outcome_probabilities
+from qiskit_modes.simulation import (
+    Program,
+    Run,
+    compile_circuit,
+    execute,
+    outcome_probabilities,
+)
 from qiskit_modes.simulation.run.component_kinds import EitherComponent
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
@@ -291,3 +303,60 @@ def test_trajectories_have_no_exact_probabilities():
     compiled = compile_circuit(ghz(2), AerSimulator(method="stabilizer"))
     with pytest.raises(UnsupportedCircuitError, match="2 joined qubits"):
         outcome_probabilities(compiled)
+
+
+def shuffled_chain(seed: int, *, feeds: bool = False) -> QuantumCircuit:
+    """Gates along a line whose qubits are numbered anyhow, measured into bits in another order."""
+    random = np.random.default_rng(seed)
+    places = [int(place) for place in random.permutation(6)]
+    circuit = QuantumCircuit(6, 6)
+    for layer in range(2):
+        for qubit in range(6):
+            circuit.rx(random.uniform(0, 3), qubit)
+        for one, other in zip(places[layer % 2 :: 2], places[1 + layer % 2 :: 2], strict=False):
+            circuit.cx(one, other)
+    if feeds:
+        circuit.measure(places[2], 0)
+        with circuit.if_test((0, 1)):
+            circuit.x(places[3])
+    bits = [int(bit) for bit in random.permutation(6)]
+    circuit.measure(range(6), bits)
+    return circuit
+
+
+def farthest(circuit: QuantumCircuit) -> int:
+    """How far qubits are apart that a gate joins."""
+    return max(
+        abs(circuit.find_bit(step.qubits[0]).index - circuit.find_bit(step.qubits[1]).index)
+        for step in circuit.data
+        if step.name == "cx"
+    )
+
+
+@pytest.mark.parametrize(("seed", "feeds"), [(0, False), (1, False), (2, True)])
+def test_matrix_product_states_have_neighbours_close_and_bits_where_they_belong(seed, feeds):
+    """Each bit and each pair of bits; six bits, 21 numbers, three circuits: 5 sigma each."""
+    circuit = shuffled_chain(seed, feeds=feeds)
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.03, 2), ["cx"])
+    for qubit in range(6):  # so that one qubit's readout is no other's
+        flips = 0.01 * qubit
+        noise.add_readout_error(ReadoutError([[1 - flips, flips], [flips, 1 - flips]]), [qubit])
+    backend = AerSimulator(method="matrix_product_state", noise_model=noise)
+    compiled = compile_circuit(circuit, backend)
+    (component,) = compiled.components
+    if not feeds:
+        assert farthest(component.circuit) <= 2 < farthest(circuit)
+    shots = 1000
+    run = Run(compiled.key, np.empty((1, 0)), shots)
+    packed = execute(Program({compiled.key: compiled}, (run,), 7)).runs[0].registers["c"][0]
+    signs = 1.0 - 2.0 * np.unpackbits(packed, axis=-1)[:, ::-1][:, :6]
+    exact = outcome_probabilities(compile_circuit(circuit, AerSimulator(noise_model=noise)))
+    outcomes = np.array(list(exact))
+    true = 1.0 - 2.0 * (outcomes[:, None] >> np.arange(6) & 1)
+    weights = np.array(list(exact.values()))
+    drawn = signs.T @ signs / shots
+    wanted = (true * weights[:, None]).T @ true
+    assert (abs(drawn - wanted) <= 5 * np.sqrt((1 - wanted**2 + 1e-12) / shots) + 1e-9).all()
+    means = (true * weights[:, None]).sum(axis=0)
+    assert (abs(signs.mean(axis=0) - means) <= 5 * np.sqrt((1 - means**2 + 1e-12) / shots)).all()

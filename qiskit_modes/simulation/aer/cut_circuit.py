@@ -11,6 +11,7 @@ the outcome is copied and which is then measured, with the readout error of that
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ from qiskit_modes.simulation.circuits.measurements import (
 )
 from qiskit_modes.simulation.noise.passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource
-from qiskit_modes.simulation.operations import Block
+from qiskit_modes.simulation.operations import Block, touched
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.read.control_flow import JUMPS
 from qiskit_modes.simulation.read.read_circuit import Extent
@@ -68,6 +69,8 @@ def cut_circuit(
     block: Block,
     noise: NoiseSource,
     known: frozenset[str],
+    *,
+    neighbours: bool = False,
 ) -> CutCircuit:
     """Return the part of a circuit that is one component, followed everywhere by its errors.
 
@@ -78,18 +81,21 @@ def cut_circuit(
             it is known that no outcome depends on them.
         noise: Where errors are looked up; readout errors are not written.
         known: The names of the instructions that Aer's method executes.
+        neighbours: Whether qubits that gates join come close to each other in the order of the
+            circuit's, as suits matrix product states, which move qubits together for each gate.
 
     Returns:
-        A circuit on the component's qubits in ascending order, and those of instructions that are
-        also on others which they do not join, then readers, and all classical bits; and its
-        readout errors.
+        A circuit on the component's qubits, in ascending order or as ``neighbours`` says, and
+        those of instructions that are also on others which they do not join, then readers, and all
+        classical bits; and its readout errors.
 
     Raises:
         UnsupportedCircuitError: If Aer cannot do what the component does with classical values,
             or if there is no way to tell it what a gate does.
     """
     part = _closed(block, extents)
-    numbers = {circuit.qubits[qubit]: qubit for qubit in sorted(part.qubits)}
+    order = _along_a_line(part.qubits, block) if neighbours else sorted(part.qubits)
+    numbers = {circuit.qubits[qubit]: qubit for qubit in order}
     memory = ClassicalMemory(circuit)
     cut = QuantumCircuit(list(numbers), circuit.clbits, *circuit.cregs, *memory.registers)
 
@@ -110,6 +116,32 @@ def cut_circuit(
     readout, readers = _readout(steps, cut, numbers, noise)
     _Writer(noise, passes_for(circuit, noise), readers, memory, known).write(steps, cut, numbers)
     return CutCircuit(cut, readout)
+
+
+def _along_a_line(qubits: frozenset[int], block: Block) -> list[int]:
+    """Return qubits in an order in which those that are joined are close to each other.
+
+    By the reverse Cuthill-McKee algorithm, which is for matrices with narrow bands; or in ascending
+    order, where they are no closer by it.
+    """
+    from scipy.sparse import coo_array  # takes a while to load, and few jobs need it
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    members = sorted(qubits)
+    place = {qubit: at for at, qubit in enumerate(members)}
+    pairs = {
+        (place[one], place[other])
+        for operation in block.operations
+        for one, other in permutations(touched(operation)[0] & qubits, 2)
+    }
+    rows, columns = np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2).T
+    size = len(members), len(members)
+    joined = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=size).tocsr()
+    order = [int(at) for at in reverse_cuthill_mckee(joined, symmetric_mode=True)]
+    moved = np.argsort(order)
+    if abs(moved[rows] - moved[columns]).sum() >= abs(rows - columns).sum():
+        return members
+    return [members[at] for at in order]
 
 
 class _Part(NamedTuple):

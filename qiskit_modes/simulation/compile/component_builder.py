@@ -244,7 +244,14 @@ class ComponentBuilder:
         """
         self._check_memory_before(block)
         known = executed_by_method(self._choice.method or "statevector")
-        cut, readout = cut_circuit(self._circuit, self._extents.in_order, block, self._noise, known)
+        cut, readout = cut_circuit(
+            self._circuit,
+            self._extents.in_order,
+            block,
+            self._noise,
+            known,
+            neighbours=self._choice.method == "matrix_product_state",
+        )
         clifford = is_clifford(cut, clifford_angles=self._settings.clifford_angles)
         method = self._choice.method or ("stabilizer" if clifford else "statevector")
         readers = cut.num_qubits - len(block.qubits)
