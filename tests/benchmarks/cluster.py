@@ -27,7 +27,8 @@ from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.exceptions import BrokenHardwareWarning
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.workers.dask import child
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from tests.benchmarks.timing import median_ms, timed, times
 from tests.benchmarks.workloads import VQE
 from tests.runtime.clusters import SomeWorkers

@@ -15,7 +15,7 @@ from qiskit_modes.runtime import (
     WorkerPool,
     session_executor,
 )
-from qiskit_modes.runtime.workers.dask.engine import local_cluster
+from qiskit_modes.runtime.workers.dask.clients import local_cluster
 from qiskit_modes.runtime.workers.work_items import Import
 from qiskit_modes.scheduling import Instance, Mode
 from qiskit_modes.scheduling.events import WorkloadOpened

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import pickle
 import queue
@@ -28,8 +29,10 @@ from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
-from qiskit_modes.runtime.workers.dask import child
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect
+from qiskit_modes.runtime.workers.dask import child, examine, silence
+from qiskit_modes.runtime.workers.dask import host as dask_host
+from qiskit_modes.runtime.workers.dask.clients import connect
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
 from qiskit_modes.runtime.workers.loky_process import child_environment
 from qiskit_modes.runtime.workers.loky_worker import LokyWorker
@@ -415,8 +418,25 @@ def scheduler():
         yield process, address
 
 
-def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, monkeypatch):
+@pytest.fixture
+def tracebacks():
+    """What Dask's client has logged with a traceback."""
+    found, handler = [], logging.Handler()
+    handler.emit = lambda record: record.exc_info and found.append(record)
+    logging.getLogger("distributed.client").addHandler(handler)
+    yield found
+    logging.getLogger("distributed.client").removeHandler(handler)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(
+    how, scheduler, monkeypatch, tracebacks
+):
+    """Or that stands still, as where its machine does, or the network between."""
     stand_in_programs(monkeypatch)
+    if how == signal.SIGSTOP:
+        monkeypatch.setattr(silence, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(examine, "MEMBERS_SECONDS", 1.0)
     process, address = scheduler
     pool = WorkerPool(engine=DaskEngine(connect(address)), light_seconds=0)
     with LocalRuntime(workers=pool) as runtime:
@@ -424,13 +444,40 @@ def test_a_scheduler_that_goes_away_ends_every_job_and_locks_no_qpu(scheduler, m
         jobs = [machine.submit(compile=lambda: in_a_worker(signal.pause))]
         on_the_qpu(jobs[0])  # before there are others: which of several is compiled first is open
         jobs += [machine.submit(compile=lambda: in_a_worker(signal.pause)) for _ in range(2)]
-        process.kill()
+        process.send_signal(how)
         assert all(job.finished.wait(2 * DEADLINE) for job in jobs)
         assert {type(job.error) for job in jobs} == {ClusterError}
         assert machine.qpu.scheduler.locks.qpu.idle
         after = machine.submit()
         assert after.finished.wait(DEADLINE)
         assert isinstance(after.error, ClusterError)
+        if how == signal.SIGSTOP:
+            process.send_signal(signal.SIGCONT)
+            while isinstance(after.error, ClusterError):  # until it has been found again
+                after = machine.submit()
+                assert after.finished.wait(DEADLINE)
+            assert after.status == "DONE"
+        began = time.monotonic()
+    assert time.monotonic() - began < 15
+    assert not tracebacks
+
+
+def test_what_cannot_be_stopped_keeps_nobody_waiting(scheduler, monkeypatch):
+    """The way to a worker leads through the scheduler, which may stand still."""
+    process, address = scheduler
+    stand_in_programs(monkeypatch)
+    monkeypatch.setattr(dask_host, "STOP_SECONDS", 0.5)
+    pool = WorkerPool(engine=DaskEngine(connect(address)), light_seconds=0)
+    with LocalRuntime(workers=pool) as runtime:
+        machine = Machine(runtime)
+        job = machine.submit(compile=lambda: in_a_worker(signal.pause))
+        on_the_qpu(job)
+        process.send_signal(signal.SIGSTOP)
+        runtime.cancel(job)
+        assert job.finished.wait(DEADLINE)
+        assert machine.qpu.scheduler.locks.qpu.idle
+        began = time.monotonic()
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.slow

@@ -17,8 +17,9 @@ from qiskit_modes.exceptions import ClusterError, InvalidInputError, StoreError
 from qiskit_modes.runtime import LocalRuntime, shared_runtime
 from qiskit_modes.runtime.shared_runtime import default_runtime
 from qiskit_modes.runtime.workers import choose
-from qiskit_modes.runtime.workers.dask import engine, knock
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect
+from qiskit_modes.runtime.workers.dask import clients, engine, knock
+from qiskit_modes.runtime.workers.dask.clients import connect
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from tests.runtime.conftest import DEADLINE
 
 pytest.importorskip("distributed")
@@ -133,7 +134,7 @@ LIKE_DASK = (200).to_bytes(8, "little")
 def test_whoever_else_speaks_there_is_told_apart(words, named, says, monkeypatch):
     """Dask took such words for the length of a message, and asked for as much memory."""
     monkeypatch.setattr(knock, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(engine, "IDENTITY_SECONDS", 0.5)
+    monkeypatch.setattr(clients, "IDENTITY_SECONDS", 0.5)
     with pytest.raises(ClusterError, match=named):
         connect(says(words))
 
@@ -269,7 +270,7 @@ class ClusterHere:
 
 def test_a_cluster_that_was_started_here_ends_if_it_does_not_answer(monkeypatch):
     here = ClusterHere()
-    monkeypatch.setattr(engine, "local_cluster", lambda _: here)
+    monkeypatch.setattr(clients, "local_cluster", lambda _: here)
     monkeypatch.setattr(knock, "CONNECT_SECONDS", 0.1)
     with pytest.raises(ClusterError, match="refused"):
         choose.client_at("local:2")

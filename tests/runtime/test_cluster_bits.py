@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
 
 from qiskit_modes import EstimatorV2, Executor, SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
-from qiskit_modes.runtime.workers.dask.engine import connect, local_cluster
+from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
 from tests.runtime.clusters import SomeWorkers

@@ -18,7 +18,8 @@ from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import engine as dask_engine
 from qiskit_modes.runtime.workers.dask import silence
-from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect, local_cluster
+from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
+from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.dask.silence import Silence
 from qiskit_modes.simulation.run import division
 from tests.runtime.clusters import started_scheduler, started_worker

@@ -43,7 +43,7 @@ FORKED = """
 
 ON_A_CLUSTER = """
     import os, signal
-    from qiskit_modes.runtime.workers.dask.engine import local_cluster
+    from qiskit_modes.runtime.workers.dask.clients import local_cluster
 
     cluster = local_cluster(1)
     os.write(1, b"working\\n")

@@ -48,7 +48,8 @@ def pool_of(workers: WorkerPool | int | str | Client | Callable[[], Executor] | 
     if isinstance(workers, str):
         return _pool_at(workers)
     if _is_client(workers):
-        from qiskit_modes.runtime.workers.dask.engine import DaskEngine, connect
+        from qiskit_modes.runtime.workers.dask.clients import connect
+        from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 
         # A client of our own: the user's may be closed, and have other ears.
         theirs: Any = workers
@@ -72,7 +73,7 @@ def client_at(address: str) -> tuple[Any, Callable[[], object]]:
         ClusterError: If it is no address, nothing answers there, or it cannot be started.
         InvalidInputError: If so many workers cannot be started here.
     """
-    from qiskit_modes.runtime.workers.dask.engine import CLOSE_SECONDS, connect, local_cluster
+    from qiskit_modes.runtime.workers.dask.clients import CLOSE_SECONDS, connect, local_cluster
 
     local = LOCAL.fullmatch(address)
     if local is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.dask.examine import examine
+from qiskit_modes.runtime.workers.dask.examine import examine, members
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def check_up(client: Any, program: Program) -> list[WorkerReport]:
         client: Of the cluster, a `distributed.Client`.
         program: The job.
     """
-    workers = client.scheduler_info(n_workers=-1)["workers"]
+    workers = members(client)
     found = examine(client, workers)
     here = worker_process.run_whole(program).samples
     reports = []
     for address, facts in workers.items():
-        known = {
+        known: dict[str, Any] = {
             "name": str(facts["name"]),
             "address": address,
             "threads": int(facts["nthreads"]),

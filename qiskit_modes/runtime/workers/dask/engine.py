@@ -6,157 +6,27 @@ and nothing else, go to the cluster. So a seed gives the same bits on any number
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, ClassVar
 
-import psutil
-
 from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.runtime.workers.dask import silence
-from qiskit_modes.runtime.workers.dask.examine import examine
+from qiskit_modes.runtime.workers.dask.clients import connect, end
+from qiskit_modes.runtime.workers.dask.examine import examine, members
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
-from qiskit_modes.runtime.workers.dask.knock import NoSchedulerError, knock
 from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.worker import Worker
 
-__all__ = ["DaskEngine", "connect", "local_cluster"]
+__all__ = ["DaskEngine"]
 
 logger = logging.getLogger("qiskit_modes")
 
-IDENTITY_SECONDS = 4.0
-"""How long what answers at an address may take to say what it is."""
-
-START_SECONDS = 60.0
-"""How long the workers of a cluster on this machine may take to join it."""
-
-CLOSE_SECONDS = 10.0
-"""How long the end of a cluster on this machine is waited for."""
-
 ALONE_SECONDS = 30.0
 """How long programs wait while the cluster has no worker: Dask starts dead ones anew."""
-
-
-def connect(address: str, *, security: Any = None) -> Any:
-    """Return a client of the cluster at an address, that is nobody's default.
-
-    Raises:
-        ClusterError: If no scheduler answers there within ten seconds.
-    """
-    try:
-        knock(address)
-        from distributed import Client
-
-        kind = _kind_of_server(address, security)
-    except NoSchedulerError as error:
-        raise ClusterError(str(error)) from error
-    except ImportError as error:
-        raise ClusterError(
-            "workers of a Dask cluster need Dask: pip install 'qiskit-modes[distributed]'"
-        ) from error
-    except Exception as error:  # whatever somebody else's protocol gives, or TLS without keys
-        why = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise ClusterError(
-            f"no Dask scheduler answers at {address} ({why}); check the address, and that "
-            "`dask scheduler` runs there"
-        ) from error
-    if kind != "Scheduler":
-        raise ClusterError(
-            f"no Dask scheduler answers at {address}, but a {kind}; give the scheduler's address"
-        )
-    try:
-        client: Any = Client
-        return client(
-            address,
-            timeout=IDENTITY_SECONDS,
-            set_as_default=False,
-            security=security,
-            name="qiskit_modes",
-        )
-    except (OSError, ValueError) as error:
-        raise ClusterError(
-            f"the Dask scheduler at {address} went away just now ({type(error).__name__})"
-        ) from error
-
-
-def _kind_of_server(address: str, security: Any) -> str:
-    """Return what answers at an address. Dask's own client waits for ever if nothing Dask does."""
-    import distributed
-
-    dask: Any = distributed  # which has no types
-
-    async def identity() -> str:
-        arguments = (security or dask.Security()).get_connection_args("client")
-        async with dask.rpc(address, timeout=IDENTITY_SECONDS, connection_args=arguments) as there:
-            return str((await there.identity())["type"])
-
-    answer: Future[str] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(asyncio.run(asyncio.wait_for(identity(), IDENTITY_SECONDS)))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    # In this thread a loop may be running already; and nobody waits for the end of that one, in
-    # which a resolver may be waited for.
-    thread = threading.Thread(target=ask, name="qiskit_modes-identity", daemon=True)
-    thread.start()
-    try:
-        return answer.result(IDENTITY_SECONDS + 0.5)
-    except TimeoutError:
-        raise TimeoutError(f"it says nothing for {IDENTITY_SECONDS:g} s") from None
-    finally:
-        if answer.done():
-            thread.join()
-
-
-def local_cluster(count: int) -> Any:
-    """Return a cluster of ``count`` workers on this machine, of processes of their own.
-
-    They are started by commands and not by `multiprocessing`, so that a script needs no
-    ``if __name__ == "__main__"``. They end with this process, however it ends.
-
-    Raises:
-        ClusterError: If it cannot be started.
-    """
-    try:
-        from distributed.deploy.subprocess import SubprocessCluster
-    except ImportError as error:
-        raise ClusterError(
-            "a cluster on this machine needs Dask: pip install 'qiskit-modes[distributed]'"
-        ) from error
-    this = psutil.Process()
-    parent = (this.pid, this.create_time())
-    # Dask takes Python's text for a module of that content, and runs it as the scheduler starts.
-    ends_with_this = (
-        "from qiskit_modes.runtime.workers.parent_watch import end_with_process\n"
-        f"end_with_process(*{parent})\n"
-    )
-    cluster: Any = None
-    try:
-        cluster = SubprocessCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"preload": [ends_with_this]},
-            worker_class="qiskit_modes.runtime.workers.dask.local_nanny.LocalNanny",
-            worker_kwargs={"parent": parent},
-        )
-        cluster.wait_for_workers(count, timeout=START_SECONDS)
-        return cluster
-    except BaseException as error:  # whatever Dask raises when a process does not come up
-        if cluster is not None:
-            with suppress(Exception):
-                cluster.close(timeout=CLOSE_SECONDS)
-        if not isinstance(error, Exception):  # Ctrl-C
-            raise
-        raise ClusterError(f"no cluster could be started on this machine: {error}") from error
 
 
 class DaskEngine(Engine):
@@ -188,6 +58,8 @@ class DaskEngine(Engine):
         self._silence = silence.Silence()
         self._look_for_silence_at = 0.0
         self._is_down = False
+        self._is_given_up = False
+        """Whether the client has a scheduler that says nothing; that of the thread that watches."""
         self._is_closed = False
         self._changed = threading.Event()
         try:
@@ -261,7 +133,7 @@ class DaskEngine(Engine):
         with suppress(Exception):  # the scheduler may be gone
             # Or else it would tell this client that it has left, and log that nobody listens.
             self._client.unsubscribe_topic("all")
-            self._client.close(timeout=2)
+        end(self._client, 2.0)
         with suppress(Exception):
             self._close()
 
@@ -298,7 +170,7 @@ class DaskEngine(Engine):
             self._changed.clear()
             if self._is_closed:
                 return
-            if self._client.status != "running":
+            if self._client.status != "running" or self._is_given_up:
                 self._lose_scheduler()
                 self._reconnect()
                 continue
@@ -307,6 +179,9 @@ class DaskEngine(Engine):
                     again = self._look()
                     self._is_down = False
                     self._tell()
+                except TimeoutError:
+                    self._give_up_scheduler()
+                    continue
                 except Exception:  # it goes away just now, or is not quite there
                     logger.debug("the cluster could not be looked at", exc_info=True)
                     again = True
@@ -330,7 +205,10 @@ class DaskEngine(Engine):
             return
         self._look_for_silence_at = now + silence.PATIENCE_SECONDS
         try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            workers = members(self._client)
+        except TimeoutError:
+            self._give_up_scheduler()
+            return
         except Exception:  # the scheduler goes away just now: then that is told
             return
         self._silence.look({a: facts["last_seen"] for a, facts in workers.items()}, now)
@@ -371,21 +249,28 @@ class DaskEngine(Engine):
         # Each time: what was given back just now waits again.
         self.on_failure(self._down())
 
+    def _give_up_scheduler(self) -> None:
+        """Have done with one that says nothing, although nobody has closed the connection."""
+        logger.warning("the scheduler at %s does not answer any more", self._address)
+        self._is_given_up = True
+        self._lose_scheduler()
+        end(self._client)
+
     def _reconnect(self) -> None:
         """Try once; the client itself tries for a while, and then closes."""
-        if self._client.status == "closed":
+        if self._client.status == "closed" or self._is_given_up:
             with suppress(ClusterError):
                 found = connect(self._address, security=self._client.security)
                 if self._is_closed:  # meanwhile: nobody else would close it
-                    found.close(timeout=CLOSE_SECONDS)
+                    end(found)
                     return
-                self._client = found
+                self._client, self._is_given_up = found, False
                 self._client.subscribe_topic("all", self._heard)
                 self._changed.set()
 
     def _look(self) -> bool:
         """Find who is there, and check those that are new; return whether to look again."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = members(self._client)
         with self._mutex:
             known = self._hosts.keys() | self._refused.keys() | self._silent
             new = [address for address in workers if address not in known]

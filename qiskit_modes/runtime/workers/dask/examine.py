@@ -9,10 +9,13 @@ from typing import Any
 
 from qiskit_modes.runtime.workers.dask import child
 
-__all__ = ["ANSWER_SECONDS", "Examined", "examine"]
+__all__ = ["ANSWER_SECONDS", "Examined", "examine", "members"]
 
 ANSWER_SECONDS = 10.0
 """How long a worker may take to tell its versions; another one does not wait for it."""
+
+MEMBERS_SECONDS = 20.0
+"""How long a scheduler may take to tell who there is; then it is given up."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,25 @@ class Examined:
     """Why it gets no work, in a sentence without its name; None if it will do."""
     later: bool = False
     """Whether it did not answer, so that it is to be asked again."""
+
+
+def members(client: Any) -> dict[str, dict[str, Any]]:
+    """Return what the scheduler knows of each worker, by their addresses.
+
+    Args:
+        client: Of the cluster, a `distributed.Client`.
+
+    Raises:
+        OSError: If it does not say so in time, a `TimeoutError`, or is gone.
+    """
+
+    async def ask() -> Any:
+        return await client.scheduler.identity(n_workers=-1)
+
+    # The client's own question waits for ever for a scheduler that stands still.
+    told = client.sync(ask, callback_timeout=MEMBERS_SECONDS)
+    workers: dict[str, dict[str, Any]] = told["workers"]
+    return workers
 
 
 def examine(client: Any, addresses: Iterable[str]) -> dict[str, Examined]:

@@ -33,6 +33,10 @@ BERTHS_PER_THREAD = 2
 """One computes, one is on its way: a round trip takes 10 to 20 ms."""
 
 
+STOP_SECONDS = 10.0
+"""How long it may take to tell a worker that a piece is to be stopped; then it goes on with it."""
+
+
 class DaskWorkerLost(BrokenExecutor):
     """A worker of the cluster went away, or its child process did, while it had a piece."""
 
@@ -225,9 +229,13 @@ class DaskWorker(Worker):
             return
         if self.host.is_gone or client.status != "running":
             return
-        with suppress(Exception):  # gone already: then it does nothing more
+
+        async def tell() -> None:
             # One that runs is stopped by its child's end, whoever's piece that is now.
-            client.run(child.stop, piece, workers=[self.host.address])
+            await client.run(child.stop, piece, workers=[self.host.address])
+
+        with suppress(Exception):  # gone already: then it does nothing more
+            client.sync(tell, callback_timeout=STOP_SECONDS)
         self.forget_all()
         self.ready_for.clear()
 
