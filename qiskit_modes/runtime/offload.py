@@ -82,7 +82,9 @@ class HeavySteps:
                 return function(*args)
             finally:
                 self._workers.leave_here()
-                self._job.work.append(Work(HERE, started, time.monotonic(), "compile"))
+                work = Work(HERE, started, time.monotonic(), "compile")
+                self._job.work.append(work)
+                self._workers.tally.note([work])
 
     def _find_place(
         self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]

@@ -310,6 +310,8 @@ class StepRunner:
         try:
             given_up = job.core.ending is not None
             answer = ProgramAbandoned() if given_up else run_whole(program).signed(HERE)
+            if isinstance(answer, Execution):
+                self._workers.tally.note(answer.work)
         except BaseException as error:  # whatever it is, the QPU must be given back
             answer = error
         self._executed(job, answer)

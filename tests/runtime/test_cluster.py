@@ -130,6 +130,10 @@ def test_it_is_told_which_worker_did_what(runtime, monkeypatch):
     busy = job.metrics()["workers"]
     assert set(busy) == names
     assert all(seconds > 0 for seconds in busy.values())
+    counted = runtime.workers.tally.totals()
+    assert {name for name, step in counted if step == "execute"} == names
+    done = {name: sum(n for (of, _), (n, _) in counted.items() if of == name) for name in names}
+    assert sum(done.values()) == len(recording.work[1])
 
 
 def test_who_waits_sees_how_many_pieces_are_done(machine, monkeypatch):
@@ -232,6 +236,9 @@ def test_heavy_steps_are_done_by_all_workers_side_by_side(runtime, tmp_path):
     assert os.getpid() not in processes
     assert {each.work.worker for each in done} == {
         f"worker {host.name}" for host in pool.engine.hosts()
+    }
+    assert {name for name, step in pool.tally.totals() if step == "compile"} == {
+        each.work.worker for each in done
     }
 
 

@@ -15,6 +15,8 @@ from qiskit_modes import Session
 from qiskit_modes.commands.serve import _write_log_to
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.progress.notices import NOTICES
+from qiskit_modes.runtime.tally import OTHERS, Tally
+from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.server import serve
 from qiskit_modes.server.monitoring.watch import ACCESS
 from qiskit_modes.service import LocalService
@@ -59,6 +61,39 @@ def test_metrics_tell_of_requests_and_of_what_qpus_do(http_, sampling, scenario)
         == 1
     )
     assert now["qiskit_modes_request_seconds_count", "/jobs"] >= 1
+
+
+def done_by_workers(http_: Http) -> dict[tuple[str, ...], float]:
+    kinds = ("qiskit_modes_worker_pieces_total", "qiskit_modes_worker_busy_seconds_total")
+    found = metrics_of(http_)
+    return {key: value for key, value in found.items() if key[0] in kinds}
+
+
+def test_metrics_tell_which_worker_did_what(http_, scenario):
+    """As recordings, timelines and the progress line do; whichever worker that is."""
+    assert not done_by_workers(http_)
+    tally = scenario.runtime.workers.tally
+    tally.note([Work("worker 1", 2.0, 2.5), Work("worker 1", 3.0, 3.5)])
+    tally.note([Work("worker 1", 2.0, 4.0, "compile"), Work("worker 2", 0.0, 1.0)])
+    pieces, seconds = "qiskit_modes_worker_pieces_total", "qiskit_modes_worker_busy_seconds_total"
+    assert done_by_workers(http_) == {
+        (pieces, "execute", "worker 1"): 2,
+        (pieces, "compile", "worker 1"): 1,
+        (pieces, "execute", "worker 2"): 1,
+        (seconds, "execute", "worker 1"): 1,
+        (seconds, "compile", "worker 1"): 2,
+        (seconds, "execute", "worker 2"): 1,
+    }
+
+
+def test_workers_that_come_and_go_are_not_named_for_ever():
+    tally = Tally(most=2)
+    for number in range(5):
+        tally.note([Work(f"worker {number}", 0.0, 1.0), Work("worker 0", 0.0, 2.0)])
+    totals = tally.totals()
+    assert totals["worker 0", "execute"] == (6, 11.0)
+    assert totals[OTHERS, "execute"] == (3, 3.0)
+    assert {name for name, _ in totals} == {"worker 0", "worker 4", OTHERS}
 
 
 def test_a_reservation_is_a_metric(http_, scenario):

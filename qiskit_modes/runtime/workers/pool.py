@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
+from qiskit_modes.runtime.tally import Tally
 from qiskit_modes.runtime.workers.engine import Engine, ExecutorEngine, LokyEngine, cores
 from qiskit_modes.runtime.workers.leaving import Leaving, stop_whatever_comes
 from qiskit_modes.runtime.workers.placement import Assigned, Placement
@@ -82,6 +83,8 @@ class WorkerPool:
         self.light_seconds = 0.0 if engine.takes_light else light_seconds
         self.on_start: Callable[[], object] = lambda: None
         """Called before and after each start of a worker, on any thread."""
+        self.tally = Tally()
+        """What each worker has done."""
         self._mutex = threading.Lock()
         """Guards everything below, and which item a worker has. Nothing is sent and nobody is
         called back while it is held."""
@@ -407,6 +410,7 @@ class WorkerPool:
             self._answered(worker, item, ProgramAbandoned())
             return
         answer = future.exception() or item.signed(future.result(), worker)
+        self.tally.note(item.work_of(answer))
         broken = isinstance(answer, BrokenExecutor)
         if broken and worker.never_came_up:
             self._not_begun(worker, item, answer)

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.worker_process import Done, Execution, NotDone, UnknownCircuits
+from qiskit_modes.runtime.workers.worker_process import (
+    Done,
+    Execution,
+    NotDone,
+    UnknownCircuits,
+    Work,
+)
 
 if TYPE_CHECKING:
     from qiskit_modes.runtime.workers.worker import Worker
@@ -99,6 +105,10 @@ class WorkItem(ABC):
         """Return an answer with the name of who gave it, where somebody will ask for that."""
         return answer
 
+    def work_of(self, answer: Any) -> tuple[Work, ...]:  # noqa: ARG002 - of most kinds none
+        """Return what an answer says who has done, as far as that is of a job."""
+        return ()
+
     def is_asked_again(self, answer: Any) -> bool:  # noqa: ARG002 - of most kinds it never is
         """Return whether the worker could not do it for want of something that can be sent."""
         return False
@@ -126,6 +136,10 @@ class ProgramItem(WorkItem):
     def signed(self, answer: Any, worker: Worker) -> Any:
         """See `WorkItem`."""
         return answer.signed(worker.name) if isinstance(answer, Execution) else answer
+
+    def work_of(self, answer: Any) -> tuple[Work, ...]:
+        """See `WorkItem`."""
+        return answer.work if isinstance(answer, Execution) else ()
 
     def is_asked_again(self, answer: Any) -> bool:
         """See `WorkItem`."""
@@ -155,6 +169,11 @@ class StepItem(WorkItem):
     def signed(self, answer: Any, worker: Worker) -> Any:
         """See `WorkItem`."""
         return answer.signed(worker.name) if isinstance(answer, Done) else answer
+
+    def work_of(self, answer: Any) -> tuple[Work, ...]:
+        """See `WorkItem`."""
+        has_some = isinstance(answer, Done) and answer.work is not None and not self.readies
+        return (answer.work,) if has_some else ()
 
     def describe(self) -> str:
         """Return who compiles, or that it waits for somebody; may be called from any thread."""

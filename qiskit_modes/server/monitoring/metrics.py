@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from qiskit_modes.runtime.local_runtime import LocalRuntime
@@ -91,8 +91,27 @@ class _Now(Collector):
         yield from _budgets(runtime, instances)
         workers = Count((state,) for _, state in runtime.workers.states())
         yield _family("workers", "Workers that have been started", ("state",), workers)
+        yield from _done_by_workers(runtime)
         connections = {(): len(self._connections)}
         yield _family("connections", "Connections that are open", (), connections)
+
+
+def _done_by_workers(runtime: LocalRuntime) -> Iterator[Metric]:
+    pieces = CounterMetricFamily(
+        "qiskit_modes_worker_pieces",
+        "Pieces of programs, and heavy parts of compilations, that a worker has done",
+        labels=("worker", "step"),
+    )
+    seconds = CounterMetricFamily(
+        "qiskit_modes_worker_busy_seconds",
+        "Seconds that a worker has taken for them",
+        labels=("worker", "step"),
+    )
+    for labels, (count, duration) in sorted(runtime.workers.tally.totals().items()):
+        pieces.add_metric(labels, count)
+        seconds.add_metric(labels, duration)
+    yield pieces
+    yield seconds
 
 
 def _budgets(runtime: LocalRuntime, instances: Sequence[Instance]) -> Iterator[Metric]:
