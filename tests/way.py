@@ -3,7 +3,7 @@
 import pickle
 
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.loky_worker import loky_executor
+from qiskit_modes.runtime.workers.loky.worker import loky_executor
 
 __all__ = ["ToAWorker", "Way"]
 

@@ -28,7 +28,7 @@ from qiskit_ibm_runtime import QuantumProgram
 
 from qiskit_modes import Executor
 from qiskit_modes.runtime.local_runtime import LocalRuntime
-from qiskit_modes.runtime.workers.loky_worker import loky_executor
+from qiskit_modes.runtime.workers.loky.worker import loky_executor
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.service.fakes import fakes
 from tests.contract.doors import DOORS, close_servers

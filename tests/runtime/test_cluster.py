@@ -34,8 +34,8 @@ from qiskit_modes.runtime.workers.dask import host as dask_host
 from qiskit_modes.runtime.workers.dask.clients import connect
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.dask.host import DaskWorker
-from qiskit_modes.runtime.workers.loky_process import child_environment
-from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.loky.process import child_environment
+from qiskit_modes.runtime.workers.loky.worker import LokyWorker
 from qiskit_modes.runtime.workers.work_items import StepItem, pack
 from qiskit_modes.runtime.workers.worker_process import Done
 from qiskit_modes.simulation.run import division

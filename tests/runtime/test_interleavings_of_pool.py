@@ -8,7 +8,7 @@ import pytest
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime.workers import leaving, pool
 from qiskit_modes.runtime.workers.engine import LokyEngine
-from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.loky.worker import LokyWorker
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned, StepItem, Turn
 from qiskit_modes.runtime.workers.worker_process import Execution, UnknownCircuits

@@ -13,7 +13,7 @@ HOLDING_THE_LOCK = 're.match("(a+)+b", "a" * 60)  # takes years, and no other th
 
 PROGRAM = """
     import os, re, signal, sys
-    from qiskit_modes.runtime.workers.loky_worker import loky_executor
+    from qiskit_modes.runtime.workers.loky.worker import loky_executor
 
     def work():
         os.write(1, b"working\\n")

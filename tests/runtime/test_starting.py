@@ -12,7 +12,7 @@ import pytest
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import starting, worker_process
 from qiskit_modes.runtime.workers.engine import LokyEngine
-from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.loky.worker import LokyWorker
 from qiskit_modes.runtime.workers.worker import ExecutorWorker, ThreadWorker
 from tests.runtime.test_workers import submit
 

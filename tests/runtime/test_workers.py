@@ -18,8 +18,8 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from qiskit_modes.exceptions import RuntimeClosedError
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.loky_process import semaphore_names
-from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.loky.process import semaphore_names
+from qiskit_modes.runtime.workers.loky.worker import LokyWorker
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 from qiskit_modes.simulation import compile_circuit
@@ -183,7 +183,7 @@ def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
 def test_the_first_worker_too_starts_with_control_c_held_back():
     code = (
         "import signal\n"
-        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "from qiskit_modes.runtime.workers.loky.worker import LokyWorker\n"
         "worker = LokyWorker()\n"
         "worker.start()\n"
         "print(worker.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result())\n"
@@ -198,7 +198,7 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
     """Whatever becomes of the process: nobody is left who could remove them."""
     code = (
         "import os\n"
-        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "from qiskit_modes.runtime.workers.loky.worker import LokyWorker\n"
         "worker = LokyWorker()\n"
         "worker.start()\n"
         "worker.executor.submit(os.getpid).result()\n"
@@ -216,7 +216,7 @@ def test_a_worker_that_was_stopped_leaves_no_name_behind(begins):
     """Whoever still holds it, such as a thread that the end of the process overtakes."""
     code = (
         "import os\n"
-        "from qiskit_modes.runtime.workers.loky_worker import LokyWorker\n"
+        "from qiskit_modes.runtime.workers.loky.worker import LokyWorker\n"
         "worker = LokyWorker()\n"
         "executor = worker.executor\n"
         "held = {**vars(executor), 'call': vars(executor._call_queue).copy()}\n"

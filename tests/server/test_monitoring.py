@@ -15,7 +15,7 @@ from qiskit_modes import Session
 from qiskit_modes.commands.serve import _write_log_to
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.progress.notices import NOTICES
-from qiskit_modes.runtime.tally import OTHERS, Tally
+from qiskit_modes.runtime.workers.tally import OTHERS, Tally
 from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.server import serve
 from qiskit_modes.server.monitoring.watch import ACCESS

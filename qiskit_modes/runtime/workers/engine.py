@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import ClassVar
 
-from qiskit_modes.runtime.workers.loky_worker import LokyWorker
+from qiskit_modes.runtime.workers.loky.worker import LokyWorker
 from qiskit_modes.runtime.workers.starting import describe_failure, why_no_children
 from qiskit_modes.runtime.workers.worker import ExecutorWorker, ThreadWorker, Worker
 

@@ -20,10 +20,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
-from qiskit_modes.runtime.tally import Tally
 from qiskit_modes.runtime.workers.engine import Engine, ExecutorEngine, LokyEngine, cores
 from qiskit_modes.runtime.workers.leaving import Leaving, stop_whatever_comes
 from qiskit_modes.runtime.workers.placement import Assigned, Placement
+from qiskit_modes.runtime.workers.tally import Tally
 from qiskit_modes.runtime.workers.turns import Turns
 from qiskit_modes.runtime.workers.work_items import (
     Answer,

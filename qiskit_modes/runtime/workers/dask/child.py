@@ -114,7 +114,7 @@ def _answer(call: bytes) -> bytes:
 
 
 def _child() -> Executor:
-    from qiskit_modes.runtime.workers.loky_process import leave_to_the_process, loky_executor
+    from qiskit_modes.runtime.workers.loky.process import leave_to_the_process, loky_executor
 
     if _children.executor is None:
         executor = loky_executor()

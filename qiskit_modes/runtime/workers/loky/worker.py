@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, ClassVar
 
-from qiskit_modes.runtime.workers.loky_process import (
+from qiskit_modes.runtime.workers.loky.process import (
     leave_to_the_process,
     loky_executor,
     remove_names,

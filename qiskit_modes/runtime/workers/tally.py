@@ -1,4 +1,4 @@
-"""What each worker has done so far, counted for whoever watches over them."""
+"""Counts what each worker has done, for whoever watches over them."""
 
 from __future__ import annotations
 
