@@ -11,9 +11,6 @@ from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimat
 from qiskit_modes.client import local_runtime
 from tests.door_fixtures import pair  # noqa: F401
 
-# Qiskit 2.3's own, of what upstream's client-side estimator does with a transpiled circuit.
-pytestmark = pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister to a QuantumCircuit")
-
 
 def seen(job):
     return {
