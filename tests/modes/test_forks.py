@@ -129,6 +129,8 @@ def known_to(scenario, session, job):
         "mode": "batch",
         "tags": ["a"],
         "instance_id": "local",
+        "instances": None,
+        "ids": [],
         "token_id": "token",
         "key": "key",
         "new": b"secret",

@@ -64,12 +64,17 @@ def other(name: str) -> Any:
     return 1 if default is None else default + 1
 
 
-def bell() -> QuantumCircuit:
-    circuit = QuantumCircuit(2)
+def ghz(num_qubits: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(num_qubits)
     circuit.h(0)
-    circuit.cx(0, 1)
+    for qubit in range(num_qubits - 1):
+        circuit.cx(qubit, qubit + 1)
     circuit.measure_all()
     return circuit
+
+
+def bell() -> QuantumCircuit:
+    return ghz(2)
 
 
 def readout_noise() -> NoiseModel:
@@ -139,7 +144,7 @@ def test_the_number_of_threads_is_an_upper_bound():
         backend = simulator("matrix_product_state", max_parallel_threads=asked)
         compiled = compile_circuit(bell(), backend)
         assert compiled.components[0].options["max_parallel_threads"] == given
-        compiled = compile_circuit(bell(), simulator("statevector", max_parallel_threads=asked))
+        compiled = compile_circuit(ghz(5), simulator("statevector", max_parallel_threads=asked))
         assert compiled.components[0].max_threads == asked
 
 
