@@ -119,7 +119,7 @@ def assert_same_source(one: np.ndarray, other: np.ndarray) -> None:
     """Two samples of numbers, by chi-squared; right ones fail once in a million times."""
     from scipy.stats import chi2_contingency
 
-    table = np.stack([np.bincount(each, minlength=33) for each in (one, other)])
+    table = np.stack([np.bincount(each.astype(int), minlength=33) for each in (one, other)])
     often = table.sum(axis=0) >= 20
     table = np.hstack([table[:, often], table[:, ~often].sum(axis=1, keepdims=True)])
     table = table[:, table.sum(axis=0) > 0]
