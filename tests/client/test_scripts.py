@@ -14,8 +14,6 @@ from qiskit_modes.client import local_runtime
 WORKFLOW = Path(__file__).parent / "scripts" / "workflow.py"
 
 
-# The client-side estimator makes Qiskit 2.3 say this.
-@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister")
 @pytest.mark.parametrize("family", ["legacy", "client"])
 @pytest.mark.usefixtures("no_network")
 def test_the_workflow_of_a_user(family, monkeypatch, capsys):

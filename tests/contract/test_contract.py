@@ -56,8 +56,6 @@ class TestJobs:
         assert job.creation_date.tzinfo is not None
         assert job.backend().num_qubits == 5
 
-    # The client-side estimator makes Qiskit 2.3 say this.
-    @pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister")
     def test_an_estimators_values(self, door, pair):
         job = door.estimator(mode=door.backend).run([(pair, ["IIIZZ", "IIIXX"])])
         assert job.result()[0].data.evs.shape == (2,)

@@ -183,7 +183,6 @@ def check_values(ours: PrimitiveResult, theirs: PrimitiveResult) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:No positive, finite standard errors:UserWarning")
-@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister:UserWarning")  # Qiskit 2.3
 @pytest.mark.parametrize("name", ESTIMATOR)
 def test_estimator(name, backend):
     options = {**options_for(ESTIMATOR[name], backend, seed=7), "default_shots": 640}
