@@ -77,6 +77,24 @@ def test_what_takes_too_much_is_dropped_and_it_is_said(service, monkeypatch, cap
     assert "any more" not in str(unknown.value)
 
 
+def test_who_reads_the_log_may_ask_for_jobs(service, monkeypatch):
+    seen = []
+
+    class Asks(logging.Handler):
+        def emit(self, record):
+            if "Results that nobody has read" in record.getMessage():
+                seen.append(len(service.runtime.jobs()))
+
+    monkeypatch.setattr(job_table, "_UNREAD_BYTES", 2 * job_table._BYTES_OF_JOB)
+    handler = Asks()
+    logging.getLogger("qiskit_modes").addHandler(handler)
+    try:
+        run(service, 3 * LATEST)
+    finally:
+        logging.getLogger("qiskit_modes").removeHandler(handler)
+    assert len(seen) == 1
+
+
 def test_what_is_deleted_makes_room(service, monkeypatch):
     names = run(service, 2 * LATEST)
     monkeypatch.setattr(job_table, "_UNREAD_BYTES", (LATEST + 1) * (job_table._BYTES_OF_JOB + 64))

@@ -72,6 +72,7 @@ class JobTable:
 
     def finish(self, job: JobRecord) -> None:
         """Take note that a job has ended; older ones may be forgotten, their inputs first."""
+        drops_from_now_on = False
         with self._mutex:
             del self._unfinished[job.id]
             self._per_qpu[job.qpu] -= 1
@@ -87,9 +88,17 @@ class JobTable:
                 _, oldest = self._finished.popitem(last=False)
                 is_cancelled = isinstance(oldest.core.ending, Cancelled)
                 if self._keeps_unread and not oldest.is_read and not is_cancelled:
-                    self._keep_unread(oldest)
+                    drops_from_now_on = self._keep_unread(oldest)
+        if drops_from_now_on:  # told without the mutex: who reads the log may ask for jobs
+            logger.warning(
+                "Results that nobody has read take %s of memory: from now on the oldest of them "
+                "are dropped. Read or delete them, or keep jobs in a store: QISKIT_MODES_STORE, "
+                "or store=",
+                size_of(_UNREAD_BYTES),
+            )
 
-    def _keep_unread(self, job: JobRecord) -> None:
+    def _keep_unread(self, job: JobRecord) -> bool:
+        """Keep a job, and drop others if it is too much; return whether they are the first."""
         size = _BYTES_OF_JOB
         if job.result is not None:
             result = bytes_of(job.result)
@@ -103,20 +112,15 @@ class JobTable:
                 self._let_go(job_id)
             self._sort_out_at = max(2 * len(self._unread), _KEPT_JOBS)
         if self._unread_bytes <= _UNREAD_BYTES:
-            return
-        if not self._dropped:
-            logger.warning(
-                "Results that nobody has read take %s of memory: from now on the oldest of them "
-                "are dropped. Read or delete them, or keep jobs in a store: QISKIT_MODES_STORE, "
-                "or store=",
-                size_of(_UNREAD_BYTES),
-            )
+            return False
+        are_first = not self._dropped
         while self._unread_bytes > _SORTED_OUT_TO * _UNREAD_BYTES and self._unread:
             oldest = next(iter(self._unread))
             self._let_go(oldest)
             self._dropped[oldest] = None
         while len(self._dropped) > _MOST_DROPPED:
             self._dropped.popitem(last=False)
+        return are_first
 
     def _let_go(self, job_id: str) -> None:
         _, size = self._unread.pop(job_id, (None, 0))
