@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from qiskit_modes.simulation.pauli_basis import ComplexArray, RealArray
-from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.share import Share, alone
 
-__all__ = ["Bits", "Component", "OneWay", "ParameterSets", "SingleComponent"]
+__all__ = [
+    "Bits",
+    "Component",
+    "DrawnFromOutcomes",
+    "OneWay",
+    "ParameterSets",
+    "SingleComponent",
+]
 
 Bits = npt.NDArray[np.bool_]
 
@@ -154,3 +161,24 @@ class OneWay:
     ) -> list[Bits]:
         """Fail: shots are drawn for one parameter set at a time."""
         raise NotImplementedError(f"{type(self).__name__} samples one parameter set at a time")
+
+
+class DrawnFromOutcomes(OneWay):
+    """Part of a component whose shots are drawn from its exact distribution, simulated here."""
+
+    device: ClassVar[str] = "CPU"
+    block_shots: ClassVar[None] = None
+    draws_shots: ClassVar[bool] = False
+
+    @property
+    def records_one_bit(self: Component) -> bool:
+        """Tell whether it is one bit, drawn together with others."""
+        return len(self.clbits) == 1
+
+    def peak_bytes(self: Component, num_sets: int) -> int:
+        """Return the memory for so many parameter sets at once."""
+        return density_bytes(self.peak * num_sets)
+
+    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
+        """Fail: shots are drawn from the distribution."""
+        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")

@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from qiskit_modes.simulation.operations import Measure
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets, SingleComponent
+from qiskit_modes.simulation.run.component import (
+    Bits,
+    DrawnFromOutcomes,
+    OneWay,
+    ParameterSets,
+    SingleComponent,
+)
 from qiskit_modes.simulation.run.cost import Cost, density_bytes
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.pauli_vector.branches import Branches
@@ -28,7 +34,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class StaticComponent(OneWay):
+class StaticComponent(DrawnFromOutcomes):
     """Joined qubits whose operations do not depend on measured values."""
 
     contraction: Contraction
@@ -36,34 +42,18 @@ class StaticComponent(OneWay):
     """Bits of an outcome, most significant first."""
     cost: Cost
     method: ClassVar[str] = "density matrix"
-    device: ClassVar[str] = "CPU"
-    block_shots: ClassVar[None] = None
-    draws_shots: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = False
-
-    @property
-    def records_one_bit(self) -> bool:
-        """Tell whether it is one bit, drawn together with others."""
-        return len(self.clbits) == 1
 
     @property
     def peak(self) -> int:
         """Largest number of float64 numbers held for one parameter set."""
         return self.contraction.peak
 
-    def peak_bytes(self, num_sets: int) -> int:
-        """Return the memory for so many parameter sets at once."""
-        return density_bytes(self.peak * num_sets)
-
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set."""
         begin = np.ones((len(sets), 1, 1))
         weights = contract(self.contraction, begin, sets.products).reshape(len(sets), -1)
         return Outcomes(weights, self.clbits)
-
-    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
-        """Fail: shots are drawn from the distribution."""
-        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
 
 
 @dataclass(frozen=True, eq=False)

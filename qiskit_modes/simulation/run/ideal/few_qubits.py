@@ -16,8 +16,8 @@ import numpy as np
 
 from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import ComplexArray
-from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
-from qiskit_modes.simulation.run.cost import Cost, density_bytes
+from qiskit_modes.simulation.run.component import DrawnFromOutcomes, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.outcomes import Outcomes
 
 __all__ = ["FEW_QUBITS", "FewQubits", "KnownComponent", "known_component"]
@@ -147,7 +147,7 @@ def _join(
 
 
 @dataclass(frozen=True, eq=False)
-class KnownComponent(OneWay):
+class KnownComponent(DrawnFromOutcomes):
     """Joined qubits whose distribution is known, and is the same for all parameter sets."""
 
     known: Outcomes
@@ -156,9 +156,6 @@ class KnownComponent(OneWay):
     """Digest of all that is recorded."""
     cost: Cost
     method: ClassVar[str] = "state vector"
-    device: ClassVar[str] = "CPU"
-    block_shots: ClassVar[None] = None
-    draws_shots: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = False
 
     @property
@@ -167,28 +164,15 @@ class KnownComponent(OneWay):
         return self.known.clbits
 
     @property
-    def records_one_bit(self) -> bool:
-        """Tell whether it is one bit, drawn together with others."""
-        return len(self.known.clbits) == 1
-
-    @property
     def peak(self) -> int:
         """Largest number of float64 numbers held for one parameter set."""
         return self.known.weights.size
-
-    def peak_bytes(self, num_sets: int) -> int:
-        """Return the memory for so many parameter sets at once."""
-        return density_bytes(self.peak * num_sets)
 
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set."""
         if len(sets) == 1:
             return self.known
         return Outcomes(self.known.weights.repeat(len(sets), axis=0), self.known.clbits)
-
-    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
-        """Fail: shots are drawn from the distribution."""
-        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
 
 
 def known_component(

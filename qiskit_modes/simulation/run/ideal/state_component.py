@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from qiskit_modes.caches import read_only
-from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
-from qiskit_modes.simulation.run.cost import Cost, density_bytes
+from qiskit_modes.simulation.run.component import DrawnFromOutcomes, ParameterSets
+from qiskit_modes.simulation.run.cost import Cost
 from qiskit_modes.simulation.run.ideal.state_vector import LARGE_ELEMENTS, StateEvolution, marginal
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.share import Share, alone
@@ -20,7 +20,7 @@ __all__ = ["StateComponent"]
 
 
 @dataclass(frozen=True, eq=False)
-class StateComponent(OneWay):
+class StateComponent(DrawnFromOutcomes):
     """Joined qubits without noise that are measured at the end."""
 
     body: StateEvolution
@@ -41,14 +41,6 @@ class StateComponent(OneWay):
     max_threads: int | None
     """Most threads that work on it; None for as many as there are."""
     method: ClassVar[str] = "state vector"
-    device: ClassVar[str] = "CPU"
-    block_shots: ClassVar[None] = None
-    draws_shots: ClassVar[bool] = False
-
-    @property
-    def records_one_bit(self) -> bool:
-        """Tell whether it is one bit, drawn together with others."""
-        return len(self.clbits) == 1
 
     @property
     def peak(self) -> int:
@@ -62,10 +54,6 @@ class StateComponent(OneWay):
         """Tell whether it is worked on in parts, as is best done in a process of its own."""
         last = self.body if self.ending is None else self.ending
         return 1 << len(last.axes) >= LARGE_ELEMENTS
-
-    def peak_bytes(self, num_sets: int) -> int:
-        """Return the memory for so many parameter sets at once."""
-        return density_bytes(self.peak * num_sets)
 
     def outcomes(self, sets: ParameterSets) -> Outcomes:
         """Return the exact distribution for every parameter set.
@@ -104,10 +92,6 @@ class StateComponent(OneWay):
             state = self.ending.apply(self.body.kept, np.empty((1, 0)), alone)
             axes = self.ending.axes
         return Outcomes(read_only(marginal(state, axes, self.measured, alone)), self.clbits)
-
-    def sample(self, sets: ParameterSets, shots: int, generator: np.random.Generator) -> Bits:
-        """Fail: shots are drawn from the distribution."""
-        raise NotImplementedError(f"{type(self).__name__} draws from its distribution")
 
 
 def _by_at_most(threads: int, share: Share) -> Share:
