@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 from qiskit import QuantumCircuit
@@ -59,8 +59,7 @@ def test_of_sqlite(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
     with LocalRuntime(store=url) as runtime:
         job_id = work(LocalService(runtime=runtime))
-        program = shlex.split(command)[-1]
-        exec(compile(program, "the documentation", "exec"), {"sqlite3": sqlite3})
+        subprocess.run([sys.executable, *shlex.split(command)[1:]], check=True)
     assert_is_whole(url, f"sqlite:///{tmp_path / 'copy.sqlite'}", job_id)
 
 

@@ -85,7 +85,7 @@ QUERIES = [
 """Of all combinations every eleventh, so that each pair of values is among them."""
 
 
-def test_a_store_finds_what_memory_would(url):
+def fill(url):
     store = SqlStore(url)
     with store.writing() as changes:
         for row in jobs():
@@ -93,6 +93,10 @@ def test_a_store_finds_what_memory_would(url):
         for row in workloads():
             changes.save_workload(row)
     store.close()
+
+
+def test_a_store_finds_what_memory_would(url):
+    fill(url)
     with LocalRuntime(store=url) as runtime:
         everything, count = runtime.find_workloads(WorkloadQuery())
         assert count == len(everything) == 20, "16 of job mode, and 4 sessions and batches"
@@ -121,13 +125,7 @@ def test_a_store_finds_what_memory_would(url):
 
 
 def test_what_is_counted_is_what_was_kept(url):
-    store = SqlStore(url)
-    with store.writing() as changes:
-        for row in jobs():
-            changes.add_job(row, {})
-        for row in workloads():
-            changes.save_workload(row)
-    store.close()
+    fill(url)
     with LocalRuntime(store=url) as runtime:
         of_jobs, of_workloads = runtime.states()
     each = len(list(jobs())) // 8
