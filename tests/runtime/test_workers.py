@@ -231,11 +231,14 @@ def test_a_worker_that_was_stopped_leaves_no_name_behind(begins):
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="semaphores have no names there")
+@pytest.mark.parametrize("whose", ["loky", "joblib.externals.loky"])
 def test_a_worker_that_is_stopped_while_it_starts_dies_before_its_semaphores_lose_their_names(
-    monkeypatch,
+    monkeypatch, whose
 ):
     """It opens them by their names, and would end with a traceback for all to see."""
-    executor = loky.ProcessPoolExecutor(max_workers=1, initializer=signal.pause)
+    # Once joblib is imported, loky takes what its copy makes of the context's name.
+    context = pytest.importorskip(f"{whose}.backend.context").LokyContext()
+    executor = loky.ProcessPoolExecutor(max_workers=1, context=context, initializer=signal.pause)
     worker = LokyWorker(lambda: executor)
     worker.start()
     names, at_its_death = semaphore_names(executor), []

@@ -94,15 +94,14 @@ def _close_far_ends(executor: Executor) -> None:
 def semaphore_names(executor: Executor) -> set[str]:
     """Return the names of the semaphores of an executor of `loky_executor`, until it is shut down.
 
-    The names used are loky's own; where they have changed, there are none.
+    The names used are loky's own; where they have changed, there are none. Semaphores are told by
+    them and not by their class: once joblib is imported, loky makes those of joblib's copy of it.
     """
-    with contextlib.suppress(ImportError, AttributeError, TypeError):
-        from loky.backend.synchronize import SemLock
-
+    with contextlib.suppress(AttributeError, TypeError):
         owners = [executor, executor._call_queue, executor._result_queue]  # type: ignore[attr-defined]  # noqa: SLF001
         owners += executor._processes.values()  # type: ignore[attr-defined]  # noqa: SLF001
         found = (each for owner in owners for each in list(vars(owner).values()))
-        return {each._semlock.name for each in found if isinstance(each, SemLock)}  # noqa: SLF001
+        return {each._semlock.name for each in found if hasattr(each, "_semlock")}  # noqa: SLF001
     return set()
 
 
@@ -114,9 +113,8 @@ def remove_names(names: set[str]) -> None:
     process may overtake; children that leave with `os._exit`, as those of servers and of
     pytest-forked do, and processes that are killed would leave them behind.
     """
-    with contextlib.suppress(ImportError, AttributeError):
-        from loky.backend.synchronize import SemLock
-
+    with contextlib.suppress(AttributeError):
         for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]  # noqa: SLF001
-            if finalizer._callback is SemLock._cleanup and finalizer._args[0] in names:  # noqa: SLF001
+            removes = getattr(finalizer._callback, "__qualname__", "") == "SemLock._cleanup"  # noqa: SLF001
+            if removes and finalizer._args[0] in names:  # noqa: SLF001
                 finalizer()
