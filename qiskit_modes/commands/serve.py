@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import sys
-import threading
+from typing import NoReturn
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands, cluster, find_cluster, tell, whole
@@ -18,6 +18,7 @@ from qiskit_modes.commands.serve_config import (
     read_token,
     tokens_of,
 )
+from qiskit_modes.commands.terminating import wait_for_signals
 from qiskit_modes.runtime.workers.dask.knock import CLUSTER_VARIABLE
 
 __all__ = ["add"]
@@ -94,7 +95,7 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=_serve, instances=None, limits=None)
 
 
-def _serve(parsed: argparse.Namespace) -> int:
+def _serve(parsed: argparse.Namespace) -> NoReturn:
     find_cluster(parsed.cluster)
 
     from qiskit_modes.server.serving import serve
@@ -128,8 +129,7 @@ def _serve(parsed: argparse.Namespace) -> int:
         if _IBM_TOKEN not in server.environment:
             print(f"# {_IBM_TOKEN} is one that `qiskit-modes tokens create` has shown")
         sys.stdout.flush()
-        threading.Event().wait()
-    return 0
+        wait_for_signals()
 
 
 def _token_of(name: str | None) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
-__all__ = ["REQUESTS", "Terminated", "handling", "raising"]
+__all__ = ["REQUESTS", "Terminated", "handling", "raising", "wait_for_signals"]
 
 REQUESTS = [
     getattr(signal, name)
@@ -77,3 +79,21 @@ def handling(
     finally:
         for number in handled:
             signal.signal(number, before[number])
+
+
+def wait_for_signals() -> NoReturn:
+    """Wait in the main thread until the handler of a signal raises something.
+
+    An event cannot be waited for instead: Python notes a signal that comes just before the system
+    is asked to wait, and calls its handler afterwards, which is never. Here a byte is written for
+    each signal, so that there is something to read from then on.
+    """
+    heard, told = socket.socketpair()
+    with heard, told:
+        told.setblocking(False)
+        try:
+            signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+            while True:
+                heard.recv(4096)
+        finally:
+            signal.set_wakeup_fd(-1)  # nothing else of a command line sets one

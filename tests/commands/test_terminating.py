@@ -4,10 +4,12 @@ import argparse
 import signal
 import sys
 import threading
+import time
 
 import pytest
 
 from qiskit_modes.commands.common import run_safely
+from qiskit_modes.commands.terminating import handling, wait_for_signals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
 
@@ -45,3 +47,37 @@ def test_in_another_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert codes == [5]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal for a single thread")
+def test_a_signal_that_comes_just_before_the_waiting_ends_it(monkeypatch):
+    """Of so many some come between Python's last look for them and the system's wait."""
+
+    class ComeError(Exception):
+        pass
+
+    def come(*_):
+        raise ComeError
+
+    def send(begun, seconds):
+        begun.wait()
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            pass
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    set_fd, begins = signal.set_wakeup_fd, [threading.Event()]
+
+    def set_and_begin(fd, **more):
+        set_fd(fd, **more)
+        begins[-1].set()
+
+    monkeypatch.setattr(signal, "set_wakeup_fd", set_and_begin)
+    with handling(come, [signal.SIGUSR1]):
+        for number in range(10_000):
+            begins[:] = [threading.Event()]
+            thread = threading.Thread(target=send, args=(begins[0], number % 50 * 1e-6))
+            thread.start()
+            with pytest.raises(ComeError):
+                wait_for_signals()
+            thread.join()
