@@ -450,6 +450,8 @@ class ReferenceModel:
         self.touch(instance)
         for each in self.those(*UNFINISHED) + [w for w in self.workloads if w.state != "closed"]:
             if each.instance.id == instance.id:
+                if instance.plan.stops_at_limit and not each.instance.plan.stops_at_limit:
+                    self.at_limit.discard(instance.id)  # it was told so by a plan that goes on
                 each.instance = instance
         session = self.active_session()
         if session is None or session.instance.plan.maintenance_interrupts_sessions:

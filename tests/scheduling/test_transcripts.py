@@ -710,6 +710,40 @@ def test_two_instances_of_one_id_are_each_judged_by_their_own_limit(driver):
     assert driver.scheduler.ledger.used(low, 51) == driver.scheduler.ledger.used(high, 51) == 48
 
 
+def test_a_plan_that_stops_at_a_limit_stops_what_went_on_beyond_it_under_another_plan():
+    """Also if something was done at the limit then, or all had come after an earlier one."""
+    stops = Instance("carol", PAY_AS_YOU_GO, limit_seconds=5)
+    drained, relieved, other = (Driver(lanes=2) for _ in range(3))
+
+    goes_on = Instance("carol", limit_seconds=5)
+    drained.submit("a", 0, instance=goes_on)
+    drained(JobCompiled("a"), 0)
+    drained.open("s", Mode.SESSION, instance=goes_on)
+    drained.submit("b", 1, "s", instance=goes_on)
+    drained(TimePassed(), 5)  # the lanes are no longer emptied for the session
+    drained(InstanceChanged(stops), 7)
+    assert Finish("a", RAN_TOO_LONG) in drained(TimePassed(), 7)
+
+    within = Instance("carol", Plan(window_seconds=600), limit_seconds=5)
+    relieved.submit("a", 0, instance=within)
+    relieved.run_through("a", 0, 10, 10)
+    assert relieved.submit("b", 20, instance=within) == []
+    assert relieved(TimePassed(), 610) == [Compile("b")]
+    relieved(JobCompiled("b"), 610)
+    assert relieved(TimePassed(), 620) == []
+    relieved(InstanceChanged(stops), 620)
+    assert relieved(TimePassed(), 620) == [Abandon("b"), Finish("b", RAN_TOO_LONG)]
+
+    other.submit("a", 0, instance=stops)
+    other.run_through("a", 0, 5, 5)
+    other.submit("waits", 6, instance=stops)
+    other.submit("b", 7, instance=Instance("carol", PAY_AS_YOU_GO, limit_seconds=50))
+    other(JobCompiled("b"), 7)
+    other(InstanceChanged(stops), 8)
+    assert other(TimePassed(), 8) == [Abandon("b"), Finish("b", RAN_TOO_LONG)]
+    assert other.ending("waits") is None
+
+
 def test_a_maintenance_waits_for_an_active_session(driver):
     driver.open("s", Mode.SESSION)
     driver.submit("a", 0, "s")

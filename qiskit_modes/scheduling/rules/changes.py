@@ -22,12 +22,15 @@ class Changes(Deadlines):
         self.ledger.change(instance, now)
         before = self._tenants.pop(instance.id, {})
         merged = Tenancy()
+        merged.at_limit = True
         announced = any(each in self._announced for each in before)
         for each in before:
             tenancy = self.tenancies.pop(each)
             merged.unfinished += tenancy.unfinished
             merged.open_workloads.update(tenancy.open_workloads)
-            merged.at_limit |= tenancy.at_limit
+            # What a plan that stops nothing has done at a limit is not what this one does there.
+            stops_what_did_not = instance.plan.stops_at_limit and not each.plan.stops_at_limit
+            merged.at_limit &= tenancy.at_limit and not stops_what_did_not
             self._limits.discard(each)
             self._note_line(each, waits=False)
         if not before:
