@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import json
 import os
 import subprocess
@@ -28,6 +27,7 @@ from qiskit_modes.store.heads import now_microseconds
 from qiskit_modes.store.rows import JobRow
 from qiskit_modes.store.sql_store import SqlStore
 from tests.benchmarks.timing import Row
+from tests.server.asking import answering
 from tests.store.dump import FACTS
 
 __all__ = ["ManyReaders", "many_readers", "shared_results"]
@@ -112,11 +112,8 @@ def _server(store: Path) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def _read(port: int, lengths: list[int]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    with contextlib.closing(connection):
-        path = f"/experimental/jobs/{_JOB}/results"
-        connection.request("GET", path, headers={"Service-CRN": _INSTANCE})
-        answer = connection.getresponse()
+    path, headers = f"/experimental/jobs/{_JOB}/results", {"Service-CRN": _INSTANCE}
+    with answering(port, "GET", path, headers=headers) as answer:
         assert answer.status == 200
         piece, length = bytearray(2**20), 0
         while count := answer.readinto(piece):

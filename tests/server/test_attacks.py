@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import io
 import json
 import math
@@ -24,6 +23,7 @@ import pytest
 from qiskit import QuantumCircuit, qpy
 
 from tests.examples import examples
+from tests.server.asking import ask, connected
 from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -49,13 +49,9 @@ class Attacked:
 
     def get(self) -> int:
         """Ask for something, on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with contextlib.closing(connection):
-            headers = {"Authorization": f"apikey {self.other}"}
-            connection.request("GET", "/experimental/backends/ibm_manila/status", headers=headers)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
+        headers = {"Authorization": f"apikey {self.other}"}
+        path = "/experimental/backends/ibm_manila/status"
+        return ask(self.port, "GET", path, headers=headers).status
 
     def memory(self) -> int:
         return self.process.memory_info().rss
@@ -148,9 +144,8 @@ def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
         packed = base64.b64encode(zlib.compress(data, 1)).decode()
         pub = [{"__type__": "QuantumCircuit", "__value__": packed}, None, 1]
         body = {"program_id": "sampler", "backend": "nowhere", "params": {"pubs": [pub]}}
-        connection = http.client.HTTPConnection("127.0.0.1", attacked.port, timeout=60)
         headers = {"Authorization": f"apikey {attacked.lab}"}
-        with contextlib.closing(connection):
+        with connected(attacked.port) as connection:
             connection.request("POST", "/experimental/jobs", json.dumps(body), headers)
             connection.sock.settimeout(0.1)
             while not over.is_set():

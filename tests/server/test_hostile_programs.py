@@ -11,7 +11,6 @@ import copy
 import io
 import json
 import re
-import time
 import zlib
 from unittest import mock
 
@@ -41,9 +40,8 @@ from qiskit_modes.testing import Scenario
 from qiskit_modes.wire import Platform
 from qiskit_modes.wire.programs import params
 from tests.examples import examples
+from tests.server.asking import end_of
 from tests.server.test_hostile import most_memory
-
-FINAL = {"Completed", "Failed", "Cancelled", "Cancelled - Ran too long"}
 
 # -- what the client sends -------------------------------------------------------------------------
 
@@ -300,18 +298,6 @@ def changes(draw, body):
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         change(body["params"], draw)
     return json.dumps(body).encode()
-
-
-def end_of(http, job_id):
-    """Wait for a job, and return the word for what became of it."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        answer = http("GET", f"/jobs/{job_id}?exclude_params=true")
-        assert answer.status == 200, answer.text
-        status = answer.json["state"]["status"]
-        if status in FINAL:
-            return status
-    raise AssertionError(f"the job is still {status}")
 
 
 @pytest.mark.timeout(1800)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from qiskit import QuantumCircuit
 from qiskit_modes import Batch, Instance, LocalService, Plan, SamplerV2, Session
 from qiskit_modes.server import Server, serve
 from qiskit_modes.testing import Scenario
+from tests.server.asking import Answer, answering, ask
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -37,20 +37,14 @@ class Lab:
     waiting: list
     done: object
 
-    def __call__(
-        self, method: str, path: str, body: str | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=30)
-        with closing(connection):
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.headers), answer.read().decode()
+    def __call__(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
+        return ask(self.server.port, method, path, body, headers)
 
     @property
     def cookie(self) -> str:
-        status, headers, _ = self("POST", "/ui/signin", "token=sesame")
-        assert (status, headers["location"]) == (303, "/ui")
-        return headers["set-cookie"].partition(";")[0]
+        answer = self("POST", "/ui/signin", "token=sesame")
+        assert (answer.status, answer.headers["location"]) == (303, "/ui")
+        return answer.headers["set-cookie"].partition(";")[0]
 
 
 def run(mode: object, count: int, *tags: str) -> list:
@@ -91,17 +85,17 @@ def pages(lab: Lab) -> list[str]:
 
 def test_every_page_is_whole_and_comes_from_here_alone(lab):
     for path in [*pages(lab), "/ui/signin"]:
-        status, headers, text = lab("GET", path, Cookie=lab.cookie)
-        assert status == 200, path
-        assert "default-src 'none'" in headers["content-security-policy"]
-        for address in re.findall(r"(?:href|src|action)=\"([^\"]*)", text):
+        answer = lab("GET", path, Cookie=lab.cookie)
+        assert answer.status == 200, path
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        for address in re.findall(r"(?:href|src|action)=\"([^\"]*)", answer.text):
             assert address.startswith(("/ui", "#", "?mode=")), address
-        assert EVIL not in text, "what users write is text"
-        assert " style=" not in text
+        assert EVIL not in answer.text, "what users write is text"
+        assert " style=" not in answer.text
 
 
 def test_what_is_said_of_a_reservation(lab):
-    _, _, text = lab("GET", "/ui/qpus", Cookie=lab.cookie)
+    text = lab("GET", "/ui/qpus", Cookie=lab.cookie).text
     name = lab.session.session_id.partition("-")[0]
     assert f"Session {name} of chemistry has this QPU to itself; 3 jobs wait." in text
     assert "It is idle: without another job it gives way in 0:45." in text
@@ -112,56 +106,57 @@ def test_what_is_said_of_a_reservation(lab):
 
 def test_what_there_is_not_is_said(lab):
     for path in ("/ui/jobs/none", "/ui/workloads/none"):
-        status, _, text = lab("GET", path, Cookie=lab.cookie)
-        assert status == 404
-        assert "Not found" in text
+        answer = lab("GET", path, Cookie=lab.cookie)
+        assert answer.status == 404
+        assert "Not found" in answer.text
 
 
 def test_who_has_no_token_is_led_to_the_way_in(lab):
     for path in [*pages(lab), "/ui/live?of=qpus"]:
-        status, headers, text = lab("GET", path)
-        assert (status, headers["location"], text) == (303, "/ui/signin", ""), path
-    status, _, text = lab("POST", "/ui/signin", "token=open")
-    assert status == 403
-    assert "not a token" in text
-    assert lab("GET", "/")[0] == 303
-    assert lab("GET", "/ui/static/style.css")[0] == 200
-    assert lab("GET", "/ui/static/../routes.py")[0] == 404
+        answer = lab("GET", path)
+        found = answer.status, answer.headers["location"], answer.text
+        assert found == (303, "/ui/signin", ""), path
+    refused = lab("POST", "/ui/signin", "token=open")
+    assert refused.status == 403
+    assert "not a token" in refused.text
+    assert lab("GET", "/").status == 303
+    assert lab("GET", "/ui/static/style.css").status == 200
+    assert lab("GET", "/ui/static/../routes.py").status == 404
 
 
 def test_the_cookie_opens_the_page_and_nothing_else(lab):
-    assert lab("GET", "/ui", Cookie=lab.cookie)[0] == 200
-    assert lab("GET", "/ui", Cookie="qiskit_modes=x")[0] == 303
-    assert lab("GET", "/experimental/backends", Cookie=lab.cookie)[0] == 401
-    _, headers, _ = lab("POST", "/ui/signin", "token=sesame")
-    assert {"HttpOnly", "SameSite=strict", "Path=/ui"} <= set(headers["set-cookie"].split("; "))
-    _, headers, _ = lab("POST", "/ui/signout", Cookie=lab.cookie)
-    assert 'qiskit_modes=""' in headers["set-cookie"]
+    assert lab("GET", "/ui", Cookie=lab.cookie).status == 200
+    assert lab("GET", "/ui", Cookie="qiskit_modes=x").status == 303
+    assert lab("GET", "/experimental/backends", Cookie=lab.cookie).status == 401
+    cookie = lab("POST", "/ui/signin", "token=sesame").headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/ui"} <= set(cookie.split("; "))
+    signed_out = lab("POST", "/ui/signout", Cookie=lab.cookie)
+    assert 'qiskit_modes=""' in signed_out.headers["set-cookie"]
 
 
 def test_pages_of_others_can_end_nothing(lab):
     path = f"/ui/jobs/{lab.waiting[0].job_id()}/cancel"
-    assert lab("POST", path, Cookie=lab.cookie, Origin="https://example.org")[0] == 403
+    assert lab("POST", path, Cookie=lab.cookie, Origin="https://example.org").status == 403
     assert lab.waiting[0].status() == "QUEUED"
     own = f"http://{lab.server.host}:{lab.server.port}"
-    assert lab("POST", path, Cookie=lab.cookie, Origin=own)[0] == 303
+    assert lab("POST", path, Cookie=lab.cookie, Origin=own).status == 303
     assert lab.waiting[0].status() == "CANCELLED"
-    assert lab("POST", path, Cookie=lab.cookie, Origin=own)[0] == 303, "it has ended already"
-    assert lab("GET", "/experimental/backends", Origin=own)[0] == 403, "the interface has no pages"
+    assert lab("POST", path, Cookie=lab.cookie, Origin=own).status == 303, "it has ended already"
+    interface = lab("GET", "/experimental/backends", Origin=own)
+    assert interface.status == 403, "it has no pages"
 
 
 def test_a_session_is_closed_and_cancelled(lab):
     path = f"/ui/workloads/{lab.session.session_id}"
-    assert lab("POST", f"{path}/open", Cookie=lab.cookie)[0] == 404
-    assert lab("POST", f"{path}/close", Cookie=lab.cookie)[0] == 303
+    assert lab("POST", f"{path}/open", Cookie=lab.cookie).status == 404
+    assert lab("POST", f"{path}/close", Cookie=lab.cookie).status == 303
     assert lab.session.status() == "Closed"
     assert lab.waiting[0].status() == "RUNNING", "who waited has it"
 
 
 def test_filters(lab):
     def shown(**query: str) -> int:
-        _, _, text = lab("GET", f"/ui?{urlencode(query)}", Cookie=lab.cookie)
-        return text.count("<tr") - 1
+        return lab("GET", f"/ui?{urlencode(query)}", Cookie=lab.cookie).text.count("<tr") - 1
 
     assert shown() == 3
     assert shown(mode="batch") == shown(instance="chemistry") == shown(text="LESSON") == 1
@@ -171,28 +166,23 @@ def test_filters(lab):
 
 
 def test_a_server_that_ends_lets_go_who_looks(caplog):
-    with Scenario() as scenario, serve(runtime=scenario.runtime) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
-        connection.request("GET", "/ui/live?of=qpus")
-        answer = connection.getresponse()
-        assert answer.readline().startswith(b"data: ")
-    with closing(connection), closing(answer):
+    with ExitStack() as stack:
+        with Scenario() as scenario, serve(runtime=scenario.runtime) as server:
+            answer = stack.enter_context(answering(server.port, "GET", "/ui/live?of=qpus"))
+            assert answer.readline().startswith(b"data: ")
         assert answer.read() == b"\n", "it was told to the end: what breaks off raises"
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 def test_pages_that_are_looked_at_are_counted(lab):
-    cookie = lab.cookie
+    page, cookie = "/ui/live?of=workers", {"Cookie": lab.cookie}
     with ExitStack() as stack:
         for _ in range(41):
-            connection = http.client.HTTPConnection(lab.server.host, lab.server.port, timeout=30)
-            stack.enter_context(closing(connection))
-            connection.request("GET", "/ui/live?of=workers", headers={"Cookie": cookie})
-            answer = stack.enter_context(closing(connection.getresponse()))
+            answer = stack.enter_context(answering(lab.server.port, "GET", page, headers=cookie))
             if answer.status == 200:
                 answer.readline()
         assert answer.status == 429
-    assert lab("GET", "/ui", Cookie=cookie)[0] == 200
+    assert lab("GET", "/ui", **cookie).status == 200
 
 
 # -- in a browser ----------------------------------------------------------------------------------

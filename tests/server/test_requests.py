@@ -10,6 +10,7 @@ import pytest
 
 from qiskit_modes.server.endpoints.request_models import JobBody, parse
 from qiskit_modes.wire import ApiError, InstanceApi, Platform, platform
+from tests.server.asking import end_of
 from tests.server.conftest import Http
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/local:"
@@ -22,21 +23,12 @@ def submit(http, body, **headers):
     return answer.json["id"]
 
 
-def finish(http, job_id):
-    """Look at a job as the client does that waits for it."""
-    while http("GET", f"/jobs/{job_id}?exclude_params=true").json["state"]["status"] in (
-        "Queued",
-        "Running",
-    ):
-        time.sleep(0.1)
-
-
 # -- jobs ----------------------------------------------------------------------------------------
 
 
 def test_a_job_from_its_submission_to_its_end(real, sampling):
     job_id = submit(real, {**sampling, "tags": ["a"], "cost": 60})
-    finish(real, job_id)
+    end_of(real, job_id)
     job = real("GET", f"/jobs/{job_id}").json
     assert (job["state"], job["tags"], job["cost"]) == ({"status": "Completed"}, ["a"], 60)
     assert job["params"] == sampling["params"]
@@ -63,7 +55,7 @@ def test_two_identical_requests_are_two_jobs(http_, sampling):
 def test_a_job_that_fails_is_no_error_of_the_server(http_, scenario, sampling):
     scenario.job_fails(1)
     job_id = submit(http_, sampling)
-    finish(http_, job_id)
+    end_of(http_, job_id)
     assert http_("GET", f"/jobs/{job_id}").json["state"]["status"] == "Failed"
     results = http_("GET", f"/jobs/{job_id}/results")
     assert results.status == 200
@@ -123,7 +115,7 @@ def test_a_session_from_its_opening_to_its_end(http_, sampling):
     assert http_("PATCH", f"/sessions/{session_id}", {"accepting_jobs": False}).status == 204
     assert http_("POST", "/jobs", {**sampling, "session_id": session_id}).status == 409
     assert http_("DELETE", f"/sessions/{session_id}/close").status == 204
-    finish(http_, job_id)
+    end_of(http_, job_id)
     assert http_("GET", f"/sessions/{session_id}").json["state"] == "closed"
 
 
@@ -263,7 +255,7 @@ def test_calibrations_have_no_ids(http_, sampling):
 
 def test_a_private_result_that_was_read_is_no_content(http_, sampling):
     job_id = http_("POST", "/jobs", {**sampling, "private": True}).json["id"]
-    finish(http_, job_id)
+    end_of(http_, job_id)
     assert http_("GET", f"/jobs/{job_id}/results").status == 200
     again = http_("GET", f"/jobs/{job_id}/results")
     assert (again.status, again.text) == (204, "")
@@ -313,7 +305,7 @@ def test_what_nobody_foresaw_is_no_5xx_and_is_logged(http_, monkeypatch, caplog)
 
 def test_a_new_job_is_waited_for(real, sampling):
     job_id = submit(real, sampling)
-    finish(real, job_id)  # whatever is slow the first time
+    end_of(real, job_id)  # whatever is slow the first time
     job_id = submit(real, sampling)
     began = time.monotonic()
     state = real("GET", f"/jobs/{job_id}?exclude_params=true").json["state"]
@@ -325,7 +317,7 @@ def test_on_a_clock_of_a_test_time_passes_for_who_waits(http_, scenario, samplin
     job_id = submit(http_, sampling)
     assert http_("GET", f"/jobs/{job_id}?exclude_params=true").json["state"] != "Completed"
     assert scenario.clock.now() == 0
-    finish(http_, job_id)
+    end_of(http_, job_id)
     assert scenario.clock.now() == 3600
 
 

@@ -13,7 +13,7 @@ from copy import deepcopy
 import pytest
 
 from qiskit_modes.store.sql_store import SqlStore
-from tests.server.asking import ask
+from tests.server.asking import Answer, ask, end_of
 from tests.soak.servers import KEY, Killed, starting
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked here")
@@ -33,19 +33,25 @@ def server(script, tmp_path) -> Iterator[Killed]:
         killed.kill()
 
 
+def open_session(server: Killed) -> str:
+    body = {"mode": "dedicated", "backend": "ibm_manila"}
+    session_id: str = server.ask("POST", "/sessions", body).json["id"]
+    return session_id
+
+
 def test_a_token_of_yesterday_still_works(server):
     server.start()
     form = f"grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={KEY}"
     of_forms = {"Content-Type": "application/x-www-form-urlencoded"}
     token = ask(server.port, "POST", "/identity/token", form, of_forms).json["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
-    assert server.ask("GET", "/jobs", **bearer)[0] == 200
+    assert server.ask("GET", "/jobs", **bearer).status == 200
     server.kill()
     server.start()
-    assert server.ask("GET", "/jobs", **bearer)[0] == 200
+    assert server.ask("GET", "/jobs", **bearer).status == 200
     server.kill()
     server.start(token="another")  # ends the old one's
-    assert server.ask("GET", "/jobs", **bearer)[0] == 401
+    assert server.ask("GET", "/jobs", **bearer).status == 401
 
 
 def test_one_store_has_one_server(server):
@@ -54,13 +60,13 @@ def test_one_store_has_one_server(server):
     answer = server.start()
     assert "StoreError" in answer["error"]
     assert f"process {first}" in answer["error"]
-    assert server.ask("GET", "/jobs")[0] == 200  # the first one goes on
+    assert server.ask("GET", "/jobs").status == 200  # the first one goes on
 
 
 def test_the_same_key_is_the_same_job(server, sampling):
     server.start()
     key = {"Idempotency-Key": "mine"}
-    answers: list[tuple[int, str]] = []
+    answers: list[Answer] = []
     threads = [
         threading.Thread(
             target=lambda: answers.append(server.ask("POST", "/jobs", sampling, **key))
@@ -71,49 +77,43 @@ def test_the_same_key_is_the_same_job(server, sampling):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({text for _, text in answers}) == 1
+    (said,) = {(answer.status, answer.text) for answer in answers}
     server.kill()
     server.start()
-    assert server.ask("POST", "/jobs", sampling, **key) == answers[0]
+    again = server.ask("POST", "/jobs", sampling, **key)
+    assert (again.status, again.text) == said
     other = server.ask("POST", "/jobs", {**sampling, "tags": ["other"]}, **key)
-    assert (other[0], "was used for another request" in other[1]) == (409, True)
-    assert server.ask("POST", "/jobs", sampling, **{"Idempotency-Key": "a" * 256})[0] == 400
-    assert json.loads(server.ask("GET", "/jobs")[1])["count"] == 1
+    assert (other.status, "was used for another request" in other.text) == (409, True)
+    assert server.ask("POST", "/jobs", sampling, **{"Idempotency-Key": "a" * 256}).status == 400
+    assert server.ask("GET", "/jobs").json["count"] == 1
 
 
 def test_an_open_session_is_closed_and_charged_until_the_last_sign_of_life(server, sampling):
     server.start()
-    status, text = server.ask("POST", "/sessions", {"mode": "dedicated", "backend": "ibm_manila"})
-    session_id = json.loads(text)["id"]
+    session_id = open_session(server)
     body = {**sampling, "session_id": session_id}
-    _, text = server.ask("POST", "/jobs", body)
-    job_id = json.loads(text)["id"]
-    while "Completed" not in server.ask("GET", f"/jobs/{job_id}")[1]:
-        pass
+    job_id = server.ask("POST", "/jobs", body).json["id"]
+    assert end_of(server.ask, job_id) == "Completed"
     server.kill()
     server.start()
-    status, text = server.ask("GET", f"/sessions/{session_id}")
-    session = json.loads(text)
-    assert (status, session["state"], session["accepting_jobs"]) == (200, "closed", False)
+    answer = server.ask("GET", f"/sessions/{session_id}")
+    session = answer.json
+    assert (answer.status, session["state"], session["accepting_jobs"]) == (200, "closed", False)
     assert session["state_reason"] == "the service was restarted"
     assert session["timestamps"][-1]["status"] == "closed"
-    usage = json.loads(server.ask("GET", "/instances/usage")[1])
+    usage = server.ask("GET", "/instances/usage").json
     assert usage["usage_consumed_seconds"] == pytest.approx(session["elapsed_time"])
-    assert server.ask("POST", "/jobs", body)[0] == 409
+    assert server.ask("POST", "/jobs", body).status == 409
 
 
 def held(server, sampling) -> tuple[str, str]:
     """Submit a job that waits for a session, and one of that session; return the first's id."""
     server.start()
-    _, text = server.ask("POST", "/sessions", {"mode": "dedicated", "backend": "ibm_manila"})
-    session_id = json.loads(text)["id"]
-    _, text = server.ask("POST", "/jobs", {**sampling, "session_id": session_id})
-    mine = json.loads(text)["id"]
-    while "Completed" not in server.ask("GET", f"/jobs/{mine}")[1]:
-        pass
-    _, text = server.ask("POST", "/jobs", {**sampling, "tags": ["waits"]})
-    waits = json.loads(text)["id"]
-    assert "Queued" in server.ask("GET", f"/jobs/{waits}?exclude_params=true")[1]
+    session_id = open_session(server)
+    mine = server.ask("POST", "/jobs", {**sampling, "session_id": session_id}).json["id"]
+    assert end_of(server.ask, mine) == "Completed"
+    waits = server.ask("POST", "/jobs", {**sampling, "tags": ["waits"]}).json["id"]
+    assert "Queued" in server.ask("GET", f"/jobs/{waits}?exclude_params=true").text
     return waits, session_id
 
 
@@ -121,12 +121,12 @@ def test_what_had_not_finished_is_a_failure_that_says_why(server, sampling):
     waits, _ = held(server, sampling)
     server.kill()
     server.start()
-    job = json.loads(server.ask("GET", f"/jobs/{waits}")[1])
+    job = server.ask("GET", f"/jobs/{waits}").json
     assert job["state"]["status"] == "Failed"
     assert "the service was restarted" in job["state"]["reason"]
     assert (job["tags"], job["usage"]) == (["waits"], {"seconds": 0.0})
     assert job["params"] == sampling["params"]
-    assert "restarted" in server.ask("GET", f"/jobs/{waits}/results")[1]
+    assert "restarted" in server.ask("GET", f"/jobs/{waits}/results").text
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -134,19 +134,17 @@ def test_what_had_not_finished_runs_again_with_the_same_seed(server, sampling, h
     waits, session_id = held(server, sampling)
     server.kill(how)
     server.start(resume=True)
-    while "Completed" not in server.ask("GET", f"/jobs/{waits}?exclude_params=true")[1]:
-        pass
-    result = server.ask("GET", f"/jobs/{waits}/results")[1]
-    assert json.loads(server.ask("GET", f"/sessions/{session_id}")[1])["state"] == "closed"
+    assert end_of(server.ask, waits) == "Completed"
+    result = server.ask("GET", f"/jobs/{waits}/results").text
+    assert server.ask("GET", f"/sessions/{session_id}").json["state"] == "closed"
     store = SqlStore(f"sqlite:///{server.path}")
     seed = store.job(waits).facts["request"]["seed"]
     store.close()
     body = deepcopy(sampling)
     body["params"]["options"] = {"simulator": {"seed_simulator": seed}}
-    again = json.loads(server.ask("POST", "/jobs", body)[1])["id"]
-    while "Completed" not in server.ask("GET", f"/jobs/{again}?exclude_params=true")[1]:
-        pass
-    assert bits_of(server.ask("GET", f"/jobs/{again}/results")[1]) == bits_of(result)
+    again = server.ask("POST", "/jobs", body).json["id"]
+    assert end_of(server.ask, again) == "Completed"
+    assert bits_of(server.ask("GET", f"/jobs/{again}/results").text) == bits_of(result)
 
 
 def bits_of(text: str) -> str:
@@ -160,6 +158,6 @@ def test_what_cannot_run_again_says_why(server, sampling):
     waits, _ = held(server, sampling)
     server.kill()
     server.start(resume=True, backends=["ibm_quito"])
-    job = json.loads(server.ask("GET", f"/jobs/{waits}")[1])
+    job = server.ask("GET", f"/jobs/{waits}").json
     assert job["state"]["status"] == "Failed"
     assert "cannot run the job again: There is no backend 'ibm_manila'" in job["state"]["reason"]

@@ -24,7 +24,8 @@ from qiskit_modes.server.listening_socket import listening_socket
 from qiskit_modes.server.serving import is_loopback
 from qiskit_modes.wire import ApiError, InstanceApi
 from qiskit_modes.wire.api_error import Code
-from tests.server.conftest import Answer, Http
+from tests.server.asking import Answer
+from tests.server.conftest import Http
 
 
 def test_nothing_is_left_of_a_server():

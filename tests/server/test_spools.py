@@ -14,7 +14,7 @@ from qiskit_modes.server.spools import Spool, Spools
 from qiskit_modes.wire import InstanceApi, jobs_api
 from tests.benchmarks.shared_results import many_readers
 from tests.examples import examples
-from tests.server.conftest import Http
+from tests.server.asking import answering
 
 
 @pytest.fixture
@@ -163,12 +163,6 @@ def test_all_of_it_is_there_with_and_without_room_on_the_disk(text, is_full, mon
 
 
 def test_a_large_answer_reaches_a_client_that_reads_slowly(http_, job, large):
-    assert isinstance(http_, Http)
-    import http.client
-
-    connection = http.client.HTTPConnection(http_.server.host, http_.server.port, timeout=30)
-    connection.request("GET", f"/experimental/jobs/{job}/results")
-    answer = connection.getresponse()
-    read = b"".join(iter(lambda: answer.read(1), b""))
-    connection.close()
+    with answering(http_.server.port, "GET", f"/experimental/jobs/{job}/results") as answer:
+        read = b"".join(iter(lambda: answer.read(1), b""))
     assert json.loads(read)

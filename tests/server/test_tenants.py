@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +13,8 @@ import pytest
 from qiskit_modes import Instance, Plan
 from qiskit_modes.server import serve
 from qiskit_modes.server.application import make_application
-from tests.server.conftest import Answer, Http
+from tests.server.asking import Answer, answering
+from tests.server.conftest import Http
 
 BODIES = {
     "/jobs/{job_id}/tags": {"tags": ["mine"]},
@@ -117,12 +116,9 @@ def test_what_is_told_of_changes_is_for_who_may_see_it(tenants, theirs):
     server = tenants.ask.server
 
     def told(who: str, of: str, identifier: str = "") -> str:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
-        with contextlib.closing(connection):
-            headers = {"Authorization": f"apikey {tenants.keys[who]}"}
-            address = f"/ui/live?of={of}&identifier={identifier}"
-            connection.request("GET", address, headers=headers)
-            answer = connection.getresponse()
+        headers = {"Authorization": f"apikey {tenants.keys[who]}"}
+        address = f"/ui/live?of={of}&identifier={identifier}"
+        with answering(server.port, "GET", address, headers=headers) as answer:
             assert answer.status == 200
             return answer.readline().decode()
 

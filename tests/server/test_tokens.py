@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import logging
 import threading
@@ -21,6 +20,7 @@ from qiskit_modes.server.guard.tokens import EVERYTHING, Grant, Tokens
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.tokens import StoredTokens, digest, id_of
 from qiskit_modes.wire import ApiError
+from tests.server.asking import ask, connected
 from tests.server.conftest import Http
 
 INSTANCES = [Instance(name, Plan("premium")) for name in ("lab", "course", "guests")]
@@ -46,12 +46,8 @@ def served(place, **settings):
 
 
 def sign_in(server: Server, key: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
-    with contextlib.closing(connection):
-        connection.request("POST", "/identity/token", f"apikey={key}")
-        answer = connection.getresponse()
-        said = json.load(answer)
-        return answer.status, said.get("access_token") or said["errors"][0]["message"]
+    answer = ask(server.port, "POST", "/identity/token", f"apikey={key}")
+    return answer.status, answer.json.get("access_token") or answer.message
 
 
 def names(ask: Http, key: str) -> list[str]:
@@ -102,23 +98,22 @@ def test_what_was_revoked_or_has_expired_opens_nothing_at_once(place, kept, how,
     with served(place) as server:
         status, bearer = sign_in(server, key)
         assert status == 200
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
-        with contextlib.closing(connection):
+        with connected(server.port) as connection:
 
-            def ask(authorization: str) -> tuple[int, str]:
+            def opens(authorization: str) -> tuple[int, str]:
                 connection.request(
                     "GET", "/experimental/backends", headers={"Authorization": authorization}
                 )
                 answer = connection.getresponse()
                 return answer.status, answer.read().decode()
 
-            assert ask(f"Bearer {bearer}")[0] == ask(f"apikey {key}")[0] == 200
+            assert opens(f"Bearer {bearer}")[0] == opens(f"apikey {key}")[0] == 200
             if how == "revoked":
                 kept.revoke(row.id)
             else:
                 now = time.time_ns()
                 monkeypatch.setattr(tokens_module.time, "time_ns", lambda: now + 3600 * 10**9)
-            status, said = ask(f"Bearer {bearer}")
+            status, said = opens(f"Bearer {bearer}")
             assert status == 401
             assert row.prefix in said
             assert how.split("_")[0] in said
@@ -192,8 +187,7 @@ def test_two_headers_of_a_kind_are_refused(place, kept):
             ("Service-CRN", ("lab", "course")),
             ("Authorization", (f"apikey {key}", "apikey x")),
         ):
-            connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
-            with contextlib.closing(connection):
+            with connected(server.port) as connection:
                 connection.putrequest("GET", "/experimental/jobs")
                 if name != "Authorization":
                     connection.putheader("Authorization", f"apikey {key}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from tests.server.asking import Answer
 from tests.soak.histories import FINAL, History, Submission
 from tests.soak.servers import GONE, Killed
 
@@ -88,7 +88,7 @@ class Client:
         starts = self.server.starts
         body = {"mode": mode, "backend": backend, "max_ttl": 300}
         # It has no key: an answer that is lost leaves one that nobody knows, until a restart.
-        workload_id = json.loads(self.asked("POST", "/sessions", body))["id"]
+        workload_id = self.asked("POST", "/sessions", body).json["id"]
         self.history.opened[workload_id] = (
             self.instance,
             "session" if mode == "dedicated" else "batch",
@@ -107,7 +107,7 @@ class Client:
         """Wait until a session or batch of which all jobs have ended is closed."""
         begun = time.monotonic()
         while True:
-            found = json.loads(self.asked("GET", f"/sessions/{opened[0]}"))
+            found = self.asked("GET", f"/sessions/{opened[0]}").json
             assert not found["accepting_jobs"], found
             if found["state"] == "closed":
                 self.history.closed.append((opened[0], found["elapsed_time"] or 0.0))
@@ -123,18 +123,19 @@ class Client:
         if opened is not None:
             body["session_id"] = opened[0]
         key = str(uuid.UUID(int=self.chance.getrandbits(128)))
-        status, text = self.ask("POST", "/jobs", body, **{"Idempotency-Key": key})
-        if status == 409 and opened is not None:
-            assert self.server.starts > opened[1], f"{opened[0]} takes no jobs: {text}"
+        answer = self.ask("POST", "/jobs", body, **{"Idempotency-Key": key})
+        if answer.status == 409 and opened is not None:
+            assert self.server.starts > opened[1], f"{opened[0]} takes no jobs: {answer.text}"
             return None
-        assert status == 200, (status, text)
-        job_id = json.loads(text)["id"]
+        assert answer.status == 200, answer
+        job_id = answer.json["id"]
         workload = None if opened is None else opened[0]
         self.history.submitted[key] = Submission(job_id, self.instance, workload, (tag,))
         self.count("submitted")
         if self.chance.random() < self.kills:
             self.kill_a_worker()
-        if self.chance.random() < 0.1 and self.ask("POST", f"/jobs/{job_id}/cancel")[0] == 204:
+        cancels = self.chance.random() < 0.1
+        if cancels and self.ask("POST", f"/jobs/{job_id}/cancel").status == 204:
             self.history.cancelled.append(job_id)
         return job_id
 
@@ -153,19 +154,19 @@ class Client:
             state = self.final_state(job_id)
             result = None
             if state == "Completed":
-                result = self.asked("GET", f"/jobs/{job_id}/results")
+                result = self.asked("GET", f"/jobs/{job_id}/results").text
             self.history.told.append((job_id, state, result))
             self.count(state.lower())
             if self.chance.random() < 0.03:
-                status, text = self.ask("DELETE", f"/jobs/{job_id}")
-                assert status in (204, 404), (status, text)  # 404 if it was answered unheard
+                answer = self.ask("DELETE", f"/jobs/{job_id}")
+                assert answer.status in (204, 404), answer  # 404 if it was answered unheard
                 self.history.deleted.append(job_id)
-                assert self.ask("GET", f"/jobs/{job_id}")[0] == 404
+                assert self.ask("GET", f"/jobs/{job_id}").status == 404
 
     def final_state(self, job_id: str) -> str:
         begun = time.monotonic()
         while True:
-            found = json.loads(self.asked("GET", f"/jobs/{job_id}?exclude_params=true"))
+            found = self.asked("GET", f"/jobs/{job_id}?exclude_params=true").json
             state = found["state"]["status"]
             if state in FINAL:
                 return str(state)
@@ -173,26 +174,26 @@ class Client:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def asked(self, method: str, path: str, body: Any = None) -> str:
+    def asked(self, method: str, path: str, body: Any = None) -> Answer:
         """Ask for something that there is."""
-        status, text = self.ask(method, path, body)
-        assert status in (200, 204), (method, path, status, text)
-        return text
+        answer = self.ask(method, path, body)
+        assert answer.status in (200, 204), (method, path, answer)
+        return answer
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Ask until there is an answer other than to come later."""
         headers["Service-CRN"] = self.instance
         begun = time.monotonic()
         while True:
             if self.server.up.wait(_PATIENCE_SECONDS):
                 try:
-                    status, text = self.server.ask(method, path, body, **headers)
+                    answer = self.server.ask(method, path, body, **headers)
                 except GONE:
                     self.count("broken connections")
                 else:
-                    if status not in _TRY_LATER:
-                        return status, text
-                    self.count(f"status {status}")
+                    if answer.status not in _TRY_LATER:
+                        return answer
+                    self.count(f"status {answer.status}")
             assert time.monotonic() - begun < _PATIENCE_SECONDS, f"no answer to {method} {path}"
             time.sleep(_LATER_SECONDS)
 

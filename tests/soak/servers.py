@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from tests.server.asking import Answer, ask
+
 __all__ = ["GONE", "KEY", "Killed", "starting"]
 
 KEY = "secret"
@@ -114,20 +116,11 @@ class Killed:
             return int(psutil.Process(self.process).memory_info().rss)
         return 0
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request; raises one of `GONE` if nothing comes back."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(
-                method,
-                f"/experimental{path}",
-                None if body is None else json.dumps(body),
-                {"Authorization": f"apikey {KEY}", "Content-Type": "application/json", **headers},
-            )
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
+        data = None if body is None else json.dumps(body)
+        known = {"Authorization": f"apikey {KEY}", "Content-Type": "application/json"}
+        return ask(self.port, method, f"/experimental{path}", data, known | headers)
 
 
 def _is_worker(process: psutil.Process) -> bool:

@@ -255,9 +255,9 @@ def _read_what_is_there(server: Killed, history: History) -> None:
         server.start()
         usage = {}
         for instance in INSTANCES:
-            status, text = server.ask("GET", "/instances/usage", **{"Service-CRN": instance})
-            assert status == 200, text
-            usage[instance] = json.loads(text)["usage_consumed_seconds"]
+            answer = server.ask("GET", "/instances/usage", **{"Service-CRN": instance})
+            assert answer.status == 200, answer.text
+            usage[instance] = answer.json["usage_consumed_seconds"]
         for row in store.find_jobs(JobQuery())[0]:
             history.jobs[row.id] = row
             for kind in BODY_KINDS:
