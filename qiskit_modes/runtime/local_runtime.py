@@ -20,6 +20,7 @@ from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock, SystemClock
 from qiskit_modes.runtime.ending import end_with_process
 from qiskit_modes.runtime.keeping.budgets import Budgets, Used
+from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.opening import open_archive
 from qiskit_modes.runtime.observer import Listener, Listeners
 from qiskit_modes.runtime.progress.progress import Surface, find_surface
@@ -456,6 +457,22 @@ class LocalRuntime:
     def find_jobs(self, query: JobQuery) -> tuple[list[JobRecord], int]:
         """Return one page of the jobs that match, and how many match in all."""
         return self._whole(partial(self.archive.find, query))
+
+    def list_jobs(self, query: JobQuery, listing: Listing) -> tuple[list[str], int]:
+        """Return what is said of one page of the jobs that match, and how many match in all.
+
+        Args:
+            query: Which jobs.
+            listing: Says it, as the text of a JSON object for each.
+
+        Raises:
+            StoreError: If a job has ended and that cannot be kept, or the store cannot be read.
+        """
+        return self._whole(partial(self.archive.list_jobs, query, listing))
+
+    def lists_as(self, listing: Listing) -> None:
+        """Have what lists say of jobs kept as soon as they are final, if there is a store."""
+        self.archive.lists_as(listing)
 
     def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRecord | WorkloadRecord], int]:
         """Return one page of the sessions, batches and jobs of job mode that match.

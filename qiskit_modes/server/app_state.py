@@ -25,7 +25,16 @@ from qiskit_modes.server.submission_keys import SubmissionKeys
 from qiskit_modes.wire import ApiError, InstanceApi, Platform
 from qiskit_modes.wire.api_error import Code
 
-__all__ = ["JSON", "TEXT", "AppState", "Asker", "Caller", "json_response", "text_response"]
+__all__ = [
+    "JSON",
+    "TEXT",
+    "AppState",
+    "Asker",
+    "Caller",
+    "json_response",
+    "json_text_response",
+    "text_response",
+]
 
 _Answered = TypeVar("_Answered")
 
@@ -258,6 +267,11 @@ def json_response(content: Any) -> Response:
     if content is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return Response(json.dumps(content), media_type="application/json")
+
+
+def json_text_response(content: str) -> Response:
+    """Return a response with JSON that is text already."""
+    return _text(content, JSON)
 
 
 def text_response(content: str) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "BODY_KINDS",
@@ -16,6 +16,7 @@ __all__ = [
     "HeadRow",
     "JobQuery",
     "JobRow",
+    "ListedJob",
     "UsageRow",
     "WorkloadQuery",
     "WorkloadRow",
@@ -101,6 +102,14 @@ class JobRow:
     """What is not looked for: JSON."""
     size: int = 0
     """Bytes of what is kept beside it; filled in when a row is read."""
+
+
+class ListedJob(NamedTuple):
+    """A job of which nothing but its tags changes any more, as lists have it."""
+
+    text: str
+    """What lists say of it but its tags: the text of a JSON object."""
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)

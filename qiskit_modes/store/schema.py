@@ -90,6 +90,8 @@ jobs = Table(
     Column("ended_at", _Big),
     Column("submission_key", Text),
     Column("facts", JSON, nullable=False),
+    Column("listed_form", Integer),
+    Column("listed", Text),  # both for `SqlStore.list_jobs`
     UniqueConstraint("instance", "submission_key", name="one_job_for_a_key"),
     Index("jobs_by_time", "created_at", "number"),
     Index("jobs_of_an_instance", "instance", "created_at", "number"),

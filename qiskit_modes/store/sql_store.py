@@ -24,7 +24,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from qiskit_modes.exceptions import StoreError, StoreWarning
 from qiskit_modes.store import workload_queries
-from qiskit_modes.store.job_queries import JOBS, conditions_of, in_parts, job_rows
+from qiskit_modes.store.job_queries import (
+    JOBS,
+    in_parts,
+    job_rows,
+    listed_jobs,
+    matching,
+    page_of,
+)
 from qiskit_modes.store.migrations import migrate, version_of
 from qiskit_modes.store.network_file_system import network_file_system
 from qiskit_modes.store.rows import (
@@ -32,6 +39,7 @@ from qiskit_modes.store.rows import (
     HeadRow,
     JobQuery,
     JobRow,
+    ListedJob,
     UsageRow,
     WorkloadQuery,
     WorkloadRow,
@@ -203,18 +211,21 @@ class SqlStore:
 
     def find_jobs(self, query: JobQuery) -> tuple[list[JobRow], int]:
         """Return one page of the jobs that match, and how many match in all."""
-        conditions = conditions_of(query)
-        order: tuple[Any, ...] = (jobs.c.created_at, jobs.c.number)
-        if query.newest_first:
-            order = (jobs.c.created_at.desc(), jobs.c.number.desc())
-        wanted = JOBS.where(*conditions).order_by(*order).offset(query.skip or None)
-        if query.limit is not None:
-            wanted = wanted.limit(query.limit)
-        elif query.skip and self.is_sqlite:
-            wanted = wanted.limit(-1)
         with self._reading() as connection:
-            count = connection.scalar(select(func.count()).select_from(jobs).where(*conditions))
-            return job_rows(connection, wanted), int(count or 0)
+            wanted = page_of(query, JOBS, is_sqlite=self.is_sqlite)
+            return job_rows(connection, wanted), matching(connection, query)
+
+    def list_jobs(self, query: JobQuery, form: int) -> tuple[list[ListedJob | JobRow], int]:
+        """Return one page of the jobs that match as lists have them, and how many match in all.
+
+        Args:
+            query: Which jobs.
+            form: In which form lists have them. Those that are not kept so come as rows; who makes
+                the text of one that is final has it kept by `Transaction.keep_listed`.
+        """
+        with self._reading() as connection:
+            wanted = page_of(query, select(jobs), is_sqlite=self.is_sqlite)
+            return listed_jobs(connection, wanted, form), matching(connection, query)
 
     def count_of(self, instance: str, job_ids: Collection[str]) -> tuple[int, int, set[str]]:
         """Return how many jobs of an instance there are, and the bytes of what is kept beside them.

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from qiskit_modes.store.rows import UNFINISHED, HeadRow, JobRow, UsageRow, WorkloadRow
@@ -91,6 +91,20 @@ class Transaction:
         mine = (jobs.c.id == row.id) & (jobs.c.head == row.head)
         known = {"is_final": row.is_final, "facts": dict(row.facts)}
         self._connection.execute(update(jobs).where(mine).values(known))
+
+    def keep_listed(self, texts: Mapping[str, str], form: int) -> None:
+        """Keep what lists say of jobs that are final; of others nothing is kept.
+
+        Args:
+            texts: By the ids of the jobs, see `qiskit_modes.store.rows.ListedJob`.
+            form: In which form.
+        """
+        found = (jobs.c.id == bindparam("job_id")) & jobs.c.is_final
+        values = {"listed_form": form, "listed": bindparam("text")}
+        self._connection.execute(
+            update(jobs).where(found).values(values),
+            [{"job_id": job_id, "text": text} for job_id, text in texts.items()],
+        )
 
     def take_over(self, job_id: str, head: str) -> None:
         """Give an unfinished job to another head, which runs it again."""

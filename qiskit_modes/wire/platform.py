@@ -11,6 +11,7 @@ from qiskit_modes._mutex import new_mutex
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.scheduling import Instance
+from qiskit_modes.wire.answers.job_json import listing_for
 from qiskit_modes.wire.api_error import ApiError, Code
 from qiskit_modes.wire.catalog import Backends, Catalog
 from qiskit_modes.wire.instance_api import InstanceApi
@@ -58,6 +59,7 @@ class Platform:
         self.runtime = runtime
         self.catalog = Catalog(backends)
         runtime.offer(self.catalog.backend)
+        runtime.lists_as(listing_for(runtime.clock))
         self.for_everybody = instances is None
         """Whether an instance that nobody has heard of is taken in."""
         known = [runtime.instance] if instances is None else list(instances)

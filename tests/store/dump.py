@@ -43,6 +43,7 @@ def main() -> None:
             failed = {**done, "ending": "failed"}
             changes.add_job(JobRow("failed", **row, created_at=2, facts=FACTS, **failed), {})
             changes.add_job(JobRow("waiting", **row, created_at=3, facts=FACTS), {"params": "{}"})
+            changes.keep_listed({"done": '{"id": "done"}'}, 1)
             changes.save_workload(
                 WorkloadRow("session", "head", "lab", "fake_torino", "session", 1, 3, WINDOWS)
             )

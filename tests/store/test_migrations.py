@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 
 from qiskit_modes.exceptions import StoreError
 from qiskit_modes.store.migrations import revisions
-from qiskit_modes.store.rows import JobQuery
+from qiskit_modes.store.rows import JobQuery, ListedJob
 from qiskit_modes.store.schema import VERSION_TABLE, metadata
 from qiskit_modes.store.sql_store import SqlStore
 
@@ -33,7 +33,7 @@ def old_store(request, tmp_path):
     return f"sqlite:///{path}"
 
 
-def test_an_old_store_is_brought_to_the_newest_version(old_store):
+def test_an_old_store_is_brought_to_the_newest_version(old_store, request):
     store = SqlStore(old_store)
     assert store.version() == revisions()[-1]
     assert not differences(store)
@@ -43,6 +43,9 @@ def test_an_old_store_is_brought_to_the_newest_version(old_store):
     assert (done.ending, failed.ending, waiting.ending) == ("completed", "failed", "unfinished")
     assert store.body(done.id, "result") == '{"answer": 42}'
     assert done.tags == ("a", "b")
+    listed, _ = store.list_jobs(JobQuery(), 1)
+    is_kept = request.node.callspec.params["old_store"] >= "0004"  # lists have it since then
+    assert listed == [ListedJob('{"id": "done"}', ("a", "b")) if is_kept else done, failed, waiting]
     assert [row.seconds for row in store.usage(0)] == [1.25, 0.5]
     assert store.workload("session").facts["windows"] == [[2, 3]]
     store.close()

@@ -6,6 +6,7 @@
 ``archive``          the interface, and what is kept in memory: the default
 ``stored_archive``   the same with a store behind it
 ``opening``          which of the two it is
+``listing``          what lists say of a job, as text
 ``writer``           the one thread that writes, many changes in one transaction
 ``row_writer``       what it writes of jobs and workloads, and how much is written already
 ``job_rows``         a job as a row, and back

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.job_rows import ending_of
 from qiskit_modes.runtime.keeping.job_table import JobTable
+from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.workload_table import WorkloadTable
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling.job import Failed
@@ -103,6 +104,22 @@ class Archive:
             found.reverse()
         end = None if query.limit is None else query.skip + query.limit
         return found[query.skip : end], len(found)
+
+    def list_jobs(self, query: JobQuery, listing: Listing) -> tuple[list[str], int]:
+        """Return what is said of one page of the jobs that match, and how many match in all.
+
+        Args:
+            query: Which jobs.
+            listing: Says it; of what has ended nobody is told before its end is kept.
+
+        Raises:
+            StoreError: If an end cannot be kept, or the store cannot be read.
+        """
+        found, count = self.find(query)
+        return [listing.of(job) for job in found], count
+
+    def lists_as(self, listing: Listing) -> None:
+        """Have what lists say of jobs kept as soon as they are final."""
 
     def forget(self, job_id: str) -> None:
         """Drop a job that has ended; whoever holds it keeps it."""

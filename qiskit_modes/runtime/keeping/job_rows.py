@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Literal, Self
 
 from qiskit_modes.runtime.clock import Clock
@@ -74,7 +73,7 @@ class Calendar:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._epoch = clock.utc(0.0)
+        self._epoch = microseconds(clock.utc(0.0))
 
     def row_time(self, at: float) -> int:
         """Return a time of the clock in microseconds."""
@@ -86,7 +85,7 @@ class Calendar:
 
     def clock_time(self, at: int | None) -> float | None:
         """Return what the clock shows at a time in microseconds; below 0 before it began."""
-        return None if at is None else (moment(at) - self._epoch) / timedelta(seconds=1)
+        return None if at is None else (at - self._epoch) / 1_000_000
 
     def now(self) -> int:
         """Return the present time in microseconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from qiskit_modes.runtime.keeping.job_rows import Calendar, charge_of, job_row, new_texts
+from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.workload_rows import charges_of, instance_facts, workload_row
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance
@@ -34,6 +35,8 @@ class RowWriter:
         self._calendar = calendar
         self._written: dict[JobRecord, int] = {}
         """How much of jobs the present transaction writes."""
+        self.listing: Listing | None = None
+        """What lists say of jobs, if it is known; then it is written as soon as they are final."""
         self._instances: dict[str, Instance] = {}
         """Those that are in the store as they are."""
 
@@ -66,6 +69,8 @@ class RowWriter:
                 job.id,
             )
         changes.charge(charge_of(row))
+        if row.is_final and self.listing is not None:
+            changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
         self._written[job] = reached
 
     def workload(self, workload: WorkloadRecord, changes: Transaction) -> None:

@@ -17,6 +17,7 @@ from qiskit_modes.runtime.keeping.job_rows import (
     as_ended,
     job_of,
 )
+from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.recovery import bury_the_dead, enter
 from qiskit_modes.runtime.keeping.row_writer import RowWriter
 from qiskit_modes.runtime.keeping.workload_rows import (
@@ -31,7 +32,15 @@ from qiskit_modes.scheduling.instructions import Refusal
 from qiskit_modes.scheduling.job import Failed
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.heads import BEAT_SECONDS, new_head
-from qiskit_modes.store.rows import UNFINISHED, JobQuery, JobRow, WorkloadQuery, WorkloadRow
+from qiskit_modes.store.job_queries import in_parts
+from qiskit_modes.store.rows import (
+    UNFINISHED,
+    JobQuery,
+    JobRow,
+    ListedJob,
+    WorkloadQuery,
+    WorkloadRow,
+)
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.tokens import StoredTokens, note_use
 from qiskit_modes.store.writing import Transaction
@@ -241,6 +250,32 @@ class StoredArchive(Archive):
         rows, count = self.store.find_jobs(query)
         return [self.jobs.get(row.id) or self._record(row) for row in rows], count
 
+    def list_jobs(self, query: JobQuery, listing: Listing) -> tuple[list[str], int]:
+        """Return what is said of one page of the jobs that match, and how many match in all."""
+        self._writer.flush()
+        found, count = self.store.list_jobs(query, listing.form)
+        said: list[str] = []
+        unkept: dict[str, str] = {}
+        for each in found:
+            if isinstance(each, ListedJob):
+                said.append(listing.with_tags(each.text, each.tags))
+                continue
+            job = self.jobs.get(each.id) or self._record(each)
+            text = listing.text_of(job)
+            said.append(listing.with_tags(text, job.tags))
+            self.settle(job)
+            if each.is_final:
+                unkept[each.id] = text
+        for some in in_parts(list(unkept)):
+            texts = {job_id: unkept[job_id] for job_id in some}
+            keep = partial(Transaction.keep_listed, texts=texts, form=listing.form)
+            self._writer.put(Change(keep, lambda _: None))
+        return said, count
+
+    def lists_as(self, listing: Listing) -> None:
+        """Have what lists say of jobs kept as soon as they are final."""
+        self._rows.listing = listing
+
     def forget(self, job_id: str) -> None:
         """Drop a job that has ended; what it was charged stays."""
         self._writer.flush()
@@ -293,13 +328,16 @@ class StoredArchive(Archive):
         if name not in self._read_instances:
             found = self.store.instances()
             self._read_instances.update({each: instance_of(each, found[each]) for each in found})
-        return self._read_instances.setdefault(name, Instance(name))
+            self._read_instances.setdefault(name, Instance(name))
+        return self._read_instances[name]
 
     def _qpu(self, name: str) -> QPU:
         known = next((qpu for qpu in self._registry.all() if qpu.name == name), None)
         if known is not None:
             return known
-        return self._placeholders.setdefault(name, QPU(name, lanes=1, ledger=Ledger()))
+        if name not in self._placeholders:
+            self._placeholders.setdefault(name, QPU(name, lanes=1, ledger=Ledger()))
+        return self._placeholders[name]
 
     def refuse_cancel(self, job: JobRecord) -> None:
         """Check that a job is of this process, where it can be cancelled.

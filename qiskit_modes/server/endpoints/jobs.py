@@ -8,7 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from qiskit_modes.server.app_state import JSON, TEXT, Asker, text_response
+from qiskit_modes.server.app_state import (
+    JSON,
+    TEXT,
+    Asker,
+    json_text_response,
+    text_response,
+)
 from qiskit_modes.server.endpoints.request_models import (
     JobBody,
     TagsBody,
@@ -92,9 +98,9 @@ async def jobs(
     """Return the jobs that match, the newest first; 200 at a time, as the service does."""
     unknown = {name: text for name, text in request.query_params.items() if name not in _FILTERS}
 
-    def matching(api: InstanceApi) -> dict[str, Any]:
+    def matching(api: InstanceApi) -> str:
         refuse_newer("A list of jobs", {k: v for k, v in unknown.items() if v != "false"})
-        return api.jobs(
+        return api.jobs_text(
             limit=min(limit or _MOST_LISTED, _MOST_LISTED),
             offset=offset,
             backend=backend,
@@ -107,7 +113,7 @@ async def jobs(
             newest_first=sort == "DESC",
         )
 
-    return await asker.ask(matching)
+    return await asker.ask(matching, json_text_response)
 
 
 _MOST_LISTED = 200

@@ -7,11 +7,15 @@ import traceback
 from typing import Any
 
 from qiskit_modes.runtime.clock import Clock, iso
+from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling.job import Cancelled, Completed, Failed, Queued
 from qiskit_modes.wire.job_request import request_of
 
-__all__ = ["job_json", "result_text"]
+__all__ = ["FORM", "job_json", "listing_for", "result_text"]
+
+FORM = 1
+"""Form of what lists say of a job, which stores keep; a change of `job_json` needs a new number."""
 
 
 def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str, Any]:
@@ -49,6 +53,17 @@ def job_json(job: JobRecord, clock: Clock, *, exclude_params: bool) -> dict[str,
         if params is not None:
             answer["params"] = json.loads(params)
     return answer
+
+
+def listing_for(clock: Clock) -> Listing:
+    """Return what makes the parts of the answer to ``GET /jobs``: jobs without their parameters."""
+
+    def text_of(job: JobRecord) -> str:
+        answer = job_json(job, clock, exclude_params=True)
+        del answer["tags"]
+        return json.dumps(answer)
+
+    return Listing(FORM, text_of)
 
 
 def result_text(job: JobRecord) -> str:
