@@ -123,6 +123,7 @@ class LocalRuntime:
             workers=pool,
             qpus=self.registry.all,
             archive=self.archive,
+            let_in_result=partial(_let_in_result, self.budgets, self.ledger),
         )
         self._listeners = Listeners()
         if surface is None and clock is None:
@@ -451,7 +452,11 @@ class LocalRuntime:
         return self._whole(partial(self.archive.jobs.why_gone, job_id))
 
     def jobs(self) -> list[JobRecord]:
-        """Return every job that is in memory, oldest first."""
+        """Return every job that is known, oldest first; all that the store has, if there is one."""
+        return self.find_jobs(JobQuery())[0]
+
+    def jobs_at_hand(self) -> list[JobRecord]:
+        """Return every job that is in memory, oldest first: all that are under way here."""
         return self._whole(self.executor.jobs.all)
 
     def find_jobs(self, query: JobQuery) -> tuple[list[JobRecord], int]:
@@ -576,6 +581,10 @@ class LocalRuntime:
         outstanding = self.executor.shut_down()
         self.archive.close()
         return outstanding
+
+
+def _let_in_result(budgets: Budgets, ledger: SharedLedger, job: JobRecord) -> None:
+    budgets.let_in_result(ledger.current(job.instance), job)
 
 
 def _with_mutex_of(qpu: QPU, look: Callable[[], _Answer]) -> _Answer:

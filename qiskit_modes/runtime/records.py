@@ -338,7 +338,7 @@ class JobRecord:
         """Drop what a job needs no more that has ended; of what it made, only a result stays."""
         self.under_way.let_go()
         if not isinstance(self.core.ending, Completed):
-            self.result = None
+            self.result = self.result_text = None
 
     @property
     def program_id(self) -> str:

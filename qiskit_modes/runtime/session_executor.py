@@ -73,6 +73,7 @@ class SessionExecutor:
         workers: The processes that execute programs.
         qpus: Returns the QPUs whose schedulers share a ledger.
         archive: What is kept of jobs and workloads; None for memory.
+        let_in_result: See `StepRunner`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class SessionExecutor:
         workers: WorkerPool | None = None,
         qpus: Callable[[], Collection[QPU]] = lambda: (),
         archive: Archive | None = None,
+        let_in_result: Callable[[JobRecord], None] = lambda _: None,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.workers = WorkerPool() if workers is None else workers
@@ -97,6 +99,7 @@ class SessionExecutor:
             archive=self._archive,
             call_at=self._call_at,
             report=self._post,
+            let_in_result=let_in_result,
         )
         self._closed = False
 

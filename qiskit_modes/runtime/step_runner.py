@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from qiskit_modes.exceptions import QiskitModesError, RuntimeClosedError
+from qiskit_modes.exceptions import QiskitModesError, RefusedError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.offload import HeavySteps
@@ -82,6 +82,7 @@ class StepRunner:
         archive: Where the records of jobs are found, and kept.
         call_at: Sets, replaces or (with None) takes away the deadline of a key.
         report: Told of the end of each step.
+        let_in_result: Raises `RefusedError` if the result of a job, as text, is not to be kept.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class StepRunner:
         archive: Archive,
         call_at: Callable[[Hashable, float | None, Callable[[], None]], None],
         report: Callable[[QPU, Event], None],
+        let_in_result: Callable[[JobRecord], None],
     ) -> None:
         self._clock = clock
         self._workers = workers
@@ -99,6 +101,7 @@ class StepRunner:
         self._jobs = archive.jobs
         self._call_at = call_at
         self._report = report
+        self._let_in_result = let_in_result
         self._threads = StepThreads(begins=clock.work_begins, ends=clock.work_ends)
         self._closed = False
 
@@ -270,6 +273,7 @@ class StepRunner:
                 job.span = self._span(job)
                 job.result = steps.post_process(samples, notes, job.span)  # type: ignore[arg-type]
                 job.encode_result()
+                self._let_in_result(job)
         except BaseException as error:  # whatever it is, the lane must be given back
             self._fail(job, error)
         else:
@@ -347,7 +351,8 @@ class StepRunner:
         if job.core.ending is None:
             job.error = error
         reason = f"{type(error).__name__}: {_words(error)}"
-        fault = Fault.SYSTEM if isinstance(error, _SYSTEM_FAULTS) else Fault.USER
+        is_system = isinstance(error, _SYSTEM_FAULTS) and not isinstance(error, RefusedError)
+        fault = Fault.SYSTEM if is_system else Fault.USER
         self._report(job.qpu, JobFailed(job.id, fault, reason, code))
 
     def _let_go_if_over(self, job: JobRecord) -> None:

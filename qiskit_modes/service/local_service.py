@@ -305,7 +305,8 @@ class LocalService:
     ) -> Any:
         """Draw what a QPU did: lanes, the QPU lock, reservations, who waited, who else.
 
-        Needs the extra ``visualization``. Shown are the jobs that `jobs` knows.
+        Needs the extra ``visualization``. Shown are the jobs that `jobs` knows, of
+        many the latest 1,000.
 
         Args:
             backend: Whose QPU, as an object or by its name; None for the one with most jobs.

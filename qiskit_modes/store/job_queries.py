@@ -60,6 +60,8 @@ def _conditions_of(query: JobQuery) -> list[Any]:
         "workload": query.workload,
     }
     wanted += [jobs.c[name] == value for name, value in equal.items() if value is not None]
+    if query.beside is not None:
+        wanted.append(jobs.c.workload.is_distinct_from(query.beside))
     if query.pending is not None:
         wanted.append((jobs.c.ending == UNFINISHED) == query.pending)
     if query.created_from is not None:

@@ -152,6 +152,8 @@ class JobQuery:
     tags: frozenset[str] = frozenset()
     """Only those that have all of these."""
     workload: str | None = None
+    beside: str | None = None
+    """Only those that are not of this session or batch."""
     created_from: int | None = None
     created_to: int | None = None
     newest_first: bool = False

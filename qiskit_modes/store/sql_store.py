@@ -227,7 +227,7 @@ class SqlStore:
             wanted = page_of(query, select(jobs), is_sqlite=self.is_sqlite)
             return listed_jobs(connection, wanted, form), matching(connection, query)
 
-    def count_of(self, instance: str, job_ids: Collection[str]) -> tuple[int, int, set[str]]:
+    def count_of(self, instance: str, job_ids: Collection[str]) -> tuple[int, int, dict[str, bool]]:
         """Return how many jobs of an instance there are, and the bytes of what is kept beside them.
 
         Args:
@@ -235,7 +235,8 @@ class SqlStore:
             job_ids: Jobs of it.
 
         Returns:
-            Both at one moment, and the ids of those of the jobs that are among them.
+            Both at one moment, and the ids of those of the jobs that are among them, with whether
+            the result is.
         """
         of_it = jobs.c.instance == instance
         count = select(func.count()).select_from(jobs).where(of_it).scalar_subquery()
@@ -246,10 +247,17 @@ class SqlStore:
         # One statement, which sees one moment; of a row that is there whatever there is.
         one, named = select(literal(1).label("one")).subquery(), jobs.alias()
         with_named = one.outerjoin(named, named.c.id.in_(list(job_ids)))
-        wanted = select(count, size.scalar_subquery(), named.c.id).select_from(with_named)
+        result = (bodies.c.job == named.c.number) & (bodies.c.kind == "result")
+        has_result = select(bodies.c.job).where(result).exists()
+        wanted = select(count, size.scalar_subquery(), named.c.id, has_result)
+        wanted = wanted.select_from(with_named)
         with self._reading() as connection:
             rows = connection.execute(wanted).all()
-        return int(rows[0][0]), int(rows[0][1]), {row[2] for row in rows if row[2] is not None}
+        return (
+            int(rows[0][0]),
+            int(rows[0][1]),
+            {row[2]: bool(row[3]) for row in rows if row[2] is not None},
+        )
 
     def unfinished(self, head: str) -> list[JobRow]:
         """Return the jobs of a head that have not ended, the oldest first."""

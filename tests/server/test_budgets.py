@@ -8,12 +8,14 @@ from contextlib import ExitStack
 
 import pytest
 from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.exceptions import RuntimeJobFailureError
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, Budget, Instance, LocalService, Plan, SamplerV2
 from qiskit_modes.exceptions import InvalidInputError, RefusedError
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.server import serve
+from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.wire import Platform
 from tests.server.conftest import Http
 from tests.server.test_monitoring import metrics_of
@@ -152,6 +154,48 @@ def test_what_is_counted_is_what_is_kept_and_what_is_on_its_way(tmp_path):
             thread.join()
         assert len(refused) == 8
         assert runtime.budget_used(me).jobs == 40
+
+
+def filled(sampler, circuit):
+    """Submit jobs, four at once, until a result does not fit any more; return those that ended."""
+    jobs = []
+    while all(job.status() == "DONE" for job in jobs):
+        four = [sampler.run([circuit], shots=20_000) for _ in range(4)]
+        for job in four:
+            job.wait_for_final_state()
+        jobs += four
+    return jobs
+
+
+def test_results_of_jobs_that_run_at_once_stay_within_it(tmp_path):
+    """Whoever comes too late ends as an error with the figures; what is deleted makes room."""
+    most = 100_000
+    me = Instance("lab", budget=Budget(max_bytes=most))
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime:
+        service = LocalService(runtime=runtime)
+        sampler = SamplerV2(service.backend("fake_manila"))
+        jobs = filled(sampler, circuit)
+        done = [job for job in jobs if job.status() == "DONE"]
+        failed = [job for job in jobs if job.status() == "ERROR"]
+        assert done
+        assert failed
+        assert runtime.budget_used(me).bytes <= most
+        assert runtime.archive.count_of("lab", [])[1] <= most
+        for job in failed:
+            with pytest.raises(RuntimeJobFailureError, match=r"of 100,000 bytes .* delete"):
+                job.result()
+            assert job.usage() > 0  # the QPU's time was used
+        for job in jobs:
+            service.delete_job(job.job_id())
+        again = sampler.run([circuit], shots=20_000)
+        assert again.result()[0].data.c.num_shots == 20_000
+        again.wait_for_final_state()
+        runtime.archive.find(JobQuery(limit=1))  # all is written
+        runtime.budgets._account("lab").counted_at = float("-inf")
+        assert runtime.budget_used(me).bytes == runtime.archive.count_of("lab", [])[1]
+        assert not runtime.budgets._account("lab").results
 
 
 def test_natively_they_hold_too():

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from qiskit import QuantumCircuit
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from qiskit_modes import Instance, Plan
+from qiskit_modes import Batch, Instance, Plan, SamplerV2, Session
+from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.runtime.keeping import stored_archive
+from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.server import serve
+from qiskit_modes.server.page.workloads import workload_look
 from tests.server.asking import Answer, ask
 from tests.server.conftest import Http
 
@@ -58,7 +63,7 @@ def yesterday(tmp_path_factory, sampling) -> Iterator[Yesterday]:
         patch.setattr(stored_archive, "_EARLIER_JOBS", 0)
         patch.setattr(stored_archive, "_EARLIER_WORKLOADS", 0)
         with serve(**settings) as again:
-            assert not again.platform.runtime.jobs()
+            assert not again.platform.runtime.jobs_at_hand()
             ids = {"job": job, "batch": batch, "job_of_batch": inside}
             yield Yesterday(Http(again), keys, ids)
 
@@ -97,6 +102,30 @@ def test_a_job_and_a_batch_are_shown_whole(yesterday, who):
     assert batch.status == 200
     assert rows(batch) == [yesterday.lab["job_of_batch"]]
     assert "1 submitted, 1 with a result" in batch.text
+
+
+@pytest.mark.parametrize("mode", [Session, Batch])
+def test_a_workload_is_shown_with_who_was_beside_it(tmp_path, mode):
+    """Also when nothing of that is in memory; to a tenant without what is others'."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=tmp_path / "jobs.sqlite") as runtime:
+        mine, theirs = (charge_to(FakeManilaV2(), each, runtime=runtime) for each in INSTANCES)
+        workload = mode(mine)
+        jobs = [SamplerV2(workload).run([circuit])]
+        jobs[0].wait_for_final_state()
+        jobs += [SamplerV2(each).run([circuit]) for each in (mine, theirs)]
+        workload.close()
+        for job in jobs:
+            job.wait_for_final_state()
+    with LocalRuntime(store=tmp_path / "jobs.sqlite") as runtime:
+        record = runtime.workload(workload.session_id)
+        for seen, guests in ((None, 2), (["lab"], 1), (["lab", "thief"], 2), (["nobody"], 0)):
+            look = workload_look(runtime, record, seen)
+            assert [job.id for job in look.jobs] == [jobs[0].job_id()]
+            assert sum(row.is_guest for row in look.timeline.rows) == guests, seen
+        assert not runtime.jobs_at_hand()
+        assert {job.id for job in runtime.jobs()} == {job.job_id() for job in jobs}
 
 
 def test_the_metrics_count_what_the_store_has(yesterday):

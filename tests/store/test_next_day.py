@@ -360,10 +360,10 @@ def test_a_server_has_the_latest_jobs_of_earlier_ones_at_hand(tmp_path):
             job = SamplerV2(session).run([flip(0.3)])
             job.result()
     with LocalRuntime(store=store, serves=True) as runtime:
-        assert [each.id for each in runtime.jobs()] == [job.job_id()]
+        assert [each.id for each in runtime.jobs_at_hand()] == [job.job_id()]
         assert [each.id for each in runtime.workloads()] == [session.session_id]
         LocalService(runtime=runtime).delete_job(job.job_id())
-        assert runtime.jobs() == []
+        assert runtime.jobs_at_hand() == runtime.jobs() == []
 
 
 def test_a_server_that_is_closed_leaves_what_it_had_not_finished(tmp_path):

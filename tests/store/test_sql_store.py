@@ -98,6 +98,7 @@ def test_a_key_is_one_job_of_an_instance(store):
         (JobQuery(tags=frozenset("a")), [1, 2]),
         (JobQuery(tags=frozenset("ab")), [2]),
         (JobQuery(workload="w"), [4]),
+        (JobQuery(beside="w"), [1, 2, 3]),
         (JobQuery(created_from=2_000_000, created_to=3_000_000), [2, 3]),
         (JobQuery(instance="nobody"), []),
     ],

@@ -8,10 +8,11 @@ from typing import Any
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.planning.draw.drawing import draw_timeline
 from qiskit_modes.planning.recording.facts import recording_of_jobs
+from qiskit_modes.runtime.around import jobs_beside
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
-from qiskit_modes.store.rows import JobQuery, microseconds
+from qiskit_modes.store.rows import JobQuery
 
 __all__ = ["draw_qpu", "draw_workload"]
 
@@ -46,24 +47,15 @@ def draw_workload(
     return draw_timeline(recording, around=number, title=title, save=save)
 
 
-_BEFORE_SECONDS = 24 * 3600.0
-"""For how long before a session or batch jobs are looked for that it may have waited for."""
+_MOST_JOBS = 1_000
+"""Jobs of a store in the picture of a QPU."""
 
 
 def _jobs_around(workload: WorkloadRecord, runtime: LocalRuntime) -> list[JobRecord]:
     """Return the jobs that were on the QPU of a session or batch while it lasted."""
-    if runtime.store is None:
-        return [job for job in runtime.jobs() if job.qpu is workload.qpu]
-    core, clock = workload.core, runtime.clock
-    until = clock.now() if core.closed_at is None else core.closed_at
-    found, _ = runtime.find_jobs(
-        JobQuery(
-            qpu=workload.qpu.name,
-            created_from=microseconds(clock.utc(core.opened_at - _BEFORE_SECONDS)),
-            created_to=microseconds(clock.utc(until)),
-        )
-    )
-    return found
+    own, _ = runtime.find_jobs(JobQuery(workload=workload.id))
+    found = [*own, *jobs_beside(workload, runtime)]
+    return sorted(found, key=lambda job: job.core.submitted_at)
 
 
 def draw_qpu(
@@ -73,7 +65,7 @@ def draw_qpu(
     title: str | None,
     save: str | Path | None,
 ) -> Any:
-    """Draw everything that is remembered of a QPU.
+    """Draw everything that is remembered of a QPU, of many jobs the latest 1,000.
 
     Args:
         runtime: Where it is.
@@ -85,6 +77,10 @@ def draw_qpu(
     Raises:
         InvalidInputError: If no job is remembered.
     """
-    jobs = [job for job in runtime.jobs() if qpu is None or job.qpu is qpu]
+    if runtime.store is None:  # where QPUs of two backends may have one name
+        jobs = [job for job in runtime.jobs_at_hand() if qpu is None or job.qpu is qpu]
+    else:
+        name = None if qpu is None else qpu.name
+        jobs = runtime.find_jobs(JobQuery(qpu=name, newest_first=True, limit=_MOST_JOBS))[0][::-1]
     recording = recording_of_jobs(jobs, runtime, instance_id)
     return draw_timeline(recording, title=title, save=save)

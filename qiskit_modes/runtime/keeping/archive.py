@@ -144,6 +144,7 @@ class Archive:
                 query.instance in (None, job.instance.id),
                 query.tags <= set(job.tags),
                 query.workload in (None, workload),
+                query.beside is None or query.beside != workload,
                 query.created_from is None or created >= query.created_from,
                 query.created_to is None or created <= query.created_to,
             )
@@ -222,7 +223,7 @@ class Archive:
         """Return a secret that outlives the process if anything does; ``new`` if there is none."""
         return new
 
-    count_of: Callable[[str, Collection[str]], tuple[int, int, set[str]]] | None = None
+    count_of: Callable[[str, Collection[str]], tuple[int, int, dict[str, bool]]] | None = None
     """Counts what is kept of an instance, see `qiskit_modes.runtime.keeping.budgets.Budgets`; None
     if nothing outlives the process."""
 

@@ -14,6 +14,7 @@ from qiskit_modes.exceptions import InvalidInputError, RefusedError
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.instructions import Refusal
+from qiskit_modes.scheduling.job import Completed
 from qiskit_modes.scheduling.workload import Workload
 
 __all__ = ["Budgets", "Used"]
@@ -51,6 +52,8 @@ class _Account:
     """Of what is kept, as it was counted last and with what was let in since."""
     uncounted: dict[str, int] = field(default_factory=dict)
     """Jobs that were let in since, with the bytes of their inputs."""
+    results: dict[str, tuple[weakref.ref[JobRecord], int]] = field(default_factory=dict)
+    """Results that were let in since, with their bytes, by the ids of their jobs."""
     counted_at: float = float("-inf")
     took: float = 0.0
 
@@ -59,18 +62,24 @@ class _Account:
         self.pending = [job for job in self.pending if not _has_ended(job())]
         self.open = [each for each in self.open if not _is_closed(each())]
 
+    def sort_out_results(self) -> None:
+        """Forget results that the next count finds, or that are never kept."""
+        self.results = {
+            job_id: (job, size) for job_id, (job, size) in self.results.items() if _is_due(job())
+        }
+
 
 class Budgets:
     """Accounts of what instances use, in one process. May be used from any thread.
 
     Args:
         count: Returns, for the id of an instance and the ids of jobs, how many jobs are kept of
-            it, the bytes of their inputs and results, and which of the jobs are among them; waits
-            for the store. None without one.
+            it, the bytes of their inputs and results, and which of the jobs are among them, each
+            with whether its result is; waits for the store. None without one.
     """
 
     def __init__(
-        self, count: Callable[[str, Collection[str]], tuple[int, int, set[str]]] | None
+        self, count: Callable[[str, Collection[str]], tuple[int, int, dict[str, bool]]] | None
     ) -> None:
         self._count = count
         self._mutex = threading.Lock()
@@ -110,6 +119,24 @@ class Budgets:
                 self._check_kept(instance, account, _input_bytes(job))
                 account.uncounted[job.id] = _input_bytes(job)
             account.pending.append(weakref.ref(job))
+
+    def let_in_result(self, instance: Instance, job: JobRecord) -> None:
+        """Count the result of a job in that is about to end with it.
+
+        Args:
+            instance: Whose it is, with its present limits.
+            job: With the text of its result; without one nothing is counted.
+
+        Raises:
+            RefusedError: If it does not fit into the budget; then nothing has changed.
+        """
+        if instance.budget.max_bytes is None or job.result_text is None:
+            return
+        account, size = self._account(instance.id), _bytes(job.result_text)
+        with account.turn:
+            self._check_room(instance, account, size, of_result=True)
+            account.bytes += size
+            account.results[job.id] = weakref.ref(job), size
 
     def turn_away(self, job: JobRecord) -> None:
         """Take a job out again that was not accepted."""
@@ -177,21 +204,27 @@ class Budgets:
             )
 
     def _check_kept(self, instance: Instance, account: _Account, size: int) -> None:
+        self._check_room(instance, account, size, of_result=False)
+        account.jobs += 1
+        account.bytes += size
+
+    def _check_room(
+        self, instance: Instance, account: _Account, size: int, *, of_result: bool
+    ) -> None:
         self._count_now_and_then(instance.id, account)
-        full = _full(instance, account, size)
+        full = _full(instance, account, size, of_result=of_result)
         if full is not None:
             self._count_again(instance.id, account)
-            full = _full(instance, account, size)
+            full = _full(instance, account, size, of_result=of_result)
         if full is not None:
+            again = ", and submit this one again" if of_result else ""
             _refuse(
                 instance,
                 full,
                 "read and delete jobs with service.delete_job(), or ask who looks after the server "
-                "to prune its store",
+                f"to prune its store{again}",
                 Refusal.FULL,
             )
-        account.jobs += 1
-        account.bytes += size
 
     def _count_now_and_then(self, name: str, account: _Account) -> None:
         holds = max(_COUNTED_FOR * account.took, _COUNTED_AT_LEAST_SECONDS)
@@ -201,12 +234,18 @@ class Budgets:
     def _count_again(self, name: str, account: _Account) -> None:
         assert self._count is not None, "it was checked"
         began = time.monotonic()
-        jobs, size, there = self._count(name, account.uncounted.keys())
+        account.sort_out_results()
+        named = account.uncounted.keys() | account.results.keys()
+        jobs, size, there = self._count(name, named)
+        account.results = {
+            job_id: result for job_id, result in account.results.items() if not there.get(job_id)
+        }
         account.uncounted = {
             job_id: size for job_id, size in account.uncounted.items() if job_id not in there
         }
         account.jobs = jobs + len(account.uncounted)
         account.bytes = size + sum(account.uncounted.values())
+        account.bytes += sum(size for _, size in account.results.values())
         account.counted_at = time.monotonic()
         account.took = account.counted_at - began
 
@@ -216,6 +255,13 @@ def _has_ended(job: JobRecord | None) -> bool:
         return True
     core = getattr(job, "core", None)  # without one the scheduler has not accepted it yet
     return core is not None and core.ending is not None
+
+
+def _is_due(job: JobRecord | None) -> bool:
+    """Return whether the result of a job is on its way into the store."""
+    if job is None or job.result_is_kept:
+        return False
+    return job.core.ending is None or isinstance(job.core.ending, Completed)
 
 
 def _is_closed(workload: Workload | None) -> bool:
@@ -232,18 +278,22 @@ def _input_bytes(job: JobRecord) -> int:
     text = job.params_text if job.request is None else job.request.params
     if text is None or job.private:
         return 0
+    return _bytes(text)
+
+
+def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _full(instance: Instance, account: _Account, size: int) -> str | None:
+def _full(instance: Instance, account: _Account, size: int, *, of_result: bool) -> str | None:
     """Return what is full, and how full; None if what comes has room."""
     budget = instance.budget
-    if budget.max_jobs is not None and account.jobs >= budget.max_jobs:
+    if not of_result and budget.max_jobs is not None and account.jobs >= budget.max_jobs:
         return f"{account.jobs:,} of {budget.max_jobs:,} jobs that are kept"
     if budget.max_bytes is not None and account.bytes + size > budget.max_bytes:
         return (
-            f"{account.bytes:,} of {budget.max_bytes:,} bytes of inputs and results, and this job "
-            f"brings {size:,} more"
+            f"{account.bytes:,} of {budget.max_bytes:,} bytes of inputs and results, and "
+            f"{'the result of this job' if of_result else 'this job'} brings {size:,} more"
         )
     return None
 

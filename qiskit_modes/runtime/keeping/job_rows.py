@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import (
@@ -217,7 +218,9 @@ def new_texts(job: JobRecord, row: JobRow, *, is_new: bool) -> dict[str, str]:
             texts["params"] = params
     if job.result_text is not None and row.ending == "completed":
         texts["result"] = job.result_text
-    if job.error is not None and row.ending != UNFINISHED:
+    # A result that was refused for want of room takes none.
+    has_traceback = job.error is not None and not isinstance(job.error, RefusedError)
+    if has_traceback and row.ending != UNFINISHED:
         texts["error"] = "".join(traceback.format_exception(job.error))
     return texts
 

@@ -1,4 +1,4 @@
-"""What lists say of a job: JSON text, which is kept once nothing of it changes but its tags."""
+"""Words of lists on a job: JSON text, which is kept once nothing of it changes but its tags."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def all_qpus(runtime: LocalRuntime, *, drawn: bool = True) -> list[QpuLook]:
         drawn: Whether each has the picture of its latest time.
     """
     jobs: dict[QPU, list[JobRecord]] = defaultdict(list)
-    for job in runtime.jobs():
+    for job in runtime.jobs_at_hand():
         jobs[job.qpu].append(job)
     workloads: dict[QPU, list[WorkloadRecord]] = defaultdict(list)
     for workload in runtime.workloads():

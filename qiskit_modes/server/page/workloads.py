@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from qiskit_modes.runtime.around import jobs_beside
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Mode, WorkloadState
@@ -26,7 +27,7 @@ from qiskit_modes.store.rows import JobQuery
 __all__ = ["WorkloadLook", "workload_look"]
 
 _MOST_JOBS = 500
-"""Jobs of a session or batch that are looked up in a store."""
+"""Jobs of a session or batch, and of others, that are looked up in a store."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,12 @@ def workload_look(
         seen: Ids of the instances whose workloads may be seen beside it; None for all.
     """
     core, clock, now = record.core, runtime.clock, runtime.clock.now()
-    own: list[JobRecord] = []
-    others: list[JobRecord] = []
-    for job in runtime.jobs():
-        if job.qpu is record.qpu:
-            is_own = job.workload is not None and job.workload.id == record.id
-            if is_own or seen is None or job.instance.id in seen:
-                (own if is_own else others).append(job)
+    own = [
+        job
+        for job in runtime.jobs_at_hand()
+        if job.workload is not None and job.workload.id == record.id
+    ]
+    others = jobs_beside(record, runtime, instances=seen, limit=_MOST_JOBS)
     if len(own) < core.jobs_submitted:  # the others are not in memory any more
         query = JobQuery(workload=record.id, newest_first=True, limit=_MOST_JOBS)
         own = runtime.find_jobs(query)[0][::-1]

@@ -1,4 +1,4 @@
-"""What lists of the service say of a job, as text: of a job that is final it never changes.
+"""Words of lists on a job, as text: of a job that is final they never change.
 
 Jobs of before have none; it is made when they are listed next, and kept from then on.
 """
