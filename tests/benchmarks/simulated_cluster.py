@@ -30,7 +30,6 @@ from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.work_items import StepItem, Turn
-from qiskit_modes.runtime.workers.worker import Worker
 from qiskit_modes.runtime.workers.worker_process import Done, Execution
 from qiskit_modes.scheduling import Instance, Ledger, Mode
 from qiskit_modes.scheduling.events import JobSubmitted, WorkloadOpened
@@ -38,6 +37,7 @@ from qiskit_modes.simulation import Program, Run, compile_circuit
 from qiskit_modes.simulation.run import division
 from qiskit_modes.simulation.run.program import Samples
 from tests.benchmarks.cluster import random_rotations, rotations
+from tests.runtime.clusters import Berth, Host
 from tests.simulation.devices import path_through, placed_on
 
 __all__ = ["SIZES", "Load", "Piece", "Simulated", "loads", "pieces", "simulated"]
@@ -118,35 +118,18 @@ class Simulated:
     """What the pool itself took for each item, on this machine, in real time."""
 
 
-class _Host:
+class _Host(Host):
     """One simulated worker, with its two berths."""
 
     def __init__(self, simulation):
-        self.core = simpy.Resource(simulation.env)
-        self.berths, self.ready_for = [], set()
-
-
-class _Berth(Worker):
-    takes_steps = True
-
-    def __init__(self, simulation, host):
         super().__init__()
-        self._simulation, self.host, self.ready_for = simulation, host, host.ready_for
-        host.berths.append(self)
+        self.core = simpy.Resource(simulation.env)
 
-    @property
-    def home(self):
-        """See `Worker`."""
-        return self.host
 
-    @property
-    def load(self):
-        """See `Worker`."""
-        return sum(berth.item is not None for berth in self.host.berths if berth is not self)
-
-    def start(self):
-        """See `Worker`."""
-        self.up.set_result(0)
+class _Berth(Berth):
+    def __init__(self, simulation, host):
+        super().__init__(host)
+        self._simulation = simulation
 
     def run(self, program, keys, threads):
         """See `Worker`."""
@@ -158,9 +141,6 @@ class _Berth(Worker):
         assert function is worker_process.do
         is_import = args[0].startswith(b"\x80")
         return self._do(IMPORT_SECONDS if is_import else float(args[0]), Done(b""))
-
-    def stop(self, *, wait=True):
-        """See `Worker`."""
 
     def _do(self, seconds, answer, peak_bytes=0, answer_bytes=0):
         future, simulation = Future(), self._simulation

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
+from qiskit_modes.runtime.workers.worker import Worker
 
 DASK = [sys.executable, "-m", "dask"]
 
@@ -20,6 +21,52 @@ class SomeWorkers(DaskEngine):
 
     def hosts(self):
         return super().hosts()[: self._most]
+
+
+class Host:
+    """Stands for a worker of a cluster."""
+
+    def __init__(self):
+        self.berths, self.ready_for = [], set()
+
+
+class Berth(Worker):
+    """Stands for a berth at such a worker; in this one nothing is executed.
+
+    It takes after `DaskWorker` where the pool asks: where it is, and what is before it.
+    """
+
+    takes_steps = True
+
+    def __init__(self, host):
+        super().__init__()
+        self.host, self.ready_for = host, host.ready_for
+        host.berths.append(self)
+
+    @property
+    def home(self):
+        """See `Worker`."""
+        return self.host
+
+    @property
+    def load(self):
+        """See `Worker`."""
+        return sum(berth.item is not None for berth in self.host.berths if berth is not self)
+
+    def start(self):
+        """See `Worker`."""
+        self.up.set_result(0)
+
+    def run(self, program, keys, threads):
+        """See `Worker`."""
+        raise NotImplementedError
+
+    def call(self, function, *args):
+        """See `Worker`."""
+        raise NotImplementedError
+
+    def stop(self, *, wait=True):
+        """See `Worker`."""
 
 
 @contextmanager

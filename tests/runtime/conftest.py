@@ -112,7 +112,8 @@ def machine_with_places():
         pool, imported = runtime.executor.workers, threading.Event()
         pool.warm_up(2)
         item = Import(heavy_functions.__name__, pool._placement, lambda _: imported.set())
-        worker = item.worker = pool._workers[-1]
+        *_, worker = pool._workers
+        item.worker = worker
         worker.item = item
         pool._send([(worker, item)])
         assert imported.wait(DEADLINE)

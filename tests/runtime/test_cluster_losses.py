@@ -111,6 +111,19 @@ def test_jobs_end_with_an_error_when_all_workers_were_killed_and_nobody_comes(
         assert after.status == "DONE"
 
 
+def test_a_worker_that_goes_once_its_berths_were_counted_costs_no_job(
+    machine, scheduler, monkeypatch
+):
+    engine, counts = machine.runtime.executor.workers.engine, [1]
+    room = engine.room
+    monkeypatch.setattr(engine, "room", lambda workers: counts.pop() if counts else room(workers))
+    job = machine.submit()
+    with started_worker(scheduler):
+        assert job.finished.wait(DEADLINE)
+    assert not counts
+    assert job.status == "DONE", job.error
+
+
 def test_a_worker_that_stands_still_is_given_up_and_taken_back(
     machine, scheduler, monkeypatch, caplog
 ):

@@ -21,7 +21,7 @@ from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.offload import HEAVY_SECONDS
 from qiskit_modes.runtime.progress.outlook import take_outlook
-from qiskit_modes.runtime.workers import placement
+from qiskit_modes.runtime.workers.assigning import placement
 from qiskit_modes.scheduling import Mode
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program, runtime_is_gone

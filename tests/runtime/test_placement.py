@@ -2,12 +2,14 @@
 
 import pytest
 
-from qiskit_modes.runtime.workers import placement
-from qiskit_modes.runtime.workers.placement import Placement
+from qiskit_modes.runtime.workers.assigning import placement
+from qiskit_modes.runtime.workers.assigning.placement import Placement
+from qiskit_modes.runtime.workers.assigning.roster import Roster
 from qiskit_modes.runtime.workers.work_items import ProgramItem, StepItem
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 from qiskit_modes.runtime.workers.worker_process import Done, NotDone
 from qiskit_modes.simulation.run.program import Program
+from tests.runtime.clusters import Berth, Host
 
 MODULE = "some.module"
 BUSY = ProgramItem(Program({}, (), 0), on_done=lambda _: None)
@@ -25,16 +27,21 @@ class Room:
 
     def __init__(self, size, *, workers=1, kind=OurWorker):
         self.places, self.kind, self.workers = Placement(size), kind, []
+        self.roster = Roster()
         for _ in range(workers):
             self.new_worker()
 
     def new_worker(self):
-        self.workers.append(self.kind(None))
-        return self.workers[-1]
+        return self.take_in(self.kind(None))
+
+    def take_in(self, worker):
+        self.workers.append(worker)
+        self.roster.add(worker)
+        return worker
 
     def assign(self):
         """What is assigned: which worker by its number, or "here"; and the step, or "import"."""
-        assigned = self.places.assign(self.workers, self.new_worker)
+        assigned = self.places.assign(self.roster, self.new_worker)
         return [
             (
                 "here" if worker is None else self.workers.index(worker),
@@ -117,7 +124,7 @@ def test_a_batch_goes_on_when_the_worker_of_the_programs_is_gone():
     room = with_a_ready_worker()
     first, second = room.add(of_batch=True), room.add(of_batch=True)
     assert room.assign() == [(1, first)]
-    del room.workers[0]
+    room.roster.remove(room.workers.pop(0))
     assert room.assign() == []
     room.end(0)
     assert room.assign() == [(0, second)], "the programs can start another worker"
@@ -202,35 +209,12 @@ def test_each_worker_that_gets_ready_has_to_be_worth_it():
     assert room.assign() == [(2, "import")]
 
 
-class Berth(OurWorker):
-    """Stands for a berth at a worker of a cluster, of which there are two."""
-
-    def __init__(self, _):
-        super().__init__(None)
-        self.host = None
-
-    @property
-    def home(self):
-        return self.host
-
-    @property
-    def load(self):
-        return sum(berth.item is not None for berth in self.host.berths if berth is not self)
-
-
-class Host:
-    """What two berths share."""
-
-    def __init__(self):
-        self.berths, self.ready_for = [], set()
-
-
 class Cluster(Room):
     """A cluster, with a berth at each of its workers at first."""
 
     def __init__(self, size, *, ready):
         self.hosts = [Host() for _ in range(size)]
-        super().__init__(size, workers=size, kind=Berth)
+        super().__init__(size, workers=size)
         self.places = Placement(size, takes_all=True)
         for host in self.hosts[:ready]:
             host.ready_for.add(MODULE)
@@ -239,10 +223,7 @@ class Cluster(Room):
         host = min(self.hosts, key=lambda each: len(each.berths))
         if len(host.berths) == 2:
             return None
-        berth = super().new_worker()
-        berth.host, berth.ready_for = host, host.ready_for
-        host.berths.append(berth)
-        return berth
+        return self.take_in(Berth(host))
 
 
 def test_steps_that_are_not_long_take_all_workers_of_a_cluster():

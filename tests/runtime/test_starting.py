@@ -134,7 +134,7 @@ def test_a_thread_stands_in_for_workers_and_it_is_said_once(pool_without_process
     assert all(isinstance(each.get(), worker_process.Execution) for each in answers)
     (stopgap,) = pool._workers
     assert isinstance(stopgap, ThreadWorker)
-    assert pool._room() == 0, "one at a time: Aer holds the interpreter anyway"
+    assert pool._dispatcher.room() == 0, "one at a time: Aer holds the interpreter anyway"
     (told,) = caplog.records
     assert "No space left on device" in told.getMessage()
     assert "/dev/shm" in told.getMessage()
@@ -154,7 +154,7 @@ def test_processes_are_tried_again_when_it_is_time(pool_without_processes, monke
     assert not made
     pool.engine._no_processes_before = time.monotonic()
     submit(pool)[1].get()
-    assert pool._workers == made
+    assert list(pool._workers) == made
 
 
 def test_streams_are_as_they_were(monkeypatch):

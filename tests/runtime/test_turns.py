@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from qiskit_modes.runtime import WorkerPool
 from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.assigning.turns import Turns
 from qiskit_modes.runtime.workers.loky.worker import loky_executor
-from qiskit_modes.runtime.workers.turns import Turns
 from qiskit_modes.simulation.run.program import Program
 from tests.runtime.conftest import DEADLINE, Gate
 

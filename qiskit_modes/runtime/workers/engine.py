@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from typing import ClassVar
 
@@ -54,7 +54,7 @@ class Engine(ABC):
     def new_worker(self) -> Worker:
         """Make one more worker, which is not started yet. What it raises fails one item."""
 
-    def room(self, workers: Sequence[Worker]) -> int:
+    def room(self, workers: Collection[Worker]) -> int:
         """Return how many workers may be added to those that there are."""
         return self.size - len(workers)
 
@@ -67,9 +67,12 @@ class Engine(ABC):
         """
         return False
 
-    def is_outdated(self, worker: Worker) -> bool:  # noqa: ARG002
-        """Return whether a worker that has nothing to do is to go, because better ones can come."""
-        return False
+    def outdated(self) -> Collection[Worker]:
+        """Return workers that are to go when they have nothing to do, because better ones can come.
+
+        It is asked whenever items are given, so what it costs does not grow with the workers.
+        """
+        return ()
 
     def admit(self, peak_bytes: int) -> None:  # noqa: B027 - most machines have one memory
         """Check that a program can be executed at all.
@@ -138,7 +141,7 @@ class LokyEngine(Engine):
     def _is_without_processes(self) -> bool:
         return time.monotonic() < self._no_processes_before
 
-    def room(self, workers: Sequence[Worker]) -> int:
+    def room(self, workers: Collection[Worker]) -> int:
         """See `Engine`."""
         if self._is_without_processes():
             return 0 if workers else 1
@@ -169,9 +172,9 @@ class LokyEngine(Engine):
             )
         return True
 
-    def is_outdated(self, worker: Worker) -> bool:
+    def outdated(self) -> Collection[Worker]:
         """See `Engine`."""
-        return worker in self._stand_ins and not self._is_without_processes()
+        return () if self._is_without_processes() else list(self._stand_ins)
 
 
 def cores() -> int:

@@ -1,10 +1,10 @@
 """The pool of workers: executes the programs of all QPUs, and heavy classical steps.
 
 A simulation holds the interpreter lock for as long as it runs, so it runs elsewhere, as a real QPU
-is another machine. The pool decides what goes when, and to which worker; where workers come from
-is an `Engine`'s, what one of them can is a `Worker`'s, and what is to be done with an item is the
-item's: the pool asks for no kind of them. Where classical steps go is decided by `Placement`;
-programs come before them, because somebody holds a QPU meanwhile.
+is another machine. What goes when, and to which worker, is decided by a `Dispatcher`, without
+threads; the pool has them: it starts workers, sends them their items and takes their answers. Where
+workers come from is an `Engine`'s, what one of them can is a `Worker`'s, and what is to be done
+with an item is the item's: the pool asks for no kind of them.
 
 What a worker did not begin is not lost with it.
 """
@@ -12,7 +12,6 @@ What a worker did not begin is not lost with it.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -20,11 +19,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.exceptions import RuntimeClosedError
+from qiskit_modes.runtime.workers.assigning.dispatcher import Dispatcher
+from qiskit_modes.runtime.workers.assigning.placement import Assigned
 from qiskit_modes.runtime.workers.engine import Engine, ExecutorEngine, LokyEngine, cores
 from qiskit_modes.runtime.workers.leaving import Leaving, stop_whatever_comes
-from qiskit_modes.runtime.workers.placement import Assigned, Placement
 from qiskit_modes.runtime.workers.tally import Tally
-from qiskit_modes.runtime.workers.turns import Turns
 from qiskit_modes.runtime.workers.work_items import (
     Answer,
     ProgramAbandoned,
@@ -33,7 +32,7 @@ from qiskit_modes.runtime.workers.work_items import (
     Turn,
     WorkItem,
 )
-from qiskit_modes.runtime.workers.worker import UnusableWorker, Worker
+from qiskit_modes.runtime.workers.worker import Worker
 
 if TYPE_CHECKING:
     from qiskit_modes.simulation.run.program import Program
@@ -88,14 +87,13 @@ class WorkerPool:
         self._mutex = threading.Lock()
         """Guards everything below, and which item a worker has. Nothing is sent and nobody is
         called back while it is held."""
-        self._workers: list[Worker] = []
+        self._dispatcher = Dispatcher(engine)
+        self._workers = self._dispatcher.workers
+        self._turns, self._placement = self._dispatcher.turns, self._dispatcher.placement
         self._leaving = Leaving()
         """Those that are being stopped. Who takes a worker out of ``_workers`` stops it, once."""
-        self._turns = Turns() if engine.memory_bytes() is None else Turns(free=lambda: sys.maxsize)
-        self._placement = Placement(engine.size, takes_all=engine.steps_take_all)
         self._closed = False
         engine.on_change, engine.on_failure = self._look_again, self._give_up_waiting
-        self._take_measure()
 
     @property
     def size(self) -> int:
@@ -120,10 +118,7 @@ class WorkerPool:
         with self._mutex:
             # One that has a classical step may have it for long.
             free = [each for each in self._workers if each.item is None or not each.item.is_step]
-            most = min(count - len(free), self._room())
-            new = [self._add_worker() for _ in range(most)]
-            for worker in new:
-                worker.is_being_started = True
+            new = self._dispatcher.add_workers(count - len(free))
         for worker in new:
             self._begin_in(worker, self._start(worker))
         return [worker.up for worker in [*free, *new]]
@@ -149,7 +144,7 @@ class WorkerPool:
         with self._mutex:
             self._check_open()
             self._turns.add(item)
-            assigned = self._assign()
+            assigned = self._dispatcher.assign()
         self._send(assigned)
         return item
 
@@ -203,7 +198,7 @@ class WorkerPool:
         """Give the place in this process back."""
         with self._mutex:
             self._placement.leave_here()
-            assigned = self._assign()
+            assigned = self._dispatcher.assign()
         self._send(assigned)
 
     def takes_steps(self, module: str) -> bool:
@@ -223,7 +218,7 @@ class WorkerPool:
             self._check_open()
             step.queue = self._placement
             self._placement.add(step)
-            assigned = self._assign()
+            assigned = self._dispatcher.assign()
         self._send(assigned)
 
     # -- the end -------------------------------------------------------------------------------
@@ -232,10 +227,7 @@ class WorkerPool:
         """Stop all workers; what they were doing ends with an error. Waits for their end."""
         with self._mutex:
             self._closed = True
-            workers, self._workers = self._workers, []
-            waiting: list[WorkItem] = [*self._turns, *self._placement.waiting]
-            self._turns.clear()
-            self._placement.waiting.clear()
+            workers, waiting = self._dispatcher.close()
         for item in waiting:
             item.on_done(ProgramAbandoned())
         for worker in workers:
@@ -243,18 +235,11 @@ class WorkerPool:
         self._leaving.wait()
         self.engine.close()
 
-    def _take_measure(self) -> None:
-        """Take note of how many workers there may be, and how much memory they have."""
-        self._placement.size = self.engine.size
-        memory_bytes = self.engine.memory_bytes()
-        if memory_bytes is not None:
-            self._turns.limit_bytes = memory_bytes
-
     def _look_again(self) -> None:
         """Give what waits to workers that have come; let go those that are gone."""
         with self._mutex:
-            self._take_measure()
-            assigned = self._assign()
+            self._dispatcher.take_measure()
+            assigned = self._dispatcher.assign()
         self._send(assigned)
 
     def _give_up_waiting(self, error: BaseException) -> None:
@@ -269,72 +254,7 @@ class WorkerPool:
         if self._closed:
             raise RuntimeClosedError("the local runtime has been shut down")
 
-    # -- who gets what -------------------------------------------------------------------------
-
-    def _assign(self) -> list[Assigned]:
-        """Give what waits to who is free; the caller sends it without the mutex."""
-        self._retire_outdated()
-        given: list[Assigned] = []
-        items = (worker.item for worker in self._workers)
-        under_way = [item for item in items if item is not None and not item.is_step]
-        while item := self._turns.next(under_way):
-            worker = self._idle_worker(item)
-            if worker is None:
-                break
-            self._turns.take(item)
-            under_way.append(item)
-            worker.item = item
-            given.append((worker, item))
-        programs = [item for _, item in given]
-        given += self._placement.assign(self._workers, self._one_more)
-        busy = sum(worker.item is not None for worker in self._workers)
-        for item in programs:
-            # A program that is alone has all of the cores. Who comes later shares them.
-            item.threads = max(1, self.size - busy + 1)
-        return [(worker, item) for worker, item in given if self._is_ours_to_send(worker, item)]
-
-    @staticmethod
-    def _is_ours_to_send(worker: Worker | None, item: WorkItem) -> bool:
-        """Take note of who has an item; return whether it is not left to whoever starts it."""
-        if worker is None:
-            return True
-        item.worker = worker
-        ours = worker.has_begun or not worker.is_being_started
-        worker.is_being_started = not worker.has_begun
-        return ours
-
-    def _idle_worker(self, item: ProgramItem) -> Worker | None:
-        idle = [worker for worker in self._workers if worker.item is None]
-        held_up = {each.home for each in self._workers if each.item and each.item.readies}
-        best = min(
-            idle,
-            key=lambda each: (each.load, each.home in held_up, not each.knows(item.keys)),
-            default=None,
-        )
-        if (best is None or best.load) and self._room():
-            return self._add_worker()
-        return best
-
-    def _room(self) -> int:
-        """Return how many workers may be added; they are what the caller needs."""
-        return 0 if self._closed else max(0, self.engine.room(self._workers))
-
-    def _one_more(self) -> Worker | None:
-        return self._add_worker() if self._room() else None
-
-    def _add_worker(self) -> Worker:
-        try:
-            worker = self.engine.new_worker()
-        except Exception as error:  # no processes or semaphores left, a cluster is gone
-            worker = UnusableWorker(error)
-        self._workers.append(worker)
-        return worker
-
-    def _retire_outdated(self) -> None:
-        for worker in [each for each in self._workers if each.item is None]:
-            if self.engine.is_outdated(worker):
-                self._workers.remove(worker)
-                stop_whatever_comes(worker, wait=False)
+    # -- the way to a worker and back ------------------------------------------------------------
 
     def _take_out(self, worker: Worker) -> bool:
         """Let a worker get no more items; return whether it is to be stopped by the caller."""
@@ -343,8 +263,6 @@ class WorkerPool:
         self._workers.remove(worker)
         self._leaving.add(worker)
         return True
-
-    # -- the way to a worker and back ------------------------------------------------------------
 
     def _start(self, worker: Worker) -> WorkItem | None:
         """Start a worker; return what it has been given by then, which the caller sends."""
@@ -396,7 +314,7 @@ class WorkerPool:
             dropped = self._closed or item.abandoned
             if not dropped and item.queue is not None:
                 item.queue.put_back(item)
-            assigned = self._assign()
+            assigned = self._dispatcher.assign()
         try:
             if dropped:
                 item.on_done(ProgramAbandoned())
@@ -437,7 +355,7 @@ class WorkerPool:
                 else:
                     item.queue.answered(item, worker, answer)
             stop = broken and self._take_out(worker)
-            assigned = self._assign()
+            assigned = self._dispatcher.assign()
         # First what somebody waits for.
         try:
             if not again:

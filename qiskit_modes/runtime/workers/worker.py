@@ -55,8 +55,9 @@ class Worker(ABC):
     """How often what it was doing when it died is done again by others."""
 
     def __init__(self) -> None:
-        self.item: Any = None
-        """What it is doing, or is about to: a `WorkItem`, which only the pool looks into."""
+        self.on_item: Callable[[Worker], object] = lambda _: None
+        """Called when it has got an item, or has none any more; the roster's that it is in."""
+        self._item: Any = None
         self.up: Future[int] = Future()
         """Done when it is up and has imported what it needs, or has failed to."""
         self.has_begun = False
@@ -66,6 +67,16 @@ class Worker(ABC):
         self.ready_for: set[str] = set()
         """Modules whose classical steps it can do without importing first."""
         self._known: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def item(self) -> Any:
+        """Item that it is doing, or is about to: a `WorkItem`, which only the pool looks into."""
+        return self._item
+
+    @item.setter
+    def item(self, item: Any) -> None:
+        self._item = item
+        self.on_item(self)
 
     @property
     def name(self) -> str:

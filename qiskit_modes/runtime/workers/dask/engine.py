@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -55,6 +55,10 @@ class DaskEngine(Engine):
         self._refused: dict[str, str] = {}
         self._silent: set[str] = set()
         """Workers that were given up because they say nothing; they come back when they do."""
+        self._left: list[DaskHost] = []
+        """Workers that are gone, as long as there are berths at them."""
+        self._free_berths: int | None = None
+        """At all of them; None if it has changed since it was counted."""
         self._silence = silence.Silence()
         self._look_for_silence_at = 0.0
         self._is_down = False
@@ -87,21 +91,33 @@ class DaskEngine(Engine):
         with self._mutex:
             return list(self._hosts.values())
 
-    def room(self, workers: Sequence[Worker]) -> int:  # noqa: ARG002 - the hosts know
+    def room(self, workers: Collection[Worker]) -> int:  # noqa: ARG002 - the hosts know
         """See `Engine`."""
-        return sum(host.free_berths for host in self.hosts())
+        with self._mutex:
+            if self._free_berths is None:
+                self._free_berths = sum(host.free_berths for host in self.hosts())
+            return self._free_berths
+
+    def _berths_have_changed(self) -> None:
+        with self._mutex:
+            self._free_berths = None
 
     def new_worker(self) -> Worker:
         """See `Engine`."""
         host = min(
             (each for each in self.hosts() if each.free_berths),
             key=lambda each: len(each.berths) / each.threads,
+            default=None,
         )
+        if host is None:  # it went away since its berths were counted
+            raise DaskWorkerLost(f"the workers of the cluster at {self._address} went away")
         return DaskWorker(host)
 
-    def is_outdated(self, worker: Worker) -> bool:
-        """See `Engine`."""
-        return isinstance(worker, DaskWorker) and worker.host.is_gone
+    def outdated(self) -> Collection[Worker]:
+        """See `Engine`. Berths at workers that are gone."""
+        with self._mutex:
+            self._left = [host for host in self._left if host.berths]
+            return [berth for host in self._left for berth in host.berths]
 
     def admit(self, peak_bytes: int) -> None:
         """See `Engine`."""
@@ -150,12 +166,30 @@ class DaskEngine(Engine):
 
     def _gone(self, address: str) -> None:
         with self._mutex:
-            host = self._hosts.pop(address, None)
+            is_used = address in self._hosts
             self._refused.pop(address, None)
             self._silent.discard(address)
-        if host is not None:
-            host.go()
+        if is_used:
+            self._let_go([address])
             self._tell()
+
+    def _let_go(
+        self, addresses: Iterable[str], lost: Callable[[], BaseException] | None = None
+    ) -> None:
+        """Let workers get no more pieces, and have what they had done elsewhere.
+
+        Args:
+            addresses: Which.
+            lost: Says why, to whoever waits for them; None if they went away.
+        """
+        with self._mutex:
+            hosts = [self._hosts.pop(address) for address in addresses if address in self._hosts]
+            self._left += hosts
+            self._free_berths = None
+        # All are out by now: what one of them had goes to none of the others.
+        for host in hosts:
+            host.lost = lost or host.lost
+            host.go()
 
     def _tell(self) -> None:
         with self._mutex:
@@ -228,9 +262,8 @@ class DaskEngine(Engine):
                     seconds,
                 )
                 with self._mutex:
-                    self._hosts.pop(host.address, None)
                     self._silent.add(host.address)
-                host.go()
+                self._let_go([host.address])
                 self._tell()
 
     def _down(self) -> ClusterError:
@@ -242,10 +275,8 @@ class DaskEngine(Engine):
     def _lose_scheduler(self) -> None:
         self._is_down = True
         with self._mutex:
-            hosts, self._hosts = list(self._hosts.values()), {}
-        for host in hosts:
-            host.lost = self._down
-            host.go()
+            everybody = list(self._hosts)
+        self._let_go(everybody, self._down)
         # Each time: what was given back just now waits again.
         self.on_failure(self._down())
 
@@ -296,6 +327,8 @@ class DaskEngine(Engine):
                     int(facts["memory_limit"] or 0),
                 )
                 host.lost = self._lost(host)
+                host.on_berths = self._berths_have_changed
+                self._berths_have_changed()
         with self._mutex:
             self._count()
         return again

@@ -64,6 +64,8 @@ class DaskHost:
         self.answered_at = 0.0
         """When it last answered, or was sent something while it had nothing; monotonic seconds."""
         self.berths: list[DaskWorker] = []
+        self.on_berths: Callable[[], object] = lambda: None
+        """Called when there is one more of them, or one less; the engine's."""
         self.sent: dict[str, Any] = {}
         """Dask's futures of what it was sent and has not answered, by their keys."""
         self.known: OrderedDict[str, None] = OrderedDict()
@@ -122,6 +124,7 @@ class DaskWorker(Worker):
         self._piece = ""
         self._answer: Future[Any] | None = None
         host.berths.append(self)
+        host.on_berths()
 
     @property
     def name(self) -> str:
@@ -217,6 +220,7 @@ class DaskWorker(Worker):
         """See `Worker`. What it was doing is stopped, its child with it; the host goes on."""
         if self in self.host.berths:
             self.host.berths.remove(self)
+            self.host.on_berths()
         with self._mutex:
             self._is_stopped = True
             answer, piece = self._answer, self._piece

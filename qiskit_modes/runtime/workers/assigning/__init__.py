@@ -1,0 +1,1 @@
+"""Decides which worker gets what, and when; without threads, under the pool's mutex."""
