@@ -111,6 +111,17 @@ def test_very_many_pieces_are_made_longer_up_to_a_limit(longest):
     assert pieces == 5 if longest > 1 else pieces > 100
 
 
+@pytest.mark.parametrize("worth", [1, 2, 3, 4, 5, 7, 9, 14])
+def test_two_or_four_workers_have_equal_shares(worth):
+    sweep = replace(program_of(Settings()).runs[0], parameter_values=np.zeros((120, 0)))
+    program = replace(program_of(Settings()), runs=(sweep,))
+    whole = division.seconds_together(program, program.runs)
+    with mock.patch.multiple(division, PIECE_SECONDS=whole / (worth + 0.5)):
+        pieces = [piece.runs[0].parameter_values for piece in division.split(program)]
+    assert len(pieces) == (worth if worth <= 2 else 4 * -(-worth // 4))
+    assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
+
+
 def test_trajectories_are_divided_by_blocks_of_shots():
     program = program_of(TRAJECTORIES)
     pieces, blocks = finely()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,10 @@ __all__ = ["join", "peak_bytes", "seconds_here", "seconds_together", "split"]
 
 PIECE_SECONDS = 0.05
 """A piece that takes less is not worth the way to another process."""
+
+EQUAL_SHARES = 4
+"""More than two pieces are so many, or a multiple of that: of five, one of two workers would have
+three, and one of four workers two while the others wait."""
 
 MANY_PIECES = 1_000
 """More pieces than this are made longer: each costs 1 to 3 ms of the process that sends them, which
@@ -113,7 +118,13 @@ def _chosen(compiled: CompiledCircuit, run: Run) -> list[SingleComponent]:
 
 def _piece_seconds(whole: float) -> float:
     """Return how long the pieces of a program are to take that takes so long as a whole."""
-    return max(PIECE_SECONDS, min(whole / MANY_PIECES, LONGEST_PIECE_SECONDS))
+    count = int(whole / PIECE_SECONDS)
+    if count > MANY_PIECES:
+        return max(PIECE_SECONDS, min(whole / MANY_PIECES, LONGEST_PIECE_SECONDS))
+    if count <= 2:
+        return PIECE_SECONDS
+    # A little less, so that as many are long enough whichever way this is rounded.
+    return whole / (EQUAL_SHARES * math.ceil(count / EQUAL_SHARES) + 0.5)
 
 
 def _sharing(program: Program) -> list[tuple[list[Run], float]]:
@@ -147,12 +158,13 @@ def _parts(
         by_components = (
             wanted > num_sets and together == 1 and len(runs) == 1 and runs[0].components is None
         )
-        size = max(together, -(-num_sets // min(wanted, num_sets)))
-        for start in range(0, num_sets, size):
+        count = min(wanted, -(-num_sets // together))
+        bounds = [num_sets * number // count for number in range(count + 1)]
+        for start, stop in pairwise(bounds):
             parts = [
                 replace(
                     run,
-                    parameter_values=run.parameter_values[start : start + size],
+                    parameter_values=run.parameter_values[start:stop],
                     first_set=run.first_set + start,
                 )
                 for run in runs
@@ -161,7 +173,7 @@ def _parts(
                 by_parts = _by_components(compiled, parts[0], long_enough)
                 yield from (([run], cost) for run, cost in by_parts)
             else:
-                yield parts, whole * len(parts[0].parameter_values) / num_sets
+                yield parts, whole / count
 
 
 def _by_components(
