@@ -177,6 +177,18 @@ def test_workers_share_one_parameter_set_and_give_the_bits_of_a_single_one():
     assert (answer.samples.runs[0].registers["c"] == expected).all()
 
 
+def test_blocks_of_very_many_shots_stay_short():
+    """They have room for their own shots; blocks of several components have it several times."""
+    program = bell_in_blocks(shots=90, block=20)
+    with mock.patch.multiple(division, MOST_BYTES=1):
+        assert len(division.split(program)) == 5
+    pieces, blocks = finely()
+    with pieces, blocks:
+        assert len(division.split(program_of(TRAJECTORIES))) > 5
+        with mock.patch.multiple(division, MOST_BYTES=1):
+            assert len(division.split(program_of(TRAJECTORIES))) == 1
+
+
 def test_what_travels_is_small():
     program = bell_in_blocks(shots=90, block=20)
     (compiled,) = program.circuits.values()

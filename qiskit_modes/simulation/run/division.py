@@ -32,7 +32,7 @@ LONGEST_PIECE_SECONDS = 0.5
 
 MOST_BYTES = 1 << 30
 """Pieces that record other bits of the same shots have room for all of them each: together they
-take no more than this, or are one piece."""
+take no more than this, or are one piece. Blocks of the shots of one component count as one."""
 
 SECONDS_PER_SET = 60e-6
 """What a parameter set costs beside its components: angles, streams, packing."""
@@ -183,16 +183,22 @@ def _by_components(
     together: list[int] = []
     cost = SECONDS_PER_SET
     most_pieces = max(1, MOST_BYTES // max(1, run.shots * compiled.layout.row_bytes))
-    long_enough = max(long_enough, _seconds(compiled, run) / most_pieces)
+    with_all_shots = max(long_enough, _seconds(compiled, run) / most_pieces)
     chosen = sorted(enumerate(_chosen(compiled, run)), key=lambda item: not item[1].records_one_bit)
+    in_blocks = {
+        index: component.block_shots
+        for index, component in chosen
+        if component.block_shots is not None and component.cost.seconds(run.shots) >= long_enough
+    }
+    if len(in_blocks) > most_pieces:
+        in_blocks = {}
     for index, component in chosen:  # lone bits first: they are drawn from one stream
-        own = component.cost.seconds(run.shots)
-        if component.block_shots is not None and own >= long_enough:
-            yield from _by_blocks(run, index, component, component.block_shots, long_enough)
+        if index in in_blocks:
+            yield from _by_blocks(run, index, component, in_blocks[index], long_enough)
             continue
         together.append(index)
-        cost += own
-        if cost >= long_enough and not component.records_one_bit:
+        cost += component.cost.seconds(run.shots)
+        if cost >= with_all_shots and not component.records_one_bit:
             yield replace(run, components=tuple(together)), cost
             together, cost = [], SECONDS_PER_SET
     if together:
