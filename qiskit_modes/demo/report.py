@@ -37,6 +37,7 @@ def print_report(scene: Scene, claims: Sequence[Claim], console: Console) -> Non
     console.print(_jobs(scene))
     console.print(_energies(scene))
     console.print(_about_noise(scene))
+    console.print(_about_workers(scene))
     console.print(_about_hardware(scene))
     console.print("\nWhat was shown, checked against the records of the run:")
     yes, no = ("+", "!") if console.options.ascii_only else ("✓", "✗")
@@ -111,6 +112,16 @@ def _about_noise(scene: Scene) -> str:
         f"the exact energy; the other {noise:.1f} mHa are the noise of {scene.backend.name} and "
         "of the shots."
     )
+
+
+def _about_workers(scene: Scene) -> str:
+    totals = scene.service.runtime.workers.tally.totals()
+    did = [
+        f"{name} ({count}, {seconds:.1f} s)"
+        for (name, step), (count, seconds) in sorted(totals.items())
+        if step == "execute"
+    ]
+    return f"Who executed their programs, and how many: {', '.join(did)}."
 
 
 def _about_hardware(scene: Scene) -> str:

@@ -46,7 +46,9 @@ def run_demo(
         KeyboardInterrupt: At Ctrl-C, when everything has been stopped.
     """
     # It has a view of its own, so that progress is shown nowhere else.
-    with LocalRuntime(surface=lambda: None) as runtime, use_runtime(runtime):
+    with console.status("Getting workers ready ..."):  # a cluster on this machine takes a while
+        made = LocalRuntime(surface=lambda: None)
+    with made as runtime, use_runtime(runtime):
         runtime.warm_up()  # the worker starts while circuits are transpiled here
         scene = Scene(settings)
         tell = partial(console.print, markup=False, soft_wrap=True)

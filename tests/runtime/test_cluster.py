@@ -393,10 +393,12 @@ def test_the_doctor_runs_a_job_on_every_worker(cluster, capsys):
 @pytest.mark.parametrize("address", ["", pytest.param("local:2", marks=pytest.mark.slow)])
 def test_the_demonstration_runs_on_a_cluster(address, cluster, monkeypatch, capsys):
     monkeypatch.setenv("QISKIT_MODES_CLUSTER", address or cluster.scheduler_address)
-    small = ["--quiet", "--maxiter", "12", "--shots", "1000", "--backend", "fake_manila"]
+    small = ["--quiet", "--maxiter", "6", "--shots", "300000", "--backend", "fake_manila"]
     assert main(["demo", *small]) in (0, 1), "so few energies need not find the ground state"
     shown = capsys.readouterr()
     assert "Bell job" in shown.out
+    told = " ".join(shown.out.split())
+    assert re.search(r"executed their programs, and how many: .*worker \S+ \(\d+, ", told), told
     assert "Traceback" not in shown.out + shown.err
 
 
