@@ -17,7 +17,6 @@ from functools import cache, partial
 
 import numpy as np
 import simpy
-from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes.planning.compare.machine import (
     NANOSECONDS,
@@ -36,9 +35,8 @@ from qiskit_modes.scheduling.events import JobSubmitted, WorkloadOpened
 from qiskit_modes.simulation import Program, Run, compile_circuit
 from qiskit_modes.simulation.run import division
 from qiskit_modes.simulation.run.program import Samples
-from tests.benchmarks.cluster import random_rotations, rotations
+from tests.benchmarks.cluster import placed, random_rotations, rotations, sherbrooke
 from tests.runtime.clusters import Berth, Host
-from tests.simulation.devices import path_through, placed_on
 
 __all__ = ["SIZES", "Load", "Piece", "Simulated", "loads", "pieces", "simulated"]
 
@@ -302,10 +300,7 @@ def simulated(load, workers, **more):
 
 @cache
 def _compiled(circuit):
-    backend = FakeSherbrooke()
-    drawn = circuit()
-    isa = placed_on(backend, drawn, path_through(backend, drawn.num_qubits))
-    return compile_circuit(isa, backend)
+    return compile_circuit(placed(circuit), sherbrooke())
 
 
 def pieces(circuit, *, sets=1, shots):
