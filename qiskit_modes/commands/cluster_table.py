@@ -51,6 +51,7 @@ def examine_cluster(address: str, bell: Callable[[], tuple[Any, Any]], *, as_jso
         print_json({"scheduler": where, "workers": [asdict(report) for report in reports]})
     else:
         print_text(_table(where, reports))
+        print(_same_versions(reports), end="")
         for report in reports:
             if report.problem is not None:
                 print(f"FAILED {_name(report)}: {report.problem}")
@@ -75,18 +76,21 @@ def _program(backend: Any, circuit: Any) -> Program:
 
 
 def _table(where: str, reports: Sequence[WorkerReport]) -> Table:
+    from rich import box
     from rich.table import Table
 
-    packages = list(reports[0].versions) if reports else []
-    table = Table(title=f"{len(reports)} workers at {where}", title_justify="left")
-    for column in ("worker", *packages):
+    title = f"{len(reports)} workers at {where}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    packages = [each for each, versions in _versions(reports).items() if len(versions) > 1]
+    table.add_column("worker", no_wrap=True)
+    for column in packages:
         table.add_column(column)
     for column in ("threads", "memory", "malloc", "round trip", "a job", "same bits"):
         table.add_column(column, justify="right")
     for report in reports:
         memory = f"{report.memory_bytes / 1e9:.1f} GB" if report.memory_bytes else "no limit"
         table.add_row(
-            _name(report),
+            _name(report, "\n"),
             *(report.versions.get(package) or "none" for package in packages),
             str(report.threads),
             memory,
@@ -98,9 +102,22 @@ def _table(where: str, reports: Sequence[WorkerReport]) -> Table:
     return table
 
 
-def _name(report: WorkerReport) -> str:
+def _versions(reports: Sequence[WorkerReport]) -> dict[str, set[str]]:
+    """Return which versions of each package there are."""
+    packages = dict.fromkeys(package for report in reports for package in report.versions)
+    return {each: {report.versions.get(each) or "none" for report in reports} for each in packages}
+
+
+def _same_versions(reports: Sequence[WorkerReport]) -> str:
+    """Return a line on packages of which all have the same: they need no column."""
+    found = {each: versions for each, versions in _versions(reports).items() if len(versions) == 1}
+    words = ", ".join(f"{package} {version}" for package, (version,) in found.items())
+    return f"All have {words}.\n" if words else ""
+
+
+def _name(report: WorkerReport, between: str = " at ") -> str:
     same = report.name == report.address  # as Dask names those to whom nobody gave one
-    return report.name if same else f"{report.name} at {report.address}"
+    return report.name if same else f"{report.name}{between}{report.address}"
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -374,10 +374,14 @@ def test_workers_that_differ_are_named_and_shown(strangers, capsys):
         assert any(re.search(words.removeprefix("has "), each["problem"]) for each in reports), name
 
 
-def test_the_doctor_runs_a_job_on_every_worker(cluster, capsys):
+def test_the_doctor_runs_a_job_on_every_worker(cluster, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["doctor", "--cluster", cluster.scheduler_address]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("tcp://127.0.0.1") == 3
+    assert shown.count("tcp://127.0.0.1:") == 3
+    assert shown.count(" ms ") == 2 * 2
+    assert "…" not in shown
+    assert f"qiskit {child.versions()['qiskit']}," in shown
     assert "FAILED" not in shown
     assert main(["doctor", "--cluster", cluster.scheduler_address, "--json"]) == 0
     reports = json.loads(capsys.readouterr().out)["workers"]
