@@ -41,11 +41,15 @@ class HeavySteps:
     Args:
         job: Whose steps.
         workers: Where the places are.
+        foreseen: Told how many seconds something takes that is heavy, before it begins.
     """
 
-    def __init__(self, job: JobRecord, workers: WorkerPool) -> None:
+    def __init__(
+        self, job: JobRecord, workers: WorkerPool, foreseen: Callable[[float], None]
+    ) -> None:
         self._job = job
         self._workers = workers
+        self._foreseen = foreseen
         self._is_of_batch = job.mode == Mode.BATCH.value
 
     def __call__(self, seconds: float, function: Callable[..., Value], /, *args: Any) -> Value:
@@ -60,6 +64,7 @@ class HeavySteps:
             raise ProgramAbandoned  # nobody waits for what would come of it
         if seconds < HEAVY_SECONDS:
             return function(*args)
+        self._foreseen(seconds)
         # What takes long to compile is seldom executed in no time: a worker can start meanwhile.
         self._workers.warm_up()
         with letting_others_in():

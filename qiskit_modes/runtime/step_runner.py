@@ -13,9 +13,9 @@ ended, whatever happens in it::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
@@ -23,7 +23,13 @@ from qiskit_modes.exceptions import QiskitModesError, RefusedError, RuntimeClose
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.offload import HeavySteps
-from qiskit_modes.runtime.progress.notices import describe_length, describe_wait, give_notice
+from qiskit_modes.runtime.progress import notices
+from qiskit_modes.runtime.progress.notices import (
+    describe_compilation,
+    describe_length,
+    describe_wait,
+    give_notice,
+)
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName
@@ -210,7 +216,9 @@ class StepRunner:
         steps = way.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
-                way.program, way.notes = steps.compile(HeavySteps(job, self._workers))
+                with self._said_if_long(job) as foreseen:
+                    heavy = HeavySteps(job, self._workers, foreseen)
+                    way.program, way.notes = steps.compile(heavy)
                 if job.scripted is None:
                     self._get_ready(job, way.program)
         except BaseException as error:  # whatever it is, the lane must be given back
@@ -218,6 +226,35 @@ class StepRunner:
         else:
             self._report(job.qpu, JobCompiled(job.id))
         self._let_go_if_over(job)
+
+    @contextmanager
+    def _said_if_long(self, job: JobRecord) -> Iterator[Callable[[float], None]]:
+        """Have users told if what is done here, which is compilation, takes long.
+
+        Yields what is told of each heavy part before it begins. Without one there is no timer.
+        """
+        key, begun, is_watched = (job.id, "compilation"), self._clock.now(), False
+
+        def foreseen(seconds: float) -> None:
+            nonlocal is_watched
+            if seconds >= notices.LONG_SECONDS:
+                self._say_of_compilation(job, seconds)
+            if not is_watched:
+                is_watched = True
+                late = partial(self._say_of_compilation, job, None)
+                self._call_at(key, begun + notices.LONG_SECONDS, late)
+
+        try:
+            yield foreseen
+        finally:
+            if is_watched:
+                self._call_at(key, None, lambda: None)
+
+    def _say_of_compilation(self, job: JobRecord, expected: float | None) -> None:
+        if job.core.ending is None and job.under_way.takes_long_to_compile():
+            text = describe_compilation(job.id, expected)
+            # Beside: whoever reads the log may be slow, and others wait for the timer.
+            self._threads.do_beside(lambda: give_notice("long", job, text))
 
     def _get_ready(self, job: JobRecord, program: Program) -> None:
         if self._is_light(program, alone=self._jobs.is_only_one_left()):

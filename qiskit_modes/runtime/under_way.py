@@ -39,6 +39,7 @@ class UnderWay:
     step_item: StepItem | None = None
     """A heavy part of a classical step, while it waits for a place or is in a worker."""
     _scripted_step: set[StepName] = field(default_factory=set)
+    _to_be_said: set[str] = field(default_factory=lambda: {"it takes long to compile"})
 
     def begin_scripted_step(self, step: StepName) -> None:
         """Note that a step has begun that lasts what somebody says."""
@@ -52,6 +53,17 @@ class UnderWay:
         """
         try:
             self._scripted_step.pop()
+        except KeyError:
+            return False
+        return True
+
+    def takes_long_to_compile(self) -> bool:
+        """Return whether users are still to be told that it takes long to compile: once.
+
+        A lane may foresee it and the timer see it at the same time.
+        """
+        try:
+            self._to_be_said.pop()
         except KeyError:
             return False
         return True

@@ -22,15 +22,15 @@ from qiskit_modes.simulation.circuits.durations import OpenDelay
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = [
-    "SECONDS_PER_INSTRUCTION",
     "Template",
     "boxed",
     "explained",
     "placed",
     "readable",
+    "seconds_to_build",
 ]
 
-SECONDS_PER_INSTRUCTION = 0.12e-3
+_SECONDS_PER_INSTRUCTION = 0.12e-3
 """What boxing and building take; as often as a noise factor says, with gates folded."""
 
 
@@ -64,6 +64,17 @@ def boxed(circuit: QuantumCircuit, boxing: Mapping[str, Any]) -> Template:
     if not delays:
         return Template(template, samplex, names)
     return Template(put_back(template, delays), samplex, names, SweptDelays(delays, template))
+
+
+def seconds_to_build(circuit: QuantumCircuit) -> float:
+    """Return roughly how long it takes to box and build a circuit.
+
+    Each layer of two-qubit gates gets gates on the qubits that idle in it, too: by default on those
+    that were in use before, which are half of all.
+    """
+    layers = circuit.depth(lambda step: len(step.qubits) > 1)
+    instructions = max(len(circuit.data), layers * circuit.num_qubits / 2)
+    return _SECONDS_PER_INSTRUCTION * instructions
 
 
 def readable(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[OpenDelay, ...]]:

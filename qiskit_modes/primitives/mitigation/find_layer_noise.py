@@ -13,7 +13,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.checks import sample_of
-from qiskit_modes.primitives.boxes.templates import SECONDS_PER_INSTRUCTION
+from qiskit_modes.primitives.boxes.templates import seconds_to_build
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.learnable import read_layer
@@ -169,7 +169,7 @@ def _layers_of(
     found: tuple[CountedLayer, ...] | None = instructions.templates.get(key, facts)
     if found is None:
         circuits = [each.circuit for each in pubs]
-        seconds = SECONDS_PER_INSTRUCTION * sum(len(circuit.data) for circuit in circuits)
+        seconds = sum(map(seconds_to_build, circuits))
         found = tuple(elsewhere(seconds, counted_layers, circuits, qubits, boxing))
         instructions.templates.put(key, found, facts)
     return found

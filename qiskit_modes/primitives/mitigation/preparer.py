@@ -22,10 +22,10 @@ from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.draw import bytes_of_set
 from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import (
-    SECONDS_PER_INSTRUCTION,
     explained,
     placed,
     readable,
+    seconds_to_build,
 )
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
@@ -325,4 +325,4 @@ def _seconds(circuit: QuantumCircuit, request: Request) -> float:
     times = 1.0
     if request.technique == "gate_folding":
         times = sum(noise_factors_of(request.resilience))
-    return SECONDS_PER_INSTRUCTION * len(circuit.data) * times
+    return seconds_to_build(circuit) * times

@@ -20,11 +20,11 @@ from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import (
-    SECONDS_PER_INSTRUCTION,
     Template,
     boxed,
     explained,
     placed,
+    seconds_to_build,
 )
 from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
@@ -112,7 +112,7 @@ def _boxed(
     if template is None:
         boxing = _boxing_of(options)
         circuit = narrowed(pub.circuit, sorted(used_qubits(pub.circuit)))
-        seconds = SECONDS_PER_INSTRUCTION * len(circuit.data)
+        seconds = seconds_to_build(circuit)
         try:
             template = elsewhere(seconds, _box, circuit, boxing, where)
         except InvalidInputError:

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from qiskit_modes.runtime.records import JobRecord
     from qiskit_modes.simulation.run.estimate import SimulationEstimate
 
-__all__ = ["LONG_SECONDS", "NOTICES", "describe_length", "describe_wait", "give_notice"]
+__all__ = [
+    "LONG_SECONDS",
+    "NOTICES",
+    "describe_compilation",
+    "describe_length",
+    "describe_wait",
+    "give_notice",
+]
 
 NOTICES = logging.getLogger("qiskit_modes.notices")
 """Notices, at level WARNING; the records have the attributes ``notice``, one word of what kind it
@@ -57,6 +64,27 @@ def describe_length(job_id: str, estimate: SimulationEstimate, processes: int) -
         f"simulate, by {', '.join(estimate.methods)}. Until then it can be cancelled: "
         "job.cancel(). What takes less: fewer shots, fewer layers of gates, qubits that are joined "
         "along a line; and of an estimator, observables on fewer qubits."
+    )
+
+
+def describe_compilation(job_id: str, expected: float | None) -> str:
+    """Return that a job takes long to compile, and the ways out.
+
+    Args:
+        job_id: The job.
+        expected: How many seconds it will take by an estimate; None if it has taken long already.
+    """
+    from qiskit_modes.simulation.run.estimate import readable_seconds
+
+    if expected is None:
+        text = f"Job {job_id} has been compiled for {LONG_SECONDS:.0f} s and is not done"
+    else:
+        length = readable_seconds(expected)
+        text = f"Job {job_id} will take about {length} to compile, before it is simulated"
+    return (
+        f"{text}. Until then it can be cancelled: job.cancel(). What takes less: fewer gates, "
+        "fewer noise factors, bases and randomisations, and fewer circuits in one job. One that "
+        "was compiled before is not compiled again, also with other parameter values."
     )
 
 
