@@ -11,7 +11,6 @@ the outcome is copied and which is then measured, with the readout error of that
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +31,7 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.aer.classical import ClassicalMemory
 from qiskit_modes.simulation.aer.errors import compact
 from qiskit_modes.simulation.aer.gates import written_for_aer
+from qiskit_modes.simulation.aer.line import along_a_line
 from qiskit_modes.simulation.circuits.aer_instructions import closed_controls, noise_label
 from qiskit_modes.simulation.circuits.durations import open_delays
 from qiskit_modes.simulation.circuits.measurements import (
@@ -41,7 +41,7 @@ from qiskit_modes.simulation.circuits.measurements import (
 )
 from qiskit_modes.simulation.noise.passes import noise_of_passes, passes_for
 from qiskit_modes.simulation.noise.source import NO_CONFUSION, NoiseSource
-from qiskit_modes.simulation.operations import Block, touched
+from qiskit_modes.simulation.operations import Block
 from qiskit_modes.simulation.pauli_basis import RealArray
 from qiskit_modes.simulation.read.control_flow import JUMPS
 from qiskit_modes.simulation.read.read_circuit import Extent
@@ -94,7 +94,7 @@ def cut_circuit(
             or if there is no way to tell it what a gate does.
     """
     part = _closed(block, extents)
-    order = _along_a_line(part.qubits, block) if neighbours else sorted(part.qubits)
+    order = along_a_line(part.qubits, block) if neighbours else sorted(part.qubits)
     numbers = {circuit.qubits[qubit]: qubit for qubit in order}
     memory = ClassicalMemory(circuit)
     cut = QuantumCircuit(list(numbers), circuit.clbits, *circuit.cregs, *memory.registers)
@@ -116,32 +116,6 @@ def cut_circuit(
     readout, readers = _readout(steps, cut, numbers, noise)
     _Writer(noise, passes_for(circuit, noise), readers, memory, known).write(steps, cut, numbers)
     return CutCircuit(cut, readout)
-
-
-def _along_a_line(qubits: frozenset[int], block: Block) -> list[int]:
-    """Return qubits in an order in which those that are joined are close to each other.
-
-    By the reverse Cuthill-McKee algorithm, which is for matrices with narrow bands; or in ascending
-    order, where they are no closer by it.
-    """
-    from scipy.sparse import coo_array  # takes a while to load, and few jobs need it
-    from scipy.sparse.csgraph import reverse_cuthill_mckee
-
-    members = sorted(qubits)
-    place = {qubit: at for at, qubit in enumerate(members)}
-    pairs = {
-        (place[one], place[other])
-        for operation in block.operations
-        for one, other in permutations(touched(operation)[0] & qubits, 2)
-    }
-    rows, columns = np.array(sorted(pairs), dtype=np.int32).reshape(-1, 2).T
-    size = len(members), len(members)
-    joined = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=size).tocsr()
-    order = [int(at) for at in reverse_cuthill_mckee(joined, symmetric_mode=True)]
-    moved = np.argsort(order)
-    if abs(moved[rows] - moved[columns]).sum() >= abs(rows - columns).sum():
-        return members
-    return [members[at] for at in order]
 
 
 class _Part(NamedTuple):
