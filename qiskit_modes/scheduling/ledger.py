@@ -98,6 +98,9 @@ class Ledger:
         self._accounts: dict[str, _Account] = {}
         self._leaving: Agenda[str] = Agenda()
         """When something next leaves a window of an account."""
+        self.next_leaving = math.inf
+        """The earliest of these times; nothing changes by itself before. It moves on only after the
+        watches were told of what has left."""
         self._changed: dict[str, Instance] = {}
         """The instances whose limits were changed, as they are now."""
         self._watches: dict[weakref.ref[Watch], None] = {}
@@ -134,8 +137,8 @@ class Ledger:
             account = self._accounts[instance_id]
             for window in account.windows.values():
                 window.move_to(at)
-            self._note_leaving(instance_id, account)
             self._touch(instance_id, account, at)
+            self._note_leaving(instance_id, account)
         changed, watch.changed = watch.changed, set()
         return changed
 
@@ -177,8 +180,8 @@ class Ledger:
         account = self._account(self.current(instance))
         window = account.windows[self.current(instance).plan.window_seconds]
         if window.move_to(now):
-            self._note_leaving(instance.id, account)
             self._touch(instance.id, account, now)
+            self._note_leaving(instance.id, account)
         return window.total
 
     def used(self, instance: Instance, now: float) -> float:
@@ -255,8 +258,8 @@ class Ledger:
             for at, charged in account.windows[longest].entries:
                 window.add(at, charged)
             account.windows[seconds] = window
-            self._note_leaving(instance.id, account)
             self._tell(instance.id)
+            self._note_leaving(instance.id, account)
         return account
 
     def _add(self, instance_id: str, account: _Account, seconds: float, at: float) -> None:
@@ -276,6 +279,8 @@ class Ledger:
             self._leaving.discard(instance_id)
         else:
             self._leaving.set(instance_id, next_at)
+        first = self._leaving.first()
+        self.next_leaving = math.inf if first is None else first[0]
 
     def _tell(self, instance_id: str) -> None:
         for reference in list(self._watches):

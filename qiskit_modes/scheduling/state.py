@@ -88,8 +88,6 @@ class SchedulerState:
         self._moved: dict[str, None] = {}
         """Ids of instances with limits whose usage this scheduler has changed."""
         self._watch = self.ledger.watch()
-        self._took_changes_at = self.now
-        """Until when it has taken note of what has changed in the ledger."""
         self._nothing_due_before = float("-inf")
         """When something is due next, if nothing has happened since that was found out."""
         self._ttls: Agenda[str] = Agenda()
@@ -213,9 +211,9 @@ class SchedulerState:
 
     def _take_changes(self, now: float) -> bool:
         """Take note of what has changed in the ledger, anywhere; return whether anything has."""
-        if now == self._took_changes_at and not self._watch.changed:
-            return False  # usage leaves its window as time passes
-        self._took_changes_at = now
+        # In this order: the ledger tells what has left a window before it says what leaves next.
+        if now < self.ledger.next_leaving and not self._watch.changed:
+            return False
         changed = self.ledger.take_changes(self._watch, now)
         if not changed:
             return False

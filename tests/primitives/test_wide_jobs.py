@@ -12,9 +12,12 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke
 
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.primitives.estimator.mitigated_job import MitigatedEstimatorJob
+from qiskit_modes.primitives.programs.width import NEVER_TOO_WIDE
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.progress.outlook import take_outlook
 from qiskit_modes.runtime.shared_runtime import use_runtime
+from qiskit_modes.simulation.compile.methods import SimulatorChoice
+from qiskit_modes.simulation.compile.window.outlook import may_be_too_wide
 from tests.simulation.devices import path_through, placed_on
 
 DEADLINE = 60.0
@@ -120,3 +123,19 @@ def test_a_mitigated_job_is_cancelled_while_it_is_evaluated():
                 go_on.set()
         with pytest.raises(RuntimeInvalidStateError, match="cancelled"):
             job.result(timeout=DEADLINE)
+
+
+@pytest.mark.parametrize("density", [False, True])
+@pytest.mark.parametrize("method", [None, "statevector", "density_matrix"])
+def test_few_qubits_fit_into_the_least_memory_that_can_be_set(method, density):
+    least = SimulatorChoice(method=method, density=density, max_memory_mb=1)
+    few, many = (path(number) for number in (NEVER_TOO_WIDE, 20))
+    assert not may_be_too_wide(few, least)
+    assert may_be_too_wide(many, least)
+
+
+def path(num_qubits: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(num_qubits)
+    for qubit in range(num_qubits - 1):
+        circuit.cx(qubit, qubit + 1)
+    return circuit

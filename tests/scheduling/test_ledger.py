@@ -1,5 +1,7 @@
 """Usage counts for 28 days, against an allocation."""
 
+import math
+
 from qiskit_modes.scheduling import Instance, Ledger, Plan
 from qiskit_modes.scheduling.plan import FLEX
 
@@ -110,3 +112,41 @@ def test_whoever_watches_is_told_of_each_change_once_and_of_what_leaves_a_window
     assert ledger.take_changes(one, 100) == {"carol"}
     del other, watch
     assert not ledger.shared
+
+
+def test_what_leaves_next_is_known_at_a_glance():
+    ledger = Ledger()
+    watch = ledger.watch()
+    assert ledger.next_leaving == math.inf
+    ledger.charge(ALICE, 10, at=0)
+    ledger.charge(ALICE, 5, at=1000)
+    ledger.charge(Instance("bob"), 5, at=500)
+    for at in (0, 500, 1000):
+        assert ledger.next_leaving == at + WINDOW_SECONDS
+        ledger.take_changes(watch, ledger.next_leaving)
+    assert ledger.next_leaving == math.inf
+
+
+def test_watches_are_told_before_what_leaves_next_moves_on():
+    """So that who finds the time moved on, without a mutex, finds what was told, too."""
+    for asked in ("changes", "usage"):
+        ledger = Ledger()
+        ledger.charge(ALICE, 10, at=0)
+        watch, seen = ledger.watch(), []
+        watch.changed = _Noting(lambda ledger=ledger, seen=seen: seen.append(ledger.next_leaving))
+        if asked == "changes":
+            ledger.take_changes(watch, WINDOW_SECONDS)
+        else:
+            ledger.used(ALICE, WINDOW_SECONDS)
+        assert seen == [WINDOW_SECONDS]
+        assert ledger.next_leaving == math.inf
+
+
+class _Noting(set):
+    def __init__(self, note):
+        super().__init__()
+        self._note = note
+
+    def add(self, instance_id):
+        self._note()
+        super().add(instance_id)

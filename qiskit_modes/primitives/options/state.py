@@ -43,25 +43,19 @@ def _model(model: BaseModel) -> tuple[Any, ...]:
     if kind.__module__.partition(".")[0] not in _OWNERS or model.__pydantic_private__:
         raise _NotPlainError
     fields, extra = model.__dict__, model.__pydantic_extra__
-    values = []
-    for value in fields.values():
-        if type(value) in _PLAIN:
-            values.append(value)
-        elif isinstance(value, BaseModel):
-            values.append(("model", _model(value)))
-        else:
-            values.append(_value(value))
     return (
         kind.__module__,
         kind.__qualname__,
         tuple(fields),
-        tuple(values),
+        [value if type(value) in _PLAIN else _value(value) for value in fields.values()],
         tuple(model.__pydantic_fields_set__),  # in another order they are not recognised, no more
         None if extra is None else _value(extra),
     )
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return ("model", _model(value))
     kind = type(value)
     if kind in _PLAIN:
         return value
@@ -71,6 +65,4 @@ def _value(value: Any) -> Any:
         return tuple(_value(item) for item in value)
     if kind is dict:
         return ("dict", [(_value(name), _value(item)) for name, item in value.items()])
-    if isinstance(value, BaseModel):
-        return ("model", _model(value))
     raise _NotPlainError

@@ -21,7 +21,10 @@ from qiskit_modes.simulation.compile.window.outlook import (
 )
 from qiskit_modes.simulation.elsewhere import Elsewhere
 
-__all__ = ["naming", "refuse_too_wide"]
+__all__ = ["NEVER_TOO_WIDE", "naming", "refuse_too_wide"]
+
+NEVER_TOO_WIDE = 8
+"""So many qubits fit into a mebibyte by any method, and no limit of memory can be set lower."""
 
 
 def refuse_too_wide(

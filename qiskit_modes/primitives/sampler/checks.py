@@ -12,7 +12,7 @@ from qiskit_modes.primitives.backends.simulated_backend import refusals_with_noi
 from qiskit_modes.primitives.inputs.isa import warn_of_broken
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
-from qiskit_modes.primitives.programs.width import naming, refuse_too_wide
+from qiskit_modes.primitives.programs.width import NEVER_TOO_WIDE, naming, refuse_too_wide
 from qiskit_modes.simulation.elsewhere import here
 from qiskit_modes.warn import unsupported_options
 
@@ -76,6 +76,6 @@ def check_sampled(inputs: Sequence[SamplerInput], backend: BackendV2, noise_mode
         SimulationTooLargeError: Naming the PUB; see `refuse_too_wide`.
     """
     for index, each in enumerate(inputs):
-        if each.num_sets:
+        if each.num_sets and each.circuit.num_qubits > NEVER_TOO_WIDE:
             with naming(f"PUB {index}"):
                 refuse_too_wide(each.circuit, each.parameter_values, backend, noise_model, here)
