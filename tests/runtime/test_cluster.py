@@ -190,11 +190,19 @@ def test_what_is_stopped_before_it_was_sent_is_never_sent(runtime, monkeypatch):
     assert not sent
 
 
-def test_a_piece_that_kills_its_process_is_tried_three_times(machine):
-    job = machine.submit(compile=lambda: in_a_worker(os.abort))
+def test_a_piece_that_kills_its_process_is_tried_three_times(machine, tmp_path):
+    tries = tmp_path / "tries"
+
+    def die():
+        with tries.open("a") as file:
+            file.write("x")
+        os.abort()
+
+    job = machine.submit(compile=lambda: in_a_worker(die))
     assert job.finished.wait(DEADLINE)
     assert job.status == "ERROR"
     assert type(job.error).__name__ == "WorkerDiedError"
+    assert tries.read_text() == "xxx"
     after = machine.submit()
     assert after.finished.wait(DEADLINE)
     assert after.status == "DONE"
@@ -294,6 +302,8 @@ def test_a_worker_with_too_little_memory_is_named_with_what_the_job_needs():
             job = SamplerV2(AerSimulator()).run([wide])
             with pytest.raises(Exception, match=r"needs .* GB of memory.* tiny, has 0\.0 GB"):
                 job.result(timeout=DEADLINE)
+            assert job.status() == "ERROR"
+            assert all(qpu.scheduler.locks.qpu.idle for qpu in runtime.qpus())
 
 
 def test_more_memory_than_any_worker_has_is_refused_with_both_numbers(runtime):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 
 import loky
 import numpy as np
@@ -176,6 +176,39 @@ def test_an_executor_that_cannot_be_used_fails_its_program_and_is_replaced():
     pool = WorkerPool(1, new_executor=new_executor)
     assert isinstance(submit(pool)[1].get(), RuntimeError)
     assert isinstance(submit(pool)[1].get(), worker_process.Execution)
+    pool.close()
+
+
+class ActorDiedError(Exception):
+    """As Ray says that a worker is dead: with no error that anybody else knows."""
+
+
+class Actor(ThreadPoolExecutor):
+    """An executor that answers nothing but that once it is dead."""
+
+    is_dead = False
+
+    def submit(self, *what):
+        if not self.is_dead:
+            return super().submit(*what)
+        answer = Future()
+        answer.set_exception(ActorDiedError())
+        return answer
+
+
+def test_an_executor_that_says_in_its_own_words_that_it_is_dead_is_replaced():
+    made = []
+
+    def new_executor():
+        made.append(Actor(1))
+        return made[-1]
+
+    pool = WorkerPool(1, new_executor=new_executor)
+    assert isinstance(submit(pool)[1].get(), worker_process.Execution)
+    made[0].is_dead = True
+    assert isinstance(submit(pool)[1].get(), ActorDiedError)
+    assert isinstance(submit(pool)[1].get(), worker_process.Execution)
+    assert len(made) == 2
     pool.close()
 
 

@@ -336,7 +336,7 @@ class WorkerPool:
             item.deaths += 1
             self._returned(worker, item)
         else:
-            self._answered(worker, item, answer, broken=broken)
+            self._answered(worker, item, answer, broken=isinstance(answer, worker.ends_with))
 
     def _answered(
         self, worker: Worker, item: WorkItem, answer: Any, *, broken: bool = False

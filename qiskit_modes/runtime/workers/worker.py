@@ -53,6 +53,8 @@ class Worker(ABC):
     """Whether it computes on this machine's cores, as many of them as are free."""
     tries_elsewhere: ClassVar[int] = 0
     """How often what it was doing when it died is done again by others."""
+    ends_with: ClassVar[type[BaseException]] = BrokenExecutor
+    """Errors after which it gets nothing more, because it is dead or may be."""
 
     def __init__(self) -> None:
         self.on_item: Callable[[Worker], object] = lambda _: None
@@ -156,8 +158,11 @@ class Worker(ABC):
 class ExecutorWorker(Worker):
     """A worker behind the interface of `concurrent.futures.Executor`, of whatever kind.
 
-    It cannot be killed, so what it does is waited for.
+    It cannot be killed, so what it does is waited for. How its death looks is not known: engines
+    have errors of their own for that. So another one takes its place after any error.
     """
+
+    ends_with: ClassVar[type[BaseException]] = BaseException
 
     def __init__(self, executor: Executor) -> None:
         super().__init__()
@@ -195,6 +200,8 @@ class ExecutorWorker(Worker):
 
 class ThreadWorker(ExecutorWorker):
     """A worker without a process: one thread, which nobody can stop, and whose Aer holds all."""
+
+    ends_with: ClassVar[type[BaseException]] = BrokenExecutor
 
     def __init__(self) -> None:
         super().__init__(ThreadPoolExecutor(1, thread_name_prefix="qiskit_modes-worker"))

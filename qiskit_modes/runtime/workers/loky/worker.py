@@ -32,6 +32,7 @@ class LokyWorker(ExecutorWorker):
     stops_at_once: ClassVar[bool] = True
     takes_steps: ClassVar[bool] = True
     shares_cores: ClassVar[bool] = True
+    ends_with: ClassVar[type[BaseException]] = BrokenExecutor
 
     def __init__(self, new_executor: Callable[[], Executor] = loky_executor) -> None:
         super().__init__(new_executor())
