@@ -17,6 +17,9 @@ _CONTEXT.set_forkserver_preload(
     ["tests.primitives.job_families_ready", "qiskit_aer.noise", "tests.fresh"]
 )
 
+_MOST_SECONDS = 300
+"""A call that takes longer hangs."""
+
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
     """Return what a function returns in a process of its own; may be called from any thread.
@@ -30,8 +33,12 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     process.start()
     theirs.close()
     try:
+        assert ours.poll(_MOST_SECONDS), "a process of its own does not answer"
         succeeded, value = ours.recv()
+        process.join(_MOST_SECONDS)
+        assert process.exitcode is not None, "a process of its own has answered, and does not end"
     finally:
+        process.kill()  # if it lives: `stop` waits for all, as would who waits for the tests
         process.join()
         ours.close()
     if not succeeded:

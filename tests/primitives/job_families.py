@@ -12,7 +12,6 @@ import hashlib
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor as Workers
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +27,6 @@ from qiskit_ibm_runtime import QuantumProgram
 
 from qiskit_modes import Executor
 from qiskit_modes.runtime.local_runtime import LocalRuntime
-from qiskit_modes.runtime.workers.loky.worker import loky_executor
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.service.fakes import fakes
 from tests.contract.doors import DOORS, close_servers
@@ -214,8 +212,8 @@ def families(doors: Sequence[str]) -> list[list[Case]]:
 class _Room:
     """One process's machine room, and the backends that all of its jobs share."""
 
-    def __init__(self, new_executor: Callable[[], Workers]) -> None:
-        self.runtime = LocalRuntime(workers=WorkerPool(2, new_executor), surface=lambda: None)
+    def __init__(self, workers: WorkerPool) -> None:
+        self.runtime = LocalRuntime(workers=workers, surface=lambda: None)
         self.manila = fakes()["fake_manila"]
         self._usual = {
             qubits: copy.copy(self.manila.target["cx"][qubits]) for qubits in ((0, 1), (1, 0))
@@ -303,7 +301,7 @@ def in_order(cases: Sequence[Case], processes: bool = False) -> list[str]:
         cases: What to run.
         processes: Whether programs are executed by worker processes, and not by threads.
     """
-    room = _Room(loky_executor if processes else _thread)
+    room = _Room(WorkerPool(2, light_seconds=0) if processes else _threads())
     with warnings.catch_warnings(), room.runtime:
         warnings.simplefilter("ignore")
         found = [room.run(case) for case in cases]
@@ -311,8 +309,8 @@ def in_order(cases: Sequence[Case], processes: bool = False) -> list[str]:
     return found
 
 
-def _thread() -> Workers:
-    return ThreadPoolExecutor(1)
+def _threads() -> WorkerPool:
+    return WorkerPool(2, lambda: ThreadPoolExecutor(1))
 
 
 def in_threads(orders: Sequence[Sequence[Case]]) -> list[list[str]]:
@@ -321,7 +319,7 @@ def in_threads(orders: Sequence[Sequence[Case]]) -> list[list[str]]:
     Args:
         orders: For each thread its cases, all with the calibration of the first.
     """
-    room = _Room(_thread)
+    room = _Room(_threads())
     results: list[list[str]] = [[] for _ in orders]
     barrier = threading.Barrier(len(orders))
 
