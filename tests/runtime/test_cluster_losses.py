@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ from qiskit_modes.runtime.workers.dask import engine as dask_engine
 from qiskit_modes.runtime.workers.dask import silence
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
+from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
 from qiskit_modes.runtime.workers.dask.silence import Silence
 from qiskit_modes.simulation.run import division
 from tests.runtime.clusters import started_scheduler, started_worker
@@ -109,6 +111,19 @@ def test_jobs_end_with_an_error_when_all_workers_were_killed_and_nobody_comes(
         after = machine.submit()
         assert after.finished.wait(DEADLINE)
         assert after.status == "DONE"
+
+
+def test_what_a_worker_had_is_answered_when_it_goes_also_by_a_client_that_is_closed():
+    """Whose futures say nothing any more, and whose loop takes nothing."""
+    silent = SimpleNamespace(add_done_callback=lambda _: None)
+    client = SimpleNamespace(submit=lambda *_, **__: silent)
+    host = DaskHost(client, "tcp://head:1", "one", 1, 0)
+    worker = DaskWorker(host)
+    worker.start()
+    answer = worker.call(int)
+    host.go()
+    for each in (answer, worker.up):
+        assert isinstance(each.exception(timeout=0), DaskWorkerLost)
 
 
 def test_a_worker_that_goes_once_its_berths_were_counted_costs_no_job(
