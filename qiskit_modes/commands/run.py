@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qiskit_modes.commands.arguments import add_service_arguments
 from qiskit_modes.commands.common import Commands, find_cluster, tell
-from qiskit_modes.commands.terminating import REQUESTS, handling
+from qiskit_modes.commands.terminating import REQUESTS, handling, wait_for_program
 
 if TYPE_CHECKING:
     from qiskit_modes.planning.recording.recorder import Recorder
@@ -145,7 +145,7 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> int:
         with process:
             for number in early:
                 process.send_signal(number)
-            code = process.wait()
+            code = wait_for_program(process)
     return code if code >= 0 else 128 - code  # as shells say that a signal has ended it
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["REQUESTS", "Terminated", "handling", "raising", "wait_for_signals"]
+__all__ = ["REQUESTS", "Terminated", "handling", "raising", "wait_for_program", "wait_for_signals"]
 
 REQUESTS = [
     getattr(signal, name)
@@ -82,18 +83,48 @@ def handling(
 
 
 def wait_for_signals() -> NoReturn:
-    """Wait in the main thread until the handler of a signal raises something.
+    """Wait in the main thread until the handler of a signal raises something."""
+    with _hearing() as heard:
+        while True:
+            heard.recv(4096)
 
-    An event cannot be waited for instead: Python notes a signal that comes just before the system
-    is asked to wait, and calls its handler afterwards, which is never. Here a byte is written for
-    each signal, so that there is something to read from then on.
+
+def wait_for_program(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a program has ended, and return its exit code.
+
+    In the main thread handlers of signals are called as soon as these come.
+
+    Args:
+        process: The program, a child of this one.
+    """
+    told_of_ends = getattr(signal, "SIGCHLD", None)
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or told_of_ends is None
+        or signal.getsignal(told_of_ends) is signal.SIG_IGN
+    ):
+        return process.wait()
+    with handling(lambda *_: None, [told_of_ends]), _hearing() as heard:
+        while True:
+            try:
+                return process.wait(0)
+            except subprocess.TimeoutExpired:
+                heard.recv(4096)
+
+
+@contextmanager
+def _hearing() -> Iterator[socket.socket]:
+    """Yield, in the main thread, what can be read from as soon as a signal has come.
+
+    What does nothing but wait cannot be used instead: Python notes a signal that comes just before
+    the system is asked to wait, and calls its handler afterwards, which may be never. Here a byte
+    is written for each signal, so that there is something to read from then on.
     """
     heard, told = socket.socketpair()
     with heard, told:
         told.setblocking(False)
         try:
             signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-            while True:
-                heard.recv(4096)
+            yield heard
         finally:
             signal.set_wakeup_fd(-1)  # nothing else of a command line sets one

@@ -2,14 +2,16 @@
 
 import argparse
 import signal
+import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from qiskit_modes.commands.common import run_safely
-from qiskit_modes.commands.terminating import handling, wait_for_signals
+from qiskit_modes.commands.terminating import handling, wait_for_program, wait_for_signals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
 
@@ -49,9 +51,33 @@ def test_in_another_thread_signals_are_left_alone():
     assert codes == [5]
 
 
+@pytest.fixture
+def sleeping():
+    """A program that goes on until it is ended."""
+    command = [sys.executable, "-S", "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process
+        process.stdin.close()
+        assert wait_for_program(process) == 0
+
+
+@pytest.mark.parametrize("code", [0, 7, -signal.SIGKILL])
+def test_the_exit_code_of_a_program(code):
+    end = f"os._exit({code})" if code >= 0 else f"os.kill(os.getpid(), {-code})"
+    before = signal.getsignal(signal.SIGCHLD)
+    with subprocess.Popen([sys.executable, "-S", "-c", f"import os; {end}"]) as process:
+        assert wait_for_program(process) == code
+        assert wait_for_program(process) == code, "it has ended before"
+    assert signal.getsignal(signal.SIGCHLD) is before
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal for a single thread")
-def test_a_signal_that_comes_just_before_the_waiting_ends_it(monkeypatch):
+@pytest.mark.parametrize(("waits_for", "times"), [("signals", 10_000), ("a program", 5_000)])
+def test_a_signal_that_comes_just_before_the_waiting_ends_it(
+    monkeypatch, sleeping, waits_for, times
+):
     """Of so many some come between Python's last look for them and the system's wait."""
+    wait = wait_for_signals if waits_for == "signals" else partial(wait_for_program, sleeping)
 
     class ComeError(Exception):
         pass
@@ -74,10 +100,10 @@ def test_a_signal_that_comes_just_before_the_waiting_ends_it(monkeypatch):
 
     monkeypatch.setattr(signal, "set_wakeup_fd", set_and_begin)
     with handling(come, [signal.SIGUSR1]):
-        for number in range(10_000):
+        for number in range(times):
             begins[:] = [threading.Event()]
             thread = threading.Thread(target=send, args=(begins[0], number % 50 * 1e-6))
             thread.start()
             with pytest.raises(ComeError):
-                wait_for_signals()
+                wait()
             thread.join()
