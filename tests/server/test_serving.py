@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -20,7 +22,7 @@ from qiskit_modes.server import serve, serving
 from qiskit_modes.server.app_state import AppState
 from qiskit_modes.server.guard import inspection
 from qiskit_modes.server.guard.tokens import Tokens
-from qiskit_modes.server.listening_socket import listening_socket
+from qiskit_modes.server.listening_socket import WAITING, listening_socket
 from qiskit_modes.server.serving import is_loopback
 from qiskit_modes.wire import ApiError, InstanceApi
 from qiskit_modes.wire.api_error import Code
@@ -45,6 +47,50 @@ def test_answers_do_not_wait_for_more_to_send():
     """`asyncio` switches that off only where it sees that a socket is one of TCP."""
     with listening_socket("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
+
+
+def closed_at_once(listener, number):
+    """Open connections with a listening socket and close them, all before any is accepted."""
+    for _ in range(number):
+        socket.create_connection(listener.getsockname(), timeout=0.9).close()
+
+
+def test_connections_that_have_ended_cost_who_comes_next_nothing():
+    """More than there was room for: none is heard a second later, when its sender knocks again."""
+    told = Path("/proc/sys/net/core/somaxconn")
+    number = min(int(told.read_text()) if told.exists() else 128, WAITING) // 2
+    with listening_socket("127.0.0.1", 0) as listener:
+        listener.setblocking(False)
+        closed_at_once(listener, number)
+        with socket.create_connection(listener.getsockname(), timeout=0.9) as living:
+            for _ in range(number // 1_000):
+                with pytest.raises(BlockingIOError, match="have ended"):  # others have a turn
+                    listener.accept()
+            accepted, address = listener.accept()
+            assert address == living.getsockname()
+            with accepted:
+                living.sendall(b"?")
+                accepted.settimeout(5)
+                assert accepted.recv(2) == b"?"
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_who_has_said_something_and_gone_is_heard():
+    with listening_socket("127.0.0.1", 0) as listener:
+        with socket.create_connection(listener.getsockname()) as gone:
+            gone.sendall(b"?")
+        with listener.accept()[0] as accepted:
+            assert accepted.recv(2) == b"?"
+
+
+def test_a_connection_that_was_reset_is_passed_over():
+    with listening_socket("127.0.0.1", 0) as listener:
+        listener.setblocking(False)
+        with socket.create_connection(listener.getsockname()) as gone:
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_a_port_that_is_taken_is_an_error_at_once():
