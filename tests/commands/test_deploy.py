@@ -8,12 +8,15 @@ import ipaddress
 import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +37,7 @@ from tests.commands.test_serve_config import DEPLOY, parsed
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 SYSTEMD = shutil.which("systemd-analyze")
 NAME = "modes.example.org"
+MAIN = "import sys; from qiskit_modes.cli import main; sys.exit(main())"
 
 
 def test_the_options_of_what_is_deployed_are_there():
@@ -41,9 +45,87 @@ def test_the_options_of_what_is_deployed_are_there():
     words = re.search(r"^ExecStart=\S+ serve (.*)$", unit, re.MULTILINE)[1].split()
     words[words.index("--config") + 1] = str(DEPLOY / "serve.toml")
     assert parsed(*words).token_file == "${CREDENTIALS_DIRECTORY}/token"
-    container = (DEPLOY / "Containerfile").read_text()
-    words = re.findall(r'"([^"]*)"', container[container.index("ENTRYPOINT") :])
-    assert parsed(*words[2:]).host == "0.0.0.0"
+    _, *words = container("ENTRYPOINT")[0]
+    assert parsed(*words[1:]).host == "0.0.0.0"
+
+
+def container(instruction: str) -> list[list[str]]:
+    """Return the words of all instructions of a kind in the container file."""
+    text = (DEPLOY / "Containerfile").read_text().replace("\\\n", " ")
+    lines = [
+        line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith(instruction)
+    ]
+    return [
+        json.loads(line[line.index("[") :]) if line.endswith("]") else shlex.split(line)
+        for line in lines
+    ]
+
+
+KNOWN = {
+    *("FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "VOLUME", "EXPOSE", "STOPSIGNAL"),
+    *("HEALTHCHECK", "ENTRYPOINT"),
+}
+"""Instructions of container files that the tests below look at, or that need no look."""
+
+
+def test_the_container_file_fits_what_it_is_made_of():
+    text = (DEPLOY / "Containerfile").read_text().replace("\\\n", " ")
+    used = [line.split()[0] for line in text.splitlines() if not line.startswith("#")]
+    assert set(used) == KNOWN
+    copied = [source for *sources, _ in container("COPY") for source in sources]
+    assert copied
+    for source in copied:
+        assert (DEPLOY.parent / source).exists(), source
+    (place,) = {words[-1].partition("/qiskit_modes")[0].rstrip("/") for words in container("COPY")}
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]
+    read = [project["readme"], *project["license-files"], "pyproject.toml", "qiskit_modes"]
+    assert set(read) <= set(copied), "what its build reads"
+    (extras,) = re.findall(rf'"{place}\[([^\]]*)\]"', text)
+    assert {"server", *extras.split(",")} <= set(project["optional-dependencies"])
+    (volume,), (home,) = container("VOLUME"), container("WORKDIR")
+    (user,) = container("USER")
+    assert f"useradd --home-dir {volume[0]} --create-home {user[0]}" in text
+    assert home == volume
+    (environment,) = container("ENV")
+    assert environment == [f"QISKIT_MODES_STORE=sqlite:///{volume[0]}/jobs.sqlite"]
+    port = parsed(*container("ENTRYPOINT")[0][2:]).port
+    assert container("EXPOSE") == [[str(port)]]
+    assert f"http://127.0.0.1:{port}/readyz" in container("HEALTHCHECK")[0][-1]
+    assert f"-p 127.0.0.1:{port}:{port}" in text
+    assert f"{volume[0]} " in text[: text.index("FROM")], "how it is run says where jobs are"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="containers are of Linux")
+def test_the_container_serves_with_nothing_but_its_volume(tmp_path):
+    """Its command, in an empty folder and environment; the health check, and the stop signal."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as found:
+        port = str(found.getsockname()[1])
+    written = str(parsed(*container("ENTRYPOINT")[0][2:]).port)
+    program, *words = [port if word == written else word for word in container("ENTRYPOINT")[0]]
+    assert program == "qiskit-modes"
+    (setting,) = container("ENV")[0]
+    name, _, store = setting.partition("=")
+    (volume,) = container("VOLUME")[0]
+    environment = {name: store.replace(volume, str(tmp_path)), "HOME": str(tmp_path)}
+    environment |= {"QISKIT_MODES_TOKEN": "sesame", "PYTHONPATH": str(DEPLOY.parent)}
+    python, *health = container("HEALTHCHECK")[0]
+    assert python == "python"
+    health = [sys.executable, *(word.replace(f":{written}/", f":{port}/") for word in health)]
+    main = "import signal; signal.signal(2, signal.default_int_handler); " + MAIN
+    with subprocess.Popen(
+        [sys.executable, "-c", main, *words], env=environment, cwd=tmp_path, stdout=subprocess.PIPE
+    ) as serving:
+        try:
+            while b"USAGE_DATA_OPT_OUT" not in serving.stdout.readline():
+                assert serving.poll() is None
+            assert subprocess.run(health, env={}, cwd=tmp_path).returncode == 0
+            serving.send_signal(getattr(signal, container("STOPSIGNAL")[0][0]))
+            serving.communicate(timeout=60)
+        finally:
+            serving.kill()
+    assert serving.returncode == 130
+    assert subprocess.run(health, env={}, cwd=tmp_path, stderr=subprocess.DEVNULL).returncode != 0
+    assert {path.name for path in tmp_path.iterdir()} == {"jobs.sqlite"}, "and no other file"
 
 
 @pytest.mark.skipif(SYSTEMD is None, reason="no systemd is installed on this machine")
