@@ -14,7 +14,7 @@ from samplomatic import build
 from samplomatic.quantum_program import QuantumProgram
 from samplomatic.transpiler import generate_boxing_pass_manager
 
-from qiskit_modes import EstimatorV2, Executor, SamplerV2
+from qiskit_modes import EstimatorV2, Executor, SamplerV2, Session
 from qiskit_modes.exceptions import SimulationTooLargeError
 from qiskit_modes.simulation import compile_circuit
 from tests.benchmarks.published import published
@@ -185,7 +185,10 @@ def _submission(backend, line):
     few = SparsePauliOp.from_sparse_list([("Z", [line[0]], 1)], 127)
     for each in (estimator, *others):
         each.run([(small.remove_final_measurements(inplace=False), few)]).result()
-    for layers, what, most in ((30, "refused", 2.0), (10, "run() returns", 0.1)):
+    refused, returns = (30, "refused", 2.0), (10, "run() returns", 0.1)
+    for session, (layers, what, most) in ((None, refused), (Session(backend), returns)):
+        if session is not None:  # jobs wait behind it, so that none is compiled while one is timed
+            SamplerV2(session).run([small], shots=64).result()
         circuit = placed_on(backend, brickwork(100, layers), line)
         bare = circuit.remove_final_measurements(inplace=False)
         program = _twirled_program(circuit)
@@ -209,6 +212,8 @@ def _submission(backend, line):
         met = max(seconds) <= most and (what == "refused") == (not any(jobs))
         who = "level 2 / sampler / PEC / PEA / executor"
         title = f"100 qubits, {len(bare.data):,} gates, twirled, {who}: {what}"
+        if session is not None:
+            session.cancel()
         yield Row("P11", title, f"{measured} s", f"<= {most:g} s", met)
 
 

@@ -44,6 +44,34 @@ def estimate(backend: Any, pubs: list[Any], resilience: dict[str, Any], **option
 # -- on the way ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("technique", TECHNIQUES)
+@pytest.mark.parametrize("width", [2, 40])
+def test_a_simulator_without_a_width_learns_noise_of_circuits_wider_than_its_states(
+    technique, width
+):
+    """Its target is as wide as a state vector that fits into memory."""
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.03, 2), ["cx"])
+    backend = AerSimulator(noise_model=noise)
+    assert 2 < backend.target.num_qubits < 40
+    circuit = QuantumCircuit(width)
+    for first in (0, 1):
+        for qubit in range(first, width - 1, 2):
+            circuit.cx(qubit, qubit + 1)
+    last = SparsePauliOp.from_sparse_list([("ZZ", [width - 2, width - 1], 1.0)], width)
+    pub = circuit, last, None, 0.02
+    resilience = TECHNIQUES[technique]
+    layers = EstimatorV2(backend, options={"resilience": resilience}).find_unique_layers([pub])
+    learned = NoiseLearnerV3(backend).run(layers[:1]).result(timeout=60)
+    rates = learned.to_pauli_lindblad_maps()[0].rates
+    assert len(rates) == 15 * (width // 2)
+    assert rates == pytest.approx(-np.log(1 - 0.03) / 16)  # each Pauli anticommutes with eight
+    data = estimate(backend, [pub], {**resilience, "measure_mitigation": False})[0].data
+    # Few randomisations err where noise is rare, which their spread does not always tell.
+    assert abs(data.evs - 1) < max(5 * data.stds, 0.1)
+    assert data.stds < 0.2
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_what_is_learned_is_what_the_learner_finds(technique, strategy, manila):

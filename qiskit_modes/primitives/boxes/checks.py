@@ -41,12 +41,14 @@ def sample_of(circuit: QuantumCircuit) -> QuantumCircuit:
     Args:
         circuit: The circuit, not modified.
     """
-    written = Counter(bit for step in circuit.data for bit in step.clbits)
+    steps = list(circuit.data)  # each is made anew whenever it is asked for
+    written = Counter(bit for step in steps for bit in step.clbits)
+    again = {bit for bit, times in written.items() if times > 1}
     sample = circuit.copy_empty_like()
     seen: set[Hashable] = set()
-    for step in circuit.data:
+    for step in steps:
         kind = _kind(step)
-        if kind not in seen or any(written[bit] > 1 for bit in step.clbits):
+        if kind not in seen or (again and not again.isdisjoint(step.clbits)):
             sample.append(step)
             seen.add(kind)
     return sample
@@ -55,9 +57,9 @@ def sample_of(circuit: QuantumCircuit) -> QuantumCircuit:
 def _kind(step: CircuitInstruction) -> Hashable:
     """Return what tells whether something can be randomised: the angles of wide gates count too."""
     width, is_open = len(step.qubits), step.is_parameterized()
-    angles = () if is_open or width < 2 else tuple(map(str, step.params))
     # To make the operation takes longer than all else here.
     whose = None if step.is_standard_gate() else step.operation.base_class
+    angles = () if width < 2 or is_open or not step.params else tuple(map(str, step.params))
     return whose, step.name, width, is_open, angles
 
 

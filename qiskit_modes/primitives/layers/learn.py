@@ -23,6 +23,7 @@ from samplomatic.synths import get_synth
 from samplomatic.virtual_registers import U2Register
 
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.layers.learnable import Layer
 from qiskit_modes.primitives.layers.pauli_rates import Rates, rates_from_fidelities
 from qiskit_modes.simulation.backends.kinds import describe
@@ -83,7 +84,8 @@ class _Learning:
     ) -> None:
         self.layer = layer
         self.noise = noise
-        self._width = backend.target.num_qubits or 1 + max(layer.qubits)
+        # A simulator without a width runs circuits of any: its target's is that of a state vector.
+        self._width = instruction_set_of(backend).num_qubits or 1 + max(layer.qubits)
         self._on_the_left = layer.twirl.dressing.value == "left"
         idle = dict.fromkeys(layer.qubits, np.eye(4))
         self._dressing = self._dressing_noise() if dressing else idle

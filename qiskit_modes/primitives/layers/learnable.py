@@ -22,6 +22,9 @@ from qiskit_modes.simulation.read.channels import channels_of
 
 __all__ = ["Layer", "read_layer"]
 
+_MOST_QUBITS = 512
+"""A simulator without a width is asked for no more; the widest devices have some hundred."""
+
 _PAULI_TWIRLS = frozenset({GroupMode.PAULI, GroupMode.BALANCED, GroupMode.LOCAL_PAULI})
 
 
@@ -109,8 +112,8 @@ def _device_qubits(
 ) -> tuple[int, ...]:
     """Return which qubits of the device an instruction acts on."""
     num_qubits = instruction_set_of(backend).num_qubits
-    # A simulator without a width runs circuits of any width up to its target's.
-    widths = [num_qubits] if num_qubits else range(1, (backend.target.num_qubits or 64) + 1)
+    # A simulator without a width runs circuits of any.
+    widths = [num_qubits] if num_qubits else range(1, _MOST_QUBITS + 1)
     for width in widths:
         place = {qubit: index for index, qubit in enumerate(QuantumRegister(width, "q"))}
         if all(qubit in place for qubit in instruction.qubits):
