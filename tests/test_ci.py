@@ -116,29 +116,25 @@ def suite(tmp_path):
     return tmp_path
 
 
-def pytest_alone(suite, more=""):
-    """Type `pytest` there, with nothing behind it."""
-    script = shutil.which("pytest")
-    assert script
-    return subprocess.run(
-        ["pytest"],
-        executable=script,
-        cwd=suite,
-        env={**os.environ, "PYTEST_ADDOPTS": f"-p no:cacheprovider -p no:qiskit_modes {more}"},
-        capture_output=True,
-        text=True,
-    )
+FEW_PLUGINS = "-p no:cacheprovider -p no:qiskit_modes -p no:nbmake -p no:schemathesis"
+"""What plugins import takes a second, in each process."""
 
 
 def test_programs_below_tests_are_never_imported_by_collection(suite):
-    done = pytest_alone(suite)
+    """`pytest` is typed with nothing behind it, in an environment without nbmake."""
+    script = shutil.which("pytest")
+    assert script
+    done = subprocess.run(
+        ["pytest"],
+        executable=script,
+        cwd=suite,
+        env={**os.environ, "PYTEST_ADDOPTS": FEW_PLUGINS},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
     assert "RAN" not in done.stdout + done.stderr
     assert "2 passed" in done.stdout, "the test, and the doctest of the package"
-
-
-def test_a_test_can_be_run_in_an_environment_without_nbmake(suite):
-    assert pytest_alone(suite, "-p no:nbmake").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -171,9 +167,12 @@ def run_suite(folder, tests, *arguments):
     shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
     (folder / "tests" / "test_one.py").write_text(tests)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", *arguments],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if "PYTEST" not in key},
+        env={
+            **{key: value for key, value in os.environ.items() if "PYTEST" not in key},
+            "PYTEST_ADDOPTS": FEW_PLUGINS,
+        },
         capture_output=True,
         text=True,
     )

@@ -182,8 +182,10 @@ def test_control_c_while_the_program_starts_needs_no_words(tmp_path, monkeypatch
     ("handlers", "number", "code"),
     [
         ("", signal.SIGTERM, 143),
-        ("", signal.SIGHUP, 129),
-        ("signal.signal(15, lambda *_: sys.exit(7))", signal.SIGTERM, 7),
+        pytest.param("", signal.SIGHUP, 129, marks=pytest.mark.slow),
+        pytest.param(
+            "signal.signal(15, lambda *_: sys.exit(7))", signal.SIGTERM, 7, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_requests_to_end_are_passed_on_to_the_program(handlers, number, code):

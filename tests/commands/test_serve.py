@@ -117,7 +117,9 @@ def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_a_request_to_end_is_taken_as_control_c(number):
     """The pipes stay open for as long as one of its processes lives."""
     with subprocess.Popen(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runtime import children
 
-EVERY_DAY = ["executor-fork", "pool-fork", "fork-exit"]
+EVERY_DAY = ["executor-fork", "fork-exit"]
 
 OTHERS = [
     "executor-spawn",
@@ -19,6 +19,7 @@ OTHERS = [
     "process-forkserver",
     "process-fork-daemon",
     "process-spawn-daemon",
+    "pool-fork",
     "pool-spawn",
     "pool-forkserver",
     "joblib-loky",

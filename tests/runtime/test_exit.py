@@ -50,8 +50,8 @@ def run(ending, *, interrupt=False):
     ("ending", "interrupt", "code"),
     [
         ("", False, 0),
-        ("sys.exit(3)", False, 3),
-        ("raise ValueError('mine')", False, 1),
+        pytest.param("sys.exit(3)", False, 3, marks=pytest.mark.slow),
+        pytest.param("raise ValueError('mine')", False, 1, marks=pytest.mark.slow),
         ("jobs[0].result()", True, -signal.SIGINT),
     ],
     ids=["end of the script", "sys.exit", "an exception", "Ctrl-C in result()"],

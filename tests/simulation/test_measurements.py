@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from qiskit_ibm_runtime.circuit.library import (
     MidCircuitMeasure,
     MidCircuitReset,
 )
-from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeManilaV2, FakeProviderForBackendV2
+from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeManilaV2
 
 from qiskit_modes import EstimatorV2, Executor, QuantumProgram, SamplerV2
+from qiskit_modes.service.fakes import fakes
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.circuits.measurements import (
     is_measurement,
@@ -49,10 +49,7 @@ def distinct() -> Any:
 
 def test_every_instruction_of_every_fake_that_takes_a_bit_is_a_measurement():
     found = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        backends = FakeProviderForBackendV2().backends()
-    for backend in backends:
+    for backend in fakes().values():
         for operation in backend.operations:
             if not isinstance(operation, Instruction) or operation.name in {"delay", "barrier"}:
                 continue  # control flow, which targets hold as classes
