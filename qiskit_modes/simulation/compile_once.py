@@ -11,6 +11,7 @@ from qiskit.providers import BackendV2
 from qiskit_modes.caches import FactCache, PerObject
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.circuits.content import fingerprint
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.compilation import Compilation, compiled
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
@@ -38,6 +39,7 @@ def compile_circuit(
     *,
     content: bytes | None = None,
     clbits: Collection[int] | None = None,
+    ending: Ending | None = None,
     beginning: Beginning | None = None,
     elsewhere: Elsewhere = here,
 ) -> CompiledCircuit:
@@ -55,7 +57,8 @@ def compile_circuit(
             changed since.
         clbits: Indices of the classical bits that will be read; by default all in registers. The
             others come back as 0, and what only they depend on is not simulated.
-        beginning: What it shares with other circuits, whose state is then computed once for all.
+        ending: What follows the circuit.
+        beginning: Who else shares the circuit, with other endings, and so its state.
         elsewhere: Compiles what is not known yet. What comes of it does not depend on where.
 
     Raises:
@@ -65,16 +68,17 @@ def compile_circuit(
     described = describe(backend)
     noise, choice = described.noise(), described.choice
     content = fingerprint(circuit) if content is None else content
-    wanted = frozenset(range(circuit.num_clbits))
+    ended = 0 if ending is None else len(ending.qubits)
+    wanted = frozenset(range(circuit.num_clbits + ended))
     if loose := set(circuit.clbits).difference(*circuit.cregs):
         wanted -= {at for at, bit in enumerate(circuit.clbits) if bit in loose}
     if clbits is not None:
         wanted = wanted.intersection(clbits)
-    key = (content, type(noise), choice, settings, wanted, beginning)
+    key = (content, type(noise), choice, settings, wanted, ending, beginning)
     known = _caches.of(backend)
     found = known.get(key, noise)
     if found is None:
-        task = Compilation(circuit, noise, choice, content, settings, wanted, beginning)
+        task = Compilation(circuit, noise, choice, content, settings, wanted, ending, beginning)
         found = elsewhere(task.seconds, compiled, task)
         if said := remarks(described, noise.facts):
             found = replace(found, metadata={**found.metadata, **said})

@@ -15,6 +15,8 @@ from qiskit_modes.caches import read_only
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from qiskit_modes.simulation.circuits.ending import Ending
+
 __all__ = ["Layout", "registers_of"]
 
 Bytes = npt.NDArray[np.uint8]
@@ -58,7 +60,7 @@ class Layout:
     def __reduce__(self) -> tuple[object, ...]:
         return Layout, (self.registers,)
 
-    def pack(self, clbits: Sequence[int], outcomes: npt.NDArray[np.intp]) -> Bytes:
+    def pack(self, clbits: Sequence[int], outcomes: npt.NDArray[np.integer]) -> Bytes:
         """Return outcomes as rows of bytes.
 
         Args:
@@ -69,7 +71,7 @@ class Layout:
             Shape (shots, row_bytes); bits of other components are 0.
         """
         if len(clbits) <= LARGEST_TABLE_BITS:
-            return _table(self.registers, tuple(clbits))[outcomes]
+            return _table(self.registers, tuple(clbits)).take(outcomes, axis=0)
         digits = np.arange(len(clbits))[::-1]
         return self.pack_bits(clbits, (outcomes[:, None] >> digits & 1).astype(np.bool_))
 
@@ -93,12 +95,14 @@ class Layout:
         return packed
 
 
-def registers_of(circuit: QuantumCircuit) -> Layout:
-    """Return the layout of a circuit's registers."""
+def registers_of(circuit: QuantumCircuit, ending: Ending | None = None) -> Layout:
+    """Return the layout of a circuit's registers, with that of what follows it."""
     index = {clbit: number for number, clbit in enumerate(circuit.clbits)}
-    return Layout(
-        tuple((register.name, tuple(index[bit] for bit in register)) for register in circuit.cregs)
-    )
+    registers = [(each.name, tuple([index[bit] for bit in each])) for each in circuit.cregs]
+    if ending is not None:
+        first = circuit.num_clbits
+        registers.append((ending.register, tuple(range(first, first + len(ending.qubits)))))
+    return Layout(tuple(registers))
 
 
 @lru_cache(maxsize=256)

@@ -91,7 +91,7 @@ def _plain_program_seconds(vqe):
     """Return what Aer reports for both bases, each gate followed by its error's superoperator."""
     from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
     from qiskit_modes.primitives.measurement.bases import measurements_of
-    from qiskit_modes.primitives.measurement.basis_change import kept_measured_in
+    from qiskit_modes.primitives.measurement.basis_change import measured_in
 
     options = resolve_estimator_options({"default_shots": SHOTS, "resilience_level": 0})
     (pub,) = coerce_estimator_pubs(
@@ -106,7 +106,7 @@ def _plain_program_seconds(vqe):
     errors = model._local_quantum_errors
     programs = []
     for basis in measurements_of(pub.observables, pub.parameter_shape).bases:
-        measured, _ = kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions)
+        measured, _ = measured_in(pub.circuit, pub.fingerprint, basis, instructions)
         bound = measured.assign_parameters(pub.parameter_values[0])
         active = sorted({bound.find_bit(q).index for i in bound.data for q in i.qubits})
         where = {qubit: position for position, qubit in enumerate(active)}

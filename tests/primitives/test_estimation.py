@@ -18,6 +18,7 @@ from qiskit_ibm_runtime.executor_estimator import Estimator as ClientSideEstimat
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
+from qiskit_modes.simulation.circuits.ending import Ending
 
 Estimate = Callable[..., PrimitiveResult]
 
@@ -174,17 +175,41 @@ def test_each_basis_is_sent_once_for_all_sets_that_need_it(ideal, estimate: Esti
     assert [run.parameter_values.shape for run in program.runs] == [(4, 3), (4, 3)]
 
 
-def test_an_optimizers_iterations_reuse_the_measured_circuits(torino, estimator_inputs):
+def test_an_optimizers_iterations_reuse_the_measured_circuits(
+    torino, estimator_inputs, monkeypatch
+):
     circuit = generate_preset_pass_manager(backend=torino, optimization_level=1).run(ansatz())
     operator = OPERATOR.apply_layout(circuit.layout)
-    known = instruction_set_of(torino).measured_circuits
+    known = instruction_set_of(torino).endings
+    written: list[Ending] = []
+    original = Ending.written_after
+
+    def counted(ending: Ending, body: QuantumCircuit) -> QuantumCircuit:
+        written.append(ending)
+        return original(ending, body)
+
+    monkeypatch.setattr(Ending, "written_after", counted)
     sizes = []
     for values in VALUES[:3]:
         inputs = estimator_inputs([(circuit.copy(), operator, values)], torino)
         options = resolve_estimator_options({"resilience_level": 0})
         estimator_steps(inputs, options, torino).compile()
-        sizes.append(len(known))
-    assert sizes[0] == sizes[1] == sizes[2] >= 3
+        sizes.append((len(known), len(written)))
+    assert sizes[0] == sizes[1] == sizes[2] >= (3, 3)
+
+
+def test_no_copy_of_an_ideal_circuit_is_made_for_its_bases(ideal, estimate: Estimate, monkeypatch):
+    expected = estimate(ideal, [(ansatz(), OPERATOR, VALUES)])[0].data.evs
+
+    def refused(ending: Ending, body: QuantumCircuit) -> QuantumCircuit:
+        raise AssertionError(f"{body.name} is written with {ending}")
+
+    monkeypatch.setattr(Ending, "written_after", refused)
+    other = ansatz()
+    other.x(0)
+    other.x(0)  # not the one that is known already
+    found = estimate(ideal, [(other, OPERATOR, VALUES)])[0].data.evs
+    np.testing.assert_allclose(found, expected, atol=0.2)
 
 
 def test_measurements_in_the_middle_of_the_circuit_stay(ideal, estimate: Estimate):

@@ -21,7 +21,7 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
-from qiskit_modes.simulation.run.sampling import stream
+from qiskit_modes.simulation.run.sampling import FEW_OUTCOMES, draw, stairs, stream
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 
@@ -215,3 +215,28 @@ def test_what_is_kept_of_a_circuit_without_parameters_gives_the_same_bits(num_qu
     (expected,) = first.runs[0].registers["meas"]
     for samples in (again, travelled, beside):
         assert np.array_equal(samples.runs[0].registers["meas"][0], expected)
+
+
+@pytest.mark.parametrize("outcomes", [1, 2, 3, FEW_OUTCOMES, FEW_OUTCOMES + 1])
+def test_few_outcomes_are_drawn_as_many_are(outcomes):
+    """By comparing, as by searching, points meet the step that they stand on."""
+
+    class Points:
+        """Random numbers of which some stand exactly on a step, or on the ground."""
+
+        def random(self, shots):
+            points = np.random.default_rng(4).random(shots)
+            steps = cumulative[:-1] / cumulative[-1]
+            points[: len(steps)] = steps
+            points[-1] = 0.0
+            return points
+
+    weights = np.random.default_rng(outcomes).random(outcomes)
+    weights[::3] = 0.0  # is never drawn
+    weights[-1] = 0.5
+    cumulative = stairs(weights)
+    drawn = draw(cumulative, 500, Points())
+    points = Points().random(500) * cumulative[-1]
+    expected = [sum(point >= step for step in cumulative[:-1]) for point in points]
+    assert drawn.tolist() == expected
+    assert weights[drawn].all()

@@ -5,9 +5,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter
 from qiskit.circuit.library import (
+    HGate,
     PermutationGate,
     UnitaryGate,
     XGate,
@@ -30,6 +31,7 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile import compile_ideal as compile_ideal_module
 from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
@@ -232,19 +234,24 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(shots):
         assert (alone == shared).all()
 
 
+def ended(turned, qubits, register="meas"):
+    """Return an ending that turns some qubits and measures some, in that order."""
+    gates = tuple((HGate(), qubit) for qubit in turned)
+    content = repr((list(turned), list(qubits), register)).encode()
+    return Ending(gates, tuple(qubits), register, content)
+
+
 def in_bases(circuit, bases, seed=3, shots=(500, 700), values=None):
     """Return a program that measures one circuit in several bases, and its compiled circuits."""
-    qubits = frozenset(range(circuit.num_qubits))
-    beginning = Beginning(fingerprint(circuit), len(circuit.data), qubits, len(bases))
-    measured = []
-    for basis in bases:
-        ending = circuit.copy()
-        for qubit, letter in enumerate(basis):
-            if letter == "X":
-                ending.h(qubit)
-        ending.measure_all()
-        measured.append(ending)
-    compiled = [compile_circuit(each, IDEAL, beginning=beginning) for each in measured]
+    beginning = Beginning(frozenset(range(circuit.num_qubits)), len(bases))
+    endings = [
+        ended([qubit for qubit, letter in enumerate(basis) if letter == "X"], range(len(basis)))
+        for basis in bases
+    ]
+    measured = [ending.written_after(circuit) for ending in endings]
+    compiled = [
+        compile_circuit(circuit, IDEAL, ending=ending, beginning=beginning) for ending in endings
+    ]
     values = np.zeros((1, 0)) if values is None else values
     runs = tuple(Run(each.key, values, n) for each, n in zip(compiled, shots, strict=True))
     return Program({each.key: each for each in compiled}, runs, seed), compiled, measured
@@ -344,19 +351,15 @@ def test_a_beginning_that_measures_is_read_once_for_all_bases(monkeypatch):
         original(reader, steps, numbers)
 
     monkeypatch.setattr(read_ideal._Reader, "read", reading)
-    beginning = Beginning(fingerprint(circuit), 4, frozenset({0, 1, 2}), 2)
-    for change, expected in ((0, [4, 2]), (2, [4])):
-        ending = circuit.copy()
-        ending.add_register(ClassicalRegister(2, "basis"))
-        for qubit in range(change):
-            ending.h(qubit)
-        ending.measure([0, 1], [1, 2])
+    beginning = Beginning(frozenset({0, 1, 2}), 2)
+    for change, expected in ((0, [4]), (2, [])):
+        ending = ended(range(change), [0, 1], "basis")
         read.clear()
-        compiled = compile_circuit(ending, IDEAL, beginning=beginning)
+        compiled = compile_circuit(circuit, IDEAL, ending=ending, beginning=beginning)
         assert method(compiled) == ["state vector"]
         assert read == expected
         found = outcome_probabilities(compiled)
-        alone = outcome_probabilities(compile_circuit(ending, IDEAL))
+        alone = outcome_probabilities(compile_circuit(ending.written_after(circuit), IDEAL))
         assert found.keys() == alone.keys()
         np.testing.assert_allclose([found[key] for key in alone], list(alone.values()), atol=1e-12)
 
@@ -364,23 +367,38 @@ def test_a_beginning_that_measures_is_read_once_for_all_bases(monkeypatch):
 def test_a_beginning_acts_on_no_noisy_circuit():
     from tests.simulation.devices import device
 
-    circuit = QuantumCircuit(2, 2)
+    circuit = QuantumCircuit(2)
     circuit.sx(0)
     circuit.cx(0, 1)
-    circuit.measure([0, 1], [0, 1])
-    beginning = Beginning(b"", 3, frozenset({0, 1}), 2)
+    ending = ended([1], [0, 1], "c")
+    beginning = Beginning(frozenset({0, 1}), 2)
     one, other = (
-        sample(compile_circuit(circuit, device("manila"), beginning=given), seed=5)
+        sample(compile_circuit(circuit, device("manila"), ending=ending, beginning=given), seed=5)
         for given in (None, beginning)
     )
     assert (one["c"] == other["c"]).all()
+    written = sample(compile_circuit(ending.written_after(circuit), device("manila")), seed=5)
+    assert (one["c"] == written["c"]).all()
+
+
+def test_what_ends_a_circuit_may_not_turn_what_it_has_measured():
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    compiled = [
+        compile_circuit(circuit, IDEAL, ending=ended(turned, [0, 1])) for turned in ([], [0])
+    ]
+    # Measured twice, or measured and turned, it is more than a state and its outcomes.
+    for each, expected in zip(compiled, ({0b00, 0b11}, set(range(4))), strict=True):
+        found = outcome_probabilities(each)
+        assert {key for key, weight in found.items() if weight > 1e-12} == expected
 
 
 # -- few qubits ----------------------------------------------------------------------------------
 
 
 def _few_gates(rng, num_qubits):
-    circuit = QuantumCircuit(num_qubits, num_qubits)
+    circuit = QuantumCircuit(num_qubits)
     for _ in range(rng.integers(0, 16)):
         width = min(num_qubits, rng.integers(1, 3))
         on = rng.choice(num_qubits, width, replace=False).tolist()
@@ -393,22 +411,19 @@ def _few_gates(rng, num_qubits):
 def test_few_qubits_are_drawn_as_many_are(num_qubits, shared, monkeypatch):
     rng = np.random.default_rng(num_qubits)
     for seed in range(25):
-        body = _few_gates(rng, num_qubits)
-        circuit = body.copy()
-        for qubit in rng.choice(num_qubits, rng.integers(0, num_qubits + 1), replace=False):
-            circuit.h(int(qubit))
+        circuit = _few_gates(rng, num_qubits)
+        turned = rng.choice(num_qubits, rng.integers(0, num_qubits + 1), replace=False).tolist()
         measured = rng.permutation(num_qubits)[: rng.integers(1, num_qubits + 1)].tolist()
-        circuit.measure(measured, rng.permutation(num_qubits)[: len(measured)].tolist())
-        beginning = None
-        if shared:
-            qubits = frozenset(range(num_qubits))
-            beginning = Beginning(fingerprint(body), len(body.data), qubits, 2)
+        ending = ended(turned, measured, "c")
+        beginning = Beginning(frozenset(range(num_qubits)), 2) if shared else None
+        if not shared and seed % 2:
+            circuit, ending = ending.written_after(circuit), None
         found = []
         for few in (FEW_QUBITS, 0):
             monkeypatch.setattr(compile_ideal_module, "FEW_QUBITS", few)
             arguments = (SimulatorChoice(), fingerprint(circuit), DEFAULT_SETTINGS)
-            wanted = frozenset(range(num_qubits))
-            compiled = compile_ideal(circuit, *arguments, wanted, beginning)
+            wanted = frozenset(range(len(measured)))
+            compiled = compile_ideal(circuit, *arguments, wanted, ending, beginning)
             runs = tuple(Run(compiled.key, np.empty((sets, 0)), 200) for sets in (1, 2))
             samples = execute(Program({compiled.key: compiled}, runs, seed))
             kinds = {type(component) for component in compiled.components}

@@ -30,6 +30,7 @@ from qiskit_modes.simulation.backends.description import BackendDescription
 from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.simulation.circuits.aer_instructions import name_without_state
 from qiskit_modes.simulation.circuits.durations import Durations, check_duration
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.circuits.variables import check_values
 from qiskit_modes.simulation.noise.remarks import Place, broken
 
@@ -53,7 +54,7 @@ _LATER = (ParameterExpression, expr.Expr)
 """Durations that are known, or refused, later."""
 
 _CHECKED_CIRCUITS = 1024  # a few dozen bytes each
-_MEASURED_CIRCUITS = 1024  # some 10 kB each for a small circuit on a large device
+_ENDINGS = 1024  # some kB each, for a hundred qubits
 _TEMPLATES = 256  # some 100 kB each
 _DURATIONS = 1024  # a few dozen bytes each
 # One line, because Qiskit's errors print their message as a Python literal.
@@ -93,10 +94,10 @@ class CheckedCircuit:
 class InstructionSet:
     """Instructions of one backend, and what was worked out for circuits made of them.
 
-    It lives as long as its backend does. Any thread may use it. ``measured_circuits`` keeps what
-    estimation makes of a circuit (by its fingerprint) and a basis in the gates of this backend, and
-    the fingerprint of that; ``templates`` what randomisation and mitigation make of circuits, and
-    ``durations`` how long circuits take, both while the durations that they were made from last.
+    It lives as long as its backend does. Any thread may use it. ``endings`` keeps the
+    measurements in each basis, in the gates of this backend, by the basis and the register;
+    ``templates`` what randomisation and mitigation make of circuits, and ``durations`` how long
+    circuits take, both while the durations that they were made from last.
 
     Args:
         name: The backend's name, for messages.
@@ -129,9 +130,7 @@ class InstructionSet:
         self._fractional = plain_target is not None
         known = frozenset(self.target.operation_names) if executed is None else executed
         self._names = frozenset(filterfalse(_saves, known)) | _ALWAYS_SUPPORTED
-        self.measured_circuits: BoundedCache[
-            tuple[bytes, Hashable], tuple[QuantumCircuit, bytes]
-        ] = BoundedCache(_MEASURED_CIRCUITS)
+        self.endings: BoundedCache[Hashable, Ending] = BoundedCache(_ENDINGS)
         self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
         self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)

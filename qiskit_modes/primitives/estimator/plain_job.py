@@ -27,7 +27,7 @@ from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.measurement.bases import Measurements, measurements_of
 from qiskit_modes.primitives.measurement.basis_change import (
-    kept_measured_in,
+    ending_in,
     measured_in,
     measurement_register_name,
 )
@@ -122,8 +122,8 @@ class PlainEstimatorJob:
         beginning = None
         if len(asked.bases) > 1:  # the state before them is the same
             qubits = frozenset(qubit for basis, _ in asked.bases for qubit in basis)
-            length = len(pub.circuit.data)
-            beginning = Beginning(pub.fingerprint, length, qubits, len(asked.bases))
+            beginning = Beginning(qubits, len(asked.bases))
+        register = measurement_register_name(pub.circuit)
         sweeps: list[Sweep] = []
         added: list[Sweep] = []
         for number, (basis, sets) in enumerate(zip(asked.bases, asked.sets, strict=True)):
@@ -131,10 +131,8 @@ class PlainEstimatorJob:
             whole: Sweep | SimulationTooLargeError
             try:
                 whole = compile_sweep(
-                    *kept_measured_in(pub.circuit, pub.fingerprint, basis, instructions),
-                    values,
-                    pub.shots,
-                    compiling,
+                    *(pub.circuit, pub.fingerprint, values, pub.shots, compiling),
+                    ending=ending_in(basis, register, instructions),
                     beginning=beginning,
                 )
             except SimulationTooLargeError as error:
@@ -172,9 +170,7 @@ class PlainEstimatorJob:
         for index, each in enumerate(self.inputs):
             measurements = _measurements_of(each)
             for basis, sets in zip(measurements.bases, measurements.sets, strict=True):
-                circuit, content = kept_measured_in(
-                    each.circuit, each.fingerprint, basis, instructions
-                )
+                circuit, content = measured_in(each.circuit, each.fingerprint, basis, instructions)
                 purpose = " ".join(f"{letter}{q}" for q, letter in zip(*basis, strict=True))
                 for fixed in with_durations(circuit, content, each.parameter_values[sets]):
                     executions, key = each.shots * len(fixed.values), fixed.content or content
@@ -275,13 +271,15 @@ class _Parts:
         chosen = sorted(places)
         basis = tuple(qubits[at] for at in chosen), "".join(letters[at] for at in chosen)
         cone = light_cone(self._pub.circuit, basis[0])
-        measured = measured_in(cone, fingerprint(cone), basis, self._instructions)
+        ending = ending_in(basis, measurement_register_name(cone), self._instructions)
         try:
             # Values are those of all parameters, of which the cone may have fewer.
             names = [parameter.name for parameter in self._pub.circuit.parameters]
             columns = [names.index(parameter.name) for parameter in cone.parameters]
             values = self._values[:, columns]
-            return compile_sweep(*measured, values, self._pub.shots, self._compiling)
+            return compile_sweep(
+                cone, fingerprint(cone), values, self._pub.shots, self._compiling, ending
+            )
         except SimulationTooLargeError as error:
             return error
 

@@ -30,7 +30,7 @@ from qiskit_modes.primitives.measurement.bases import (
     measurements_of,
 )
 from qiskit_modes.primitives.measurement.basis_change import (
-    kept_measured_in,
+    measured_in,
     measurement_register_name,
 )
 from qiskit_modes.primitives.measurement.expectation_values import Support
@@ -121,9 +121,7 @@ class PropagatedEstimatorJob:
                 if not terms:
                     continue
                 basis = measurements.bases[part.basis]
-                circuit, content = kept_measured_in(
-                    pub.circuit, pub.fingerprint, basis, instructions
-                )
+                circuit, content = measured_in(pub.circuit, pub.fingerprint, basis, instructions)
                 register = measurement_register_name(pub.circuit)
                 first = circuit.find_bit(_register(circuit, register)[0]).index
                 readings = [(weight, [first + at for at in places]) for weight, places in terms]
@@ -134,9 +132,9 @@ class PropagatedEstimatorJob:
                 )
 
     def _compiled(
-        self, circuit: Any, content: bytes, beginning: Any, readings: Readings
+        self, circuit: Any, content: bytes, ending: Any, beginning: Any, readings: Readings
     ) -> CompiledCircuit:
-        del beginning  # no state is there to be shared
+        del ending, beginning  # it is written, and no state is there to be shared
         noise = describe(simulated_backend(self.backend, self.options.noise_model)).noise()
         max_terms = self.options.pauli_propagation_max_terms
         assert max_terms is not None

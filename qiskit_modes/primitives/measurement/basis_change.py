@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from typing import Any
 
-from qiskit.circuit import CircuitInstruction, ClassicalRegister, Gate, Measure, QuantumCircuit
+from qiskit.circuit import Gate, QuantumCircuit
 from qiskit.circuit.library import HGate, SdgGate
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
@@ -15,8 +14,9 @@ from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.backends.instruction_set import InstructionSet
 from qiskit_modes.primitives.inputs.observables import PauliTerm
 from qiskit_modes.simulation import fingerprint
+from qiskit_modes.simulation.circuits.ending import Ending
 
-__all__ = ["kept_measured_in", "measured_in", "measurement_register_name"]
+__all__ = ["ending_in", "measured_in", "measurement_register_name"]
 
 _REGISTER_NAME = "basis"
 
@@ -30,23 +30,27 @@ def measurement_register_name(circuit: QuantumCircuit) -> str:
     return name
 
 
-def kept_measured_in(
-    circuit: QuantumCircuit, content: bytes, basis: PauliTerm, instructions: InstructionSet
-) -> tuple[QuantumCircuit, bytes]:
-    """Return what `measured_in` returns; it is made once while the backend lives.
+def ending_in(basis: PauliTerm, register: str, instructions: InstructionSet) -> Ending:
+    """Return the measurement of some qubits in a Pauli basis; it is made once for all circuits.
+
+    The bits of the register are those of the basis' qubits in ascending order; no other qubit is
+    touched.
 
     Args:
-        circuit: The circuit, not modified.
-        content: Its fingerprint.
         basis: The qubits to measure, and the letter of each.
-        instructions: What the backend can execute, and what is kept with it.
+        register: The name of a register that the circuit does not have.
+        instructions: What the backend can execute, and what is kept with it; the basis is changed
+            with its gates only.
+
+    Raises:
+        UnsupportedCircuitError: If the backend's gates cannot change the basis.
     """
-    key = (content, basis)
-    measured = instructions.measured_circuits.get(key)
-    if measured is None:
-        measured = measured_in(circuit, content, basis, instructions)
-        instructions.measured_circuits.put(key, measured)
-    return measured
+    key = (basis, register)
+    ending = instructions.endings.get(key)
+    if ending is None:
+        ending = _ending_in(basis, register, instructions)
+        instructions.endings.put(key, ending)
+    return ending
 
 
 def measured_in(
@@ -54,44 +58,37 @@ def measured_in(
 ) -> tuple[QuantumCircuit, bytes]:
     """Return a copy of ``circuit`` with a measurement in ``basis`` at its end, and its fingerprint.
 
-    What the circuit measures itself stays as it is. The bits of the new register are those of the
-    basis' qubits in ascending order; no other qubit is touched.
+    What the circuit measures itself stays as it is.
 
     Args:
         circuit: The circuit, not modified.
         content: Its fingerprint, of which that of the result is made.
         basis: The qubits to measure, and the letter of each.
-        instructions: What the backend can execute; the basis is changed with its gates only.
+        instructions: See `ending_in`.
 
     Raises:
         UnsupportedCircuitError: If the backend's gates cannot change the basis.
     """
-    qubits, letters = basis
-    measured = circuit.copy()
-    name = measurement_register_name(circuit)
-    register = ClassicalRegister(len(qubits), name)
-    measured.add_register(register)
-    turned = [each for each in zip(qubits, letters, strict=True) if each[1] != "Z"]
-    gates = [(gate, qubit) for qubit, letter in turned for gate in _CHANGES[letter]]
-    written = repr((qubits, letters, name)).encode()
-    if all(instructions.is_native(gate.name, (qubit,)) for gate, qubit in gates):
-        steps: list[tuple[Any, int]] = gates
-    else:
-        change = _basis_change(gates, circuit.num_qubits, instructions)
-        steps = [(step.operation, change.find_bit(step.qubits[0]).index) for step in change.data]
-        written += fingerprint(change)
-    # Without looking for whole registers to spread over: that takes longer than all else here.
-    bits, append = circuit.qubits, measured._append  # noqa: SLF001
-    for operation, qubit in steps:
-        append(CircuitInstruction(operation, (bits[qubit],)))
-    for qubit, clbit in zip(qubits, register, strict=True):
-        append(CircuitInstruction(_MEASURE, (bits[qubit],), (clbit,)))
-    return measured, hashlib.blake2b(content + written, digest_size=16).digest()
+    ending = ending_in(basis, measurement_register_name(circuit), instructions)
+    return ending.written_after(circuit), ending.content_after(content)
 
 
 _CHANGES = {"X": (HGate(),), "Y": (SdgGate(), HGate())}
 """What turns a Pauli into Z, in order of application."""
-_MEASURE = Measure()
+
+
+def _ending_in(basis: PauliTerm, register: str, instructions: InstructionSet) -> Ending:
+    qubits, letters = basis
+    turned = [each for each in zip(qubits, letters, strict=True) if each[1] != "Z"]
+    gates: list[tuple[Gate, int]]
+    gates = [(gate, qubit) for qubit, letter in turned for gate in _CHANGES[letter]]
+    written = repr((qubits, letters, register)).encode()
+    if not all(instructions.is_native(gate.name, (qubit,)) for gate, qubit in gates):
+        change = _basis_change(gates, max(qubits) + 1, instructions)
+        gates = [(step.operation, change.find_bit(step.qubits[0]).index) for step in change.data]
+        written += fingerprint(change)
+    content = hashlib.blake2b(written, digest_size=16).digest()
+    return Ending(tuple(gates), qubits, register, content)
 
 
 def _basis_change(

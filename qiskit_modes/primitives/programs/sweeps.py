@@ -13,6 +13,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit_modes.primitives.programs.summary import summary
 from qiskit_modes.simulation import CompiledCircuit, Program, Run, RunSamples
 from qiskit_modes.simulation.circuits.durations import with_durations
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 
 __all__ = ["Sweep", "SweepNotes", "compile_sweep", "gathered", "program_of"]
@@ -66,6 +67,7 @@ def compile_sweep(
     values: npt.NDArray[np.float64],
     shots: int,
     compiling: Callable[..., CompiledCircuit],
+    ending: Ending | None = None,
     beginning: Beginning | None = None,
 ) -> Sweep:
     """Compile a circuit for its parameter sets: once, if no duration of a delay depends on them.
@@ -75,14 +77,15 @@ def compile_sweep(
         content: Its fingerprint.
         values: Its parameter sets, (num_sets, num_parameters).
         shots: For each of them.
-        compiling: Compiles a circuit whose fingerprint is given.
-        beginning: What the circuit shares with others.
+        compiling: Compiles a circuit whose fingerprint and ending are given.
+        ending: What follows the circuit.
+        beginning: Who else shares the circuit, with other endings.
     """
     circuits, runs, rows = {}, [], []
     for each in with_durations(circuit, content, values):
         # Circuits that differ in durations begin differently.
         shared = beginning if each.rows is None else None
-        compiled = compiling(each.circuit, content=each.content, beginning=shared)
+        compiled = compiling(each.circuit, content=each.content, ending=ending, beginning=shared)
         circuits[compiled.key] = compiled
         runs.append(Run(compiled.key, each.values, shots))
         rows.append(each.rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit, qpy
 
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.compile.compile_with_noise import compile_in_parts, compile_with_noise
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
@@ -44,12 +45,14 @@ class Compilation:
     noise: NoiseSource
     choice: SimulatorChoice
     content: bytes
-    """The circuit's fingerprint."""
+    """The circuit's fingerprint, without the ending."""
     settings: Settings
     wanted: frozenset[int]
     """The classical bits that will be read."""
+    ending: Ending | None = None
+    """What follows the circuit."""
     beginning: Beginning | None = None
-    """What it shares with other circuits."""
+    """Who else shares the circuit, with other endings."""
     travelled: bool = False
     """Whether it was pickled on its way here, so that the noise is not all of it."""
 
@@ -61,13 +64,18 @@ class Compilation:
         return each * len(self.circuit.data)
 
     def __reduce__(self) -> tuple[Callable[..., Compilation], tuple[Any, ...]]:
-        if not is_plain(self.circuit):
+        ending = self.ending
+        whole = self.circuit if ending is None else ending.written_after(self.circuit)
+        if not is_plain(whole):
             raise NeedsMoreError("the circuit holds more than standard instructions")
         bare = self.circuit.copy()
         bare.metadata = {}  # the user's: it may hold anything, and nobody asks for it
         bare._layout = None  # noqa: SLF001 - nor for this, which takes half of the time to write
-        noise = extract_noise(self.noise, self.circuit)
-        rest = (noise, self.choice, self.content, self.settings, self.wanted, self.beginning, True)
+        noise = extract_noise(self.noise, whole)
+        rest = (
+            *(noise, self.choice, self.content, self.settings),
+            *(self.wanted, ending, self.beginning, True),
+        )
         if contains_delay(bare):  # QPY loses in what unit it is given
             return Compilation, (bare, *rest)
         file = io.BytesIO()
@@ -90,7 +98,7 @@ def compiled(task: Compilation) -> CompiledCircuit:
     """
     arguments = (
         *(task.circuit, task.noise, task.choice, task.content),
-        *(task.settings, task.wanted, task.beginning),
+        *(task.settings, task.wanted, task.ending, task.beginning),
     )
     if not task.travelled:
         return compile_with_noise(*arguments)

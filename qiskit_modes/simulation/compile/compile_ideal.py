@@ -20,6 +20,7 @@ from qiskit import QuantumCircuit
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
 from qiskit_modes.simulation.compile.costs import (
     known_cost,
@@ -79,19 +80,15 @@ IdealComponent = StateComponent | StabilizerComponent | KnownComponent
 
 @dataclass(frozen=True)
 class Beginning:
-    """Beginning that several circuits share: all but the basis changes before measurements.
+    """Circuit that several share: all but their endings.
 
-    A circuit that is compiled with it is prepared so that its state before them is that of the
-    others too, and is computed once for all that are run with the same parameter values.
+    What is compiled with it is prepared so that its state before the ending is that of the others
+    too, and is computed once for all that are run with the same parameter values.
     """
 
-    content: bytes
-    """The `fingerprint` of what they begin with."""
-    length: int
-    """How many instructions that has."""
     qubits: frozenset[int]
-    """All qubits that any of them measures."""
-    circuits: int
+    """All qubits that any of their endings measures."""
+    endings: int
     """How many they are."""
 
 
@@ -101,24 +98,25 @@ def compile_ideal(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
-    beginning: Beginning | None,
+    ending: Ending | None = None,
+    beginning: Beginning | None = None,
 ) -> CompiledCircuit | None:
     """Compile a circuit whose backend has no noise; None if it is to be simulated otherwise.
 
     Args:
-        circuit: The whole circuit.
+        circuit: The circuit.
         choice: What the user chose.
         content: The circuit's fingerprint.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
-        beginning: What it shares with others.
+        ending: What follows the circuit.
+        beginning: Who else shares the circuit, with other endings.
     """
-    begins = None if beginning is None else (beginning.content, beginning.length)
-    ideal = read_ideal_circuit(circuit, wanted, begins)
+    ideal = read_ideal_circuit(circuit, wanted, content, ending)
     if ideal is None:
         return None
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
-    shared = (begins, kept, settings.prune, settings.split_components)
+    shared = (content, kept, settings.prune, settings.split_components)
     gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
     parts = [(part, _qubits(part)) for part in _parts(gates, split=settings.split_components)]
     parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
@@ -142,7 +140,8 @@ def compile_ideal(
     all_of_it = known and sum(len(part) for part, _ in parts) == len(ideal.gates)
     if not (all_of_it or ideal.is_finite):
         return None
-    digest = hashlib.blake2b(content, digest_size=16)
+    whole = content if ending is None else ending.content_after(content)
+    digest = hashlib.blake2b(whole, digest_size=16)
     digest.update(_written(choice, settings) + repr((sorted(wanted), beginning)).encode())
     for component in components:
         digest.update(component.key)
@@ -151,8 +150,8 @@ def compile_ideal(
     return CompiledCircuit(
         key=digest.hexdigest(),
         num_parameters=circuit.num_parameters,
-        num_clbits=circuit.num_clbits,
-        layout=registers_of(circuit),
+        num_clbits=circuit.num_clbits + (0 if ending is None else len(ending.qubits)),
+        layout=registers_of(circuit, ending),
         angles=ideal.angles,
         products=Products(()),
         components=tuple(components),
@@ -232,7 +231,7 @@ def _known_component(
     qubits: frozenset[int],
     ideal: IdealCircuit,
     beginning: Beginning | None,
-    shared: Hashable,
+    shared: tuple[bytes, *tuple[Hashable, ...]],
 ) -> KnownComponent | None:
     """Return a component whose distribution is worked out here; None if that is not so simple.
 
@@ -241,7 +240,7 @@ def _known_component(
         qubits: On which, few.
         ideal: The circuit.
         beginning: What it shares with others.
-        shared: On what that depends, beside the qubits of a component.
+        shared: On what that depends, beside the qubits of a component; first the fingerprint.
     """
     plain = [(on, each) for on, each in gates if len(on) <= 2 and not isinstance(each, Turn)]
     if len(plain) < len(gates):
@@ -266,7 +265,7 @@ def _component(
     qubits: frozenset[int],
     ideal: IdealCircuit,
     beginning: Beginning | None,
-    shared: Hashable,
+    shared: tuple[bytes, *tuple[Hashable, ...]],
     max_threads: int | None,
 ) -> StateComponent:
     """Return a component that is a state vector.
@@ -276,7 +275,7 @@ def _component(
         qubits: On which.
         ideal: The circuit.
         beginning: What it shares with others.
-        shared: On what that depends, beside the qubits of a component.
+        shared: On what that depends, beside the qubits of a component; first the fingerprint.
         max_threads: Most threads that work on it.
     """
     measured = qubits.intersection(ideal.measured)
@@ -302,7 +301,7 @@ def _component(
         measured=order,
         clbits=clbits,
         max_threads=max_threads,
-        body_key=None if beginning is None else beginning.content + body_digest,
+        body_key=None if beginning is None else shared[0] + body_digest,
         key=key.digest(),
         shared_seconds=0.0 if beginning is None else state_seconds(body_evolution),
         cost=state_cost(body_evolution, None if beginning is None else last),

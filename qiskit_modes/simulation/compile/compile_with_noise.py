@@ -14,6 +14,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitE
 from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe, fingerprint
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.compile.compile_whole import compile_whole
 from qiskit_modes.simulation.compile.component_builder import ComponentBuilder
@@ -21,7 +22,7 @@ from qiskit_modes.simulation.compile.components import prune, split
 from qiskit_modes.simulation.compile.costs import TYPICAL_SHOTS
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.product_pool import ProductPool
-from qiskit_modes.simulation.compile.window.outlook import outlook_of
+from qiskit_modes.simulation.compile.window.outlook import may_be_too_wide, outlook_of
 from qiskit_modes.simulation.noise.source import (
     NoiseSource,
     NotCuttableError,
@@ -57,22 +58,28 @@ def compile_with_noise(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
+    ending: Ending | None = None,
     beginning: Beginning | None = None,
 ) -> CompiledCircuit:
     """Compile a circuit; what was read from ``noise`` is in ``noise.facts`` afterwards.
 
     Args:
-        circuit: The whole circuit.
+        circuit: The circuit.
         noise: Where its errors are read.
         choice: What the user chose.
         content: The circuit's fingerprint.
         settings: Which optimisations are on.
         wanted: The classical bits that will be read.
-        beginning: What it shares with other circuits; acts where there is no noise.
+        ending: What follows the circuit.
+        beginning: Who else shares the circuit, with other endings; acts where there is no noise.
     """
     try:
-        return compile_in_parts(circuit, noise, choice, content, settings, wanted, beginning)
+        return compile_in_parts(
+            circuit, noise, choice, content, settings, wanted, ending, beginning
+        )
     except NotCuttableError as reason:
+        if ending is not None:
+            circuit, content = ending.written_after(circuit), ending.content_after(content)
         return compile_whole(circuit, noise, choice, content, settings, wanted, reason)
 
 
@@ -83,6 +90,7 @@ def compile_in_parts(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
+    ending: Ending | None = None,
     beginning: Beginning | None = None,
 ) -> CompiledCircuit:
     """Compile a circuit whose noise can be cut to the qubits in use; see `compile_with_noise`.
@@ -91,14 +99,18 @@ def compile_in_parts(
         NotCuttableError: If it cannot.
         SimulationTooLargeError: If it is too wide; where its gates alone tell, nothing is read.
     """
-    if outlook := outlook_of(circuit, choice, settings):
-        prospect = outlook.of_recorded(wanted)
-        if prospect.refusal is not None:
-            raise prospect.refusal
+    if may_be_too_wide(circuit, choice):
+        whole = circuit if ending is None else ending.written_after(circuit)
+        outlook = outlook_of(whole, choice, settings)
+        if outlook is not None and (refusal := outlook.of_recorded(wanted).refusal) is not None:
+            raise refusal
     if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
-        ideal = compile_ideal(circuit, choice, content, settings, wanted, beginning)
+        ideal = compile_ideal(circuit, choice, content, settings, wanted, ending, beginning)
         if ideal is not None:
-            return _cheaper(ideal, circuit, noise, choice, content, settings, wanted, beginning)
+            arguments = (circuit, noise, choice, content, settings, wanted, ending, beginning)
+            return _cheaper(ideal, *arguments)
+    if ending is not None:
+        circuit, content = ending.written_after(circuit), ending.content_after(content)
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
     blocks = split(block) if settings.split_components else [block]
@@ -132,17 +144,19 @@ def _cheaper(
     content: bytes,
     settings: Settings,
     wanted: frozenset[int],
+    ending: Ending | None,
     beginning: Beginning | None,
 ) -> CompiledCircuit:
     """Return the state vector, or what is cheaper: Clifford gates, and qubits that leave early."""
-    sharing = 1 if beginning is None else beginning.circuits
+    sharing = 1 if beginning is None else beginning.endings
     whole = ideal.seconds(TYPICAL_SHOTS)
     seconds = whole - ideal.shared_seconds * (1 - 1 / sharing)
-    if seconds < SECONDS_TO_COMPARE * len(circuit.data):
+    length = len(circuit.data) + (0 if ending is None else ending.length)
+    if seconds < SECONDS_TO_COMPARE * length:
         return ideal
     without = replace(settings, state_vectors=False)
     try:
-        other = compile_in_parts(circuit, noise, choice, content, without, wanted)
+        other = compile_in_parts(circuit, noise, choice, content, without, wanted, ending)
     except (SimulationTooLargeError, UnsupportedCircuitError):
         return ideal
     return other if other.seconds(TYPICAL_SHOTS) < seconds else ideal

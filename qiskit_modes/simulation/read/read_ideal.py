@@ -19,6 +19,7 @@ from qiskit.circuit import (
 
 from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
+from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.circuits.gates import as_rotations
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
@@ -81,30 +82,30 @@ _beginnings: BoundedCache[bytes, _Beginning] = BoundedCache(64)
 
 
 def read_ideal_circuit(
-    circuit: QuantumCircuit, wanted: frozenset[int], begins: tuple[bytes, int] | None = None
+    circuit: QuantumCircuit,
+    wanted: frozenset[int],
+    content: bytes = b"",
+    ending: Ending | None = None,
 ) -> IdealCircuit | None:
     """Return what an ideal circuit does; None if it is not unitary up to final measurements.
 
     Args:
         circuit: The circuit. What is wrong with it is left to others to say: then this is None.
         wanted: The classical bits that will be read.
-        begins: What it begins with, if others begin so too: the fingerprint of that, and how many
-            instructions these are.
+        content: The circuit's fingerprint, needed if something follows it.
+        ending: What follows it.
     """
     reader = _Reader(circuit)
-    steps: Sequence[CircuitInstruction] = circuit.data
-    numbers = {qubit: index for index, qubit in enumerate(circuit.qubits)}
     try:
-        if begins is not None and not circuit.num_parameters:
-            content, length = begins
-            known = _beginnings.get(content)
-            if known is None:
-                reader.read(steps[:length], numbers)
+        known = None if ending is None else _beginnings.get(content)
+        if known is not None:
+            reader.go_on_from(known)
+        else:
+            reader.read(circuit.data, {qubit: at for at, qubit in enumerate(circuit.qubits)})
+            if ending is not None and not circuit.num_parameters:
                 _beginnings.put(content, reader.so_far())
-            else:
-                reader.go_on_from(known)
-            steps = steps[length:]
-        reader.read(steps, numbers)
+        if ending is not None:
+            reader.end(ending)
         return reader.finish(wanted)
     except NotIdealError:
         return None
@@ -133,6 +134,13 @@ class _Reader:
         self.gates += known.gates
         self.recorded.update(known.recorded)
         self._finished |= known.finished
+
+    def end(self, ending: Ending) -> None:
+        """Append what follows the circuit."""
+        if not self._finished.isdisjoint([on[0] for on, _ in ending.matrices]):
+            raise NotIdealError
+        self.gates += ending.matrices
+        self.recorded.update(enumerate(ending.qubits, self.circuit.num_clbits))
 
     def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
         """Append instructions on some qubits."""

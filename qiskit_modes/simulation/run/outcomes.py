@@ -33,7 +33,7 @@ class Outcomes:
         """Weights as they are drawn from, of the same shape."""
         return read_only(stairs(self.weights))
 
-    def packed(self, layout: Layout, drawn: npt.NDArray[np.intp]) -> Bytes:
+    def packed(self, layout: Layout, drawn: npt.NDArray[np.integer]) -> Bytes:
         """Return outcomes as packed bytes, shape (n, bytes).
 
         Args:
