@@ -80,14 +80,20 @@ def mean_squares(
     """
     squares = np.zeros((len(weights), weights[0].shape[1], len(samples)))
     for first, signs, often in _outcomes(samples, supports):
-        sums_at_once = max(1, _MAX_SUMS // len(signs))
         for number, each in enumerate(weights):
-            for start in range(0, each.shape[1], sums_at_once):
-                sums = slice(start, start + sums_at_once)
-                found = often @ (signs @ each[:, sums]) ** 2
-                squares[number, sums, first : first + len(often)] += found.T
+            _add_squares(squares[number, :, first : first + len(often)], signs, often, each)
     squares /= samples.shape[1]
     return squares
+
+
+def _add_squares(
+    into: NDArray[np.float64], signs: NDArray[np.float64], often: NDArray[np.float64], weights: Any
+) -> None:
+    """Add the squares of weighted sums over some shots, see `_outcomes`; shape (num_sums, sets)."""
+    sums_at_once = max(1, _MAX_SUMS // len(signs))
+    for start in range(0, weights.shape[1], sums_at_once):
+        sums = slice(start, start + sums_at_once)
+        into[sums] += (often @ (signs @ weights[:, sums]) ** 2).T
 
 
 def means_and_squares(
@@ -103,13 +109,19 @@ def means_and_squares(
     Returns:
         Shapes (num_terms, num_sets) and (num_sums, num_sets).
     """
+    shots = samples.shape[1]
     if samples.shape[-1] > 1:
-        means = expectation_values(samples, supports)
-        return means, mean_squares(samples, supports, [weights])[0]
+        means = np.zeros((len(supports), len(samples)))
+        squares = np.zeros((weights.shape[1], len(samples)))
+        for first, signs, often in _outcomes(samples, supports):
+            own = slice(first, first + len(often))
+            means[:, own] += (often @ signs).T  # sums of whole numbers: they are exact
+            _add_squares(squares[:, own], signs, often, weights)
+        return means / shots, squares / shots
     counts, signs = _tally(samples[..., 0], supports)
     # In the memory order in which `mean_squares` has them, so that sums are rounded alike.
     squares = (counts @ (np.ascontiguousarray(signs.T) @ weights) ** 2).T
-    return signs @ counts.T / samples.shape[1], squares / samples.shape[1]
+    return signs @ counts.T / shots, squares / shots
 
 
 def _multiplied(support: Support) -> list[int]:
@@ -122,7 +134,7 @@ def _kept(support: Support) -> list[tuple[int, int]]:
 
 def _outcomes(
     samples: NDArray[np.uint8], supports: Sequence[Support]
-) -> Iterator[tuple[int, NDArray[np.floating], NDArray[np.float64]]]:
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
     """Yield outcomes of some sets: the first set, the terms' signs, and how often each set has it.
 
     A sign is 0 where a projector takes the shot out.
@@ -142,9 +154,11 @@ def _outcomes(
             against[value, bit, column] = 1.0
     projects = against.any()
 
-    def signs(outcomes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def signs(outcomes: NDArray[np.uint8]) -> NDArray[np.float64]:
         bits = np.unpackbits(outcomes[:, ::-1], axis=-1, bitorder="little").astype(np.float32)
-        found = np.float32(1.0) - np.float32(2.0) * ((bits @ incidence) % 2)
+        # Of whole numbers: a remainder of floats takes ten times as long.
+        odd = (bits @ incidence).astype(np.int32) & 1
+        found = np.subtract(1.0, 2.0 * odd, dtype=np.float64)
         if projects:
             found[bits @ against[0] + (1 - bits) @ against[1] > 0] = 0.0
         return found
