@@ -284,6 +284,21 @@ def test_circuits_that_begin_alike_share_their_state(num_qubits):
         assert_drawn_from(memory_counts(each, samples.registers), expected)
 
 
+@pytest.mark.parametrize("is_open", [False, True], ids=["numbers", "parameters"])
+@pytest.mark.parametrize(("num_qubits", "width"), [(11, 2), (12, 4), (14, 4), (15, 5)])
+def test_gates_are_gathered_into_blocks_as_wide_as_pays_off(num_qubits, width, is_open):
+    circuit = efficient_su2(num_qubits, reps=2)
+    if not is_open:
+        circuit = circuit.assign_parameters(np.linspace(-3, 3, circuit.num_parameters))
+    circuit.measure_all()
+    (component,) = compile_circuit(circuit, IDEAL).components
+    steps = component.body.steps
+    assert max(step.width for step in steps) == width
+    # Two chains of as many gates as there are neighbours, of which a block takes one less than
+    # it has qubits; the second one cannot always begin where the first one ends.
+    assert len(steps) <= 2 * -(-(num_qubits - 1) // (width - 1)) + 1
+
+
 def test_other_values_share_nothing():
     circuit = efficient_su2(3, reps=1)
     values = np.linspace(-3, 3, 2 * circuit.num_parameters).reshape(2, -1)

@@ -42,7 +42,7 @@ class Ending:
 
     @cached_property
     def matrices(self) -> Sequence[tuple[tuple[int, ...], ComplexArray]]:
-        """Gates as their qubits and matrices."""
+        """Gates as their qubits and matrices of shape (2, 2)."""
         return tuple(
             ((qubit,), read_only(np.array(gate.to_matrix()))) for gate, qubit in self.gates
         )

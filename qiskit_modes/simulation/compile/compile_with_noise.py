@@ -46,9 +46,9 @@ from qiskit_modes.simulation.settings import Settings
 
 __all__ = ["compile_in_parts", "compile_with_noise"]
 
-SECONDS_TO_COMPARE = 0.2e-3
+SECONDS_TO_COMPARE = 0.1e-3
 """Another way than the state vector is looked for where that takes as long for every instruction:
-a few times what the looking takes."""
+about what the looking takes."""
 
 
 def compile_with_noise(
