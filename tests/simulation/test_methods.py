@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from qiskit_aer.noise import (
     depolarizing_error,
 )
 
+from qiskit_modes import SamplerV2
 from qiskit_modes.exceptions import (
     SimulationTooLargeError,
     UnsupportedCircuitError,
@@ -275,6 +277,26 @@ def test_too_large_is_refused_with_numbers_and_ways_out():
     assert caught.value.available_bytes < caught.value.needed_bytes
     way_out = "AerSimulator.from_backend(backend, method='matrix_product_state')"
     assert way_out in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("statevector", "needs 2e+13 EB and"),
+        ("density_matrix", "needs 2e+43 EB and"),
+        ("extended_stabilizer", "can be done for at most 63"),
+        ("matrix_product_state", None),
+        ("stabilizer", None),
+    ],
+)
+def test_of_a_hundred_qubits_run_refuses_each_method_that_cannot_hold_them(method, words):
+    circuit = ghz(100)
+    sampler = SamplerV2(AerSimulator(method=method))
+    if words is None:
+        assert sampler.run([circuit], shots=2).result()[0].data
+    else:
+        with pytest.raises(SimulationTooLargeError, match=re.escape(words)):
+            sampler.run([circuit], shots=2)
 
 
 def test_a_limit_of_the_simulators_own_counts():

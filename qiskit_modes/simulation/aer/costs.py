@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.simulation.run.cost import Cost
 
-__all__ = ["aer_bytes", "aer_cost", "least_aer_seconds"]
+__all__ = ["MOST_QUBITS", "aer_bytes", "aer_cost", "least_aer_seconds", "may_be_done"]
 
 AER_SECONDS = 8e-3
 """One call of Aer, whatever the circuit."""
@@ -24,6 +24,16 @@ AER_SECONDS_PER_TENSOR = 4e-6
 AER_SECONDS_PER_SAMPLE = 8e-6
 """One shot drawn from a state that was computed once."""
 UNKNOWN_SECONDS_PER_SHOT = 1e-3
+
+
+MOST_QUBITS = {"extended_stabilizer": 63}
+"""The most that Aer's methods can hold, where it is not memory that limits them."""
+
+
+def may_be_done(method: str, num_qubits: int, available: int) -> bool:
+    """Tell whether Aer can hold so many qubits in so many bytes by a method."""
+    most = MOST_QUBITS.get(method, num_qubits)
+    return num_qubits <= most and aer_bytes(method, num_qubits) <= available
 
 
 def aer_bytes(method: str, num_qubits: int) -> int:

@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
 from qiskit_modes.simulation.aer.component import AerComponent
-from qiskit_modes.simulation.aer.costs import aer_bytes, aer_cost, least_aer_seconds
+from qiskit_modes.simulation.aer.costs import aer_cost, least_aer_seconds, may_be_done
 from qiskit_modes.simulation.aer.cut_circuit import cut_circuit
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by_method
 from qiskit_modes.simulation.compile.clifford import may_be_clifford
@@ -277,7 +277,7 @@ class ComponentBuilder:
     def _check_memory_before(self, block: Block) -> None:
         """Refuse what needs too much memory, however it would be written for Aer."""
         method = self._choice.method or "statevector"
-        if aer_bytes(method, len(block.qubits)) > self._available and (
+        if not may_be_done(method, len(block.qubits), self._available) and (
             self._choice.method
             or not may_be_clifford(block, clifford_angles=self._settings.clifford_angles)
         ):

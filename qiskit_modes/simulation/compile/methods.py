@@ -16,7 +16,7 @@ from qiskit_modes.exceptions import (
     UnsupportedCircuitError,
 )
 from qiskit_modes.memory import machine_bytes
-from qiskit_modes.simulation.aer.costs import aer_bytes
+from qiskit_modes.simulation.aer.costs import MOST_QUBITS, aer_bytes, may_be_done
 from qiskit_modes.simulation.operations import Block, Channel, Rotation
 from qiskit_modes.simulation.run.cost import density_bytes
 from qiskit_modes.simulation.settings import Settings
@@ -118,7 +118,7 @@ def check_memory(method: str, qubits: Collection[int], available: int, *, reader
     Raises:
         SimulationTooLargeError: With the memory needed and the ways out.
     """
-    if aer_bytes(method, len(qubits) + readers) > available:
+    if not may_be_done(method, len(qubits) + readers, available):
         raise too_large(method, qubits, available, readers=readers)
 
 
@@ -135,10 +135,12 @@ def too_large(
     """
     num_qubits = len(qubits) + readers
     needed = aer_bytes(method, num_qubits)
+    reason = f"needs {readable(needed)} and {readable(available)} may be used"
+    if num_qubits > MOST_QUBITS.get(method, num_qubits):
+        reason = f"can be done for at most {MOST_QUBITS[method]}"
     return SimulationTooLargeError(
         f"The circuit joins {num_qubits} qubits ({_listed(qubits)}) into one state; simulating it "
-        f"by {method!r} needs "
-        f"{readable(needed)} and {readable(available)} may be used. Use fewer qubits that are "
+        f"by {method!r} {reason}. Use fewer qubits that are "
         "joined by gates or conditions, or a method whose memory does not grow so: pass "
         "AerSimulator.from_backend(backend, method='matrix_product_state'), which keeps the "
         "backend's noise, for weakly entangled circuits, or use Clifford gates and Pauli noise "
@@ -242,4 +244,4 @@ def readable(size: int) -> str:
         if size < 1024:
             return f"{size} {unit}"
         size //= 1024
-    return f"{size} EB"
+    return f"{size} EB" if size < 10_000 else f"{float(size):.0e} EB"

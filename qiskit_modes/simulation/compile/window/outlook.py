@@ -18,7 +18,7 @@ from qiskit.circuit import CircuitInstruction, ParameterExpression
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
 from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitError
-from qiskit_modes.simulation.aer.costs import aer_bytes
+from qiskit_modes.simulation.aer.costs import may_be_done
 from qiskit_modes.simulation.circuits.measurements import is_measurement, is_reset
 from qiskit_modes.simulation.compile.clifford import may_be_clifford
 from qiskit_modes.simulation.compile.components import final_measurements, prune, split
@@ -153,7 +153,7 @@ class Outlook:
     def _fits(self, num_qubits: int) -> bool:
         if self._choice.density:
             return density_fits(4**num_qubits, self.available, DEFAULT_SETTINGS)
-        return aer_bytes(self._choice.method or "statevector", num_qubits) <= self.available
+        return may_be_done(self._choice.method or "statevector", num_qubits, self.available)
 
     def _prospect(self, part: Block, *, quick: bool = False) -> Prospect:
         if self._choice.method:
@@ -259,7 +259,7 @@ def may_be_too_wide(circuit: QuantumCircuit, choice: SimulatorChoice) -> bool:
     """Tell at a glance whether a circuit needs to be looked at."""
     method = "density_matrix" if choice.density else choice.method or "statevector"
     available = available_bytes(choice, DEFAULT_SETTINGS)
-    if aer_bytes(method, circuit.num_qubits) <= available:
+    if may_be_done(method, circuit.num_qubits, available):
         return False  # whichever of its qubits are used
     used = {
         qubit
@@ -267,7 +267,7 @@ def may_be_too_wide(circuit: QuantumCircuit, choice: SimulatorChoice) -> bool:
         if len(step.qubits) > 1 or step.is_control_flow()
         for qubit in step.qubits
     }
-    return aer_bytes(method, len(used)) > available
+    return not may_be_done(method, len(used), available)
 
 
 def check_width(
