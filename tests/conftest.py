@@ -5,11 +5,22 @@ import os
 
 import loky
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("default", max_examples=20, deadline=None)
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
+"""To explain a failure, Hypothesis traces each line of all that it tries: many times as slow."""
+
+SEARCH_SECONDS = 120 + 300
+"""Longest time of a search. What it finds is made smaller for up to five minutes before it is told:
+with the limit of other tests it would be lost, and the search only be late."""
+
+settings.register_profile("default", max_examples=20, deadline=None, phases=PHASES)
 settings.register_profile(
-    "full", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "full",
+    max_examples=200,
+    deadline=None,
+    phases=PHASES,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
@@ -41,11 +52,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Mark what searches over examples: a proof, which the full check repeats with more of them."""
+    told = config.getoption("timeout", None)  # of all tests, by who runs them
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("proof")
+            if told is None and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SEARCH_SECONDS))
 
 
 @pytest.fixture(scope="session")

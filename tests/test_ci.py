@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture.engine import MAX_SHRINKING_SECONDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -176,3 +179,12 @@ def run_suite(folder, tests, *arguments):
         capture_output=True,
         text=True,
     )
+
+
+@given(st.none())
+def test_a_search_that_finds_something_has_the_time_to_tell_of_it(request, nothing):
+    assert nothing is None
+    told = request.config.getoption("timeout")
+    seconds = told or request.node.get_closest_marker("timeout").args[0]
+    assert seconds >= 120 + MAX_SHRINKING_SECONDS
+    assert Phase.explain not in settings().phases
