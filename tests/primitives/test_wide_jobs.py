@@ -19,6 +19,7 @@ from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.window.outlook import may_be_too_wide
 from tests.simulation.devices import path_through, placed_on
+from tests.threads import wait_until
 
 DEADLINE = 60.0
 
@@ -44,10 +45,8 @@ def test_a_job_in_a_window_says_how_long_it_takes_and_is_cancelled_while_it_draw
         sampler = SamplerV2(backend)
         with caplog.at_level("INFO", logger="qiskit_modes"):
             job = sampler.run([wide], shots=200_000)
-            pause = threading.Event()
-            while not job.on_qpu():  # it is compiled first
-                assert job.status() in {"QUEUED", "RUNNING"}
-                pause.wait(0.01)
+            wait_until(lambda: job.on_qpu() or job.in_final_state())  # it is compiled first
+            assert job.on_qpu()
         assert "trajectories in a window of 13 qubits" in caplog.text
         outlook = take_outlook(runtime.job(job.job_id()), runtime.clock.now(), ended=0)
         assert outlook.holder.startswith("this job")
@@ -84,10 +83,8 @@ def test_a_mitigated_job_says_how_long_it_takes_and_is_cancelled_while_it_execut
         _, small = mitigated(size, 1)
         with caplog.at_level("WARNING", logger="qiskit_modes"):
             job = estimator.run([pub], precision=0.002)
-            pause = threading.Event()
-            while not job.on_qpu():
-                assert job.status() in {"QUEUED", "RUNNING"}
-                pause.wait(0.01)
+            wait_until(lambda: job.on_qpu() or job.in_final_state())
+            assert job.on_qpu()
         for words in (f"Job {job.job_id()} will take about", "to simulate, by ", "fewer shots"):
             assert words in caplog.text
         job.cancel()

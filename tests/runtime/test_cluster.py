@@ -43,6 +43,7 @@ from tests.runtime import heavy_functions
 from tests.runtime.clusters import started_scheduler, started_worker
 from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
+from tests.threads import wait_until
 
 pytest.importorskip("distributed")
 
@@ -140,13 +141,17 @@ def test_who_waits_sees_how_many_pieces_are_done(machine, monkeypatch):
     monkeypatch.setattr(StepRunner, "_divide", lambda _, program: [program] * 3)
     job = machine.submit(compile=lambda: in_a_worker(signal.pause))
     on_the_qpu(job)
-    until = threading.Event()
-    while " and " not in (seen := take_outlook(job, machine.runtime.clock.now(), ended=0).pieces):
-        assert not until.wait(0.001)  # nothing tells that a worker has been given its piece
+    seen = []
+
+    def two_have_pieces():
+        seen.append(take_outlook(job, machine.runtime.clock.now(), ended=0).pieces)
+        return " and " in seen[-1]
+
+    wait_until(two_have_pieces)
     names = sorted(
         f"worker {host.name}" for host in machine.runtime.executor.workers.engine.hosts()
     )
-    assert seen == f"0/3 pieces, {' and '.join(names)}"
+    assert seen[-1] == f"0/3 pieces, {' and '.join(names)}"
     machine.runtime.cancel(job)
     assert job.finished.wait(DEADLINE)
 

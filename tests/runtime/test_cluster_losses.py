@@ -29,6 +29,7 @@ from tests.runtime.conftest import DEADLINE, Machine
 from tests.runtime.test_cluster import stand_in_programs
 from tests.runtime.test_cluster_bits import here, mitigated, sampler, trajectories
 from tests.runtime.test_disasters import in_a_worker, on_the_qpu
+from tests.threads import wait_until
 
 pytest.importorskip("distributed")
 
@@ -166,15 +167,6 @@ def test_a_worker_that_stands_still_is_given_up_and_taken_back(
         after = machine.submit()
         assert after.finished.wait(DEADLINE)
         assert after.status == "DONE"
-
-
-def wait_until(is_so):
-    until = threading.Event()
-    for _ in range(int(1000 * DEADLINE)):
-        if is_so():
-            return
-        until.wait(0.001)  # nothing tells of it
-    raise AssertionError("it never was so")
 
 
 def test_silence_is_counted_on_the_clock_of_who_listens():

@@ -32,9 +32,11 @@ from qiskit_modes.runtime import StepFunctions
 from qiskit_modes.runtime.threads import timer
 from qiskit_modes.runtime.workers import leaving, worker_process
 from qiskit_modes.scheduling import Mode
+from qiskit_modes.scheduling.job import Ready
 from qiskit_modes.simulation.run.program import Program
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, finished, program
+from tests.threads import wait_until
 
 THREADS, PROCESS, PLACES = "threaded", "machine", "machine_with_places"
 """Where programs run: in a thread that cannot be killed, or in a worker process of ours; in the
@@ -126,9 +128,7 @@ class Staged:
         """A job that waits for the QPU, which another one has."""
         self.held_in("execute")
         job = self.submit()
-        until = threading.Event()
-        while type(job.core.state).__name__ != "Ready":
-            assert not until.wait(0.001)  # nothing tells that a job has become ready
+        wait_until(lambda: isinstance(job.core.state, Ready))
         return job
 
     def worker(self):
@@ -154,9 +154,7 @@ def fail_with(error):
 
 
 def on_the_qpu(job):
-    until = threading.Event()
-    while job.core.executing_at is None:
-        assert not until.wait(0.001)  # nothing tells that a job has got the QPU
+    wait_until(lambda: job.core.executing_at is not None)
 
 
 def in_a_worker(action, circuits=None, *, runs=1):
@@ -450,9 +448,7 @@ def _cancelled_in_a_heavy_step(staged):
     """Its lane is not free before the step has ended; this one ends when all is shut down."""
     job = heavy_step(staged, heavy.stay)
     (worker,) = (each for each in staged.executor.workers._workers if each.ready_for)
-    until = threading.Event()
-    while worker.item is None:
-        assert not until.wait(0.001)
+    wait_until(lambda: worker.item is not None)
     staged.cancel(job)
     return job
 

@@ -25,6 +25,7 @@ from qiskit_modes.runtime.workers.assigning import placement
 from qiskit_modes.scheduling import Mode
 from tests.runtime import heavy_functions as heavy
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program, runtime_is_gone
+from tests.threads import wait_until
 
 HERE = os.getpid()
 
@@ -74,9 +75,7 @@ class Room(Machine):
         """Return when the worker is ready, as it gets when a step has waited."""
         with self.taken_here():
             waiting = Lane(self, heavy_call(heavy.where))
-            until = threading.Event()
-            while not self.runtime.executor.workers.takes_steps(heavy.__name__):
-                assert not until.wait(0.001)  # nothing tells that a worker is ready
+            wait_until(lambda: self.runtime.executor.workers.takes_steps(heavy.__name__))
         assert waiting.result() == HERE, "what waited before it was ready was for here"
 
     def seen(self, lane):
@@ -163,9 +162,12 @@ def test_it_is_told_who_did_a_step_and_how_long(room):
 def test_what_cannot_be_done_away_is_done_here_when_the_place_is_free(room, function):
     with room.taken_here():
         lane = room.lane(function, HERE)
-        until = threading.Event()
-        while (waits := lane.job.under_way.step_item) is None or waits.call is not None:
-            assert not until.wait(0.001)  # nothing tells that the worker has answered
+
+        def is_answered():
+            waits = lane.job.under_way.step_item
+            return waits is not None and waits.call is None
+
+        wait_until(is_answered)
         assert not lane.job.finished.is_set()
     value = lane.result()
     assert (value if function is heavy.needs_more else value[0]) == HERE
@@ -189,12 +191,10 @@ def test_an_error_comes_through_with_its_type_and_text(room):
 def test_a_step_that_waits_ends_when_its_job_is_cancelled(room):
     with room.taken_here():
         lane = room.lane(pytest.fail, "it was cancelled")
-        waits_for_a_place = threading.Event()
-        while lane.job.under_way.step_item is None:
-            assert not waits_for_a_place.wait(0.001)
+        wait_until(lambda: lane.job.under_way.step_item is not None)
         room.runtime.executor.cancel(lane.job)
-        while lane.job.id in room.qpu.scheduler.jobs:
-            assert not waits_for_a_place.wait(0.001)  # its lane is given back before the place is
+        # Its lane is given back before the place is.
+        wait_until(lambda: lane.job.id not in room.qpu.scheduler.jobs)
     assert lane.job.status == "CANCELLED"
 
 
@@ -221,9 +221,7 @@ def test_a_job_that_was_cancelled_begins_no_further_step(room):
 def test_others_have_the_interpreter_soon_while_a_step_is_done_here(room):
     before = sys.getswitchinterval()
     assert room.lane(sys.getswitchinterval).result() < before
-    until = threading.Event()
-    while sys.getswitchinterval() != before:
-        assert not until.wait(0.001)
+    wait_until(lambda: sys.getswitchinterval() == before)
 
 
 def test_a_worker_that_dies_fails_the_step_and_is_replaced(own_room):
@@ -239,19 +237,16 @@ def test_a_worker_that_dies_fails_the_step_and_is_replaced(own_room):
 def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
     with own_room.taken_here() as gate:
         lane, waiting = own_room.lane(heavy.stay, HERE), own_room.lane(heavy.where)
-        until = threading.Event()
-        while waiting.job.under_way.step_item is None:
-            assert not until.wait(0.001)
-        while (seen := own_room.seen(lane)) == "waits to be compiled":
-            assert not until.wait(0.001)
+        wait_until(lambda: waiting.job.under_way.step_item is not None)
+        wait_until(lambda: own_room.seen(lane) != "waits to be compiled")
+        seen = own_room.seen(lane)
         states = own_room.runtime.executor.workers.states()
         (busy,) = (name for name, state in states if state == "computes a classical step")
         assert (seen, own_room.seen(waiting)) == (f"compiled by {busy}", "waits to be compiled")
         closing = threading.Thread(target=own_room.runtime.shut_down)
         closing.start()
         pool = own_room.runtime.executor.workers
-        while not pool._closed:
-            assert not until.wait(0.001)
+        wait_until(lambda: pool._closed)
         with pytest.raises(RuntimeClosedError):
             pool.take_here_nowait()
         gate.opened.set()

@@ -10,8 +10,10 @@ from qiskit_modes import SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, step_runner
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.runtime.workers.worker_process import Execution
+from qiskit_modes.scheduling.job import Ready
 from qiskit_modes.simulation.run import division
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, runtime_is_gone
+from tests.threads import wait_until
 
 
 @pytest.fixture
@@ -41,9 +43,7 @@ def on_qpu(monkeypatch):
 
 def until_ready(job):
     """Wait until a job is compiled, and it is known where it will be executed."""
-    until = threading.Event()
-    while type(job.core.state).__name__ != "Ready":
-        assert not until.wait(0.001)
+    wait_until(lambda: isinstance(job.core.state, Ready))
 
 
 def test_it_has_the_qpu_while_it_is_executed_and_is_charged_for_it(light, on_qpu):

@@ -13,6 +13,7 @@ from qiskit_modes.runtime.workers import worker_process
 from qiskit_modes.scheduling import Mode, WorkloadState
 from qiskit_modes.scheduling.job import RAN_TOO_LONG
 from tests.runtime.conftest import DEADLINE, Gate, Machine, finished, program
+from tests.threads import wait_until
 
 
 @pytest.fixture
@@ -152,10 +153,8 @@ def test_a_closed_session_refuses(threaded):
 def test_the_timer_deactivates_an_idle_batch(threaded):
     batch = threaded.open(Mode.BATCH)
     assert finished(threaded.submit(workload=batch)) == ["DONE"]
-    inactive = threading.Event()
-    until = threaded.runtime.clock.now() + DEADLINE
-    while batch.core.state is WorkloadState.ACTIVE and threaded.runtime.clock.now() < until:
-        inactive.wait(0.05)  # the batch says nothing when its second is over; it is looked at
+    # The batch says nothing when its second is over; it is looked at.
+    wait_until(lambda: batch.core.state is not WorkloadState.ACTIVE)
     assert batch.core.state is WorkloadState.INACTIVE
     (window,) = batch.core.windows
     assert window.end - batch.core.last_job_completed == pytest.approx(1.0)
@@ -192,8 +191,8 @@ def busy_worker(machine):
     compiled = compile_circuit(circuit, AerSimulator())
     long = Program({compiled.key: compiled}, (Run(compiled.key, np.zeros((9000, 1)), 1),), 0)
     job = machine.submit(compile=lambda: long)
-    while job.core.executing_at is None:
-        assert not job.finished.wait(0.01)
+    wait_until(lambda: job.core.executing_at is not None or job.finished.is_set())
+    assert not job.finished.is_set()
     return machine, job, process_id
 
 
