@@ -32,7 +32,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.boxes import draw
 from qiskit_modes.primitives.inputs import job_limits
 from qiskit_modes.primitives.measurement.expectation_values import mean_squares
-from qiskit_modes.primitives.mitigation import checks, preparer
+from qiskit_modes.primitives.mitigation import early_layer_noise, preparer
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from qiskit_modes.runtime.shared_runtime import use_runtime
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute, split
@@ -213,7 +213,7 @@ def test_pec_says_how_many_randomisations_it_needs_and_why(monkeypatch):
 @pytest.mark.parametrize("technique", [PEC, PEA], ids=["PEC", "PEA"])
 def test_of_large_circuits_the_job_says_so(technique, few_bytes, monkeypatch):
     """What a small one is told by `run()` takes the noise of layers, which is found by the job."""
-    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(early_layer_noise, "AT_ONCE", 0)
     monkeypatch.setattr(preparer, "AT_ONCE", 0)
     monkeypatch.setattr("qiskit_modes.primitives.programs.memory._ANGLES", 0)
     monkeypatch.setattr(job_limits, "available_bytes", lambda *_: 1 << 25)

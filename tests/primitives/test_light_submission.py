@@ -21,11 +21,10 @@ from samplomatic.transpiler import generate_boxing_pass_manager
 
 from qiskit_modes import EstimatorV2, Executor, LocalService, SamplerV2, estimate_usage
 from qiskit_modes.exceptions import InvalidInputError, SimulationTooLargeError
-from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
+from qiskit_modes.primitives.boxes.sample import AT_ONCE, sample_of
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
 from qiskit_modes.primitives.mitigation import (
-    checks,
-    find_layer_noise,
+    early_layer_noise,
     learned_layers,
     preparer,
 )
@@ -105,13 +104,13 @@ def test_what_is_boxed_for_run_does_not_grow_with_the_circuit(prepare, monkeypat
 @pytest.mark.parametrize("prepare", [cancelled, amplified])
 def test_nor_does_what_is_looked_at_for_the_noise_of_layers(prepare, monkeypatch):
     looked_at: list[int] = []
-    original = find_layer_noise.counted_layers
+    original = early_layer_noise.counted_layers
 
     def counted(circuits: Any, *more: Any) -> Any:
         looked_at.extend(len(circuit.data) for circuit in circuits)
         return original(circuits, *more)
 
-    monkeypatch.setattr(find_layer_noise, "counted_layers", counted)
+    monkeypatch.setattr(early_layer_noise, "counted_layers", counted)
     monkeypatch.setattr(learned_layers, "learn_layer", None)
     for gates in (400, 1600):
         assert prepare(layers(10, gates), AerSimulator()).executions > 0
@@ -137,7 +136,7 @@ def test_it_does_not_matter_who_finds_the_noise_of_layers(technique, limit, monk
     learning = {"layer_noise_learning": {"max_layers_to_learn": limit}}
     resilience = {**technique["resilience"], **learning}
     here, shots = learned(line_of(4), resilience)
-    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(early_layer_noise, "AT_ONCE", 0)
     monkeypatch.setattr(preparer, "AT_ONCE", 0)
     there, about = learned(line_of(4), resilience)
     np.testing.assert_array_equal(here[0].data.evs, there[0].data.evs)
@@ -148,7 +147,7 @@ def test_it_does_not_matter_who_finds_the_noise_of_layers(technique, limit, monk
 
 
 def test_a_job_that_looks_noise_of_layers_up_logs_what_it_does_not_find(monkeypatch, caplog):
-    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(early_layer_noise, "AT_ONCE", 0)
     nothing = NoiseLearnerResult([LayerError(QuantumCircuit(2), [2, 3], None)])
     resilience = {**CANCELLED["resilience"], "layer_noise_model": nothing}
     with caplog.at_level("WARNING", logger="qiskit_modes"):
@@ -161,7 +160,7 @@ def test_noise_that_is_given_and_lacks_a_layer_is_an_error_of_the_job(monkeypatc
     (layer,) = pec.find_unique_layers([(layers(4, 10), "ZZZZ")])
     given = [(layer, PauliLindbladMap.identity(4))]
     resilience = {**CANCELLED["resilience"], "layer_noise_model": given}
-    monkeypatch.setattr(checks, "AT_ONCE", 0)
+    monkeypatch.setattr(early_layer_noise, "AT_ONCE", 0)
     monkeypatch.setattr(preparer, "AT_ONCE", 0)
     circuit = layers(4, 40)
     circuit.cx(1, 2)

@@ -19,13 +19,13 @@ import numpy as np
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.quantum_info import PauliLindbladMap
 from samplomatic import Tag, Twirl
-from samplomatic.utils import get_annotation, undress_box
+from samplomatic.utils import get_annotation
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
-from qiskit_modes.simulation.circuits.measurements import is_measurement
+from qiskit_modes.primitives.layers.kinds import kind_of_box
 from qiskit_modes.warn import warn
 
-__all__ = ["LayerNoise", "kind_of_box", "warn_absent"]
+__all__ = ["LayerNoise", "warn_absent"]
 
 Position = Literal["L", "M", "R"]
 
@@ -142,17 +142,6 @@ def warn_absent(noise: LayerNoise, circuits: Sequence[QuantumCircuit]) -> None:
             "simulator.warn_absent=False if that is meant.",
             QiskitModesWarning,
         )
-
-
-def kind_of_box(instruction: CircuitInstruction) -> Literal["gates", "measurement"] | None:
-    """Tell what a box holds beside its dressing; None if both or something else."""
-    body = undress_box(instruction.operation).body
-    steps = [step for step in body.data if step.name != "barrier"]
-    if steps and all(map(is_measurement, steps)):
-        return "measurement"
-    if all(step.is_standard_gate() for step in steps):
-        return "gates"
-    return None
 
 
 def _position(instruction: CircuitInstruction, where: str) -> Position:

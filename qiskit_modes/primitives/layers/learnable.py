@@ -16,7 +16,7 @@ from samplomatic.utils import get_annotation, undress_box
 
 from qiskit_modes.exceptions import InvalidInputError, NotISAError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.layers.layer_noise import kind_of_box
+from qiskit_modes.primitives.layers.kinds import kind_of_box
 from qiskit_modes.simulation.noise.source import IdealNoise
 from qiskit_modes.simulation.read.channels import channels_of
 

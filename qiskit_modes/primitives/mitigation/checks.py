@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from qiskit.providers import BackendV2
 
-from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
+from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.boxes.checks import AT_ONCE, check_circuit
+from qiskit_modes.primitives.boxes.checks import check_circuit
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
-from qiskit_modes.primitives.mitigation.find_layer_noise import (
-    find_layer_noise,
-    layers_can_be_read,
-    most_shots_to_learn,
-)
+from qiskit_modes.primitives.mitigation.early_layer_noise import early_layer_noise
 from qiskit_modes.primitives.mitigation.preparation import check_layers
 from qiskit_modes.primitives.options.resilience import needs_layer_noise
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
-from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = ["check_mitigation"]
 
@@ -68,22 +62,7 @@ def check_mitigation(
         )
     final, learning = options, 0
     if needs_layer_noise(options.resilience):
-        final, learning = _with_noise_of_layers(inputs, options, backend)
+        final, learning = early_layer_noise(inputs, options, backend)
     if options.twirling.gates or final.layer_noise_model is not None:
         check_layers(inputs, final, backend, seed)
     return final, learning
-
-
-def _with_noise_of_layers(
-    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
-) -> tuple[ResolvedEstimatorOptions, int]:
-    """Find the noise of layers that a technique needs, or leave it to the job of large circuits."""
-    is_large = any(len(each.circuit.data) > AT_ONCE for each in inputs)
-    if is_large and layers_can_be_read(inputs, options, backend):
-        return replace(options, layers_to_find=True), most_shots_to_learn(inputs, options)
-    return find_layer_noise(inputs, options, backend, _tell)
-
-
-def _tell(sentence: str) -> None:
-    if not is_answering_a_request():
-        warn(sentence, QiskitModesWarning)

@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit.quantum_info import PauliLindbladMap
 
-from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import sample_of
 from qiskit_modes.primitives.boxes.templates import seconds_to_build
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.learnable import read_layer
 from qiskit_modes.primitives.mitigation.boxing import boxing_of, qubits_of
 from qiskit_modes.primitives.mitigation.counted_layers import CountedLayer, counted_layers
 from qiskit_modes.primitives.mitigation.layer_errors import layer_error, looked_up
-from qiskit_modes.primitives.mitigation.learned_layers import learned_maps, shots_of
+from qiskit_modes.primitives.mitigation.learned_layers import learned_maps
 from qiskit_modes.primitives.mitigation.simulated_noise import with_noise_of_layers
 from qiskit_modes.primitives.options.models import layer_errors
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
-__all__ = ["find_layer_noise", "layers_can_be_read", "most_shots_to_learn"]
+__all__ = ["find_layer_noise"]
 
 
 def find_layer_noise(
@@ -80,77 +76,6 @@ def find_layer_noise(
         layers_to_find=False,
     )
     return final if errors is None else with_noise_of_layers(final, backend), learning
-
-
-def layers_can_be_read(
-    inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions, backend: BackendV2
-) -> bool:
-    """Return whether nothing is known to be in the way of finding the noise of layers.
-
-    Looked at is a sample of each circuit, see `sample_of`: what it says of large ones takes a small
-    part of the time. Noise that destroys something altogether is found by the job.
-
-    Args:
-        inputs: The PUBs.
-        options: The options; they ask for PEC or PEA.
-        backend: The backend that the job is for.
-    """
-    boxing = boxing_of(options)
-    instructions = instruction_set_of(backend)
-    facts = TargetFacts(instructions.target)  # of which boxing reads nothing
-    for each in inputs:
-        key = ("layers of sample", each.fingerprint, tuple(sorted(boxing.items())))
-        verdict: bool | None = instructions.templates.get(key, facts)
-        if verdict is None:
-            sample = sample_of(each.circuit)
-            qubits = sorted(used_qubits(sample)) or [0]
-            try:
-                for layer in counted_layers([sample], qubits, boxing):
-                    read_layer(layer.instruction, backend, "", layer.places)
-            except InvalidInputError:
-                verdict = False
-            else:
-                verdict = True
-            instructions.templates.put(key, verdict, facts)
-        if not verdict:
-            return False
-    return True
-
-
-def most_shots_to_learn(inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) -> int:
-    """Return how many shots it would take about to learn the noise of layers, before boxing.
-
-    Layers are taken for gates on two qubits, each as early as it can be; how boxing divides them
-    differs little from that.
-
-    Args:
-        inputs: The PUBs.
-        options: The options; they ask for PEC or PEA.
-    """
-    if options.resilience.layer_noise_model:
-        return 0
-    learning = options.resilience.layer_noise_learning
-    layers = {layer for each in inputs for layer in _early_layers(each.circuit)}
-    limit = learning.max_layers_to_learn
-    return shots_of(learning) * (len(layers) if limit is None else min(limit, len(layers)))
-
-
-def _early_layers(circuit: QuantumCircuit) -> set[frozenset[tuple[str, tuple[int, ...]]]]:
-    """Return the layers of gates on two qubits, each gate as early as it can be."""
-    places = {qubit: at for at, qubit in enumerate(circuit.qubits)}
-    level = [0] * circuit.num_qubits
-    layers: list[set[tuple[str, tuple[int, ...]]]] = []
-    for step in circuit.data:
-        if len(step.qubits) != 2 or step.name in {"barrier", "delay"}:
-            continue
-        on = tuple(places[qubit] for qubit in step.qubits)
-        now = max(level[qubit] for qubit in on)
-        if now == len(layers):
-            layers.append(set())
-        layers[now].add((step.name, on))
-        for qubit in on:
-            level[qubit] = now + 1
-    return set(map(frozenset, layers))
 
 
 def _layers_of(

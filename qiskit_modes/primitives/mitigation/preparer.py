@@ -18,9 +18,9 @@ from qiskit_mitigation import PEC
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.draw import bytes_of_set
 from qiskit_modes.primitives.boxes.narrow import narrowed
+from qiskit_modes.primitives.boxes.sample import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.templates import (
     explained,
     placed,

@@ -16,9 +16,9 @@ from qiskit.providers import BackendV2
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
-from qiskit_modes.primitives.boxes.checks import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.decoupling import decoupled
 from qiskit_modes.primitives.boxes.narrow import narrowed
+from qiskit_modes.primitives.boxes.sample import AT_ONCE, sample_of
 from qiskit_modes.primitives.boxes.templates import (
     Template,
     boxed,
