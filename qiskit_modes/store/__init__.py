@@ -12,7 +12,8 @@ and bodies are the service's own JSON as text.
 ``schema``               the tables
 ``migrations/``          their history: a step for every release that changed them
 ``writing``              one transaction of changes
-``sql_store``            a store that is open: it reads, and opens transactions
+``database``             SQLite or PostgreSQL, opened, read and written, whatever is in it
+``sql_store``            a store that is open, and what is asked of it
 ``job_queries``          statements about jobs, and the rows that they find
 ``workload_queries``     statements about workloads of all modes together
 ``heads``                the processes that use a store, and which of them live

@@ -134,18 +134,18 @@ class StoredTokens:
 
     def all(self) -> list[TokenRow]:
         """Return all tokens that there ever were, the oldest first."""
-        with self._store.inspecting() as connection:
+        with self._store.reading() as connection:
             rows = connection.execute(select(tokens).order_by(tokens.c.created_at, tokens.c.id))
             return [_row(**each._mapping) for each in rows]  # noqa: SLF001 - its public name
 
     def exist(self) -> bool:
         """Return whether there ever was a token; one that was revoked is one too."""
-        with self._store.inspecting() as connection:
+        with self._store.reading() as connection:
             return bool(connection.scalar(select(func.count()).select_from(tokens)))
 
     def find(self, token_id: str) -> TokenRow | None:
         """Return a token by its id, as it is at this moment; None if there is none."""
-        with self._store.inspecting() as connection:
+        with self._store.reading() as connection:
             found = connection.execute(select(tokens).where(tokens.c.id == token_id)).first()
         return None if found is None else _row(**found._mapping)  # noqa: SLF001 - its public name
 

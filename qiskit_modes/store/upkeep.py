@@ -46,7 +46,7 @@ class Summary:
 
 def summary(store: SqlStore) -> Summary:
     """Return what is in a store."""
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         endings = connection.execute(select(jobs.c.ending, func.count()).group_by(jobs.c.ending))
         modes = connection.execute(select(workloads.c.mode, func.count()).group_by("mode"))
         charged = connection.execute(
@@ -135,14 +135,14 @@ def _ended(store: SqlStore) -> Iterator[Row[Any]]:
         .where(jobs.c.is_final)
         .order_by(jobs.c.ended_at, jobs.c.number)
     )
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         yield from connection.execute(wanted).all()
 
 
 def _old_workloads(store: SqlStore, before: int | None, doomed: set[str]) -> list[str]:
     if before is None:
         return []
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         wanted = select(jobs.c.id, jobs.c.workload).where(jobs.c.workload.is_not(None))
         used = {row.workload for row in connection.execute(wanted) if row.id not in doomed}
         closed = select(workloads.c.id).where(workloads.c.closed_at < before)
@@ -206,7 +206,7 @@ def check(store: SqlStore) -> list[str]:
 
 def _checked_body(store: SqlStore, row: JobRow, kind: str, found: list[str]) -> str | None:
     where = (jobs.c.id == row.id) & (bodies.c.kind == kind) & (bodies.c.job == jobs.c.number)
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         body = connection.execute(select(bodies.c.sha256, bodies.c.data).where(where)).first()
     if body is None:
         return None
@@ -220,7 +220,7 @@ def _checked_body(store: SqlStore, row: JobRow, kind: str, found: list[str]) -> 
 def _broken_pages(store: SqlStore) -> list[str]:
     if not store.is_sqlite:
         return []
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     return [] if said == ["ok"] else [f"SQLite says: {each}" for each in said]
 

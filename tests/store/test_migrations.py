@@ -59,7 +59,7 @@ def test_a_new_store_has_the_tables_that_the_code_has(url):
 
 
 def differences(store: SqlStore):
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
@@ -68,7 +68,7 @@ def differences(store: SqlStore):
 
 def test_a_store_of_a_newer_version_is_refused(url):
     store = SqlStore(url)
-    with store.inspecting() as connection:
+    with store.reading() as connection:
         connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
         connection.commit()
     store.close()

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from qiskit_modes.exceptions import StoreError, StoreWarning
-from qiskit_modes.store import sql_store
+from qiskit_modes.store import database
 from qiskit_modes.store.heads import new_head
 from qiskit_modes.store.migrations import revisions
 from qiskit_modes.store.rows import JobQuery, JobRow, UsageRow, WorkloadRow
@@ -308,11 +308,11 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 def test_sqlite_on_a_network_file_system_is_warned_about(tmp_path, monkeypatch):
-    monkeypatch.setattr(sql_store, "network_file_system", lambda _: "nfs4")
+    monkeypatch.setattr(database, "network_file_system", lambda _: "nfs4")
     with pytest.warns(StoreWarning, match=r"network file system \(nfs4\).*PostgreSQL"):
         store = SqlStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     add(store, job(1))
-    with store.inspecting() as connection:  # no memory that machines do not share
+    with store.reading() as connection:  # no memory that machines do not share
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     store.close()

@@ -9,6 +9,7 @@
 ``listing``          what lists say of a job, as text
 ``writer``           the one thread that writes, many changes in one transaction
 ``row_writer``       what it writes of jobs and workloads, and how much is written already
+``row_reader``       what it makes of rows: jobs and workloads, with instances and QPUs
 ``job_rows``         a job as a row, and back
 ``workload_rows``    the same of sessions, batches and instances
 ``recovery``         what becomes of what a dead process has left

@@ -11,21 +11,14 @@ from typing import Any
 from qiskit_modes.exceptions import RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
-from qiskit_modes.runtime.keeping.job_rows import (
-    ENDINGS,
-    Calendar,
-    as_ended,
-    job_of,
-)
+from qiskit_modes.runtime.keeping.job_rows import ENDINGS, Calendar, as_ended
 from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.recovery import bury_the_dead, enter
+from qiskit_modes.runtime.keeping.row_reader import RowReader
 from qiskit_modes.runtime.keeping.row_writer import RowWriter
-from qiskit_modes.runtime.keeping.workload_rows import (
-    instance_of,
-    workload_of,
-)
+from qiskit_modes.runtime.keeping.workload_rows import instance_of
 from qiskit_modes.runtime.keeping.writer import Change, Writer
-from qiskit_modes.runtime.qpu import QPU, QPURegistry
+from qiskit_modes.runtime.qpu import QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Ledger, WorkloadState
 from qiskit_modes.scheduling.instructions import Refusal
@@ -39,7 +32,6 @@ from qiskit_modes.store.rows import (
     JobRow,
     ListedJob,
     WorkloadQuery,
-    WorkloadRow,
 )
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.tokens import StoredTokens, note_use
@@ -95,14 +87,11 @@ class StoredArchive(Archive):
         self.store = store
         self.tokens = StoredTokens(store)
         self.count_of = store.count_of
-        self._registry = registry
         self._whole = whole
         self._calendar = Calendar(clock)
-        self._read_instances: dict[str, Instance] = {}
-        """Those that were read from the store, with the limits that they had then."""
+        self._reader = RowReader(store, registry, self._calendar)
         self._seen: dict[str, tuple[int, bool]] = {}
         """What was last written of open workloads. Guarded by the mutex of their QPU."""
-        self._placeholders: dict[str, QPU] = {}
         self._frozen = self._closed = False
         self._head = new_head(serves=serves)
         self._rows = RowWriter(self._head.id, self._calendar)
@@ -117,7 +106,7 @@ class StoredArchive(Archive):
 
     def _load_earlier(self) -> list[JobRecord]:
         for row in self.store.workloads(latest=_EARLIER_WORKLOADS):
-            self.workloads.add(self._workload(row))
+            self.workloads.add(self._reader.workload(row))
         query = JobQuery(pending=False, newest_first=True, limit=_EARLIER_JOBS)
         return [self._record(row) for row in self.store.find_jobs(query)[0]]
 
@@ -289,15 +278,7 @@ class StoredArchive(Archive):
 
     def _record(self, row: JobRow) -> JobRecord:
         workload = None if row.workload is None else self.workload(row.workload)
-        job = job_of(
-            row,
-            calendar=self._calendar,
-            bodies=self,
-            instance=self._instance(row.instance),
-            qpu=self._qpu(row.qpu),
-            backend=None,
-            workload=workload,
-        )
+        job = self._reader.job(row, workload, bodies=self)
         # One that another process has under way is looked at anew each time.
         return self.jobs.hold(job) if row.ending != UNFINISHED else job
 
@@ -323,21 +304,6 @@ class StoredArchive(Archive):
             return True
         job.finished.set()
         return False
-
-    def _instance(self, name: str) -> Instance:
-        if name not in self._read_instances:
-            found = self.store.instances()
-            self._read_instances.update({each: instance_of(each, found[each]) for each in found})
-            self._read_instances.setdefault(name, Instance(name))
-        return self._read_instances[name]
-
-    def _qpu(self, name: str) -> QPU:
-        known = next((qpu for qpu in self._registry.all() if qpu.name == name), None)
-        if known is not None:
-            return known
-        if name not in self._placeholders:
-            self._placeholders.setdefault(name, QPU(name, lanes=1, ledger=Ledger()))
-        return self._placeholders[name]
 
     def refuse_cancel(self, job: JobRecord) -> None:
         """Check that a job is of this process, where it can be cancelled.
@@ -390,11 +356,7 @@ class StoredArchive(Archive):
         row = self.store.workload(workload_id)
         if row is None:
             return None
-        return self._workload(row)
-
-    def _workload(self, row: WorkloadRow) -> WorkloadRecord:
-        instance, qpu = self._instance(row.instance), self._qpu(row.qpu)
-        return workload_of(row, calendar=self._calendar, instance=instance, qpu=qpu, backend=None)
+        return self._reader.workload(row)
 
     # -- workloads of all modes, for who looks after them ----------------------------------------
 
@@ -407,7 +369,7 @@ class StoredArchive(Archive):
             if isinstance(row, JobRow):
                 found.append(self.jobs.get(row.id) or self._record(row))
             else:
-                found.append(self.workloads.get(row.id) or self._workload(row))
+                found.append(self.workloads.get(row.id) or self._reader.workload(row))
         return found, count
 
     def tags_of_workloads(self, ids: Collection[str]) -> dict[str, list[str]]:
