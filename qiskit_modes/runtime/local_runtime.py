@@ -151,6 +151,11 @@ class LocalRuntime:
         """Tell whether it takes work: it is of this process, and was not shut down."""
         return self.is_of_this_process and not self.executor.is_closed
 
+    @property
+    def takes_jobs(self) -> bool:
+        """Tell whether jobs are taken: it is open, and can write into its store if it has one."""
+        return self.is_open and self.archive.works
+
     def __enter__(self) -> LocalRuntime:
         return self
 

@@ -123,7 +123,7 @@ def _api_error(error: Exception) -> ApiError:
         case RuntimeClosedError():
             return ApiError(409, Code.CLOSED, message)
         case StoreError():
-            return ApiError(503, Code.STORE, message)
+            return ApiError(503, Code.STORE, message, _RETRY_SECONDS)
         case IBMError() | ValueError():
             return ApiError(400, Code.INVALID, message)
         case _:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 from qiskit import QuantumCircuit
@@ -15,10 +17,15 @@ from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.keeping.writer import Change, Writer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.step_runner import StepRunner
+from qiskit_modes.server import serve
 from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.upkeep import check
+from tests.server.asking import ask
+from tests.server.conftest import Http
 from tests.store.conftest import empty
+from tests.wire.encoding import sampler_params
 
 SECONDS = 60.0
 
@@ -59,6 +66,94 @@ def test_a_server_that_is_restarted_loses_nothing(postgresql, monkeypatch):
     assert len({(row.source, row.part) for row in store.usage(0)}) == len(store.usage(0))
     assert check(store) == []
     store.close()
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Tells whether the disk of a store is full, whatever is written to it."""
+    full, write = threading.Event(), SqlStore.writing
+
+    @contextmanager
+    def writing(store, **more):
+        with write(store, **more) as changes:
+            sqlite = changes._connection.connection.driver_connection
+            before = sqlite.total_changes
+            yield changes
+            if full.is_set() and sqlite.total_changes > before:  # nothing can always be written
+                raise StoreError(f"the store {store.name} cannot be written: disk is full")
+
+    monkeypatch.setattr(stored_archive, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(SqlStore, "writing", writing)
+    return full
+
+
+def when_it_says(ask, status):
+    """Ask until an answer has a status, and return it."""
+    comes = threading.Event()
+    for _ in range(int(SECONDS / 0.05)):
+        answer = ask()
+        if answer.status == status:
+            return answer
+        comes.wait(0.05)
+    raise AssertionError(f"{answer.status} {answer.text}")
+
+
+def test_a_full_disk_is_told_once_and_keeps_nothing_else_from_being_read(
+    tmp_path, full, caplog, monkeypatch
+):
+    """What ended meanwhile is neither lost nor told of, and the server serves what it can."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    params = json.loads(sampler_params(circuit))
+    body = {"program_id": "sampler", "backend": "ibm_manila", "params": params}
+    goes_on, keys = threading.Event(), iter(["before"])
+    may_end, post_process = threading.Event(), StepRunner._post_process
+    may_end.set()
+
+    def when_it_may(runner, job):
+        assert may_end.wait(SECONDS)
+        post_process(runner, job)
+
+    monkeypatch.setattr(StepRunner, "_post_process", when_it_may)
+    with serve(backends=["ibm_manila"], store=tmp_path / "jobs.sqlite") as server:
+        http = Http(server)
+
+        def get(path):
+            return ask(server.port, "GET", path)
+
+        def submit():
+            return http("POST", "/jobs", body, Idempotency_Key=next(keys))
+
+        before = submit().json["id"]
+        assert server.platform.api().wait_for_job(before, SECONDS)
+        keys = iter(["of one", "refused", "refused"])
+        may_end.clear()
+        waits = submit().json["id"]
+        full.set()
+        may_end.set()
+        refused = submit()
+        assert (refused.status, "disk is full" in refused.message) == (503, True)
+        assert int(refused.headers["retry-after"]) > 0
+        assert "store" in when_it_says(lambda: get("/readyz"), 503).text
+        said = when_it_says(lambda: http("GET", f"/jobs/{waits}?exclude_params=true"), 503)
+        assert "ask again" in said.message
+        listed = {job["id"]: job["status"] for job in http("GET", "/jobs").json["jobs"]}
+        assert listed == {before: "Completed", waits: "Running"}
+        assert http("GET", f"/jobs/{before}/results").status == 200
+        assert [get(path).status for path in ("/livez", "/ui", "/metrics")] == [200, 200, 200]
+        for _ in range(10):  # signs of life come and fail, and lists wait for a change of nothing
+            goes_on.wait(0.05)
+            assert http("GET", "/jobs").status == 200
+            assert get("/readyz").status == 503
+        beats = [each for each in caplog.records if "Nothing can be written" in each.getMessage()]
+        assert [each.exc_info for each in beats] == [None], "one line, whatever fails meanwhile"
+        full.clear()
+        assert when_it_says(lambda: get("/readyz"), 200).text == "ready\n"
+        when_it_says(lambda: http("GET", f"/jobs/{waits}/results"), 200)
+        assert {job["status"] for job in http("GET", "/jobs").json["jobs"]} == {"Completed"}
+        again = submit().json["id"]  # with the key of what was refused
+        assert server.platform.api().wait_for_job(again, SECONDS)
+        assert http("GET", f"/jobs/{again}/results").status == 200
 
 
 def when_it_is_written(job):

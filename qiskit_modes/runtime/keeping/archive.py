@@ -45,6 +45,11 @@ class Archive:
         self.workloads = WorkloadTable()
         """The sessions and batches of this process that can be found by their ids."""
 
+    @property
+    def works(self) -> bool:
+        """Tell whether jobs can be kept at present, as far as that is known."""
+        return True
+
     # -- what the runtime tells it ---------------------------------------------------------------
 
     def prepare(self, job: JobRecord) -> None:

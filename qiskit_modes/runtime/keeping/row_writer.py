@@ -16,8 +16,9 @@ __all__ = ["RowWriter"]
 
 logger = logging.getLogger("qiskit_modes")
 
-_NEW, _OPEN, _ENDED, _FINAL = range(4)
-"""How much of a job is in the store: nothing, its submission, its ending, and its charge."""
+_REFUSED, _NEW, _OPEN, _ENDED, _FINAL = range(-1, 4)
+"""How much of a job is in the store: nothing for good, nothing, its submission, its ending, and its
+charge."""
 
 
 class RowWriter:
@@ -49,15 +50,15 @@ class RowWriter:
             row = job_row(job, self._head, self._calendar)
         reached = _OPEN if row.ending == UNFINISHED else _ENDED
         reached = _FINAL if row.is_final else reached
-        if reached <= level:
+        if reached <= (_OPEN if level == _REFUSED else level):
             return
         self._instance(job.instance, changes)
         if level == _NEW and job.request is not None and job.request.job_id is not None:
             changes.begin_again(row)  # it is there, from its first time
             level = _OPEN
         texts = new_texts(job, row, is_new=level == _NEW)
-        if reached == level:
-            pass
+        if level == _REFUSED:  # there only if the database wrote it and could not say so
+            changes.end_job(row, texts)
         elif level == _NEW:
             changes.add_job(row, texts)
         elif level == _ENDED:
@@ -72,6 +73,10 @@ class RowWriter:
         if row.is_final and self.listing is not None:
             changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
         self._written[job] = reached
+
+    def refuse(self, job: JobRecord) -> None:
+        """Let a job whose submission could not be written be in no store: nobody knows its id."""
+        job.kept = _REFUSED
 
     def workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
         """Write a session or batch as it is now."""

@@ -22,7 +22,7 @@ from qiskit_modes.runtime.qpu import QPURegistry
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
 from qiskit_modes.scheduling import Instance, Ledger, WorkloadState
 from qiskit_modes.scheduling.instructions import Refusal
-from qiskit_modes.scheduling.job import Failed
+from qiskit_modes.scheduling.job import Failed, PostProcessing
 from qiskit_modes.scheduling.workload import Workload
 from qiskit_modes.store.heads import BEAT_SECONDS, new_head
 from qiskit_modes.store.job_queries import in_parts
@@ -121,6 +121,11 @@ class StoredArchive(Archive):
             assert at is not None, "a charge has a time"
             ledger.charge(instances.get(row.instance, Instance(row.instance)), row.seconds, at)
 
+    @property
+    def works(self) -> bool:
+        """Tell whether jobs can be kept at present, as far as that is known."""
+        return self._writer.works
+
     # -- what the runtime tells it ---------------------------------------------------------------
 
     def prepare(self, job: JobRecord) -> None:
@@ -134,7 +139,11 @@ class StoredArchive(Archive):
         Raises:
             StoreError: If it cannot be kept.
         """
-        self._writer.write(partial(self._rows.job, job))
+        try:
+            self._writer.write(partial(self._rows.job, job))
+        except StoreError:
+            self._rows.refuse(job)
+            raise
 
     def ended(self, job: JobRecord, then: Callable[[], None]) -> None:
         """Take note that the ending of a job is decided; does not wait."""
@@ -251,8 +260,12 @@ class StoredArchive(Archive):
                 continue
             job = self.jobs.get(each.id) or self._record(each)
             text = listing.text_of(job)
+            try:
+                self.settle(job)
+            except StoreError:  # nobody is told before its end is kept; the others are listed
+                job = self._as_kept(each)
+                text = listing.text_of(job)
             said.append(listing.with_tags(text, job.tags))
-            self.settle(job)
             if each.is_final:
                 unkept[each.id] = text
         for some in in_parts(list(unkept)):
@@ -276,11 +289,21 @@ class StoredArchive(Archive):
         row = self.store.job_of_key(instance_id, key)
         return None if row is None else self.jobs.get(row.id) or self._record(row)
 
+    def _as_kept(self, row: JobRow) -> JobRecord:
+        """Return a job that has ended as the store has it, which does not know that yet."""
+        job = self._made(row)
+        if job.core.ending is None:
+            job.core.state = PostProcessing()
+        return job
+
     def _record(self, row: JobRow) -> JobRecord:
-        workload = None if row.workload is None else self.workload(row.workload)
-        job = self._reader.job(row, workload, bodies=self)
+        job = self._made(row)
         # One that another process has under way is looked at anew each time.
         return self.jobs.hold(job) if row.ending != UNFINISHED else job
+
+    def _made(self, row: JobRow) -> JobRecord:
+        workload = None if row.workload is None else self.workload(row.workload)
+        return self._reader.job(row, workload, bodies=self)
 
     def _is_elsewhere(self, job: JobRecord) -> bool:
         return self.jobs.get(job.id) is None and job.core.ending is None

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -71,6 +72,8 @@ class Writer:
         self._queue: SimpleQueue[Change | None] = SimpleQueue()
         self._again: list[Change] = []
         self._ended = False
+        self.works = True
+        """Whether no change has failed since the last sign of life that could be written."""
         self._thread = threading.Thread(target=self._run, name="qiskit_modes-store", daemon=True)
         self._thread.start()
 
@@ -101,7 +104,8 @@ class Writer:
     def flush(self) -> None:
         """Wait until everything that was put so far is written, or has failed once."""
         if self._thread.is_alive():
-            self.write(lambda _: None)
+            with suppress(StoreError):  # what it can be read for is read; who must know was told
+                self.write(lambda _: None)
 
     def close(self) -> None:
         """Write what is left, and end the thread; returns when it has."""
@@ -160,9 +164,22 @@ class Writer:
                     change.write(transaction)
         except Exception as error:  # whoever put it is told
             self._committed(False)
+            if isinstance(error, StoreError):
+                self._took_note(error)
             return error
         self._committed(True)
         return None
+
+    def _took_note(self, error: StoreError | None) -> None:
+        """Say once that the store cannot be written, and once that it can be again.
+
+        The latter is shown by a sign of life, which is a change; who waits writes nothing.
+        """
+        if error is not None and self.works:
+            logger.error("Nothing can be written at present, and no jobs are taken: %s", error)
+        elif error is None and not self.works:
+            logger.warning("The store can be written again")
+        self.works = error is None
 
     def _try_again(self) -> None:
         failed, self._again = self._again, []
@@ -183,6 +200,9 @@ class Writer:
     def _beat_safely(self) -> None:
         try:
             self._beat()
+            self._took_note(None)
+        except StoreError as error:
+            self._took_note(error)
         except Exception:  # the next one may come through
             logger.exception("A sign of life could not be written")
 

@@ -13,7 +13,7 @@ __all__ = ["OPERATORS", "PUBLIC", "router"]
 router = APIRouter(tags=["operators"], default_response_class=PlainTextResponse)
 
 PUBLIC = frozenset({"/livez", "/readyz"})
-"""What is answered without a token; both say one word."""
+"""What is answered without a token; both say a word or two."""
 
 OPERATORS = frozenset({"/metrics"})
 """What tells of all instances, and so wants a token that opens all of them."""
@@ -30,13 +30,15 @@ async def is_alive() -> Response:
 
 @router.get("/readyz")
 async def is_ready(request: Request) -> Response:
-    """Tell whether jobs are taken: 503 when the runtime has been shut down.
+    """Tell whether jobs are taken: 503 when the runtime has been shut down, or cannot keep them.
 
     It is for balancers, not for the client, which would repeat what is answered with 503.
     """
     state: AppState = request.app.state.shared
     if not state.platform.runtime.is_open:
         return Response("shut down\n", 503, media_type="text/plain")
+    if not state.platform.runtime.takes_jobs:
+        return Response("the store cannot be written\n", 503, media_type="text/plain")
     return Response("ready\n", media_type="text/plain")
 
 
