@@ -123,7 +123,9 @@ def job_lists():
                 answer = requests.get(url, params={"limit": 200, "offset": at}, timeout=120)
                 assert answer.json()["count"] == KEPT
 
-            pages = [timed(lambda at=at: page(at)) for at in range(0, KEPT, 200)]
+            offsets = range(0, KEPT, 200)
+            first = [timed(lambda at=at: page(at)) for at in offsets]  # what they say is kept then
+            pages = [timed(lambda at=at: page(at)) for at in offsets]
             api = server.platform.api(None)
             whole = min(timed(lambda: api.jobs(limit=None)) for _ in range(3))
     yield Row(
@@ -132,7 +134,8 @@ def job_lists():
         f"{max(pages) * 1e3:.0f} ms",
         "<= 100 ms",
         max(pages) <= 0.1,
-        f"the median {statistics.median(pages) * 1e3:.0f} ms",
+        f"the median {statistics.median(pages) * 1e3:.0f} ms, of a store of an older version "
+        f"{statistics.median(first) * 1e3:.0f} ms the first time",
     )
     yield Row(
         "S2",
