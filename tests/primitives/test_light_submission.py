@@ -23,6 +23,7 @@ from qiskit_modes import EstimatorV2, Executor, LocalService, SamplerV2, estimat
 from qiskit_modes.exceptions import InvalidInputError, SimulationTooLargeError
 from qiskit_modes.primitives.boxes.sample import AT_ONCE, sample_of
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
+from qiskit_modes.primitives.inputs import pubs
 from qiskit_modes.primitives.mitigation import (
     early_layer_noise,
     learned_layers,
@@ -116,6 +117,24 @@ def test_nor_does_what_is_looked_at_for_the_noise_of_layers(prepare, monkeypatch
         assert prepare(layers(10, gates), AerSimulator()).executions > 0
     assert len(looked_at) == 2
     assert max(looked_at) < 10
+
+
+@pytest.mark.parametrize("prepare", [sampled, estimated, cancelled, amplified])
+def test_the_qubits_that_a_circuit_uses_are_looked_for_once(prepare, monkeypatch):
+    """By `run()` and by its job together."""
+    looked_through: list[QuantumCircuit] = []
+    original = pubs.used_qubits
+
+    def counted(circuit: QuantumCircuit) -> set[int]:
+        looked_through.append(circuit)
+        return original(circuit)
+
+    monkeypatch.setattr(pubs, "used_qubits", counted)
+    job = prepare(layers(4, 20), line_of(4))
+    job.check_simulation()
+    job.steps.compile()
+    job.steps.executions()
+    assert len(looked_through) == 1
 
 
 def learned(backend: Any, resilience: dict[str, Any], **options: Any) -> tuple[Any, int]:

@@ -19,10 +19,10 @@ from qiskit_modes import EstimatorV2
 from qiskit_modes.exceptions import InvalidInputError, UnsupportedOptionError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.boxes.narrow import measured_early, narrowed, widened
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.estimator.steps import estimator_steps
 from qiskit_modes.primitives.mitigation.techniques import REGISTER, Calibration
 from qiskit_modes.primitives.options.resolve import resolve_estimator_options
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 
 
 def ansatz() -> QuantumCircuit:

@@ -32,7 +32,7 @@ from qiskit_modes.simulation.circuits.aer_instructions import name_without_state
 from qiskit_modes.simulation.circuits.durations import Durations, check_duration
 from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.circuits.variables import check_values
-from qiskit_modes.simulation.noise.remarks import Place, broken
+from qiskit_modes.simulation.noise.remarks import Place
 
 __all__ = [
     "MAX_RZZ_ANGLE",
@@ -97,7 +97,8 @@ class InstructionSet:
     It lives as long as its backend does. Any thread may use it. ``endings`` keeps the
     measurements in each basis, in the gates of this backend, by the basis and the register;
     ``templates`` what randomisation and mitigation make of circuits, and ``durations`` how long
-    circuits take, both while the durations that they were made from last.
+    circuits take, both while the durations that they were made from last; ``checked`` what passed
+    `check`, by its fingerprint, and ``told`` what users were warned of.
 
     Args:
         name: The backend's name, for messages.
@@ -126,15 +127,15 @@ class InstructionSet:
         self.num_qubits = num_qubits
         self._plain_target = plain_target
         self.names_only = executed is not None
-        self._reported = reported
+        self.reported = reported
         self._fractional = plain_target is not None
         known = frozenset(self.target.operation_names) if executed is None else executed
         self._names = frozenset(filterfalse(_saves, known)) | _ALWAYS_SUPPORTED
         self.endings: BoundedCache[Hashable, Ending] = BoundedCache(_ENDINGS)
         self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
-        self._checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
-        self._told: BoundedCache[Hashable, bool] = BoundedCache(_CHECKED_CIRCUITS)
+        self.checked: BoundedCache[bytes, CheckedCircuit] = BoundedCache(_CHECKED_CIRCUITS)
+        self.told: BoundedCache[Hashable, bool] = BoundedCache(_CHECKED_CIRCUITS)
 
     @cached_property
     def target(self) -> Target:
@@ -173,10 +174,10 @@ class InstructionSet:
             InvalidInputError: If a variable is read that may have no value, or a delay has no
                 duration.
         """
-        checked = self._checked.get(fingerprint)
+        checked = self.checked.get(fingerprint)
         if checked is None:
             checked = self._check(circuit)
-            self._checked.put(fingerprint, checked)
+            self.checked.put(fingerprint, checked)
         return checked
 
     def _check(self, circuit: QuantumCircuit) -> CheckedCircuit:
@@ -206,22 +207,12 @@ class InstructionSet:
         They do where instructions act on any qubits and nothing is reported of them, if there are
         no bodies with others in them, no variables that are read and no durations.
         """
-        if not self.names_only or self._reported is not None or circuit.has_control_flow_op():
+        if not self.names_only or self.reported is not None or circuit.has_control_flow_op():
             return False
         names = circuit.count_ops()
         return _READ_BEFORE.isdisjoint(names) and all(
             name_without_state(name) in self._names for name in names
         )
-
-    def untold(self, fingerprint: bytes) -> tuple[Place, ...]:
-        """Return what a checked circuit uses that does not work, once for each circuit."""
-        checked = None if self._reported is None else self._checked.get(fingerprint)
-        # As it is reported now: that may change in place.
-        found = () if checked is None else tuple(broken(self._reported, checked.places))
-        if not found or self._told.get((fingerprint, found)):
-            return ()
-        self._told.put((fingerprint, found), True)
-        return found
 
     def _check_block(
         self,

@@ -8,7 +8,6 @@ from qiskit.circuit import BoxOp, QuantumCircuit
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.backends.instruction_set import InstructionSet
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.simulation.circuits.durations import open_delays
 
 __all__ = ["PULSES", "check_circuit", "check_for_boxes"]
@@ -21,6 +20,7 @@ _FILLS = "dynamical decoupling fills the idle times of a schedule"
 
 def check_circuit(
     circuit: QuantumCircuit,
+    used: Collection[int],
     instructions: InstructionSet,
     where: str,
     *,
@@ -33,6 +33,7 @@ def check_circuit(
 
     Args:
         circuit: The circuit.
+        used: Its qubits on which something happens.
         instructions: Of the device.
         where: Names the circuit, at the start of the message.
         boxes: Whether it is boxed and randomised.
@@ -54,7 +55,6 @@ def check_circuit(
             "known. Assign the parameters that they depend on, or set "
             "dynamical_decoupling.enable=False."
         )
-    used = used_qubits(circuit)
     needed = [(name, (qubit,)) for qubit in {*used, *measured} for name in PULSES if boxes]
     missing = next((each for each in needed if not instructions.supports(*each)), None)
     if missing is not None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from qiskit.providers import BackendV2
 
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.job_limits import (
     Drawn,
     check_memory_of_drawn,
@@ -67,7 +66,7 @@ def _drawn(inputs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions) 
         measurements = measurements_of(each.observables, each.parameter_shape)
         read = max((len(qubits) for qubits, _ in measurements.bases), default=0)
         if options.mitigates:
-            read = max(read, len(used_qubits(each.circuit)))
+            read = max(read, len(each.used_qubits))
         yield Drawn(
             where=f"PUB {index}",
             sets=number * copies * sum(map(len, measurements.sets)),

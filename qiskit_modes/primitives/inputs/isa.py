@@ -14,11 +14,12 @@ from qiskit_modes.exceptions import BrokenHardwareWarning, NotISAError
 from qiskit_modes.primitives.backends.instruction_set import (
     MAX_RZZ_ANGLE,
     CheckedCircuit,
+    InstructionSet,
     instruction_set_of,
     last_instruction_set_of,
     rzz_message,
 )
-from qiskit_modes.simulation.noise.remarks import written
+from qiskit_modes.simulation.noise.remarks import Place, broken, written
 from qiskit_modes.warn import warn
 
 __all__ = ["check_isa", "check_rzz_angles", "warn_of_broken"]
@@ -81,7 +82,7 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
         BrokenHardwareWarning: Naming the instructions and the way out.
     """
     instructions = last_instruction_set_of(backend)  # by which they were checked
-    places = sorted({place for each in fingerprints for place in instructions.untold(each)})
+    places = sorted({place for each in fingerprints for place in _untold(each, instructions)})
     if places:
         some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
         warn(
@@ -92,3 +93,15 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
             f"backend.target['{places[0][0]}'] has the errors of all.",
             BrokenHardwareWarning,
         )
+
+
+def _untold(fingerprint: bytes, instructions: InstructionSet) -> tuple[Place, ...]:
+    """Return what a checked circuit uses that does not work, once for each circuit."""
+    reported = instructions.reported
+    checked = None if reported is None else instructions.checked.get(fingerprint)
+    # As it is reported now: that may change in place.
+    found = () if checked is None else tuple(broken(reported, checked.places))
+    if not found or instructions.told.get((fingerprint, found)):
+        return ()
+    instructions.told.put((fingerprint, found), True)
+    return found

@@ -10,6 +10,7 @@ import keyword
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from qiskit_modes.primitives.inputs.shots import (
     validate_shots,
 )
 from qiskit_modes.simulation import fingerprint
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 
 __all__ = [
     "EstimatorInput",
@@ -69,6 +71,11 @@ class _Input:
     def circuit(self) -> QuantumCircuit:
         """The circuit, which nobody else holds."""
         return self.pub.circuit
+
+    @cached_property
+    def used_qubits(self) -> tuple[int, ...]:
+        """The circuit's qubits on which something happens, ascending; looked for once."""
+        return tuple(sorted(used_qubits(self.circuit)))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from samplomatic import Tag, Twirl
 from samplomatic.utils import get_annotation
 
 from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
-from qiskit_modes.primitives.layers.kinds import kind_of_box
+from qiskit_modes.primitives.layers.learnable import kind_of_box
 from qiskit_modes.warn import warn
 
 __all__ = ["LayerNoise", "warn_absent"]

@@ -1,4 +1,4 @@
-"""Layers whose noise can be learned: boxes, checked and read."""
+"""Layers, read from boxes: what a box holds, and whether its noise can be learned."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from samplomatic.utils import get_annotation, undress_box
 
 from qiskit_modes.exceptions import InvalidInputError, NotISAError
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
-from qiskit_modes.primitives.layers.kinds import kind_of_box
+from qiskit_modes.simulation.circuits.measurements import is_measurement
 from qiskit_modes.simulation.noise.source import IdealNoise
 from qiskit_modes.simulation.read.channels import channels_of
 
-__all__ = ["Layer", "read_layer"]
+__all__ = ["Layer", "kind_of_box", "read_layer"]
 
 _MOST_QUBITS = 512
 """A simulator without a width is asked for no more; the widest devices have some hundred."""
@@ -80,7 +80,8 @@ def read_layer(
             f"{where}: the box is twirled with the group {twirl.group.value!r}, but only a twirl "
             "with all Paulis turns noise into Pauli noise. Use Twirl(group='pauli')."
         )
-    kind = kind_of_box(instruction)
+    body = undress_box(box).body
+    kind = _kind_of(body)
     if kind is None:
         raise InvalidInputError(
             f"{where}: the box holds other things than gates alone or measurements alone. Divide "
@@ -88,7 +89,6 @@ def read_layer(
         )
     if places is None:
         places = _device_qubits(instruction, backend, where)
-    body = undress_box(box).body
     own = dict(zip(body.qubits, places, strict=True))
     content = [
         (step.operation, tuple(own[qubit] for qubit in step.qubits))
@@ -105,6 +105,21 @@ def read_layer(
         twirl=twirl,
         site="after" if inject is None else inject.site.value,
     )
+
+
+def kind_of_box(instruction: CircuitInstruction) -> Literal["gates", "measurement"] | None:
+    """Tell what a box holds beside its dressing; None if both or something else."""
+    return _kind_of(undress_box(instruction.operation).body)
+
+
+def _kind_of(body: QuantumCircuit) -> Literal["gates", "measurement"] | None:
+    """Tell what the body of an undressed box holds."""
+    steps = [step for step in body.data if step.name != "barrier"]
+    if steps and all(map(is_measurement, steps)):
+        return "measurement"
+    if all(step.is_standard_gate() for step in steps):
+        return "gates"
+    return None
 
 
 def _device_qubits(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.options.models import layer_errors
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
@@ -31,7 +30,7 @@ def qubits_of(pubs: Sequence[EstimatorInput], options: ResolvedEstimatorOptions)
     named = {qubit for instruction, _ in layers for qubit in instruction.qubits}
     found: set[int] = set()
     for pub in pubs:
-        found |= used_qubits(pub.circuit)
+        found.update(pub.used_qubits)
         found |= {int(qubit) for qubit in pub.observables.qubits}
         if named:
             found |= {at for at, qubit in enumerate(pub.circuit.qubits) if qubit in named}

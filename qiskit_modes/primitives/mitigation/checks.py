@@ -54,6 +54,7 @@ def check_mitigation(
             )
         check_circuit(
             each.circuit,
+            each.used_qubits,
             instructions,
             where,
             decouples=options.dynamical_decoupling is not None,

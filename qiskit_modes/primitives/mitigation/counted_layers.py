@@ -13,7 +13,7 @@ from samplomatic.utils import find_unique_box_instructions, get_annotation
 
 from qiskit_modes.primitives.boxes.narrow import narrowed
 from qiskit_modes.primitives.boxes.templates import explained, readable
-from qiskit_modes.primitives.layers.kinds import kind_of_box
+from qiskit_modes.primitives.layers.learnable import kind_of_box
 from qiskit_modes.primitives.mitigation.techniques import REGISTER
 
 __all__ = ["CountedLayer", "counted_layers"]

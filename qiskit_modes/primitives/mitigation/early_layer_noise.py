@@ -16,7 +16,6 @@ from qiskit_modes.exceptions import InvalidInputError, QiskitModesWarning
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.target_facts import TargetFacts
 from qiskit_modes.primitives.boxes.sample import AT_ONCE, sample_of
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import EstimatorInput
 from qiskit_modes.primitives.layers.learnable import read_layer
 from qiskit_modes.primitives.mitigation.boxing import boxing_of
@@ -24,6 +23,7 @@ from qiskit_modes.primitives.mitigation.counted_layers import counted_layers
 from qiskit_modes.primitives.mitigation.find_layer_noise import find_layer_noise
 from qiskit_modes.primitives.mitigation.learned_layers import shots_of
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 from qiskit_modes.warn import is_answering_a_request, warn
 
 __all__ = ["early_layer_noise"]

@@ -27,7 +27,6 @@ from qiskit_modes.primitives.boxes.templates import (
     readable,
     seconds_to_build,
 )
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.final_measurements import held_measurements, with_unread_bits
 from qiskit_modes.primitives.inputs.job_limits import Drawn, check_memory_of_drawn
 from qiskit_modes.primitives.inputs.observables import on_qubits
@@ -48,6 +47,7 @@ from qiskit_modes.primitives.options.resilience import (
     noise_factors_of,
 )
 from qiskit_modes.primitives.options.resolve import ResolvedEstimatorOptions
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["Group", "Preparer"]

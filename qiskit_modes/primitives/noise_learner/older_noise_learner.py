@@ -19,7 +19,6 @@ from qiskit_modes.modes.backends import belonging
 from qiskit_modes.primitives.backends.instruction_set import instruction_set_of
 from qiskit_modes.primitives.backends.simulated_backend import simulated_backend
 from qiskit_modes.primitives.boxes.checks import check_for_boxes
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.job import RuntimeJobV2
 from qiskit_modes.primitives.layers.learnable import Layer, read_layer
 from qiskit_modes.primitives.mitigation.counted_layers import counted_layers
@@ -34,6 +33,7 @@ from qiskit_modes.primitives.options.twirling import Twirling
 from qiskit_modes.primitives.prepared_job import PreparedJob
 from qiskit_modes.primitives.primitive import Primitive
 from qiskit_modes.simulation import fingerprint
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 
 __all__ = ["NoiseLearner", "prepare_older_learner_job", "resolve_older_learner_options"]
 

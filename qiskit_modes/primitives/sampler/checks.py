@@ -55,6 +55,7 @@ def check_sampling(
         for index, each in enumerate(inputs):
             check_circuit(
                 each.circuit,
+                each.used_qubits,
                 instructions,
                 f"PUB {index}",
                 boxes=options.twirling.enabled,

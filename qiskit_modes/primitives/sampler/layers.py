@@ -10,7 +10,7 @@ from samplomatic.transpiler import generate_boxing_pass_manager
 from samplomatic.utils import find_unique_box_instructions
 
 from qiskit_modes.primitives.boxes.templates import explained, readable
-from qiskit_modes.primitives.layers.kinds import kind_of_box
+from qiskit_modes.primitives.layers.learnable import kind_of_box
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 
 __all__ = ["sampler_layers"]

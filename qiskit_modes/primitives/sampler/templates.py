@@ -26,11 +26,11 @@ from qiskit_modes.primitives.boxes.templates import (
     placed,
     seconds_to_build,
 )
-from qiskit_modes.primitives.boxes.used_qubits import used_qubits
 from qiskit_modes.primitives.inputs.pubs import SamplerInput
 from qiskit_modes.primitives.layers.layer_noise import LayerNoise, warn_absent
 from qiskit_modes.primitives.options.resolve import ResolvedSamplerOptions
 from qiskit_modes.primitives.sampler.measurement_twirl import opaque_template
+from qiskit_modes.simulation.circuits.used_qubits import used_qubits
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 
 __all__ = ["check_templates", "decoupled_circuit", "template_of"]
@@ -111,7 +111,7 @@ def _boxed(
     template: Template | None = instructions.templates.get(key, facts)
     if template is None:
         boxing = _boxing_of(options)
-        circuit = narrowed(pub.circuit, sorted(used_qubits(pub.circuit)))
+        circuit = narrowed(pub.circuit, pub.used_qubits)
         seconds = seconds_to_build(circuit)
         try:
             template = elsewhere(seconds, _box, circuit, boxing, where)
@@ -149,7 +149,7 @@ def template_of(
             return template  # it is on the device already
         (circuit,) = placed(
             [template.circuit],
-            sorted(used_qubits(pub.circuit)),
+            pub.used_qubits,
             pub.circuit.num_qubits,
             facts,
             name=instructions.name,
