@@ -70,7 +70,9 @@ def compile_circuit(
     content = fingerprint(circuit) if content is None else content
     ended = 0 if ending is None else len(ending.qubits)
     wanted = frozenset(range(circuit.num_clbits + ended))
-    if loose := set(circuit.clbits).difference(*circuit.cregs):
+    # A register of all bits, as most circuits have, leaves none out.
+    if circuit.num_clbits not in {register.size for register in circuit.cregs}:
+        loose = set(circuit.clbits).difference(*circuit.cregs)
         wanted -= {at for at, bit in enumerate(circuit.clbits) if bit in loose}
     if clbits is not None:
         wanted = wanted.intersection(clbits)

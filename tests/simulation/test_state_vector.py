@@ -1,6 +1,7 @@
 """Circuits without noise as state vectors: right, shared, and the same on any number of threads."""
 
 from dataclasses import replace
+from itertools import permutations
 from unittest import mock
 
 import numpy as np
@@ -16,7 +17,13 @@ from qiskit.circuit.library import (
     get_standard_gate_name_mapping,
 )
 from qiskit.circuit.random import random_circuit
-from qiskit.quantum_info import SparsePauliOp, Statevector, random_statevector, random_unitary
+from qiskit.quantum_info import (
+    Operator,
+    SparsePauliOp,
+    Statevector,
+    random_statevector,
+    random_unitary,
+)
 from qiskit_aer import AerSimulator
 
 from qiskit_modes import EstimatorV2, SamplerV2
@@ -39,7 +46,7 @@ from qiskit_modes.simulation.compile.multiply import multiplied
 from qiskit_modes.simulation.read import read_ideal
 from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
-from qiskit_modes.simulation.run.ideal.few_qubits import FEW_QUBITS, KnownComponent
+from qiskit_modes.simulation.run.ideal.few_qubits import FEW_QUBITS, FewQubits, KnownComponent
 from qiskit_modes.simulation.run.ideal.state_component import StateComponent
 from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
@@ -445,3 +452,19 @@ def test_few_qubits_are_drawn_as_many_are(num_qubits, shared, monkeypatch):
             assert kinds <= {KnownComponent if few else StateComponent}
             found.append([run.registers["c"].tolist() for run in samples.runs])
         assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", [complex, np.complex64, float, int])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_amplitudes_change_places_as_the_matrix_says(kind, sign):
+    qubits = tuple(range(FEW_QUBITS))
+    before = random_statevector(1 << FEW_QUBITS, seed=1)
+    for order in permutations(range(4)):
+        matrix = np.eye(4, dtype=kind)[list(order)]
+        matrix[3] *= sign
+        for first, second in permutations(qubits, 2):
+            state = FewQubits(qubits, tuple(before.data.tolist()))
+            after = state.after([((first, second), matrix)])
+            assert np.array_equal(
+                after.amplitudes, before.evolve(Operator(matrix), [second, first]).data
+            )

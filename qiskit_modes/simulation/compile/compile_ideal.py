@@ -13,6 +13,7 @@ import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import TypeVar
 
 from qiskit import QuantumCircuit
@@ -118,7 +119,7 @@ def compile_ideal(
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
     shared = (content, kept, settings.prune, settings.split_components)
     gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
-    parts = [(part, _qubits(part)) for part in _parts(gates, split=settings.split_components)]
+    parts = _parts(gates, split=settings.split_components)
     parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
     sizes = [len(qubits) for _, qubits in parts]
     takes_stabilizers = choice.method is None and settings.only is None
@@ -170,8 +171,13 @@ def _written(choice: SimulatorChoice, settings: Settings) -> bytes:
     return repr((choice, settings)).encode()
 
 
+def _places(gates: Sequence[IdealGate]) -> set[tuple[int, ...]]:
+    """Return the qubits of all gates, each group once: few where gates are many."""
+    return set(map(itemgetter(0), gates))
+
+
 def _qubits(gates: Sequence[IdealGate]) -> frozenset[int]:
-    return frozenset({qubit for qubits, _ in gates for qubit in qubits})
+    return frozenset().union(*_places(gates))
 
 
 def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
@@ -186,9 +192,12 @@ def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealG
     return result[::-1]
 
 
-def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[Sequence[IdealGate]]:
-    """Sort gates by the qubits that they join."""
-    leader = {qubit: qubit for qubits, _ in gates for qubit in qubits}
+def _parts(
+    gates: Sequence[IdealGate], *, split: bool
+) -> list[tuple[Sequence[IdealGate], frozenset[int]]]:
+    """Sort gates by the qubits that they join; return those of each part, and its qubits."""
+    places = _places(gates)
+    leader = {qubit: qubit for qubits in places for qubit in qubits}
 
     def find(qubit: int) -> int:
         while leader[qubit] != qubit:
@@ -196,17 +205,16 @@ def _parts(gates: Sequence[IdealGate], *, split: bool) -> list[Sequence[IdealGat
             qubit = leader[qubit]
         return qubit
 
-    for joined in {qubits for qubits, _ in gates if len(qubits) > 1}:
-        first = find(joined[0])
-        for qubit in joined[1:]:
-            leader[find(qubit)] = first
+    for first, *others in places:
+        for qubit in others:
+            leader[find(qubit)] = find(first)
     leaders = {qubit: find(qubit) for qubit in leader}
     if not split or len(set(leaders.values())) == 1:
-        return [gates] if gates else []
+        return [(gates, frozenset(leader))] if gates else []
     parts: dict[int, list[IdealGate]] = {}
     for gate in gates:
         parts.setdefault(leaders[gate[0][0]], []).append(gate)
-    return list(parts.values())
+    return [(part, _qubits(part)) for part in parts.values()]
 
 
 def _stabilizer_component(
@@ -242,7 +250,9 @@ def _known_component(
         beginning: What it shares with others.
         shared: On what that depends, beside the qubits of a component; first the fingerprint.
     """
-    plain = [(on, each) for on, each in gates if len(on) <= 2 and not isinstance(each, Turn)]
+    if max(map(len, _places(gates))) > 2:
+        return None
+    plain = [(on, each) for on, each in gates if not isinstance(each, Turn)]
     if len(plain) < len(gates):
         return None
     measured = qubits.intersection(ideal.measured)

@@ -101,7 +101,7 @@ def read_ideal_circuit(
         if known is not None:
             reader.go_on_from(known)
         else:
-            reader.read(circuit.data, {qubit: at for at, qubit in enumerate(circuit.qubits)})
+            reader.read(circuit.data[:], {qubit: at for at, qubit in enumerate(circuit.qubits)})
             if ending is not None and not circuit.num_parameters:
                 _beginnings.put(content, reader.so_far())
         if ending is not None:
@@ -144,7 +144,7 @@ class _Reader:
 
     def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
         """Append instructions on some qubits."""
-        gates, finished = self.gates, self._finished
+        append, finished = self.gates.append, self._finished
         for step in steps:
             name, on = step.name, step.qubits
             if name in NOTHING:
@@ -154,13 +154,13 @@ class _Reader:
                 self.recorded[self._clbits[step.clbits[0]]] = qubit
                 finished.add(qubit)
                 continue
-            if len(on) == 1:
+            width = len(on)
+            if width == 1:
                 qubits: tuple[int, ...] = (numbers[on[0]],)
             else:
                 qubits = tuple([numbers[qubit] for qubit in on[::-1]])
             if (finished and not finished.isdisjoint(qubits)) or step.clbits:
                 raise NotIdealError
-            width = len(qubits)
             matrix = None
             if width <= LARGEST_MATRIX_QUBITS or name == "unitary":
                 matrix = step.matrix
@@ -168,7 +168,7 @@ class _Reader:
                 self._special(step, qubits)
             elif len(matrix) == 1 << width:
                 if width:
-                    gates.append((qubits, matrix))
+                    append((qubits, matrix))
             else:
                 raise NotIdealError
 

@@ -10,7 +10,9 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from functools import cache, lru_cache
+from operator import itemgetter
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -48,6 +50,8 @@ _QUADS = {
 }
 """The same for two qubits, the first the more significant."""
 
+_BYTES_OF_FOUR = np.zeros((4, 4), dtype=complex).nbytes
+
 
 class FewQubits(NamedTuple):
     """A state of few qubits."""
@@ -83,7 +87,12 @@ class FewQubits(NamedTuple):
             for qubit in on:
                 if qubit in waiting:
                     _turn(state, _PAIRS[size, place[qubit]], waiting.pop(qubit))
-            _join(state, _QUADS[size, place[on[0]], place[on[1]]], matrix.tolist())
+            first, second = map(place.__getitem__, on)
+            order = _exchange(matrix.tobytes())
+            if order is None:
+                _join(state, _QUADS[size, first, second], matrix.tolist())
+            else:
+                state = list(_exchanged(size, first, second, order)(state))
             joined.append(on)
         for qubit, turn in waiting.items():
             _turn(state, _PAIRS[size, place[qubit]], turn)
@@ -91,12 +100,10 @@ class FewQubits(NamedTuple):
 
     def weights(self, measured: Sequence[int]) -> list[float]:
         """Return the probabilities of what some qubits are found in, the first most significant."""
-        places = [self.qubits.index(qubit) for qubit in measured]
+        places = tuple(map(self.qubits.index, measured))
         weights = [0.0] * (1 << len(places))
-        for index, amplitude in enumerate(self.amplitudes):
-            outcome = 0
-            for place in places:
-                outcome = outcome << 1 | (index >> place & 1)
+        outcomes = _outcomes(len(self.qubits), places)
+        for outcome, amplitude in zip(outcomes, self.amplitudes, strict=True):
             weights[outcome] += amplitude.real**2 + amplitude.imag**2
         return weights
 
@@ -144,6 +151,44 @@ def _join(
         w, x, y, z = state[p], state[q], state[r], state[s]
         for at, (a, b, c, d) in zip(quad, matrix, strict=True):
             state[at] = a * w + b * x + c * y + d * z
+
+
+@lru_cache(maxsize=64)
+def _exchange(matrix: bytes) -> tuple[int, ...] | None:
+    """Return from where each of four amplitudes comes, if a matrix makes them change places.
+
+    Args:
+        matrix: The bytes of complex numbers, shape (4, 4).
+    """
+    if len(matrix) != _BYTES_OF_FOUR:
+        return None  # numbers of another kind, from a user's own gate
+    rows = np.frombuffer(matrix, dtype=complex).reshape(4, 4)
+    order = (rows == 1).argmax(axis=1)
+    return tuple(order.tolist()) if np.array_equal(rows, np.eye(4)[order]) else None
+
+
+@cache
+def _exchanged(size: int, first: int, second: int, order: tuple[int, ...]) -> Any:
+    """Return what picks the amplitudes of a state in the order after such a gate."""
+    picked = list(range(1 << size))
+    for quad in _QUADS[size, first, second]:
+        for at, source in zip(quad, order, strict=True):
+            picked[at] = quad[source]
+    return itemgetter(*picked)
+
+
+@cache
+def _outcomes(size: int, places: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the outcome that each amplitude of a state belongs to.
+
+    Args:
+        size: How many qubits it has.
+        places: Of the measured qubits, the first the most significant digit of an outcome.
+    """
+    return tuple(
+        sum((index >> place & 1) << digit for digit, place in enumerate(reversed(places)))
+        for index in range(1 << size)
+    )
 
 
 @dataclass(frozen=True, eq=False)
