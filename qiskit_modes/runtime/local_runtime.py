@@ -154,7 +154,7 @@ class LocalRuntime:
     @property
     def takes_jobs(self) -> bool:
         """Tell whether jobs are taken: it is open, and can write into its store if it has one."""
-        return self.is_open and self.archive.works
+        return self._whole(lambda: self.is_open and self.archive.works)
 
     def __enter__(self) -> LocalRuntime:
         return self
@@ -482,7 +482,7 @@ class LocalRuntime:
 
     def lists_as(self, listing: Listing) -> None:
         """Have what lists say of jobs kept as soon as they are final, if there is a store."""
-        self.archive.lists_as(listing)
+        self._whole(partial(self.archive.lists_as, listing))
 
     def find_workloads(self, query: WorkloadQuery) -> tuple[list[JobRecord | WorkloadRecord], int]:
         """Return one page of the sessions, batches and jobs of job mode that match.

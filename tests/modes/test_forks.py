@@ -136,6 +136,7 @@ def known_to(scenario, session, job):
         "new": b"secret",
         "reason": "a test says so",
         "query": JobQuery(),
+        "listing": None,
     }
 
 

@@ -137,7 +137,8 @@ def test_heavy_bodies_of_one_instance_do_not_hold_up_another(attacked):
     qpy.dump(circuit, file, version=17)
     data = file.getvalue()
     place = data.index(b"000")
-    names = [data[:place] + b"%03d" % number + data[place + 3 :] for number in range(45)]
+    count = examples(daily=15, full=45)  # each takes a reader half a second
+    names = [data[:place] + b"%03d" % number + data[place + 3 :] for number in range(count)]
     over, refused = threading.Event(), []
 
     def submit(data: bytes) -> None:
