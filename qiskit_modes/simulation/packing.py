@@ -102,7 +102,12 @@ def registers_of(circuit: QuantumCircuit, ending: Ending | None = None) -> Layou
     if ending is not None:
         first = circuit.num_clbits
         registers.append((ending.register, tuple(range(first, first + len(ending.qubits)))))
-    return Layout(tuple(registers))
+    return _layout(tuple(registers))
+
+
+@lru_cache(maxsize=256)
+def _layout(registers: tuple[tuple[str, tuple[int, ...]], ...]) -> Layout:
+    return Layout(registers)
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +115,7 @@ def _bit_weights(
     registers: tuple[tuple[str, tuple[int, ...]], ...], clbits: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """Return what each bit adds to each byte of a row, shape (bits, row_bytes)."""
-    layout = Layout(registers)
+    layout = _layout(registers)
     weights = np.zeros((len(clbits), layout.row_bytes), dtype=np.float32)
     for source, clbit in enumerate(clbits):
         for place in layout.places.get(clbit, ()):
@@ -124,4 +129,4 @@ def _table(registers: tuple[tuple[str, tuple[int, ...]], ...], clbits: tuple[int
     outcomes = np.arange(1 << len(clbits))
     digits = np.arange(len(clbits))[::-1]
     bits = (outcomes[:, None] >> digits & 1).astype(np.bool_)
-    return read_only(Layout(registers).pack_bits(clbits, bits))
+    return read_only(_layout(registers).pack_bits(clbits, bits))

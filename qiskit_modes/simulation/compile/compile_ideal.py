@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from qiskit import QuantumCircuit
 
@@ -37,6 +37,7 @@ from qiskit_modes.simulation.compile.methods import (
 from qiskit_modes.simulation.compile.multiply import multiplied, side_by_side
 from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
 from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.read_ideal import (
     IdealCircuit,
     IdealGate,
@@ -250,16 +251,17 @@ def _known_component(
         beginning: What it shares with others.
         shared: On what that depends, beside the qubits of a component; first the fingerprint.
     """
+    is_open = ideal.angles.offsets.size > 0  # otherwise there are no turns to look for
+    if is_open and any(isinstance(each, Turn) for _, each in gates):
+        return None
     if max(map(len, _places(gates))) > 2:
         return None
-    plain = [(on, each) for on, each in gates if not isinstance(each, Turn)]
-    if len(plain) < len(gates):
-        return None
+    plain = cast("Sequence[tuple[tuple[int, ...], ComplexArray]]", gates)
     measured = qubits.intersection(ideal.measured)
     if beginning is None:
         state = FewQubits.nothing(qubits).after(plain)
     else:
-        body, ending = _parted(plain)
+        body, ending = _parted(plain, qubits)
         known = _few_qubits.get((shared, qubits))
         if known is None:
             known = FewQubits.nothing(qubits).after(body)
@@ -293,7 +295,7 @@ def _component(
         body_evolution, body_digest = _evolution(gates, (), len(qubits), ideal.angles)
         last, last_digest = body_evolution, b""
     else:
-        body, ending = _parted(gates)
+        body, ending = _parted(gates, qubits)
         known = _bodies.get((shared, qubits))
         if known is None:
             known = _evolution(body, (), len(qubits), ideal.angles)
@@ -359,13 +361,23 @@ def _evolution(
 _Gate = TypeVar("_Gate", bound=IdealGate)
 
 
-def _parted(gates: Sequence[_Gate]) -> tuple[Sequence[_Gate], Sequence[_Gate]]:
-    """Separate the single-qubit gates that nothing but a measurement comes after."""
+def _parted(
+    gates: Sequence[_Gate], qubits: frozenset[int]
+) -> tuple[Sequence[_Gate], Sequence[_Gate]]:
+    """Separate the single-qubit gates that nothing but a measurement comes after.
+
+    Args:
+        gates: The gates.
+        qubits: All that they act on.
+    """
     body: list[_Gate] = []
     ending: list[_Gate] = []
     joined: set[int] = set()
-    for gate in reversed(gates):
+    before = len(gates)
+    while before and len(joined) < len(qubits):  # what is before all that does not end anything
+        before -= 1
+        gate = gates[before]
         if len(gate[0]) > 1:
             joined.update(gate[0])
         (ending if joined.isdisjoint(gate[0]) else body).append(gate)
-    return body[::-1], ending[::-1]
+    return [*gates[:before], *body[::-1]], ending[::-1]
