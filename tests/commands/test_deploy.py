@@ -92,6 +92,7 @@ def test_the_container_file_fits_what_it_is_made_of():
     assert container("EXPOSE") == [[str(port)]]
     assert f"http://127.0.0.1:{port}/readyz" in container("HEALTHCHECK")[0][-1]
     assert f"-p 127.0.0.1:{port}:{port}" in text
+    assert "podman build --format docker " in text, "others leave the health check out"
     assert f"{volume[0]} " in text[: text.index("FROM")], "how it is run says where jobs are"
 
 
