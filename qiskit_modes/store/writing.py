@@ -86,11 +86,15 @@ class Transaction:
         self._add_bodies(number, texts)
         return True
 
-    def rewrite_job(self, row: JobRow) -> None:
-        """Write down what has become known of a job after its end, such as what it is charged."""
-        mine = (jobs.c.id == row.id) & (jobs.c.head == row.head)
+    def rewrite_job(self, row: JobRow) -> bool:
+        """Write down what has become known of a job after its end, such as what it is charged.
+
+        Returns:
+            Whether it was its head's, and not final: then nothing of it changes any more.
+        """
+        mine = (jobs.c.id == row.id) & (jobs.c.head == row.head) & jobs.c.is_final.is_(False)
         known = {"is_final": row.is_final, "facts": dict(row.facts)}
-        self._connection.execute(update(jobs).where(mine).values(known))
+        return self._connection.execute(update(jobs).where(mine).values(known)).rowcount > 0
 
     def keep_listed(self, texts: Mapping[str, str], form: int) -> None:
         """Keep what lists say of jobs that are final; of others nothing is kept.

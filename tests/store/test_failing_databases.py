@@ -18,6 +18,7 @@ from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.keeping.writer import Change, Writer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.step_runner import StepRunner
+from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.server import serve
 from qiskit_modes.store.rows import JobQuery
 from qiskit_modes.store.sql_store import SqlStore
@@ -154,6 +155,42 @@ def test_a_full_disk_is_told_once_and_keeps_nothing_else_from_being_read(
         again = submit().json["id"]  # with the key of what was refused
         assert server.platform.api().wait_for_job(again, SECONDS)
         assert http("GET", f"/jobs/{again}/results").status == 200
+
+
+def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written(
+    tmp_path, monkeypatch
+):
+    """Its end is written in the moment in which its sender is told: a lock was let go then."""
+    locked, write, writing = threading.Event(), Writer.write, SqlStore.writing
+
+    @contextmanager
+    def while_locked(store, **more):
+        with writing(store, **more) as changes:
+            yield changes
+            if locked.is_set():
+                raise StoreError("database is locked")
+
+    def ends_before_it_is_told(writer, change, **more):
+        try:
+            write(writer, change, **more)
+        except StoreError:
+            locked.clear()
+            runtime.cancel(*change.args)
+            writer.flush()
+            raise
+
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    monkeypatch.setattr(SqlStore, "writing", while_locked)
+    location = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    lasts = ScriptedSteps(Durations(0, 3600, 0))
+    with LocalRuntime(store=location, simulate=lambda _: lasts) as runtime:
+        backend = LocalService(runtime=runtime).backend("fake_manila")
+        monkeypatch.setattr(Writer, "write", ends_before_it_is_told)
+        locked.set()
+        with pytest.raises(StoreError, match="database is locked"):
+            SamplerV2(backend).run([circuit])
+        assert runtime.find_jobs(JobQuery()) == ([], 0)
 
 
 def when_it_is_written(job):

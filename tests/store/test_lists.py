@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from qiskit import QuantumCircuit
 
 from qiskit_modes import Instance, Plan
+from qiskit_modes.runtime.keeping.job_rows import as_ended
+from qiskit_modes.runtime.keeping.recovery import RESTARTED
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.store.rows import JobQuery, ListedJob
@@ -127,6 +130,53 @@ def test_jobs_that_are_not_kept_so_are_from_their_next_list_on(tmp_path):
         runtime.archive.find(JobQuery(limit=1))  # everything that was put before is written
         assert kept(location) == ids
         assert listed(api) == said
+
+
+def test_what_is_charged_after_the_end_in_another_process_is_listed(url):
+    """A job that has ended, and is in the QPU, is not remembered as it was then."""
+    (job_id, *_) = run_all_kinds(url)
+    store = SqlStore(url)
+    model = store.job(job_id)
+
+    def row(seconds, **now):
+        facts = {**model.facts, "charged_seconds": seconds}
+        return replace(model, id="other", head="h", facts=facts, **now)
+
+    with store.writing() as changes:
+        changes.add_job(row(0.0, ending="unfinished", is_final=False), {})
+        assert changes.end_job(row(1.0, is_final=False), {})
+    with LocalRuntime(store=url) as runtime:
+        api = platform(runtime).api()
+        held = runtime.job("other")
+        assert listed(api)["other"]["usage"] == {"seconds": 1.0}
+        with store.writing() as changes:
+            assert changes.rewrite_job(row(5.0))
+            assert not changes.rewrite_job(row(7.0)), "it was final"
+        assert listed(api)["other"]["usage"] == api.job("other")["usage"] == {"seconds": 5.0}
+        assert runtime.job("other") is not held
+    with LocalRuntime(store=url) as runtime:
+        assert listed(platform(runtime).api())["other"]["usage"] == {"seconds": 5.0}
+    store.close()
+
+
+def test_a_job_that_was_given_up_is_listed_as_the_store_has_it(url):
+    """Its process, which was taken for dead, ends it in another way: nobody is told of that."""
+    with LocalRuntime(store=url, simulate=lasts) as runtime:
+        api = platform(runtime).api()
+        job_id = api.submit_job("sampler", params(), backend="ibm_manila")["id"]
+        store = SqlStore(url)
+        row = store.job(job_id)
+        with store.writing() as changes:
+            changes.end_job(as_ended(row, RESTARTED, row.created_at), {})
+        api.cancel_job(job_id)
+        api.wait_for_job(job_id)
+        assert listed(api)[job_id]["status"] == "Failed"
+    with LocalRuntime(store=url) as runtime:
+        api = platform(runtime).api()
+        assert listed(api)[job_id] == api.job(job_id)
+        assert api.job(job_id)["status"] == "Failed"
+    assert store.usage(0) == [], "what the system has failed is not charged"
+    store.close()
 
 
 def test_what_is_said_has_its_form():

@@ -57,26 +57,35 @@ class RowWriter:
             changes.begin_again(row)  # it is there, from its first time
             level = _OPEN
         texts = new_texts(job, row, is_new=level == _NEW)
-        if level == _REFUSED:  # there only if the database wrote it and could not say so
-            changes.end_job(row, texts)
-        elif level == _NEW:
+        is_written = True
+        if level == _NEW:
             changes.add_job(row, texts)
         elif level == _ENDED:
-            changes.rewrite_job(row)
-        elif not changes.end_job(row, texts):
+            is_written = changes.rewrite_job(row)
+        else:
+            is_written = changes.end_job(row, texts)
+        if is_written:
+            changes.charge(charge_of(row))
+            if row.is_final and self.listing is not None:
+                changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
+        elif level != _REFUSED:  # such a one is there only if the database could not say so
             logger.error(
                 "Job %s has ended, but the store takes this process for dead, and the job too; "
                 "was this machine asleep?",
                 job.id,
             )
-        changes.charge(charge_of(row))
-        if row.is_final and self.listing is not None:
-            changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
         self._written[job] = reached
 
-    def refuse(self, job: JobRecord) -> None:
-        """Let a job whose submission could not be written be in no store: nobody knows its id."""
+    def refuse(self, job: JobRecord) -> bool:
+        """Let a job whose submission could not be written be in no store: nobody knows its id.
+
+        Returns:
+            False if it is in the store nevertheless, because its end was written before.
+        """
+        if job.kept > _NEW:
+            return False
         job.kept = _REFUSED
+        return True
 
     def workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
         """Write a session or batch as it is now."""

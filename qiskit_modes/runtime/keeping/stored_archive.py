@@ -139,11 +139,17 @@ class StoredArchive(Archive):
         Raises:
             StoreError: If it cannot be kept.
         """
+        is_kept = False
+
+        def refuse() -> None:
+            nonlocal is_kept
+            is_kept = not self._rows.refuse(job)
+
         try:
-            self._writer.write(partial(self._rows.job, job))
+            self._writer.write(partial(self._rows.job, job), otherwise=refuse)
         except StoreError:
-            self._rows.refuse(job)
-            raise
+            if not is_kept:
+                raise
 
     def ended(self, job: JobRecord, then: Callable[[], None]) -> None:
         """Take note that the ending of a job is decided; does not wait."""
@@ -258,6 +264,12 @@ class StoredArchive(Archive):
             if isinstance(each, ListedJob):
                 said.append(listing.with_tags(each.text, each.tags))
                 continue
+            if each.is_final:
+                # As the store has it, which may have taken this process for dead, and its job too.
+                job = self._made(each)
+                unkept[each.id] = text = listing.text_of(job)
+                said.append(listing.with_tags(text, job.tags))
+                continue
             job = self.jobs.get(each.id) or self._record(each)
             text = listing.text_of(job)
             try:
@@ -266,8 +278,6 @@ class StoredArchive(Archive):
                 job = self._as_kept(each)
                 text = listing.text_of(job)
             said.append(listing.with_tags(text, job.tags))
-            if each.is_final:
-                unkept[each.id] = text
         for some in in_parts(list(unkept)):
             texts = {job_id: unkept[job_id] for job_id in some}
             keep = partial(Transaction.keep_listed, texts=texts, form=listing.form)
@@ -298,8 +308,8 @@ class StoredArchive(Archive):
 
     def _record(self, row: JobRow) -> JobRecord:
         job = self._made(row)
-        # One that another process has under way is looked at anew each time.
-        return self.jobs.hold(job) if row.ending != UNFINISHED else job
+        # One that another process has under way, or in the QPU, is looked at anew each time.
+        return self.jobs.hold(job) if row.is_final else job
 
     def _made(self, row: JobRow) -> JobRecord:
         workload = None if row.workload is None else self.workload(row.workload)

@@ -81,8 +81,15 @@ class Writer:
         """Have something written; does not wait. Nothing is after the end."""
         self._queue.put(change)
 
-    def write(self, write: Callable[[Transaction], None]) -> None:
+    def write(
+        self, write: Callable[[Transaction], None], *, otherwise: Callable[[], None] = lambda: None
+    ) -> None:
         """Have something written, and wait until it is committed.
+
+        Args:
+            write: Writes it.
+            otherwise: Called if it cannot be, on the writing thread, before anything else is
+                written.
 
         Raises:
             StoreError: If it cannot be.
@@ -92,6 +99,7 @@ class Writer:
         def done(error: BaseException | None) -> None:
             if error is not None:
                 errors.append(error)
+                _call_safely(otherwise)
             latch.set()
 
         self.put(Change(write, done))
