@@ -40,9 +40,9 @@ NEAR_ELEMENTS = 1 << 23
 
 SECONDS_PER_STATE_STEP = 12e-6
 """The calls for one step of a state vector."""
-SECONDS_PER_AMPLITUDE = 3.2e-9
-"""One amplitude in one such step, whatever the width of its block: 3.1 ns at 14 qubits, 3.3 at 20
-and 3.9 at 22, by one thread."""
+SECONDS_PER_AMPLITUDE = 6e-9
+"""One amplitude in one such step of as many qubits as blocks have: 5.2 ns at 14 qubits, where they
+have four; 6.4 at 18, 6.6 at 20 and 7.1 at 22, where they have five, by one thread."""
 SECONDS_PER_ROUND = 20e-6
 SECONDS_PER_MATRIX = 2e-6
 """Making the matrices of blocks whose angles are open: the calls, and each factor."""
