@@ -12,7 +12,7 @@ from qiskit_ibm_runtime.exceptions import RuntimeJobFailureError
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, Budget, Instance, LocalService, Plan, SamplerV2
-from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.exceptions import InvalidInputError, RefusedError, StoreError
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.server import serve
 from qiskit_modes.store.rows import JobQuery
@@ -196,6 +196,32 @@ def test_results_of_jobs_that_run_at_once_stay_within_it(tmp_path):
         runtime.budgets._account("lab").counted_at = float("-inf")
         assert runtime.budget_used(me).bytes == runtime.archive.count_of("lab", [])[1]
         assert not runtime.budgets._account("lab").results
+
+
+def test_a_result_that_cannot_be_counted_is_not_lost(tmp_path, monkeypatch):
+    """The database is away for a moment, and the job has been executed."""
+    me = Instance("lab", budget=Budget(max_bytes=100_000))
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime:
+        budgets, let_in_result = runtime.budgets, runtime.budgets.let_in_result
+
+        def cannot(*_):
+            raise StoreError("the store cannot be read")
+
+        def while_it_is_away(instance, job):
+            budgets._account("lab").counted_at = float("-inf")
+            with monkeypatch.context() as patch:
+                patch.setattr(budgets, "_count", cannot)
+                let_in_result(instance, job)
+            tried.append(len(job.result_text))
+
+        tried: list[int] = []
+        monkeypatch.setattr(budgets, "let_in_result", while_it_is_away)
+        job = SamplerV2(LocalService(runtime=runtime).backend("fake_manila")).run([circuit])
+        assert job.result()[0].data.c.num_shots == 4096
+        assert tried
+        assert runtime.budget_used(me).bytes == runtime.archive.count_of("lab", [])[1] > tried[0]
 
 
 def test_natively_they_hold_too():

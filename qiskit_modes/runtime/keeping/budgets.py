@@ -6,11 +6,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from qiskit_modes.exceptions import InvalidInputError, RefusedError
+from qiskit_modes.exceptions import InvalidInputError, RefusedError, StoreError
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.scheduling import Instance
 from qiskit_modes.scheduling.instructions import Refusal
@@ -134,7 +134,8 @@ class Budgets:
             return
         account, size = self._account(instance.id), _bytes(job.result_text)
         with account.turn:
-            self._check_room(instance, account, size, of_result=True)
+            with suppress(StoreError):  # what was executed is not lost because it cannot be counted
+                self._check_room(instance, account, size, of_result=True)
             account.bytes += size
             account.results[job.id] = weakref.ref(job), size
 
