@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from itertools import chain
 
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobRecord, WorkloadRecord
@@ -41,17 +43,20 @@ def jobs_beside(
     else:
         query = JobQuery(
             qpu=workload.qpu.name,
-            instance=next(iter(instances)) if instances and len(instances) == 1 else None,
             beside=workload.id,
             created_from=microseconds(clock.utc(core.opened_at - _BEFORE_SECONDS)),
             created_to=microseconds(clock.utc(core.closed_at)),
             newest_first=True,
             limit=limit,
         )
-        found = runtime.find_jobs(query)[0][::-1]
-    return [
+        # Each on its own: jobs that are not to be seen must not take the places of those that are.
+        names = [None] if instances is None else sorted(instances)
+        pages = [runtime.find_jobs(replace(query, instance=name))[0] for name in names]
+        found = sorted(chain(*pages), key=lambda job: job.core.submitted_at)
+    beside = [
         job
         for job in found
         if (job.workload is None or job.workload.id != workload.id)
         and (instances is None or job.instance.id in instances)
     ]
+    return beside if limit is None else beside[-limit:]

@@ -33,6 +33,10 @@ def matching(connection: Connection, query: JobQuery) -> int:
     return int(connection.scalar(count) or 0)
 
 
+_MOST = 2**63 - 1
+"""What databases can count; there are fewer jobs."""
+
+
 def page_of(query: JobQuery, beginning: Select[Any], *, is_sqlite: bool) -> Select[Any]:
     """Return the statement of the page of jobs that a query asks for.
 
@@ -44,9 +48,10 @@ def page_of(query: JobQuery, beginning: Select[Any], *, is_sqlite: bool) -> Sele
     order: tuple[Any, ...] = (jobs.c.created_at, jobs.c.number)
     if query.newest_first:
         order = (jobs.c.created_at.desc(), jobs.c.number.desc())
-    wanted = beginning.where(*_conditions_of(query)).order_by(*order).offset(query.skip or None)
+    skip, wanted = min(query.skip, _MOST), beginning.where(*_conditions_of(query)).order_by(*order)
+    wanted = wanted.offset(skip or None)
     if query.limit is not None:
-        return wanted.limit(query.limit)
+        return wanted.limit(min(query.limit, _MOST))
     return wanted.limit(-1) if query.skip and is_sqlite else wanted
 
 

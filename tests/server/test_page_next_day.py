@@ -12,6 +12,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qiskit_modes import Batch, Instance, Plan, SamplerV2, Session
 from qiskit_modes.modes.backends import charge_to
+from qiskit_modes.runtime.around import jobs_beside
 from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.server import serve
@@ -124,6 +125,10 @@ def test_a_workload_is_shown_with_who_was_beside_it(tmp_path, mode):
             look = workload_look(runtime, record, seen)
             assert [job.id for job in look.jobs] == [jobs[0].job_id()]
             assert sum(row.is_guest for row in look.timeline.rows) == guests, seen
+        beside = jobs_beside(record, runtime, instances=["lab", "nobody"], limit=1)
+        ids = [job.id for job in beside]
+        assert ids == [jobs[1].job_id()], "the latest is another's, and takes no place"
+        del beside
         assert not runtime.jobs_at_hand()
         assert {job.id for job in runtime.jobs()} == {job.job_id() for job in jobs}
 

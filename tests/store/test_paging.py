@@ -63,6 +63,8 @@ def test_natively_they_are_all_there(place):
     assert numbers(service.jobs(limit=2, skip=1_100, descending=False)) == [1_100, 1_101]
     assert numbers(service.jobs(limit=None, job_tags=["tenth"], instance="other")) == []
     assert len(service.jobs(limit=None, job_tags=["tenth"], instance="lab")) == COUNT // 10
+    assert len(service.jobs(limit=10**30)) == COUNT
+    assert service.jobs(limit=None, skip=10**30) == []
     early = service.jobs(limit=None, created_before=FIRST + timedelta(minutes=4))
     assert numbers(early) == [4, 3, 2, 1, 0]
     late = service.jobs(limit=None, created_after=FIRST + timedelta(minutes=COUNT - 2))
@@ -91,3 +93,5 @@ def test_one_answer_has_a_page_at_most(place):
         for query in ("", "?limit=100000"):
             page = Http(server)("GET", f"/jobs{query}").json
             assert (len(page["jobs"]), page["count"]) == (200, COUNT // 2)
+        beyond = Http(server)("GET", f"/jobs?offset={10**30}")
+        assert (beyond.status, beyond.json["jobs"]) == (200, [])
