@@ -13,7 +13,7 @@ __all__ = ["OPERATORS", "PUBLIC", "router"]
 router = APIRouter(tags=["operators"], default_response_class=PlainTextResponse)
 
 PUBLIC = frozenset({"/livez", "/readyz"})
-"""What is answered without a token; both say a word or two."""
+"""What is answered without a token; both say how it is, or why not."""
 
 OPERATORS = frozenset({"/metrics"})
 """What tells of all instances, and so wants a token that opens all of them."""
