@@ -11,11 +11,13 @@ from qiskit_modes import Instance, Plan
 from qiskit_modes.runtime.keeping.job_rows import as_ended
 from qiskit_modes.runtime.keeping.recovery import RESTARTED
 from qiskit_modes.runtime.local_runtime import LocalRuntime
+from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.store.rows import JobQuery, ListedJob
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.wire import Platform
 from qiskit_modes.wire.answers.job_json import FORM, job_json
+from tests.threads import wait_until
 from tests.wire.encoding import sampler_params
 
 LAB = Instance("lab", Plan("premium"))
@@ -176,6 +178,25 @@ def test_a_job_that_was_given_up_is_listed_as_the_store_has_it(url):
         assert listed(api)[job_id] == api.job(job_id)
         assert api.job(job_id)["status"] == "Failed"
     assert store.usage(0) == [], "what the system has failed is not charged"
+    store.close()
+
+
+def test_a_job_that_is_deleted_before_it_has_left_the_qpu_is_charged(url, monkeypatch):
+    """It was cancelled, and what it did is being stopped."""
+    stops, abandon = [], StepRunner._abandon
+    monkeypatch.setattr(StepRunner, "_abandon", lambda *which: stops.append(which))
+    with LocalRuntime(store=url, simulate=lasts) as runtime:
+        api = platform(runtime).api()
+        job_id = api.submit_job("sampler", params(), backend="ibm_manila")["id"]
+        wait_until(lambda: api.job(job_id)["usage"]["seconds"] > 0)
+        api.cancel_job(job_id)
+        assert api.wait_for_job(job_id)
+        api.delete_job(job_id)
+        (stop,) = stops
+        abandon(*stop)
+        assert listed(api) == {}
+    store = SqlStore(url)
+    assert [row.source for row in store.usage(0)] == [job_id]
     store.close()
 
 

@@ -57,18 +57,18 @@ class RowWriter:
             changes.begin_again(row)  # it is there, from its first time
             level = _OPEN
         texts = new_texts(job, row, is_new=level == _NEW)
-        is_written = True
+        is_there = True
         if level == _NEW:
             changes.add_job(row, texts)
         elif level == _ENDED:
-            is_written = changes.rewrite_job(row)
+            is_there = changes.rewrite_job(row)
         else:
-            is_written = changes.end_job(row, texts)
-        if is_written:
+            is_there = changes.end_job(row, texts)
+        if is_there or level == _ENDED:  # who has deleted it since then is charged all the same
             changes.charge(charge_of(row))
-            if row.is_final and self.listing is not None:
-                changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
-        elif level != _REFUSED:  # such a one is there only if the database could not say so
+        if is_there and row.is_final and self.listing is not None:
+            changes.keep_listed({job.id: self.listing.text_of(job)}, self.listing.form)
+        if not is_there and level == _OPEN:
             logger.error(
                 "Job %s has ended, but the store takes this process for dead, and the job too; "
                 "was this machine asleep?",

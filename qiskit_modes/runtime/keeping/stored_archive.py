@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -92,6 +93,8 @@ class StoredArchive(Archive):
         self._reader = RowReader(store, registry, self._calendar)
         self._seen: dict[str, tuple[int, bool]] = {}
         """What was last written of open workloads. Guarded by the mutex of their QPU."""
+        self._ended = weakref.WeakValueDictionary[str, JobRecord]()
+        """Jobs that have ended here; one may be deleted before it is known what it is charged."""
         self._frozen = self._closed = False
         self._head = new_head(serves=serves)
         self._rows = RowWriter(self._head.id, self._calendar)
@@ -156,6 +159,7 @@ class StoredArchive(Archive):
         if self._frozen:
             then()
             return
+        self._ended[job.id] = job
         self._clock.work_begins()
 
         def done(error: BaseException | None) -> None:
@@ -175,7 +179,7 @@ class StoredArchive(Archive):
 
     def final(self, job_id: str) -> None:
         """Take note that nothing about a job will change; inside the mutex of its QPU."""
-        job = self.jobs.get(job_id)
+        job = self.jobs.get(job_id) or self._ended.get(job_id)
         if job is not None and not self._frozen:
             self._writer.put(Change(partial(self._rows.job, job), lambda _: None, must=True))
 
