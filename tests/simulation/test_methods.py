@@ -299,6 +299,37 @@ def test_of_a_hundred_qubits_run_refuses_each_method_that_cannot_hold_them(metho
             sampler.run([circuit], shots=2)
 
 
+@pytest.mark.parametrize("noise", [None, amplitude_damping_error(0.01)])
+@pytest.mark.parametrize(
+    ("method", "is_refused"),
+    [
+        ("automatic", False),
+        ("statevector", True),
+        ("density_matrix", True),
+        ("extended_stabilizer", True),
+        ("matrix_product_state", False),
+    ],
+)
+def test_of_a_thousand_qubits_every_estimate_is_a_number(method, is_refused, noise):
+    circuit = QuantumCircuit(1100)  # Python's floats end at 2^1024
+    circuit.h(550)
+    circuit.t(550)
+    for _ in range(400):
+        circuit.cx(550, 551)  # what may join 400 pairs of qubits, by the count of its gates
+    for qubit in range(1099):
+        circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    model = NoiseModel()
+    if noise is not None:
+        model.add_all_qubit_quantum_error(noise, "h")
+    sampler = SamplerV2(AerSimulator(method=method, noise_model=model))
+    if is_refused:
+        with pytest.raises(SimulationTooLargeError, match="1100 qubits"):
+            sampler.run([circuit], shots=2)
+    else:
+        assert sampler.run([circuit], shots=2).result()[0].data
+
+
 def test_a_limit_of_the_simulators_own_counts():
     circuit = all_to_all(20, "rx", 0.3)
     circuit.measure(range(20), range(20))

@@ -6,7 +6,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 
-from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.cost import Cost, doubled
 
 __all__ = ["MOST_QUBITS", "aer_bytes", "aer_cost", "least_aer_seconds", "may_be_done"]
 
@@ -58,7 +58,8 @@ def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Co
     once = AER_SECONDS + sum(terms.values()) * AER_SECONDS_PER_TERM
     match method:
         case "statevector":
-            each = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * 2.0**circuit.num_qubits
+            amplitudes = doubled(circuit.num_qubits)
+            each = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * amplitudes
         case "stabilizer":
             each = AER_SECONDS_PER_TABLEAU
         case "matrix_product_state":
@@ -72,7 +73,7 @@ def aer_cost(circuit: QuantumCircuit, method: str, *, computed_once: bool) -> Co
 
 def least_aer_seconds(operations: int, num_qubits: int, shots: int) -> float:
     """Return what so many shots with noise take Aer at least, by whichever of its methods."""
-    vector = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * 2.0**num_qubits
+    vector = AER_SECONDS_PER_OPERATION + AER_SECONDS_PER_AMPLITUDE * doubled(num_qubits)
     return AER_SECONDS + operations * min(vector, AER_SECONDS_PER_TABLEAU) * shots
 
 

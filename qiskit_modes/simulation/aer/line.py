@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from qiskit_modes.simulation.operations import Block, touched
+from qiskit_modes.simulation.run.cost import doubled
 
 __all__ = ["along_a_line", "work_along"]
 
@@ -79,9 +80,9 @@ def work_along(order: Iterable[int], pairs: Sequence[tuple[int, int]]) -> float:
             across[cut] += met[outer, line[cut + 1 :]].sum() - met[outer, line[: cut - 1]].sum()
             across[cut] += met[inner, line[: cut - 1]].sum() - met[inner, line[cut + 1 :]].sum()
             line[cut - 1], line[cut] = outer, inner
-            work += 8.0 ** min(across[cut], most[cut])
+            work += doubled(3.0 * min(across[cut], most[cut]))
         met[one, other] += 1
         met[other, one] += 1
         across[left + 1] += 1
-        work += 8.0 ** min(across[left + 1], most[left + 1])
+        work += doubled(3.0 * min(across[left + 1], most[left + 1]))
     return work

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from qiskit_modes.simulation.operations import Measure, Store
-from qiskit_modes.simulation.run.cost import Cost
+from qiskit_modes.simulation.run.cost import Cost, doubled
 from qiskit_modes.simulation.run.ideal.state_vector import StateEvolution
 from qiskit_modes.simulation.run.pauli_vector.contraction import Contraction
 from qiskit_modes.simulation.run.pauli_vector.feed_forward import BranchNode, LoopNode, Node
@@ -100,10 +100,10 @@ class WindowWork:
     def _add(self, width: int, calls: float, share: float) -> None:
         self.width = max(self.width, width)
         self._calls += calls
-        self._amplitudes += share * 2.0**width
+        self._amplitudes += share * doubled(width)
         # As long as little was recorded, many shots are one row.
-        rows = min(1.0, 2.0**self._bits / TYPICAL_SHOTS)
-        self._elements += share * 4.0**width * rows
+        rows = min(1.0, doubled(self._bits) / TYPICAL_SHOTS)
+        self._elements += share * doubled(2 * width) * rows
 
     def cost(self, *, as_vector: bool, at_once: int, prepared: float) -> Cost:
         """Return the cost of holding the state in one of two ways.
@@ -159,7 +159,7 @@ def state_cost(body: StateEvolution, ending: StateEvolution | None) -> Cost:
     """Return the cost of a component that is a state vector."""
     last = body if ending is None else ending
     once = state_seconds(body) + (0.0 if ending is None else state_seconds(ending))
-    return Cost(once + SECONDS_PER_AMPLITUDE * 2.0 ** len(last.axes), SECONDS_PER_DRAW)
+    return Cost(once + SECONDS_PER_AMPLITUDE * doubled(len(last.axes)), SECONDS_PER_DRAW)
 
 
 def stabilizer_cost(elements: int) -> Cost:
@@ -200,7 +200,7 @@ class _Walk:
         for node in nodes:
             match node:
                 case Contraction():
-                    branches = share * 2.0 ** len(self._bits)
+                    branches = share * doubled(len(self._bits))
                     self.all_branches += contraction_seconds(node, branches)
                     self.one_branch += share * (
                         contraction_seconds(node) - contraction_seconds(node, 0.0)
@@ -223,7 +223,7 @@ class _Walk:
 
     def _move(self, share: float) -> None:
         """Add what it costs to divide the branches or to put them together."""
-        branches = share * 2.0 ** len(self._bits)
+        branches = share * doubled(len(self._bits))
         far = self._size * branches > NEAR_ELEMENTS
         per_element = SECONDS_PER_FAR_ELEMENT if far else SECONDS_PER_ELEMENT
         self.all_branches += SECONDS_PER_STEP + branches * (

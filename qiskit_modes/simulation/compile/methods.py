@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -244,4 +245,4 @@ def readable(size: int) -> str:
         if size < 1024:
             return f"{size} {unit}"
         size //= 1024
-    return f"{size} EB" if size < 10_000 else f"{float(size):.0e} EB"
+    return f"{size} EB" if size < 10_000 else f"{Decimal(size):.0e} EB"

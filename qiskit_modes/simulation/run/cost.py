@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Cost", "density_bytes"]
+__all__ = ["Cost", "density_bytes", "doubled"]
 
 BLOCK_SECONDS = 1.0
 """A block of shots takes at least so long, ..."""
 BLOCK_CALLS = 10
 """... and so many times what a call of Aer costs before the first shot."""
+_MOST_DOUBLINGS = 500
+"""What is doubled so often is never done, and sums and products with it are still numbers."""
 _COPIES = 3
 """A step holds the state before, its rearranged copy and the result."""
 
@@ -35,6 +37,11 @@ class Cost:
         """Return the estimate for so many shots."""
         blocks = 1 if self.block_shots is None else -(-shots // self.block_shots)
         return self.once * blocks + self.per_shot * shots
+
+
+def doubled(times: float) -> float:
+    """Return 2 to a power, for estimates: of a thousand qubits it is no number of Python's."""
+    return 2.0 ** min(times, _MOST_DOUBLINGS)
 
 
 def density_bytes(elements: int) -> int:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from qiskit_modes.simulation.compile.merge import Group
 from qiskit_modes.simulation.operations import Measure, Operation, Store, touched
+from qiskit_modes.simulation.run.cost import doubled
 
 __all__ = ["MOST_STARTS", "ordered"]
 
@@ -213,7 +214,7 @@ class _Sweep:
         self._is_done[number] = 1
         self._done |= 1 << number
         self._live.update(qubits)
-        self.cost += 4.0 ** len(self._live) * 2.0 ** min(self._recorded_bits, LARGEST_RECORD)
+        self.cost += doubled(2 * len(self._live) + min(self._recorded_bits, LARGEST_RECORD))
         for qubit in qubits:
             self._entered |= 1 << qubit
             if needs.last[qubit] == number:
