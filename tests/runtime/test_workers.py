@@ -192,21 +192,35 @@ class Actor(ThreadPoolExecutor):
         if not self.is_dead:
             return super().submit(*what)
         answer = Future()
-        answer.set_exception(ActorDiedError())
+        self.die(answer)
         return answer
 
 
-def test_an_executor_that_says_in_its_own_words_that_it_is_dead_is_replaced():
+def cancel(answer):
+    answer.cancel()
+    answer.set_running_or_notify_cancel()
+
+
+@pytest.mark.parametrize(
+    ("die", "error"),
+    [
+        (lambda answer: answer.set_exception(ActorDiedError()), ActorDiedError),
+        (cancel, ProgramAbandoned),
+    ],
+    ids=["an error of its own", "cancelled"],
+)
+def test_an_executor_that_says_in_its_own_words_that_it_is_dead_is_replaced(die, error):
     made = []
 
     def new_executor():
         made.append(Actor(1))
+        made[-1].die = die
         return made[-1]
 
     pool = WorkerPool(1, new_executor=new_executor)
     assert isinstance(submit(pool)[1].get(), worker_process.Execution)
     made[0].is_dead = True
-    assert isinstance(submit(pool)[1].get(), ActorDiedError)
+    assert isinstance(submit(pool)[1].get(), error)
     assert isinstance(submit(pool)[1].get(), worker_process.Execution)
     assert len(made) == 2
     pool.close()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -325,7 +325,8 @@ class WorkerPool:
 
     def _done(self, worker: Worker, item: WorkItem, future: Future[Any]) -> None:
         if future.cancelled():
-            self._answered(worker, item, ProgramAbandoned())
+            lost = issubclass(CancelledError, worker.ends_with)
+            self._answered(worker, item, ProgramAbandoned(), broken=lost)
             return
         answer = future.exception() or item.signed(future.result(), worker)
         self.tally.note(item.work_of(answer))
