@@ -155,6 +155,8 @@ class WorkloadRecord:
     """The backend that the user passed; None if an earlier process had it and nobody offers it."""
     backend_name: str = ""
     """The name by which the backend was asked for."""
+    is_refused: bool = False
+    """Whether it could not be kept when it was opened; nobody knows its id."""
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from qiskit import QuantumCircuit
 
-from qiskit_modes import LocalService, SamplerV2, Session
+from qiskit_modes import Batch, LocalService, SamplerV2, Session
 from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.keeping.writer import Change, Writer
@@ -20,7 +20,7 @@ from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.server import serve
-from qiskit_modes.store.rows import JobQuery
+from qiskit_modes.store.rows import JobQuery, WorkloadQuery
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.upkeep import check
 from tests.server.asking import ask
@@ -157,11 +157,10 @@ def test_a_full_disk_is_told_once_and_keeps_nothing_else_from_being_read(
         assert http("GET", f"/jobs/{again}/results").status == 200
 
 
-def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written(
-    tmp_path, monkeypatch
-):
-    """Its end is written in the moment in which its sender is told: a lock was let go then."""
-    locked, write, writing = threading.Event(), Writer.write, SqlStore.writing
+@pytest.fixture
+def locked(monkeypatch):
+    """Tells whether a store is locked by somebody else, for longer than this one waits."""
+    locked, writing = threading.Event(), SqlStore.writing
 
     @contextmanager
     def while_locked(store, **more):
@@ -169,6 +168,32 @@ def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written
             yield changes
             if locked.is_set():
                 raise StoreError("database is locked")
+
+    monkeypatch.setattr(SqlStore, "writing", while_locked)
+    return locked
+
+
+@pytest.mark.parametrize("mode", [Session, Batch])
+def test_a_session_that_was_refused_is_none_later(tmp_path, locked, mode):
+    location = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    with LocalRuntime(store=location) as runtime:
+        backend = LocalService(runtime=runtime).backend("fake_manila")
+        locked.set()
+        with pytest.raises(StoreError, match="database is locked"):
+            mode(backend)
+        locked.clear()
+        opened = mode(backend).session_id  # by it the store is seen to take changes again
+        assert [each.id for each in runtime.find_workloads(WorkloadQuery())[0]] == [opened]
+    store = SqlStore(location)
+    assert [row.id for row in store.workloads()] == [opened]
+    store.close()
+
+
+def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written(
+    tmp_path, locked, monkeypatch
+):
+    """Its end is written in the moment in which its sender is told: the lock was let go then."""
+    write = Writer.write
 
     def ends_before_it_is_told(writer, change, **more):
         try:
@@ -181,7 +206,6 @@ def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written
 
     circuit = QuantumCircuit(1)
     circuit.measure_all()
-    monkeypatch.setattr(SqlStore, "writing", while_locked)
     location = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
     lasts = ScriptedSteps(Durations(0, 3600, 0))
     with LocalRuntime(store=location, simulate=lambda _: lasts) as runtime:

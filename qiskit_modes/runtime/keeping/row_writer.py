@@ -88,12 +88,19 @@ class RowWriter:
         return True
 
     def workload(self, workload: WorkloadRecord, changes: Transaction) -> None:
-        """Write a session or batch as it is now."""
+        """Write a session or batch as it is now, unless it was refused."""
+        if workload.is_refused:
+            return
         with workload.qpu.mutex:
             row = workload_row(workload, self._head, self._calendar)
         self._instance(workload.core.instance, changes)
         changes.save_workload(row)
         changes.charge(charges_of(row))
+
+    @staticmethod
+    def refuse_workload(workload: WorkloadRecord) -> None:
+        """Let a session or batch that could not be written when it was opened be in no store."""
+        workload.is_refused = True
 
     def committed(self, is_committed: bool) -> None:
         """Take note of the end of a transaction."""

@@ -383,7 +383,10 @@ class StoredArchive(Archive):
             StoreError: If it cannot be kept.
         """
         super().opened(workload)
-        self._writer.write(partial(self._rows.workload, workload))
+        self._writer.write(
+            partial(self._rows.workload, workload),
+            otherwise=partial(self._rows.refuse_workload, workload),
+        )
 
     def workload(self, workload_id: str) -> WorkloadRecord | None:
         """Return a session or batch by its id, or None if it is not known."""
