@@ -224,9 +224,11 @@ class LocalRuntime:
         try:
             self.archive.submitted(job)
         except StoreError:
+            self.budgets.turn_away(job)
             with suppress(RefusedError):
                 self.cancel(job)
             raise
+        self.budgets.is_kept(job)
         for listener in self._listeners:
             listener.job_submitted(job, steps)
 

@@ -156,6 +156,25 @@ def test_what_is_counted_is_what_is_kept_and_what_is_on_its_way(tmp_path):
         assert runtime.budget_used(me).jobs == 40
 
 
+def test_what_was_deleted_before_it_was_counted_leaves_nothing(tmp_path, monkeypatch):
+    from qiskit_modes.runtime.keeping import budgets
+
+    monkeypatch.setattr(budgets, "_COUNTED_AT_LEAST_SECONDS", float("inf"))  # only when it is full
+    me = Instance("lab", budget=Budget(max_jobs=2))
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime:
+        service = LocalService(runtime=runtime)
+        sampler = SamplerV2(service.backend("fake_manila"))
+        for _ in range(5):
+            job = sampler.run([circuit])
+            job.result()
+            service.delete_job(job.job_id())
+        runtime.budgets._account("lab").counted_at = float("-inf")
+        used = runtime.budget_used(me)
+    assert (used.jobs, used.bytes) == (0, 0)
+
+
 def filled(sampler, circuit):
     """Submit jobs, four at once, until a result does not fit any more; return those that ended."""
     jobs = []

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from qiskit import QuantumCircuit
 
-from qiskit_modes import Batch, LocalService, SamplerV2, Session
+from qiskit_modes import Batch, Budget, Instance, LocalService, SamplerV2, Session
 from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.keeping.writer import Change, Writer
@@ -215,6 +215,22 @@ def test_a_submission_that_was_refused_is_no_job_when_the_next_change_is_written
         with pytest.raises(StoreError, match="database is locked"):
             SamplerV2(backend).run([circuit])
         assert runtime.find_jobs(JobQuery()) == ([], 0)
+
+
+def test_submissions_that_were_refused_are_not_counted(tmp_path, locked):
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    me = Instance("lab", budget=Budget(max_jobs=2))
+    with LocalRuntime(store=tmp_path / "jobs.sqlite", instance=me) as runtime:
+        sampler = SamplerV2(LocalService(runtime=runtime).backend("fake_manila"))
+        locked.set()
+        for _ in range(3):
+            with pytest.raises(StoreError, match="database is locked"):
+                sampler.run([circuit])
+        locked.clear()
+        for jobs in (1, 2):
+            sampler.run([circuit]).result()
+            assert runtime.budget_used(me).jobs == jobs
 
 
 def when_it_is_written(job):

@@ -52,6 +52,8 @@ class _Account:
     """Of what is kept, as it was counted last and with what was let in since."""
     uncounted: dict[str, int] = field(default_factory=dict)
     """Jobs that were let in since, with the bytes of their inputs."""
+    kept: set[str] = field(default_factory=set)
+    """Those of them that are in the store: the next count finds them, or they were deleted."""
     results: dict[str, tuple[weakref.ref[JobRecord], int]] = field(default_factory=dict)
     """Results that were let in since, with their bytes, by the ids of their jobs."""
     counted_at: float = float("-inf")
@@ -138,6 +140,13 @@ class Budgets:
                 self._check_room(instance, account, size, of_result=True)
             account.bytes += size
             account.results[job.id] = weakref.ref(job), size
+
+    def is_kept(self, job: JobRecord) -> None:
+        """Take note that a job that was let in is in the store."""
+        account = self._account(job.instance.id)
+        with account.turn:
+            if job.id in account.uncounted:
+                account.kept.add(job.id)
 
     def turn_away(self, job: JobRecord) -> None:
         """Take a job out again that was not accepted."""
@@ -242,8 +251,11 @@ class Budgets:
             job_id: result for job_id, result in account.results.items() if not there.get(job_id)
         }
         account.uncounted = {
-            job_id: size for job_id, size in account.uncounted.items() if job_id not in there
+            job_id: size
+            for job_id, size in account.uncounted.items()
+            if job_id not in there and job_id not in account.kept
         }
+        account.kept.clear()
         account.jobs = jobs + len(account.uncounted)
         account.bytes = size + sum(account.uncounted.values())
         account.bytes += sum(size for _, size in account.results.values())
