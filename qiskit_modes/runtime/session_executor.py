@@ -73,7 +73,7 @@ class SessionExecutor:
         workers: The processes that execute programs.
         qpus: Returns the QPUs whose schedulers share a ledger.
         archive: What is kept of jobs and workloads; None for memory.
-        let_in_result: See `StepRunner`.
+        let_in_result: Raises `RefusedError` if the result of a job, as text, is not to be kept.
     """
 
     def __init__(
