@@ -13,7 +13,7 @@ from qiskit.circuit import CircuitInstruction, ClassicalRegister, Gate, Measure,
 from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 
-__all__ = ["Ending"]
+__all__ = ["Ending", "with_ending"]
 
 _MEASURE = Measure()
 
@@ -63,3 +63,18 @@ class Ending:
         for qubit, clbit in zip(self.qubits, register, strict=True):
             append(CircuitInstruction(_MEASURE, (bits[qubit],), (clbit,)))
         return written
+
+
+def with_ending(
+    circuit: QuantumCircuit, content: bytes, ending: Ending | None
+) -> tuple[QuantumCircuit, bytes]:
+    """Return a circuit with what follows it, and the fingerprint of that; itself without an ending.
+
+    Args:
+        circuit: The circuit, not modified.
+        content: Its fingerprint.
+        ending: What follows it.
+    """
+    if ending is None:
+        return circuit, content
+    return ending.written_after(circuit), ending.content_after(content)

@@ -9,7 +9,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit, qpy
 
-from qiskit_modes.simulation.circuits.ending import Ending
+from qiskit_modes.simulation.circuits.ending import Ending, with_ending
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.compile.compile_with_noise import compile_in_parts, compile_with_noise
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
@@ -65,7 +65,7 @@ class Compilation:
 
     def __reduce__(self) -> tuple[Callable[..., Compilation], tuple[Any, ...]]:
         ending = self.ending
-        whole = self.circuit if ending is None else ending.written_after(self.circuit)
+        whole, _ = with_ending(self.circuit, self.content, ending)
         if not is_plain(whole):
             raise NeedsMoreError("the circuit holds more than standard instructions")
         bare = self.circuit.copy()

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache, partial
 from typing import assert_never
 
 from qiskit import QuantumCircuit
@@ -14,7 +15,7 @@ from qiskit_modes.exceptions import SimulationTooLargeError, UnsupportedCircuitE
 from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe, fingerprint
-from qiskit_modes.simulation.circuits.ending import Ending
+from qiskit_modes.simulation.circuits.ending import Ending, with_ending
 from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.compile.compile_whole import compile_whole
 from qiskit_modes.simulation.compile.component_builder import ComponentBuilder
@@ -78,8 +79,7 @@ def compile_with_noise(
             circuit, noise, choice, content, settings, wanted, ending, beginning
         )
     except NotCuttableError as reason:
-        if ending is not None:
-            circuit, content = ending.written_after(circuit), ending.content_after(content)
+        circuit, content = with_ending(circuit, content, ending)
         return compile_whole(circuit, noise, choice, content, settings, wanted, reason)
 
 
@@ -99,9 +99,9 @@ def compile_in_parts(
         NotCuttableError: If it cannot.
         SimulationTooLargeError: If it is too wide; where its gates alone tell, nothing is read.
     """
+    written = cache(partial(with_ending, circuit, content, ending))  # at most once
     if may_be_too_wide(circuit, choice):
-        whole = circuit if ending is None else ending.written_after(circuit)
-        outlook = outlook_of(whole, choice, settings)
+        outlook = outlook_of(written()[0], choice, settings)
         if outlook is not None and (refusal := outlook.of_recorded(wanted).refusal) is not None:
             raise refusal
     if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
@@ -109,8 +109,7 @@ def compile_in_parts(
         if ideal is not None:
             arguments = (circuit, noise, choice, content, settings, wanted, ending, beginning)
             return _cheaper(ideal, *arguments)
-    if ending is not None:
-        circuit, content = ending.written_after(circuit), ending.content_after(content)
+    circuit, content = written()
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
     blocks = split(block) if settings.split_components else [block]
