@@ -39,7 +39,13 @@ def jobs_beside(
     """
     core, clock = workload.core, runtime.clock
     if runtime.store is None or core.closed_at is None:
-        found = [job for job in runtime.jobs_at_hand() if job.qpu is workload.qpu]
+        found = [
+            job
+            for job in runtime.jobs_at_hand()
+            if job.qpu is workload.qpu
+            and (job.workload is None or job.workload.id != workload.id)
+            and (instances is None or job.instance.id in instances)
+        ]
     else:
         query = JobQuery(
             qpu=workload.qpu.name,
@@ -53,10 +59,4 @@ def jobs_beside(
         names = [None] if instances is None else sorted(instances)
         pages = [runtime.find_jobs(replace(query, instance=name))[0] for name in names]
         found = sorted(chain(*pages), key=lambda job: job.core.submitted_at)
-    beside = [
-        job
-        for job in found
-        if (job.workload is None or job.workload.id != workload.id)
-        and (instances is None or job.instance.id in instances)
-    ]
-    return beside if limit is None else beside[-limit:]
+    return found if limit is None else found[-limit:]

@@ -275,13 +275,12 @@ class StoredArchive(Archive):
                 said.append(listing.with_tags(text, job.tags))
                 continue
             job = self.jobs.get(each.id) or self._record(each)
-            text = listing.text_of(job)
+            text = listing.of(job)
             try:
                 self.settle(job)
             except StoreError:  # nobody is told before its end is kept; the others are listed
-                job = self._as_kept(each)
-                text = listing.text_of(job)
-            said.append(listing.with_tags(text, job.tags))
+                text = listing.of(self._as_kept(each))
+            said.append(text)
         for some in in_parts(list(unkept)):
             texts = {job_id: unkept[job_id] for job_id in some}
             keep = partial(Transaction.keep_listed, texts=texts, form=listing.form)
