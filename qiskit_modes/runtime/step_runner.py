@@ -251,7 +251,7 @@ class StepRunner:
                 self._call_at(key, None, lambda: None)
 
     def _say_of_compilation(self, job: JobRecord, expected: float | None) -> None:
-        if job.core.ending is None and job.under_way.takes_long_to_compile():
+        if job.core.ending is None and job.under_way.take_notice_of_compilation():
             text = describe_compilation(job.id, expected)
             # Beside: whoever reads the log may be slow, and others wait for the timer.
             self._threads.do_beside(lambda: give_notice("long", job, text))

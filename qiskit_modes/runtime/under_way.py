@@ -39,7 +39,7 @@ class UnderWay:
     step_item: StepItem | None = None
     """A heavy part of a classical step, while it waits for a place or is in a worker."""
     _scripted_step: set[StepName] = field(default_factory=set)
-    _to_be_said: set[str] = field(default_factory=lambda: {"it takes long to compile"})
+    _notice_of_compilation: set[bool] = field(default_factory=lambda: {True})
 
     def begin_scripted_step(self, step: StepName) -> None:
         """Note that a step has begun that lasts what somebody says."""
@@ -51,22 +51,14 @@ class UnderWay:
         Its end and its cancellation may come at once, from two threads: one of them gets it, and
         answers for it.
         """
-        try:
-            self._scripted_step.pop()
-        except KeyError:
-            return False
-        return True
+        return _take(self._scripted_step)
 
-    def takes_long_to_compile(self) -> bool:
-        """Return whether users are still to be told that it takes long to compile: once.
+    def take_notice_of_compilation(self) -> bool:
+        """Take away the notice that it takes long to compile; return whether it was still there.
 
-        A lane may foresee it and the timer see it at the same time.
+        A lane may foresee that and the timer see it at the same time: one of them gives notice.
         """
-        try:
-            self._to_be_said.pop()
-        except KeyError:
-            return False
-        return True
+        return _take(self._notice_of_compilation)
 
     def abandon(self, workers: WorkerPool) -> bool:
         """Have the present step end sooner.
@@ -97,3 +89,12 @@ class UnderWay:
         """Drop everything, for a job that has ended; what is in workers they answer for."""
         self.steps = self.program = self.notes = self.samples = None
         self.pieces = []
+
+
+def _take(one: set[Any]) -> bool:
+    """Take away the only element of a set; return whether it was there: of two threads, for one."""
+    try:
+        one.pop()
+    except KeyError:
+        return False
+    return True
