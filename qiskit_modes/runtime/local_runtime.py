@@ -224,11 +224,12 @@ class LocalRuntime:
         try:
             self.archive.submitted(job)
         except StoreError:
-            self.budgets.turn_away(job)
+            self._whole(partial(self.budgets.turn_away, job))
             with suppress(RefusedError):
                 self.cancel(job)
             raise
-        self.budgets.is_kept(job)
+        if self.archive.count_of is not None:
+            self._whole(partial(self.budgets.is_kept, job))
         for listener in self._listeners:
             listener.job_submitted(job, steps)
 

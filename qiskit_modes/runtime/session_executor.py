@@ -125,10 +125,7 @@ class SessionExecutor:
         Raises:
             RefusedError: If it has already ended.
         """
-        if job.core.ending is not None:
-            raise RefusedError(f"job {job.id} has already ended", Refusal.ALREADY_FINAL)
-        self._archive.refuse_cancel(job)
-        self.uninterrupted(partial(self._post, job.qpu, CancelRequested(job.id)))
+        self.uninterrupted(partial(self._cancel, job))
 
     def open_workload(self, event: WorkloadOpened, qpu: QPU) -> Workload:
         """Open a session or a batch.
@@ -189,6 +186,12 @@ class SessionExecutor:
         return outstanding
 
     # -- inside: never on a thread that can be interrupted -------------------------------------
+
+    def _cancel(self, job: JobRecord) -> None:
+        if job.core.ending is not None:
+            raise RefusedError(f"job {job.id} has already ended", Refusal.ALREADY_FINAL)
+        self._archive.refuse_cancel(job)
+        self._post(job.qpu, CancelRequested(job.id))
 
     def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         if self._closed:
