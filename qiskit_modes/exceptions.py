@@ -17,6 +17,7 @@ exists here inherits from the fitting one, so that ``except`` clauses written fo
                 ├── WorkerDiedError          the process that worked for a job died
                 ├── ClusterError             a Dask cluster cannot be reached or used
                 ├── StoreError               jobs cannot be kept, or read, where they should be
+                │   └── NotStorableError     something that the store can never keep
                 └── RuntimeClosedError       the runtime has been shut down
                     └── OtherProcessError    it is that of another process
 
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidInputError",
     "ModeWarning",
     "NotISAError",
+    "NotStorableError",
     "OptionWithoutEffectWarning",
     "OtherProcessError",
     "OutstandingJobsWarning",
@@ -144,6 +146,10 @@ class ClusterError(QiskitModesError):
 
 class StoreError(QiskitModesError):
     """The store, in which jobs outlive their process, cannot be opened, read or written."""
+
+
+class NotStorableError(StoreError):
+    """The store can never keep this: it is too large for it, or text that it has no place for."""
 
 
 class RuntimeClosedError(QiskitModesError):

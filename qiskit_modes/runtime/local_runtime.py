@@ -555,10 +555,14 @@ class LocalRuntime:
         self._whole(partial(self.archive.forget, job_id))
 
     def set_tags(self, job: JobRecord, tags: list[str]) -> None:
-        """Replace the tags of a job."""
+        """Replace the tags of a job.
+
+        Raises:
+            StoreError: If they cannot be kept; then it has the tags that it had.
+        """
         self.check_process()
+        self.archive.tagged(job, tags)
         job.tags = tags
-        self.archive.tagged(job)
 
     def cancel(self, job: JobRecord) -> None:
         """End a job before its time: stop it wherever it is.

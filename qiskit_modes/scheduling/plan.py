@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 __all__ = ["FLEX", "OPEN", "PAY_AS_YOU_GO", "PLANS", "PREMIUM", "Budget", "Instance", "Plan"]
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
+
+_LONGEST_SECONDS = 1e9
+"""What is longer, 31 years, has no end for anybody, but calendars and databases have one."""
+
+
+def _check_seconds(limits: Plan | Instance) -> None:
+    """Check all times among limits, and let those that never end be the longest that there is."""
+    for each in fields(limits):
+        value = getattr(limits, each.name)
+        if each.name.endswith("_seconds") and value is not None:
+            if not value >= 0:
+                raise ValueError(f"{each.name} must be a number of seconds from 0 on, not {value}")
+            if value > _LONGEST_SECONDS:
+                object.__setattr__(limits, each.name, _LONGEST_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -17,6 +31,11 @@ class Plan:
     The defaults have the time limits of IBM's paid plans and nothing else. Where the service's
     documentation is silent or contradicts itself, the choice made here is a field, so that it can
     be made differently.
+
+    Times are in seconds from 0 on. Any of more than 31 years, also an infinite one, is 10^9 s.
+
+    Raises:
+        ValueError: If a time is negative, or no number.
     """
 
     name: str = "local"
@@ -103,6 +122,9 @@ class Plan:
     """Most instructions of the control system for one qubit in one job, counted by the service's
     table; None for no limit. What is not in that table is counted as ``sx`` or ``cz`` is."""
 
+    def __post_init__(self) -> None:
+        _check_seconds(self)
+
 
 PREMIUM = Plan("premium")
 """The service's Premium plan: sessions, a share in a rolling window of 28 days."""
@@ -156,7 +178,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Instance:
-    """The tenant to whom usage is charged, IBM's word for it."""
+    """The tenant to whom usage is charged, IBM's word for it.
+
+    Its times are checked as those of a `Plan`.
+    """
 
     id: str = "local"
     """Unique among the instances that share QPUs."""
@@ -174,6 +199,9 @@ class Instance:
 
     budget: Budget = Budget()
     """What it may keep, and have under way."""
+
+    def __post_init__(self) -> None:
+        _check_seconds(self)
 
     def __hash__(self) -> int:
         return hash(self.id)  # a plan has twenty fields, and one is looked up forty times for a job

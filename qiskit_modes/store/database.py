@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 
-from qiskit_modes.exceptions import StoreError, StoreWarning
+from qiskit_modes.exceptions import NotStorableError, StoreError, StoreWarning
 from qiskit_modes.store.migrations import migrate, version_of
 from qiskit_modes.store.network_file_system import network_file_system
 from qiskit_modes.store.writing import Transaction
@@ -27,6 +30,9 @@ _WRITES = "qiskit_modes_writes"
 
 _APPLICATION_ID = 0x716D6F64
 """By which ``file`` and others recognise a store in SQLite: "qmod"."""
+
+_TOO_LARGE = "54"
+"""Class of PostgreSQL's errors that say that a limit of its own is exceeded."""
 
 _LOCK = 0x716D6F6465730001
 """Of PostgreSQL, held while tables are changed."""
@@ -86,7 +92,8 @@ class Database:
             changes_tables: Whether the tables are brought to the newest version before.
 
         Raises:
-            StoreError: If the database does not take them; then nothing has changed.
+            StoreError: If the database does not take them; then nothing has changed. A
+                `NotStorableError` if it never will.
         """
         what = "opened" if changes_tables else "written"
         with self._errors(what), self._engine.connect() as connection:
@@ -117,9 +124,10 @@ class Database:
             yield
         except StoreError:
             raise
-        except (SQLAlchemyError, OSError, sqlite3.Error) as error:
+        except (SQLAlchemyError, OSError, sqlite3.Error, UnicodeError, OverflowError) as error:
             said = str(getattr(error, "orig", None) or error).strip().splitlines()
-            raise StoreError(
+            kind = NotStorableError if what == "written" and _never_fits(error) else StoreError
+            raise kind(
                 f"the store {self.name} cannot be {what}: "
                 f"{said[0] if said else type(error).__name__}"
             ) from error
@@ -133,7 +141,7 @@ class Database:
 
     def _new_engine(self) -> Engine:
         if not self.is_sqlite:
-            return create_engine(self._address, pool_pre_ping=True)
+            return create_engine(self._address, pool_pre_ping=True, json_serializer=_as_json)
         path = self.path
         assert path is not None, "SQLite has a file"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +156,9 @@ class Database:
                 "QISKIT_MODES_STORE=postgresql+psycopg://USER@HOST/DATABASE",
                 StoreWarning,
             )
-        engine = create_engine(self._address, connect_args={"timeout": _BUSY_SECONDS})
+        engine = create_engine(
+            self._address, connect_args={"timeout": _BUSY_SECONDS}, json_serializer=_as_json
+        )
         event.listen(engine, "connect", self._set_up)
         event.listen(engine, "begin", _begin)
         return engine
@@ -177,6 +187,33 @@ class Database:
             else:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.execute(text("VACUUM"))
+
+
+_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+
+
+def _as_json(value: Any) -> str:
+    """Return a value as JSON that every database takes: Python writes limits that there are not, as
+    of a plan, as a word that is none; a number that is too large for any is read as the same.
+    """
+    text = json.dumps(value)
+    if "Infinity" not in text and "NaN" not in text:
+        return text
+    words = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
+    return _NO_NUMBER.sub(lambda found: words.get(found[0], found[0]), text)
+
+
+def _never_fits(error: Exception) -> bool:
+    """Return whether what was to be written is to blame, and not the state of the database."""
+    match error:
+        case DataError() | UnicodeError() | OverflowError():
+            return True
+        case DBAPIError(orig=said):
+            return str(getattr(said, "sqlstate", "")).startswith(_TOO_LARGE)
+        case StatementError():  # it is no value of its column's type
+            return True
+        case _:
+            return False
 
 
 def _begin(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from qiskit_ibm_runtime.exceptions import IBMError
 
 from qiskit_modes.exceptions import (
     InvalidInputError,
+    NotStorableError,
     RefusedError,
     RuntimeClosedError,
     StoreError,
@@ -122,6 +123,8 @@ def _api_error(error: Exception) -> ApiError:
             return ApiError(status, code, message, _RETRY_SECONDS if status == 429 else None)
         case RuntimeClosedError():
             return ApiError(409, Code.CLOSED, message)
+        case NotStorableError():
+            return ApiError(400, Code.INVALID, message)
         case StoreError():
             return ApiError(503, Code.STORE, message, _RETRY_SECONDS)
         case IBMError() | ValueError():

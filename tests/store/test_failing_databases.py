@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import fields
+from queue import SimpleQueue
 
 import pytest
 from qiskit import QuantumCircuit
+from qiskit_aer import AerSimulator
+from sqlalchemy import event
 
-from qiskit_modes import Batch, Budget, Instance, LocalService, SamplerV2, Session
-from qiskit_modes.exceptions import StoreError
+from qiskit_modes import Batch, Budget, Instance, LocalService, Plan, SamplerV2, Session
+from qiskit_modes.exceptions import NotStorableError, StoreError
+from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.runtime.keeping import stored_archive
 from qiskit_modes.runtime.keeping.writer import Change, Writer
 from qiskit_modes.runtime.local_runtime import LocalRuntime
@@ -233,6 +240,20 @@ def test_submissions_that_were_refused_are_not_counted(tmp_path, locked):
             assert runtime.budget_used(me).jobs == jobs
 
 
+def test_tags_that_could_not_be_kept_are_not_shown(tmp_path, locked):
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    with LocalRuntime(store=tmp_path / "jobs.sqlite") as runtime:
+        job = SamplerV2(LocalService(runtime=runtime).backend("fake_manila")).run([circuit])
+        job.result()
+        assert job.update_tags(["first"]) == ["first"]
+        locked.set()
+        with pytest.raises(StoreError, match="database is locked"):
+            job.update_tags(["second"])
+        locked.clear()
+        assert job.tags == ["first"]
+
+
 def when_it_is_written(job):
     """Ask again, as the error says, until there is an answer."""
     written = threading.Event()
@@ -310,3 +331,122 @@ def test_what_can_never_be_written_keeps_nothing_else_from_being_written(tmp_pat
     assert at_last.wait(SECONDS)
     writer.close()
     store.close()
+
+
+def test_whether_a_store_is_well_is_told_by_signs_of_life(tmp_path):
+    """What fails alone is its own matter, however often it is tried again."""
+    store = SqlStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    lives, judged, told, writers = threading.Event(), SimpleQueue(), [], []
+    lives.set()
+
+    def beat():
+        judged.put(all(each.works for each in writers))
+        if not lives.is_set():
+            raise StoreError("gone")
+
+    def fails(_):
+        raise StoreError("this one")
+
+    def until(works):
+        while judged.get(timeout=SECONDS) is not works:
+            pass
+
+    writer = Writer(store, committed=lambda _: None, beat=beat, beat_seconds=0.02)
+    writers.append(writer)
+    writer.put(Change(fails, told.append, must=True))
+    assert {judged.get(timeout=SECONDS) for _ in range(6)} == {True}
+    assert len(told) == 1
+    lives.clear()
+    writer.put(Change(fails, told.append))
+    until(False)
+    lives.set()
+    until(True)
+    writer.close()
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["half \ud800", "nul \0"])
+def test_what_no_store_can_keep_is_refused_and_is_no_fault_of_the_store(url, name, caplog):
+    """A backend's name is the user's; nothing tries for ever to write it."""
+    if "\0" in name and url.startswith("sqlite"):
+        pytest.skip("SQLite keeps it")
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    odd = AerSimulator()
+    odd.name = name
+    lasts = ScriptedSteps(Durations(0, 3600, 0))
+    with LocalRuntime(
+        store=url, simulate=lambda job: lasts if job.qpu.name == name else None
+    ) as runtime:
+        service = LocalService(runtime=runtime)
+        backend = service.backend("fake_manila")
+        with pytest.raises(NotStorableError, match="cannot be written"):
+            Session(odd, runtime=runtime)
+        batch = Batch(backend, runtime=runtime)
+        with pytest.raises(NotStorableError, match="cannot be written"):
+            SamplerV2(charge_to(odd, runtime.instance, runtime=runtime)).run([circuit])
+        assert runtime.takes_jobs
+        job = SamplerV2(batch).run([circuit])
+        assert job.result()[0].data.c.num_shots == 4096
+        batch.close()
+        assert [each.job_id() for each in service.jobs()] == [job.job_id()]
+        assert all(each.core.ending is not None for each in runtime.jobs_at_hand())
+        runtime.archive._writer.flush()
+        assert not runtime.archive._writer._again, "it is tried for ever"
+    assert "Nothing can be written" not in caplog.text
+    with LocalRuntime(store=url) as runtime:
+        assert [each.status() for each in LocalService(runtime=runtime).jobs()] == ["DONE"]
+
+
+def test_a_result_that_is_too_large_for_the_database_ends_its_job_without_it(tmp_path, caplog):
+    """As SQLite has it with a thousand million bytes; it can be read where it was made."""
+    url, most = f"sqlite:///{tmp_path / 'jobs.sqlite'}", 20_000
+    circuit = QuantumCircuit(8)
+    circuit.h(range(8))
+    circuit.measure_all()
+    with LocalRuntime(store=url) as runtime:
+
+        def limit(connection, *_):
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, most)
+
+        runtime.archive.store._engine.dispose()
+        event.listen(runtime.archive.store._engine, "connect", limit)
+        sampler = SamplerV2(LocalService(runtime=runtime).backend("aer_simulator"))
+        large, small = sampler.run([circuit], shots=100_000), sampler.run([circuit], shots=10)
+        for job, shots in ((large, 100_000), (small, 10)):
+            assert job.result()[0].data.meas.num_shots == shots
+        assert runtime.takes_jobs
+        assert not runtime.archive._writer._again
+    errors = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+    (said,) = errors
+    assert f"result of job {large.job_id()} cannot be kept" in said
+    with LocalRuntime(store=url) as runtime:
+        service = LocalService(runtime=runtime)
+        assert service.job(small.job_id()).result()[0].data.meas.num_shots == 10
+        again = service.job(large.job_id())
+        assert again.status() == "DONE"
+        with pytest.raises(StoreError, match=r"was not kept: .*too big"):
+            again.result()
+    store = SqlStore(url)
+    assert check(store) == []
+    store.close()
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300])
+def test_limits_that_never_come_can_be_kept_and_read(url, seconds):
+    names = [each.name for each in fields(Plan) if each.name.endswith("_seconds")]
+    plan = Plan("endless", **dict.fromkeys(names, seconds))
+    me = Instance("me", plan, allocation_seconds=seconds, limit_seconds=seconds)
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with LocalRuntime(store=url, instance=me) as runtime:
+        service = LocalService(runtime=runtime)
+        with Session(service.backend("fake_manila")) as session:
+            SamplerV2().run([circuit]).result()
+        details = session.details()
+        assert service.usage()["usage_remaining_seconds"] > 9e8
+    for _ in range(2):  # the second reads what the first has taken over
+        with LocalRuntime(store=url) as runtime:
+            service = LocalService(runtime=runtime)
+            assert runtime.used(me) > 0
+            assert Session.from_id(session.session_id, service).details() == details

@@ -87,8 +87,12 @@ class Archive:
             StoreError: If it cannot be kept.
         """
 
-    def tagged(self, job: JobRecord) -> None:
-        """Take note that the tags of a job were replaced."""
+    def tagged(self, job: JobRecord, tags: Sequence[str]) -> None:
+        """Take note that the tags of a job are replaced.
+
+        Raises:
+            StoreError: If they cannot be kept.
+        """
 
     def freeze(self) -> None:
         """Keep nothing more of what happens: what has not ended is left for the next process."""

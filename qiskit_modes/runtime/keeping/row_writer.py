@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
+from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime.keeping.job_rows import Calendar, charge_of, job_row, new_texts
 from qiskit_modes.runtime.keeping.listing import Listing
 from qiskit_modes.runtime.keeping.workload_rows import charges_of, instance_facts, workload_row
@@ -75,6 +78,16 @@ class RowWriter:
                 job.id,
             )
         self._written[job] = reached
+
+    def without_result(
+        self, job: JobRecord, error: StoreError
+    ) -> Callable[[Transaction], None] | None:
+        """Return what writes a job whose result the store can never keep; None if it has none."""
+        if job.result_text is None:
+            return None
+        logger.error("The result of job %s cannot be kept: %s", job.id, error)
+        job.result_lost, job.result_text = str(error.message), None
+        return partial(self.job, job)
 
     def refuse(self, job: JobRecord) -> bool:
         """Let a job whose submission could not be written be in no store: nobody knows its id.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from qiskit_modes.exceptions import RefusedError, StoreError
+from qiskit_modes.exceptions import NotStorableError, RefusedError, StoreError
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.keeping.job_rows import ENDINGS, Calendar, as_ended
@@ -118,7 +118,8 @@ class StoredArchive(Archive):
             name: instance_of(name, facts) for name, facts in self.store.instances().items()
         }
         windows = [each.plan.window_seconds or 0.0 for each in instances.values()]
-        since = self._calendar.now() - int(max([_WINDOW_SECONDS, *windows]) * 1e6)
+        now = self._calendar.now()  # a window may be longer than there have been charges
+        since = now - int(min(max([_WINDOW_SECONDS, *windows]) * 1e6, now))
         for row in self.store.usage(since):
             at = self._calendar.clock_time(row.ended_at)
             assert at is not None, "a charge has a time"
@@ -175,13 +176,22 @@ class StoredArchive(Archive):
             job.keep_error = None
             job.drop_kept()
 
-        self._writer.put(Change(partial(self._rows.job, job), done, must=True, at_last=at_last))
+        self._put(job, done, at_last)
 
     def final(self, job_id: str) -> None:
         """Take note that nothing about a job will change; inside the mutex of its QPU."""
         job = self.jobs.get(job_id) or self._ended.get(job_id)
         if job is not None and not self._frozen:
-            self._writer.put(Change(partial(self._rows.job, job), lambda _: None, must=True))
+            self._put(job, lambda _: None, lambda: None)
+
+    def _put(
+        self,
+        job: JobRecord,
+        done: Callable[[BaseException | None], None],
+        at_last: Callable[[], None],
+    ) -> None:
+        write, instead = partial(self._rows.job, job), partial(self._rows.without_result, job)
+        self._writer.put(Change(write, done, must=True, at_last=at_last, instead=instead))
 
     def moved(self, workloads: Iterable[Workload]) -> None:
         """Take note that something of workloads has changed; inside the mutex of their QPU."""
@@ -206,13 +216,15 @@ class StoredArchive(Archive):
         if not job.finished.wait(_PATIENCE_SECONDS):
             raise StoreError(f"the end of job {job.id} is not in the store yet; ask again")
         if job.keep_error is not None:
+            if isinstance(job.keep_error, NotStorableError):
+                raise job.keep_error
             raise StoreError(
                 f"the end of job {job.id} is not in the store yet ({job.keep_error}); ask again"
             ) from job.keep_error
 
-    def tagged(self, job: JobRecord) -> None:
-        """Take note that the tags of a job were replaced; returns when that is in the store."""
-        self._write(lambda changes: changes.set_tags(job.id, job.tags))
+    def tagged(self, job: JobRecord, tags: Sequence[str]) -> None:
+        """Take note that the tags of a job are replaced; returns when that is in the store."""
+        self._write(lambda changes: changes.set_tags(job.id, tags))
 
     def freeze(self) -> None:
         """Keep nothing more of what happens: what has not ended is left for the next process."""

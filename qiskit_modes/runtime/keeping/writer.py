@@ -2,7 +2,9 @@
 
 Whoever has a change puts it into a queue and goes on, or waits until it is committed. What fails in
 a batch is tried again alone, so that one change never takes others with it. What must not be lost
-is tried again every few seconds for as long as the process lasts; who waits for it is told so.
+is tried again every few seconds for as long as the process lasts; who waits for it is told so. Only
+what the store can never keep is given up. Whether the store is well is not told by what fails in
+it, which may be to blame itself, but by whether a sign of life can be written.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from qiskit_modes.exceptions import StoreError
+from qiskit_modes.exceptions import NotStorableError, StoreError
 from qiskit_modes.runtime.threads.latch import Latch
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.writing import Transaction
@@ -44,6 +46,9 @@ class Change:
     """Whether it is tried again after ``done`` was told that it failed, until it is written."""
     at_last: Callable[[], None] = lambda: None
     """Called when it is written after all."""
+    instead: Callable[[StoreError], Callable[[Transaction], None] | None] = lambda _: None
+    """Returns what is written instead if it can never be, for what was said then; None for
+    nothing."""
 
 
 class Writer:
@@ -53,7 +58,7 @@ class Writer:
         store: Into which.
         committed: Called after each transaction, before its changes are done: True if it was
             committed, False if not.
-        beat: Called every ``beat_seconds``, on the writing thread.
+        beat: Called every ``beat_seconds``, and when something fails, on the writing thread.
         beat_seconds: Between two such calls, and between two trials of what failed.
     """
 
@@ -73,7 +78,7 @@ class Writer:
         self._again: list[Change] = []
         self._ended = False
         self.works = True
-        """Whether no change has failed since the last sign of life that could be written."""
+        """Whether the last sign of life could be written."""
         self._thread = threading.Thread(target=self._run, name="qiskit_modes-store", daemon=True)
         self._thread.start()
 
@@ -106,8 +111,10 @@ class Writer:
         while not latch.wait(1.0):
             if not self._thread.is_alive() and not latch.is_set():
                 raise StoreError("the store is closed")
-        if errors:
+        if errors and isinstance(errors[0], StoreError):
             raise errors[0]
+        if errors:
+            raise StoreError(f"this cannot be kept: {errors[0]}") from errors[0]
 
     def flush(self) -> None:
         """Wait until everything that was put so far is written, or has failed once."""
@@ -159,11 +166,27 @@ class Writer:
             for change in batch:
                 self._write_all([change])
             return
-        if error is not None and batch[0].must:
+        if isinstance(error, NotStorableError):
+            batch, error = self._give_up(batch[0], error)
+        if error is not None and batch[0].must and not isinstance(error, NotStorableError):
             logger.error("A change is not in the store yet, and is tried again: %s", error)
             self._again.append(batch[0])
         for change in batch:
             _tell(change, error)
+        if self.works and isinstance(error, StoreError) and not isinstance(error, NotStorableError):
+            self._beat_safely()  # is it the store, or this alone?
+
+    def _give_up(
+        self, change: Change, error: NotStorableError
+    ) -> tuple[list[Change], BaseException | None]:
+        """Write what there is instead of a change, and return that with what failed then."""
+        write = change.instead(error)
+        if write is None:
+            if change.must:
+                logger.error("A change can never be in the store, and is given up: %s", error)
+            return [change], error
+        change = replace(change, write=write, instead=lambda _: None)
+        return [change], self._commit([change])
 
     def _commit(self, batch: list[Change]) -> BaseException | None:
         try:
@@ -172,8 +195,6 @@ class Writer:
                     change.write(transaction)
         except Exception as error:  # whoever put it is told
             self._committed(False)
-            if isinstance(error, StoreError):
-                self._took_note(error)
             return error
         self._committed(True)
         return None
@@ -197,8 +218,12 @@ class Writer:
             _tell_at_last(failed)
             return
         for number, change in enumerate(failed, 1):  # one may be to blame, or the database
-            if self._commit([change]) is None:
+            error = self._commit([change])
+            if isinstance(error, NotStorableError):
+                (change,), error = self._give_up(change, error)
+            if error is None:
                 _tell_at_last([change])
+            if error is None or isinstance(error, NotStorableError):
                 continue
             self._again.append(change)
             if len(self._again) == _FAILURES:
