@@ -8,15 +8,16 @@ import pytest
 
 from qiskit_modes.cli import main
 from qiskit_modes.demo.claims import Claim
+from tests import programs
 
 SHORT = ("demo", "--plain", "--backend", "fake_manila", "--shots", "1000")
 
 HEAVY = ("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "numpy", "scipy", "loky")
 
 
-def start(code, *arguments):
-    """Run Python code in a fresh interpreter, with the command line in ``sys.argv``."""
-    return subprocess.Popen(
+def start(code, *arguments, popen=programs.Popen):
+    """Run Python code in a process of its own, with the command line in ``sys.argv``."""
+    return popen(
         [sys.executable, "-W", "error::UserWarning", "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -47,7 +48,7 @@ def test_talking_about_commands_imports_nothing_heavy(arguments, code):
         "except SystemExit as end: code = end.code\n"
         f"print('imported:', [name for name in {HEAVY} if name in sys.modules], 'code:', code)"
     )
-    out, _ = start(script, *arguments).communicate()
+    out, _ = start(script, *arguments, popen=subprocess.Popen).communicate()
     assert f"imported: [] code: {code}" in out
 
 

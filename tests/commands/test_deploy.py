@@ -32,6 +32,7 @@ from qiskit_modes import LocalService, SamplerV2, Session
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.server import Server, serve
 from qiskit_modes.store.upkeep import check
+from tests import programs
 from tests.commands.test_serve_config import DEPLOY, parsed
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -279,10 +280,9 @@ def test_the_services_client_through_nginx_with_tls(behind):
         name: value.replace(mine, theirs) for name, value in behind.server.environment.items()
     }
     assert sum(theirs in value for value in settings.values()) == 4
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, **settings, "REQUESTS_CA_BUNDLE": str(behind.trusted)},
-        capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr

@@ -19,6 +19,7 @@ from qiskit_modes.cli import main
 from qiskit_modes.commands.run import _execute, _report
 from qiskit_modes.planning.recording.recording import Recording
 from qiskit_modes.server.usage_report import _MOST_ROWS, Row, _shortened
+from tests import programs
 
 WORKFLOW = Path(__file__).parent.parent / "client" / "scripts" / "workflow.py"
 not_on_windows = pytest.mark.skipif(
@@ -119,7 +120,7 @@ def start_and_signal(program, number, to):
     # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
     listening = f"import signal; signal.signal(2, signal.default_int_handler); {MAIN}"
     command = [sys.executable, "-c", listening, "run", "--qpu", "ibm_manila"]
-    with subprocess.Popen(
+    with programs.Popen(
         [*command, *program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from qiskit_modes.cli import main
+from tests import programs
 
 _VARIABLES = 10
 
@@ -69,7 +70,7 @@ print(json.dumps(job.metrics()["timestamps"]), flush=True)
 @contextmanager
 def start(code, environment, *arguments):
     """A program that ends with the test, whatever becomes of that."""
-    with subprocess.Popen(
+    with programs.Popen(
         [sys.executable, "-W", "ignore", "-c", code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -122,7 +123,7 @@ def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
 )
 def test_a_request_to_end_is_taken_as_control_c(number):
     """The pipes stay open for as long as one of its processes lives."""
-    with subprocess.Popen(
+    with programs.Popen(
         [sys.executable, "-W", "ignore", "-c", SERVE, "serve", "--qpu", "ibm_manila"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

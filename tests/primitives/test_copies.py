@@ -3,7 +3,6 @@
 import copy
 import inspect
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -31,6 +30,7 @@ from qiskit_modes import (
 from qiskit_modes.exceptions import OtherProcessError
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.testing import Scenario
+from tests import programs
 
 PRIMITIVES = [SamplerV2, EstimatorV2, Executor, NoiseLearner, NoiseLearnerV3]
 HANDLES = [Session, Batch, RuntimeJobV2]
@@ -159,12 +159,10 @@ def test_a_primitive_works_in_another_process_and_a_session_says_why_not(held):
 
     sampler = SamplerV2(AerSimulator(), options={"default_shots": 5})
     sent = pickle.dumps((sampler, held[Session], held[RuntimeJobV2]))
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(ELSEWHERE)],
         input=sent,
-        capture_output=True,
         timeout=60,
-        check=False,
     )
     assert done.stdout == b"done\n", done.stderr.decode()
 

@@ -2,11 +2,11 @@
 
 import multiprocessing
 import os
-import subprocess
 import sys
 
 import pytest
 
+from tests import programs
 from tests.runtime import children
 
 EVERY_DAY = ["executor-fork", "fork-exit"]
@@ -32,12 +32,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 
 
 def run(kind, *more):
-    return subprocess.run(
+    return programs.run(
         [sys.executable, "-W", "ignore", "-m", children.__name__, kind, *more],
-        capture_output=True,
         text=True,
         timeout=110,
-        check=False,
     )
 
 

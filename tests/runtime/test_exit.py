@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from tests import programs
+
 # A shell that starts a test run in the background has its children ignore Ctrl-C.
 PROGRAM = """
     import signal, sys
@@ -35,7 +37,7 @@ def run(ending, *, interrupt=False):
     program = textwrap.dedent(PROGRAM) + ending
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    with programs.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             assert process.stdout.readline() == "on the QPU\n", process.stderr.read()
             if interrupt:
@@ -108,7 +110,7 @@ BEFORE_ANY_WORKER = """
 def test_a_job_is_ended_at_exit_before_any_worker_has_started():
     """Otherwise its worker would start while the program ends, and say that it could not."""
     command = [sys.executable, "-c", textwrap.dedent(BEFORE_ANY_WORKER)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = programs.run(command, text=True, timeout=100)
     assert done.returncode == 0
     assert done.stderr.count("OutstandingJobsWarning:") == 1
     assert "Traceback" not in done.stderr
@@ -116,7 +118,7 @@ def test_a_job_is_ended_at_exit_before_any_worker_has_started():
 
 def test_jobs_in_every_step_are_ended_at_exit():
     command = [sys.executable, "-c", textwrap.dedent(AT_EACH_STEP)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = programs.run(command, text=True, timeout=100)
     assert done.stdout == f"{['RUNNING'] * 4 + ['QUEUED'] * 2}\n", done.stderr
     assert done.returncode == 0
     assert done.stderr.count("OutstandingJobsWarning:") == 1

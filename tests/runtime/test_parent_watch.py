@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from tests import programs
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="not known how, there")
 
 HOLDING_THE_LOCK = 're.match("(a+)+b", "a" * 60)  # takes years, and no other thread runs'
@@ -75,7 +77,7 @@ def test_a_cluster_on_this_machine_ends_when_its_process_is_killed(killed_by):
 def all_end(program: str, killed_by: signal.Signals, reached: str) -> None:
     """Run a program, kill it when it says that it has reached something, and wait for all of it."""
     program = textwrap.dedent(program)
-    with subprocess.Popen(
+    with programs.Popen(
         [sys.executable, "-W", "ignore", "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -24,6 +24,7 @@ from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import ExecutorWorker
 from qiskit_modes.simulation import compile_circuit
 from qiskit_modes.simulation.run.program import Program, Run
+from tests import programs
 from tests.runtime import heavy_functions
 from tests.runtime.conftest import DEADLINE, Gate
 
@@ -236,7 +237,7 @@ def test_the_first_worker_too_starts_with_control_c_held_back():
         "print(worker.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result())\n"
         "worker.stop()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = programs.run([sys.executable, "-c", code], text=True, check=True)
     assert "SIGINT" in done.stdout
 
 
@@ -252,7 +253,7 @@ def test_a_worker_that_is_up_leaves_no_name_behind():
         "print([name for name in os.listdir('/dev/shm') if f'-{os.getpid()}-' in name])\n"
         "os._exit(0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = programs.run([sys.executable, "-c", code], text=True, check=True)
     assert done.stdout == "[]\n"
     assert "leaked" not in done.stderr
 
@@ -272,7 +273,7 @@ def test_a_worker_that_was_stopped_leaves_no_name_behind(begins):
         "print([name for name in os.listdir('/dev/shm') if f'-{os.getpid()}-' in name])\n"
         "os._exit(0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = programs.run([sys.executable, "-c", code], text=True, check=True)
     assert done.stdout == "[]\n"
     assert "leaked" not in done.stderr
 

@@ -7,7 +7,6 @@ import contextlib
 import io
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import psutil
 import pytest
 from qiskit import QuantumCircuit, qpy
 
+from tests import programs
 from tests.examples import examples
 from tests.server.asking import ask, connected
 from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
@@ -76,20 +76,15 @@ def how_slow_the_machine_is() -> float:
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Attacked]:
-    def with_few_files() -> None:
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
-
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with (
             log.open("wb") as written,
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.server.scripts.attacked"],
+            programs.Popen(
+                [sys.executable, "-m", "tests.server.scripts.attacked", str(FILES)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=written,
-                preexec_fn=with_few_files,
             ) as process,
         ):
             port, *keys = process.stdout.readline().decode().split()

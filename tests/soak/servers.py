@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from tests import programs
 from tests.server.asking import Answer, ask
 
 __all__ = ["GONE", "KEY", "Killed", "starting"]
@@ -25,8 +25,6 @@ KEY = "secret"
 GONE = (OSError, http.client.HTTPException)
 """What a client meets while there is no server."""
 
-_SCRIPT = Path(__file__).parent / "killed_servers.py"
-
 _END_SECONDS = 30.0
 """How long a server that was asked to end may need on a busy machine."""
 
@@ -34,12 +32,11 @@ _END_SECONDS = 30.0
 @contextmanager
 def starting() -> Iterator[subprocess.Popen[str]]:
     """Run the script that starts servers."""
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(_SCRIPT)],
+    with programs.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tests.soak.killed_servers"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
     ) as script:
         assert script.stdout is not None
         assert script.stdout.readline() == "ready\n"

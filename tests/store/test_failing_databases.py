@@ -30,6 +30,7 @@ from qiskit_modes.server import serve
 from qiskit_modes.store.rows import JobQuery, WorkloadQuery
 from qiskit_modes.store.sql_store import SqlStore
 from qiskit_modes.store.upkeep import check
+from tests import programs
 from tests.server.asking import ask
 from tests.server.conftest import Http
 from tests.store.conftest import empty
@@ -286,7 +287,7 @@ def test_two_processes_write_at_once(url):
     """Each adds jobs of its own, and both the same charges, which are there once."""
     SqlStore(url).close()
     writers = [
-        subprocess.Popen(
+        programs.Popen(
             [sys.executable, "-c", WRITER, url, str(first)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

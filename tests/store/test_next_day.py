@@ -42,6 +42,7 @@ from qiskit_modes.modes.backends import charge_to
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.steps import Durations, ScriptedSteps
 from qiskit_modes.wire.answers.job_json import result_text
+from tests import programs
 from tests.primitives.test_noise_learner import boxed
 
 LAB = Instance("lab", Plan("premium", limit_seconds=3600.0))
@@ -306,10 +307,9 @@ print(job.job_id())
 
 
 def run_program(argument, **environment):
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, argument],
         env={**os.environ, **environment},
-        capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
@@ -404,7 +404,7 @@ job.result()
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_job_of_another_process_is_waited_for(tmp_path, is_killed):
     path = tmp_path / "jobs.sqlite"
-    with subprocess.Popen(
+    with programs.Popen(
         [sys.executable, "-W", "ignore", "-c", WAITS_ELSEWHERE],
         env={**os.environ, "QISKIT_MODES_STORE": str(path)},
         stdin=subprocess.PIPE,

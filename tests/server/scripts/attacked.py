@@ -1,11 +1,14 @@
 """A server to be attacked: prints its port and two tokens, serves until its input ends.
 
+The argument is how many files its process may have open.
+
 Who attacks with a token has the one of ``lab``, which has two thousand jobs; ``other`` is served.
 """
 
 from __future__ import annotations
 
 import logging
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +48,8 @@ def fill(url: str) -> list[str]:
 
 
 def main() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), most))
     logging.basicConfig(stream=sys.stderr)
     instances = [Instance("lab", Plan("premium")), Instance("other", Plan("premium"))]
     with tempfile.TemporaryDirectory() as folder:
