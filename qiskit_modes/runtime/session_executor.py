@@ -100,6 +100,7 @@ class SessionExecutor:
             call_at=self._call_at,
             report=self._post,
             let_in_result=let_in_result,
+            afterwards=self.uninterrupted.afterwards,
         )
         self._closed = False
 

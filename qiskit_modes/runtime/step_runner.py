@@ -89,6 +89,7 @@ class StepRunner:
         call_at: Sets, replaces or (with None) takes away the deadline of a key.
         report: Told of the end of each step.
         let_in_result: Raises `RefusedError` if the result of a job, as text, is not to be kept.
+        afterwards: See `StepThreads`.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class StepRunner:
         call_at: Callable[[Hashable, float | None, Callable[[], None]], None],
         report: Callable[[QPU, Event], None],
         let_in_result: Callable[[JobRecord], None],
+        afterwards: Callable[[Callable[[], object]], bool],
     ) -> None:
         self._clock = clock
         self._workers = workers
@@ -108,7 +110,9 @@ class StepRunner:
         self._call_at = call_at
         self._report = report
         self._let_in_result = let_in_result
-        self._threads = StepThreads(begins=clock.work_begins, ends=clock.work_ends)
+        self._threads = StepThreads(
+            begins=clock.work_begins, ends=clock.work_ends, afterwards=afterwards
+        )
         self._closed = False
 
     def carry_out(self, instruction: Instruction) -> None:

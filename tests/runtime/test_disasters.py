@@ -257,6 +257,7 @@ def _no_lane(staged, step):
     if step == "compile":
         with staged.monkeypatch.context() as patch:
             patch.setattr(runner._threads._pool, "_adjust_thread_count", no_thread)
+            patch.setattr(runner._threads, "_afterwards", lambda _: False)
             return staged.submit()
 
     def compile():
@@ -282,6 +283,7 @@ def _another_lane_does_it(staged):
 
     with staged.monkeypatch.context() as patch:
         patch.setattr(lanes, "submit", submit_and_fail)
+        patch.setattr(staged.executor._runner._threads, "_afterwards", lambda _: False)
         return staged.submit()
 
 

@@ -455,3 +455,84 @@ def test_other_threads_make_their_calls_themselves():
     thread.start()
     thread.join(DEADLINE)
     assert seen == [thread]
+
+
+def with_work(uninterrupted, work):
+    """Make a call that leaves work; return its thread, and whether that does the work."""
+    return uninterrupted(lambda: (threading.current_thread(), uninterrupted.afterwards(work)))
+
+
+def test_what_a_call_begins_goes_on_in_its_thread_and_the_next_calls_are_made_by_another_one():
+    uninterrupted, gate, done = Uninterrupted(), Gate(), []
+
+    def work():
+        gate()
+        done.append(threading.current_thread())
+
+    first, does_it = with_work(uninterrupted, work)
+    assert does_it
+    assert gate.entered.wait(DEADLINE)
+    second, does_it_too = with_work(uninterrupted, done.clear)
+    assert second is not first
+    assert not does_it_too, "somebody has to be there for calls"
+    gate.opened.set()
+    uninterrupted.close()
+    assert done == [first]
+    assert not first.is_alive()
+    assert not second.is_alive()
+
+
+def test_calls_are_made_in_their_order_whoever_comes_back_meanwhile():
+    uninterrupted, away, call, made = Uninterrupted(), Gate(), Gate(), []
+    with_work(uninterrupted, away)
+    assert away.entered.wait(DEADLINE)
+
+    def interrupted():
+        assert call.entered.wait(DEADLINE)
+        away.opened.set()  # the other one comes back, and could take the call that comes next
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        watcher = threading.Thread(target=interrupted)
+        watcher.start()
+        with pytest.raises(KeyboardInterrupt):
+            uninterrupted(lambda: call() or made.append("first"))
+        watcher.join(DEADLINE)
+        opener = threading.Timer(0.05, call.opened.set)
+        opener.start()
+        uninterrupted(lambda: made.append("second"))
+        opener.join(DEADLINE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert made == ["first", "second"]
+    uninterrupted.close()
+
+
+def test_work_that_fails_takes_nobody_away(caplog):
+    uninterrupted = Uninterrupted()
+
+    def fail():
+        raise SystemExit("from a user's own class")
+
+    for _ in range(5):
+        while not with_work(uninterrupted, fail)[1]:  # it is away still
+            pass
+    assert uninterrupted(lambda: 42) == 42
+    uninterrupted.close()
+    assert sum("could not be done" in record.message for record in caplog.records) == 5
+
+
+def test_nothing_goes_on_where_no_other_thread_can_be_started(monkeypatch):
+    uninterrupted = Uninterrupted()
+    assert uninterrupted(lambda: 42) == 42
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert not with_work(uninterrupted, int)[1]
+    assert with_work(uninterrupted, int)[1]
+    uninterrupted.close()
+    assert not uninterrupted.afterwards(int), "the main thread does nothing of that kind"

@@ -54,7 +54,9 @@ def test_it_has_the_qpu_while_it_is_executed_and_is_charged_for_it(light, on_qpu
     until_ready(second)
     on_qpu.opened.set()
     assert finished(first, second) == ["DONE", "DONE"]
-    assert all(name.startswith("qiskit_modes-lane") for name in on_qpu.threads)
+    assert all(
+        name.startswith(("qiskit_modes-lane", "qiskit_modes-calls")) for name in on_qpu.threads
+    )
     for job in (first, second):
         assert job.core.executing_at <= job.worker_stamps[0] <= job.worker_stamps[1]
         assert job.worker_stamps[1] <= job.core.released_at

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 __all__ = ["StepThreads"]
 
@@ -22,9 +23,18 @@ class StepThreads:
         begins: Called when a step is handed in, by the thread that does so.
         ends: Called when a step has ended, by the thread that did it; or when no thread could be
             had for it, after that was said.
+        afterwards: Has the present thread do something after what it does now, if it can, and
+            returns whether it will.
     """
 
-    def __init__(self, *, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        begins: Callable[[], None],
+        ends: Callable[[], None],
+        afterwards: Callable[[Callable[[], object]], bool] = lambda _: False,
+    ) -> None:
+        self._afterwards = afterwards
         self._begins = begins
         self._ends = ends
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="qiskit_modes-lane")
@@ -37,7 +47,7 @@ class StepThreads:
         job: object,
         otherwise: Callable[[RuntimeError], object],
     ) -> None:
-        """Have a step done; the present thread goes on with it if it has just ended the one before.
+        """Have a step done; by the present thread if it has just ended the one before.
 
         Args:
             step: What to do.
@@ -51,8 +61,11 @@ class StepThreads:
         # Whoever takes it answers for the step: a pool that could not start a thread raises, and
         # may do the work all the same when one of its other threads comes to it.
         to_be_done = threading.Lock()
+        work = partial(self._work, to_be_done, step, job)
+        if self._afterwards(work):
+            return
         try:
-            self._pool.submit(self._work, to_be_done, step, job)
+            self._pool.submit(work)
         except RuntimeError as error:
             if to_be_done.acquire(blocking=False):
                 otherwise(error)
