@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import NoReturn
 
@@ -97,19 +99,46 @@ def wait_for_program(process: subprocess.Popen[bytes]) -> int:
     Args:
         process: The program, a child of this one.
     """
-    told_of_ends = getattr(signal, "SIGCHLD", None)
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or told_of_ends is None
-        or signal.getsignal(told_of_ends) is signal.SIG_IGN
-    ):
+    if threading.current_thread() is not threading.main_thread():
         return process.wait()
-    with handling(lambda *_: None, [told_of_ends]), _hearing() as heard:
+    with ExitStack() as stack:
+        end = stack.enter_context(_end_of(process))
+        told_of_ends = getattr(signal, "SIGCHLD", None)
+        if end is None:
+            if told_of_ends is None or not _is_heard(told_of_ends):
+                return process.wait()
+            stack.enter_context(handling(lambda *_: None, [told_of_ends]))
+        heard = stack.enter_context(_hearing())
         while True:
             try:
                 return process.wait(0)
             except subprocess.TimeoutExpired:
-                heard.recv(4096)
+                for ready in wait([heard] if end is None else [heard, end]):
+                    if ready is heard:
+                        heard.recv(4096)
+
+
+@contextmanager
+def _end_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
+    """Yield what can be read from once a program has ended, whatever is done with signals; or
+    None, where the system has nothing of the kind.
+    """
+    try:
+        end = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux, or an old one, or it has ended before
+        yield None
+        return
+    try:
+        yield end
+    finally:
+        os.close(end)
+
+
+def _is_heard(number: signal.Signals) -> bool:
+    """Return whether a handler of Python's own would be told of a signal; one of C's is None."""
+    if signal.getsignal(number) in (signal.SIG_IGN, None):
+        return False
+    return number not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Requests to end are taken as Ctrl-C is, once."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +70,30 @@ def test_the_exit_code_of_a_program(code):
         assert wait_for_program(process) == code
         assert wait_for_program(process) == code, "it has ended before"
     assert signal.getsignal(signal.SIGCHLD) is before
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["", "without pidfd"])
+@pytest.mark.parametrize("sigchld", ["blocked", "ignored", "C's own"])
+def test_the_end_of_a_program_of_which_no_signal_tells(monkeypatch, sleeping, sigchld, tells):
+    """A program inherits what is blocked and ignored; one that embeds Python has handlers of C."""
+    before, blocked = signal.getsignal(signal.SIGCHLD), [signal.SIGCHLD]
+    if not tells:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    if sigchld == "blocked":
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    elif sigchld == "ignored":
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    else:
+        known = signal.getsignal
+        monkeypatch.setattr(
+            signal, "getsignal", lambda n: None if n == signal.SIGCHLD else known(n)
+        )
+    try:
+        threading.Timer(0.1, sleeping.stdin.close).start()
+        assert wait_for_program(sleeping) == 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+        signal.signal(signal.SIGCHLD, before)
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal for a single thread")
