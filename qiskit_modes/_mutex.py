@@ -1,15 +1,34 @@
-"""Mutexes that a program's own signals and forks leave usable."""
+"""Mutexes that a program's own signals and forks leave usable, and what needs none."""
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["new_mutex"]
+__all__ = ["cached_property", "new_mutex"]
 
 _all: weakref.WeakSet[Any] = weakref.WeakSet()
+
+if TYPE_CHECKING:
+    from functools import cached_property
+else:
+
+    class cached_property(functools.cached_property):  # noqa: N801 - as the library's
+        """Property that is computed when it is first read, by several threads perhaps.
+
+        That of the library has a mutex for all objects of a class, in Python 3.11. A handler of
+        signals that came to the main thread meanwhile, and waits for another thread, would wait
+        for ever.
+        """
+
+        def __get__(self, instance, owner=None):
+            """Compute it, and keep it where it is found before this is asked again."""
+            if instance is None:
+                return self
+            return instance.__dict__.setdefault(self.attrname, self.func(instance))
 
 
 def new_mutex() -> Any:

@@ -19,6 +19,11 @@ __all__ = ["BoundedCache", "Fact", "FactCache", "PerObject", "Source", "read_onl
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
+_PATIENCE_SECONDS = 0.05
+"""A mutex of these is held for microseconds; or by a main thread that a signal has come to just
+then, whose handler may wait for the present thread. A memory can do without any entry, so nobody
+waits for longer."""
+
 Fact = Hashable
 """What was read, in a form that compares equal exactly if it is the same."""
 
@@ -61,29 +66,35 @@ class BoundedCache(Generic[Key, Value]):
             raise ValueError(f"A cache keeps at least one entry; the capacity was {capacity}.")
         self._capacity = capacity
         self._entries: OrderedDict[Key, Value] = OrderedDict()
-        # Guards _entries; held for single dictionary operations only.
+        # Guards _entries; held for single dictionary operations only, and never waited for.
         self._mutex = new_mutex()
 
     def __len__(self) -> int:
-        with self._mutex:
-            return len(self._entries)
+        return len(self._entries)
 
     def get(self, key: Key) -> Value | None:
         """Return what was put under ``key``, or None."""
-        with self._mutex:
-            try:
-                self._entries.move_to_end(key)
-                return self._entries[key]
-            except KeyError:  # it is not here; or a handler of signals has put others in its place
-                return None
+        if not self._mutex.acquire(timeout=_PATIENCE_SECONDS):
+            return None
+        try:
+            self._entries.move_to_end(key)
+            return self._entries[key]
+        except KeyError:  # it is not here; or a handler of signals has put others in its place
+            return None
+        finally:
+            self._mutex.release()
 
     def put(self, key: Key, value: Value) -> None:
         """Keep ``value`` (never None) under ``key``, and drop the oldest entry if need be."""
-        with self._mutex:
+        if not self._mutex.acquire(timeout=_PATIENCE_SECONDS):
+            return
+        try:
             self._entries.pop(key, None)
             self._entries[key] = value
             if len(self._entries) > self._capacity:
                 self._entries.popitem(last=False)
+        finally:
+            self._mutex.release()
 
 
 class Source(Protocol):
@@ -160,7 +171,9 @@ class PerObject(Generic[Value]):
         self._known: dict[int, tuple[weakref.ref[object], Value]] = {}
 
     def of(self, thing: object) -> Value:
-        """Return the one for an object; a new one each time if it cannot be referred to weakly."""
+        """Return the one for an object; a new one each time if it cannot be referred to weakly, or
+        if the main thread was stopped by a signal while it put one here.
+        """
         address = id(thing)
         known = self._known.get(address)
         # An address may be used again by another object; the weak reference tells them apart.
@@ -179,8 +192,12 @@ class PerObject(Generic[Value]):
             reference = weakref.ref(thing, forget)
         except TypeError:
             return made
-        with self._mutex:
+        if not self._mutex.acquire(timeout=_PATIENCE_SECONDS):
+            return made
+        try:
             known = self._known.get(address)
             if known is None or known[0]() is not thing:
                 known = self._known[address] = (reference, made)
+        finally:
+            self._mutex.release()
         return known[1]

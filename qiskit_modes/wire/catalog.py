@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from qiskit.providers import BackendV2
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.modes.backends import check_backend
 from qiskit_modes.service import LocalService

@@ -8,14 +8,20 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError, RuntimeJobTimeoutError
 
-from qiskit_modes import LocalService, SamplerV2, record
+import qiskit_modes
+from qiskit_modes import EstimatorV2, LocalService, SamplerV2, record
+from qiskit_modes._mutex import cached_property
+from qiskit_modes.caches import BoundedCache, PerObject
 from qiskit_modes.exceptions import RefusedError
 from qiskit_modes.modes import Batch, Session
 from qiskit_modes.modes.session import current_session
@@ -536,3 +542,82 @@ def test_nothing_goes_on_where_no_other_thread_can_be_started(monkeypatch):
     assert with_work(uninterrupted, int)[1]
     uninterrupted.close()
     assert not uninterrupted.afterwards(int), "the main thread does nothing of that kind"
+
+
+def beside(call):
+    """What a handler does: another thread makes a call, and is waited for."""
+
+    def handler(*_):
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join(DEADLINE)
+        assert not thread.is_alive(), "it waits for the thread that the signal has stopped"
+
+    return handler
+
+
+def test_a_handler_of_signals_may_wait_for_a_thread_that_remembers_and_computes():
+    """Whatever the main thread has in its hand of what is remembered for all."""
+
+    class Thing:
+        @cached_property
+        def squared(self):
+            return [4, 9]
+
+    cache, things = BoundedCache(2), PerObject(object)
+
+    def use():
+        cache.put("mine", 1)
+        cache.get("mine")
+        things.of(Thing())
+        return Thing().squared
+
+    def act(ctrl_c):
+        with ctrl_c:
+            signal.signal(signal.SIGINT, beside(use))
+            assert use() == [4, 9]
+
+    files = ("qiskit_modes/caches.py", "qiskit_modes/_mutex.py", "functools.py", __file__)
+    assert interrupted_at_each_line(act, files) > 20
+    assert things.of(cache) is things.of(cache)
+
+
+def test_nothing_here_uses_the_librarys_cached_property():
+    """In Python 3.11 that has a mutex for all objects of a class."""
+    package = Path(qiskit_modes.__file__).parent
+    texts = {path.name: path.read_text("utf-8") for path in package.rglob("*.py")}
+    found = [name for name, text in texts.items() if "from functools import cached_prop" in text]
+    assert found == ["_mutex.py"]
+    assert not [
+        name
+        for name, text in texts.items()
+        if "functools.cached_property" in text and name != "_mutex.py"
+    ]
+
+
+def test_a_handler_of_signals_may_wait_for_the_result_of_a_job():
+    """At lines of run() where something is remembered that the job's own steps ask for, too."""
+    observable, numbers = SparsePauliOp("Z"), count()
+    with LocalRuntime() as runtime, use_runtime(runtime):
+        estimator = EstimatorV2(LocalService().backend("fake_manila"))
+
+        def submit():  # a new circuit each time
+            circuit = QuantumCircuit(1)
+            circuit.rz(0.001 * next(numbers), 0)
+            circuit.sx(0)
+            return estimator.run([(circuit, observable)])
+
+        submit().result()
+        files = ("qiskit_modes/caches.py", "qiskit_modes/_mutex.py", "functools.py")
+        with CtrlC(sys.maxsize, files) as counted:
+            submit()
+        lines = sys.maxsize - counted._left
+        assert lines > SAMPLED
+        for line in range(1, lines + 1, lines // SAMPLED):
+            results = []
+            with CtrlC(line, files) as ctrl_c:
+                signal.signal(
+                    signal.SIGINT, lambda *_, results=results: results.append(submit().result(20))
+                )
+                submit()
+            assert len(results) == 1, ctrl_c.where

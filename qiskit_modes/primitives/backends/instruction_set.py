@@ -13,7 +13,6 @@ import copy
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import filterfalse
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from qiskit.circuit.controlflow import CONTROL_FLOW_OP_NAMES
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import BoundedCache, FactCache, PerObject
 from qiskit_modes.exceptions import NotISAError
 from qiskit_modes.primitives.backends.fractional import FRACTIONAL_GATES

@@ -10,7 +10,6 @@ import keyword
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from qiskit.providers import BackendV2
 from qiskit.quantum_info import SparseObservable
 from qiskit.quantum_info.operators.base_operator import BaseOperator
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.inputs.circuits import check_circuit, own_circuit
 from qiskit_modes.primitives.inputs.final_measurements import without_final_measurements

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from functools import cached_property
 from typing import Any
 
 from qiskit.transpiler import Target
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.noise.device import DeviceNoise
 from qiskit_modes.simulation.noise.source import NoiseSource, Same

@@ -12,7 +12,6 @@ import marshal
 import os
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +39,7 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.simulation.circuits.classes import (
     FUNCTIONS,
     UndescribedError,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction, ClassicalRegister, Gate, Measure, QuantumCircuit
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 

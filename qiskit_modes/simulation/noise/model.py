@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterator
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from qiskit.circuit import Instruction, QuantumCircuit
 from qiskit.quantum_info import SuperOp
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import BoundedCache, Fact, read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.circuits.content import describe

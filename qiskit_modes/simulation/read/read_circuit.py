@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from qiskit.circuit import (
     QuantumCircuit,
 )
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import read_only
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.simulation.angles import Angles

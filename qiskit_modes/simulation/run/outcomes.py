@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.packing import Bytes, Layout
 from qiskit_modes.simulation.pauli_basis import RealArray

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.caches import read_only
 from qiskit_modes.simulation.run.component import DrawnFromOutcomes, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost

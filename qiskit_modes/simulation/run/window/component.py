@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from qiskit_modes._mutex import cached_property
 from qiskit_modes.simulation.pauli_basis import FRESH, ComplexArray, RealArray, tensor
 from qiskit_modes.simulation.run.component import Bits, OneWay, ParameterSets
 from qiskit_modes.simulation.run.cost import Cost
