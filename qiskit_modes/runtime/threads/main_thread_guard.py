@@ -46,7 +46,7 @@ class Uninterrupted:
 
     May be used from any thread. The thread that stands in for the main one starts with its first
     call; where none can be started, the main thread makes its calls itself. A second one starts
-    when the first has something to do afterwards.
+    when the first has something to do afterwards. When this is closed each call has a thread.
     Belongs to the process in which it was made.
 
     Example:
@@ -81,13 +81,15 @@ class Uninterrupted:
         if threading.current_thread() is not threading.main_thread():
             return function()
         calls = self._open()
-        if calls is None:
-            return function()
         answer: SimpleQueue[tuple[_Answer, BaseException | None]] = SimpleQueue()
-        calls.put((function, answer))
+        if calls is None:
+            _beside(partial(_make, (function, answer)))
+        else:
+            calls.put((function, answer))
         # The race being closed: another thread closes this, and the call comes behind the end.
-        if self._closed:
-            self._make_rest(calls)
+        if self._closed and calls is not None:
+            self._join()
+            _beside(partial(_make_rest, calls))
         value, error = answer.get()
         if error is None:
             return value
@@ -152,15 +154,12 @@ class Uninterrupted:
             # Nobody may have closed what is thrown away; the thread ends all the same.
             weakref.finalize(self, calls.put, None).atexit = False
             try:
-                thread.start()
+                if not _start(thread):
+                    return None
                 self._calls, self._thread = calls, thread
-            except BaseException as error:
+            except BaseException:
                 self._thread = None
                 calls.put(None)  # in case it runs all the same
-                if isinstance(error.__context__, KeyboardInterrupt):
-                    raise error.__context__ from None  # came while Python held a lock of its own
-                if isinstance(error, RuntimeError):  # no more threads, or the interpreter is ending
-                    return None
                 raise
         return self._calls
 
@@ -171,17 +170,9 @@ class Uninterrupted:
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
 
-    def _make_rest(self, calls: _Calls) -> None:
-        """Make what the threads have left when they ended."""
-        self._join()
-        while not calls.empty():
-            call = calls.get()
-            if call is not None:
-                _make(call)
-
 
 class _Present(threading.local):
-    """What the present thread does, if it stands in for the main one."""
+    """State of the present thread, if it stands in for the main one."""
 
     calls: _Calls | None = None
     """Whose calls it makes."""
@@ -190,6 +181,36 @@ class _Present(threading.local):
 
 
 _present = _Present()
+
+
+def _beside(work: Callable[[], None]) -> None:
+    """Have something done by a thread of its own, or by this one if none can be started."""
+    thread = threading.Thread(target=work, name="qiskit_modes-calls", daemon=True)
+    if sys.is_finalizing() or not _start(thread):  # other threads stand still by then
+        work()
+    else:
+        thread.join()
+
+
+def _start(thread: threading.Thread) -> bool:
+    """Start a thread, and return whether there is one more."""
+    try:
+        thread.start()
+    except BaseException as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None  # came while Python held a lock of its own
+        if isinstance(error, RuntimeError):  # no more threads, or the interpreter is ending
+            return False
+        raise
+    return True
+
+
+def _make_rest(calls: _Calls) -> None:
+    """Make what the threads have left when they ended."""
+    while not calls.empty():
+        call = calls.get()
+        if call is not None:
+            _make(call)
 
 
 def _stand_in(calls: _Calls, turn: threading.Lock) -> threading.Thread:
