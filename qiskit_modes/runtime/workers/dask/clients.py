@@ -118,7 +118,9 @@ def local_cluster(count: int) -> Any:
     this = psutil.Process()
     parent = (this.pid, this.create_time())
     # Dask takes Python's text for a module of that content, and runs it as the scheduler starts.
-    ends_with_this = (
+    as_it_starts = (
+        "from qiskit_modes.runtime.workers.dask.local_nanny import be_quiet\n"
+        "be_quiet()\n"
         "from qiskit_modes.runtime.workers.parent_watch import end_with_process\n"
         f"end_with_process(*{parent})\n"
     )
@@ -128,7 +130,7 @@ def local_cluster(count: int) -> Any:
             n_workers=count,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"preload": [ends_with_this]},
+            scheduler_kwargs={"preload": [as_it_starts]},
             worker_class="qiskit_modes.runtime.workers.dask.local_nanny.LocalNanny",
             worker_kwargs={"parent": parent},
         )
