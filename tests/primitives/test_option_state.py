@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.options_models import EstimatorOptions, SamplerOptions
 
+from qiskit_modes.caches import PerObject
 from qiskit_modes.exceptions import OptionWithoutEffectWarning
 from qiskit_modes.primitives.options import resolve as kept
 from qiskit_modes.primitives.options.models import LocalEstimatorOptions, LocalSamplerOptions
@@ -19,7 +21,7 @@ from qiskit_modes.primitives.options.resolve import (
     resolve_estimator_options,
     resolve_sampler_options,
 )
-from qiskit_modes.primitives.options.state import state_of
+from qiskit_modes.primitives.options.state import Look, state_of
 from qiskit_modes.warn import answering_a_request
 from tests.option_values import ALL_VALUES
 
@@ -73,25 +75,51 @@ def test_any_value_of_any_option_is_seen_however_it_was_set(model: type[BaseMode
 
 
 @pytest.mark.parametrize(("model", "path"), CASES, ids=IDS)
+def test_a_look_knows_options_again_only_where_their_state_is_the_same(
+    model: type[BaseModel], path: str
+):
+    options = model()
+    group, name = holder(options, path)
+    looks = {state_of(options): Look(options)}
+    inner: list[Any] = [1]
+    for value in (*UNLIKE, inner, {"a": inner}, (inner,), [inner]):
+        group.__dict__[name] = value  # past all validation
+        state = state_of(options)
+        known = {other for other, look in looks.items() if look.finds_same(options)}
+        assert known <= {state}
+        looks[state] = Look(options)
+        if type(value) in {bool, int, float, str, type(None)} or value in ([1], []):
+            assert looks[state].finds_same(options)
+        inner.append(2)  # in place
+        assert state == state_of(options) or not looks[state].finds_same(options)
+        inner.pop()
+    group.__dict__[name] = NoiseModel()
+    assert not any(look.finds_same(options) for look in looks.values())
+
+
+@pytest.mark.parametrize(("model", "path"), CASES, ids=IDS)
 def test_that_an_option_was_set_is_seen_where_its_value_stays(model: type[BaseModel], path: str):
     options = model()
-    before = state_of(options)
+    before, look = state_of(options), Look(options)
+    assert look.finds_same(options)
     group, name = holder(options, path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # upstream's, of the assignment
         setattr(group, name, getattr(group, name))
     assert state_of(options) != before
+    assert not look.finds_same(options)
 
 
 def test_groups_that_are_replaced_are_seen():
     for model in MODELS:
         for name in model.model_fields:
             options = model()
-            before = state_of(options)
+            before, look = state_of(options), Look(options)
             value = getattr(options, name)
             if isinstance(value, BaseModel):
                 setattr(options, name, copy.deepcopy(value))
                 assert state_of(options) != before  # set, though to what it was
+                assert not look.finds_same(options)
 
 
 def test_classes_of_a_users_own_are_judged_each_time():
@@ -137,6 +165,7 @@ def test_every_change_of_every_option_acts_at_once_and_says_the_same(model, monk
         given = [outcome(options), outcome(options), outcome(options)]
         with monkeypatch.context() as patch:
             patch.setattr(kept, "state_of", lambda _: None)
+            patch.setattr(kept, "_seen", PerObject(kept._Seen))
             anew = outcome(options)
         assert given == [anew, anew, anew], path
         group.__dict__[name] = before
@@ -169,3 +198,11 @@ def test_what_is_kept_is_nobodys_to_change():
         assert report == expected
         report["resilience"]["pec"]["max_overhead"] = "changed"
         report["experimental"]["new"] = 1
+
+
+def test_options_that_were_seen_are_not_held():
+    options = LocalSamplerOptions()
+    resolve_sampler_options(options)
+    gone = weakref.ref(options)
+    del options
+    assert gone() is None

@@ -20,7 +20,7 @@ from qiskit_ibm_runtime.options_models import (
     SamplerOptions,
 )
 
-from qiskit_modes.caches import BoundedCache
+from qiskit_modes.caches import BoundedCache, PerObject
 from qiskit_modes.primitives.inputs.shots import validate_precision, validate_shots
 from qiskit_modes.primitives.options.finalize import (
     finalize_estimator_options,
@@ -39,7 +39,7 @@ from qiskit_modes.primitives.options.rules import (
     set_options,
     warn_of_idle_options,
 )
-from qiskit_modes.primitives.options.state import state_of
+from qiskit_modes.primitives.options.state import Look, state_of
 from qiskit_modes.primitives.options.twirling import Twirling
 from qiskit_modes.warn import remarks_so_far
 
@@ -283,6 +283,18 @@ _kept: BoundedCache[bytes, Any] = BoundedCache(64)
 """Resolved options about which there was nothing to say."""
 
 
+@dataclass
+class _Seen:
+    """Options as they were when they were last resolved."""
+
+    last: tuple[Look, Any] | None = None
+    """The look, and what came of them."""
+
+
+# Races are harmless: what is seen together is kept together.
+_seen = PerObject(_Seen)
+
+
 def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
     """Return options resolved; those that are what others were are not judged again.
 
@@ -290,15 +302,21 @@ def _resolved(model: Model, resolve: Callable[[Model], Resolved]) -> Resolved:
         model: The options.
         resolve: Resolves them.
     """
+    seen = _seen.of(model)
+    last = seen.last
+    if last is not None and last[0].finds_same(model):
+        same: Resolved = last[1]
+        return same
     state = state_of(model)
     known: Resolved | None = None if state is None else _kept.get(state)
-    if known is not None:
-        return known
-    before = remarks_so_far()
-    resolved = resolve(model)
-    if state is not None and resolved.told.is_plain and remarks_so_far() == before:
-        _kept.put(state, resolved)
-    return resolved
+    if known is None:
+        before = remarks_so_far()
+        known = resolve(model)
+        if state is None or not known.told.is_plain or remarks_so_far() != before:
+            return known
+        _kept.put(state, known)
+    seen.last = Look(model), known
+    return known
 
 
 def _report(final: BaseModel, chosen: Collection[SetOption], exclude: Any = None) -> dict[str, Any]:

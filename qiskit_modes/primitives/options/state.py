@@ -2,16 +2,19 @@
 
 Options are models that may be changed in place, and so may the lists in them; nothing tells that
 they were. What they hold is read in a few microseconds though, a tenth of what judging it takes.
+Whether it is still the very same objects is seen in a third of that.
 """
 
 from __future__ import annotations
 
 import marshal
+from collections.abc import Collection
+from operator import is_
 from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["state_of"]
+__all__ = ["Look", "state_of"]
 
 _PLAIN = frozenset({bool, int, float, str, type(None)})
 _OWNERS = frozenset({"qiskit_ibm_runtime", "qiskit_modes"})
@@ -66,3 +69,58 @@ def _value(value: Any) -> Any:
     if kind is dict:
         return ("dict", [(_value(name), _value(item)) for name, item in value.items()])
     raise _NotPlainError
+
+
+class Look:
+    """A look at some options, by which they are known again while nothing in them has changed.
+
+    It keeps what they hold, but not the options themselves.
+
+    Args:
+        model: The options, of which `state_of` is not None.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        fields = model.__dict__
+        self._kind = type(model)
+        self._names = tuple(fields)
+        self._values = tuple(fields.values())
+        self._set = frozenset(model.__pydantic_fields_set__)
+        self._groups: list[tuple[BaseModel, Look]] = []
+        self._lists: list[tuple[Collection[Any], tuple[Any, ...]]] = []
+        self._tells_all = model.__pydantic_extra__ is None
+        for value in self._values:
+            if isinstance(value, BaseModel):
+                self._groups.append((value, Look(value)))
+            elif type(value) is list or (type(value) is dict and not value):
+                self._lists.append((value, tuple(value)))
+                self._tells_all &= _is_plain(tuple(value))
+            else:
+                self._tells_all &= _is_plain(value)
+
+    def finds_same(self, model: BaseModel) -> bool:
+        """Tell whether options hold the very objects that were seen, and the same were set.
+
+        True means that `state_of` is what it was. It may be so too where this is False: some of
+        what can be changed in place is not looked into.
+        """
+        fields = model.__dict__
+        return (
+            self._tells_all
+            and type(model) is self._kind
+            and tuple(fields) == self._names
+            and all(map(is_, fields.values(), self._values))
+            and model.__pydantic_fields_set__ == self._set
+            and model.__pydantic_extra__ is None
+            and not model.__pydantic_private__
+            and all(
+                len(each) == len(items) and all(map(is_, each, items))
+                for each, items in self._lists
+            )
+            and all(look.finds_same(group) for group, look in self._groups)
+        )
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value does not change: a plain one, or a tuple of such."""
+    return type(value) in _PLAIN or (type(value) is tuple and all(map(_is_plain, value)))
