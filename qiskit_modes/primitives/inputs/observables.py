@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
-from qiskit.quantum_info import SparseObservable
+from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
 
+from qiskit_modes.caches import BoundedCache, read_only
 from qiskit_modes.exceptions import InvalidInputError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "flatten",
     "measured_by_paulis",
     "on_qubits",
+    "read_observables",
 ]
 
 Term = tuple[tuple[int, ...], str]
@@ -98,6 +100,44 @@ class PauliSums:
         ]
 
 
+_LARGEST_KEPT = 1 << 14
+"""Terms times qubits of the largest observable that is kept; its key has so many bytes."""
+
+_read: BoundedCache[Hashable, tuple[SparseObservable, PauliSums]] = BoundedCache(128)
+"""Single observables that were read: optimizers measure the same one again and again."""
+
+
+def read_observables(
+    observables: Any, num_qubits: int, where: str, *, projectors: bool = True
+) -> tuple[ObservablesArray, PauliSums]:
+    """Return what a PUB gives as observables: as `coerce_observables` does, and as plain arrays.
+
+    The arguments and errors are those of `coerce_observables`, and so is the shape.
+    """
+    content = _content_of(observables)
+    known = None if content is None else _read.get(content)
+    if known is not None and known[1].num_qubits == num_qubits:
+        # A copy: whoever has the job may change what it was asked.
+        return ObservablesArray(known[0].copy(), num_qubits, validate=False), known[1]
+    array = coerce_observables(observables, num_qubits, where, projectors=projectors)
+    sums = flatten(array)
+    if content is not None:
+        _read.put(content, (array.sparse_observables_array().item().copy(), sums))
+    return array, sums
+
+
+def _content_of(observables: Any) -> Hashable | None:
+    """Return all that a `SparsePauliOp` says, which has no projectors; None of anything else."""
+    if type(observables) is not SparsePauliOp:
+        return None
+    paulis, coefficients = observables.paulis, observables.coeffs
+    is_plain = type(paulis) is PauliList and coefficients.dtype == complex
+    if not is_plain or paulis.z.size > _LARGEST_KEPT:
+        return None
+    bits = paulis.z.tobytes(), paulis.x.tobytes()
+    return (paulis.z.shape, *bits, paulis.phase.tobytes(), coefficients.tobytes())
+
+
 def coerce_observables(
     observables: Any, num_qubits: int, where: str, *, projectors: bool = True
 ) -> ObservablesArray:
@@ -149,7 +189,7 @@ def coerce_observables(
 
 
 def flatten(observables: ObservablesArray) -> PauliSums:
-    """Return a copy of the observables as plain arrays.
+    """Return a copy of the observables as plain arrays, which cannot be written to.
 
     Args:
         observables: Observables of any shape, as `coerce_observables` returns them.
@@ -166,11 +206,11 @@ def flatten(observables: ObservablesArray) -> PauliSums:
     return PauliSums(
         shape=observables.shape,
         num_qubits=observables.num_qubits,
-        coefficients=np.concatenate([np.asarray(each.coeffs).real for each in sums]),
-        letters=np.concatenate([np.asarray(each.bit_terms) for each in sums]),
-        qubits=np.concatenate([np.asarray(each.indices) for each in sums]),
-        term_ends=term_ends,
-        observable_ends=np.array([0, *(len(each) - 1 for each in ends)]).cumsum(),
+        coefficients=read_only(np.concatenate([np.asarray(each.coeffs).real for each in sums])),
+        letters=read_only(np.concatenate([np.asarray(each.bit_terms) for each in sums])),
+        qubits=read_only(np.concatenate([np.asarray(each.indices) for each in sums])),
+        term_ends=read_only(term_ends),
+        observable_ends=read_only(np.array([0, *(len(each) - 1 for each in ends)]).cumsum()),
     )
 
 

@@ -28,7 +28,7 @@ from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.primitives.inputs.circuits import check_circuit, own_circuit
 from qiskit_modes.primitives.inputs.final_measurements import without_final_measurements
 from qiskit_modes.primitives.inputs.job_limits import check_results
-from qiskit_modes.primitives.inputs.observables import PauliSums, coerce_observables, flatten
+from qiskit_modes.primitives.inputs.observables import PauliSums, read_observables
 from qiskit_modes.primitives.inputs.parameters import read_parameter_values
 from qiskit_modes.primitives.inputs.shots import (
     precision_of,
@@ -199,7 +199,7 @@ def coerce_estimator_pubs(
         else:
             target = default_precision if target is None else target
             shots = shots_for(target)
-        array = coerce_observables(observables, circuit.num_qubits, where, projectors=not older)
+        array, sums = read_observables(observables, circuit.num_qubits, where, projectors=not older)
         table, bindings = read_parameter_values(values, circuit, where)
         snapshot, key = own_circuit(circuit)
         body = snapshot if older else without_final_measurements(snapshot)
@@ -210,7 +210,7 @@ def coerce_estimator_pubs(
             settled = EstimatorPub(snapshot, array, bindings, target, validate=False)
         except ValueError as error:  # the shapes of observables and values do not go together
             raise InvalidInputError(f"{where}: {error}") from error
-        inputs.append(EstimatorInput(settled, key, table, shots, flatten(array), target, body))
+        inputs.append(EstimatorInput(settled, key, table, shots, sums, target, body))
     # Before anything is made of their shapes.
     check_results(((math.prod(each.shape), _BYTES_PER_VALUE) for each in inputs), "PUB")
     return tuple(inputs)
