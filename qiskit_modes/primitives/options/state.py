@@ -2,7 +2,7 @@
 
 Options are models that may be changed in place, and so may the lists in them; nothing tells that
 they were. What they hold is read in a few microseconds though, a tenth of what judging it takes.
-Whether it is still the very same objects is seen in a third of that.
+Whether it is still the very same objects is seen in half of that.
 """
 
 from __future__ import annotations
