@@ -10,21 +10,41 @@ import functools
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
-from qiskit_ibm_runtime.exceptions import IBMRuntimeError
+from qiskit_ibm_runtime.exceptions import (
+    IBMRuntimeError,
+    RuntimeInvalidStateError,
+    RuntimeJobNotFound,
+)
 
-from qiskit_modes import SamplerV2
+from qiskit_modes import (
+    Batch,
+    EstimatorV2,
+    Executor,
+    LocalService,
+    NoiseLearnerV3,
+    QuantumProgram,
+    SamplerV2,
+    Session,
+)
 from qiskit_modes.exceptions import StoreError
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.shared_runtime import use_runtime
-from qiskit_modes.scheduling import Budget, Instance
+from qiskit_modes.scheduling import Budget, Instance, Mode
+from qiskit_modes.scheduling.events import WorkloadOpened
+from qiskit_modes.store.rows import JobQuery, WorkloadQuery
+from qiskit_modes.wire.answers.job_json import listing_for
 from tests.runtime.test_interrupts import client_door, native_door
 
-Mutex = type(threading.Lock())
+Mutex = type(threading.Lock()) | threading.Condition
+
+REFUSALS = (IBMRuntimeError, RuntimeInvalidStateError, RuntimeJobNotFound)
+"""Of what has ended or is closed, by what was called before, and of a runtime that is shut down."""
 
 
 class Held:
@@ -111,3 +131,158 @@ def test_nor_when_a_job_is_refused_or_cannot_be_kept(tmp_path, monkeypatch):
         with Held() as held, pytest.raises(IBMRuntimeError, match="budget"):
             sampler.run([circuit])
         assert not held.places
+
+
+# -- every public name, by construction --------------------------------------------------------
+
+LEFT_OUT = {
+    "draw": "draws with what it asks `jobs` for; plotly takes seconds, and a browser",
+    "shut_down": "called at the end, see there",
+    "find_unique_layers": "asks no runtime: it looks at circuits",
+    "finalize_options": "asks no runtime: it looks at options",
+}
+"""Public names that are not called, and why not."""
+
+
+class Everything:
+    """All that users, and the doors, may call of one runtime."""
+
+    def __init__(self, runtime):
+        self.circuit = QuantumCircuit(1, 1)
+        self.circuit.measure(0, 0)
+        self.runtime, self.backend = runtime, AerSimulator()
+        self.service = LocalService(runtime=runtime)
+        self.session, self.batch = Session(self.backend), Batch(self.backend)
+        self.sampler = SamplerV2(self.backend)
+        self.done = self.sampler.run([self.circuit])
+        self.done.result()
+        self.spare = [self.sampler.run([self.circuit]) for _ in range(4)]
+        self.spare = [job.job_id() for job in self.spare if job.result()]
+        self.workload, self.qpu = self.session.record, runtime.qpu(self.backend)
+        self.record = runtime.job(self.done.job_id())
+        self.program = QuantumProgram(shots=10)
+        self.program.append_circuit_item(self.circuit)
+        self.bell = QuantumCircuit(1)
+        self.listener = SimpleNamespace(job_submitted=lambda *_: None, job_seen=lambda *_: None)
+
+    def objects(self):
+        """All whose public names count."""
+        return [
+            self.service,
+            self.done,
+            self.session,
+            self.batch,
+            self.sampler,
+            EstimatorV2(self.backend),
+            Executor(self.backend),
+            NoiseLearnerV3(self.backend),
+            self.runtime,
+        ]
+
+    def more(self, thing, name):
+        """What a call needs, if it needs anything."""
+        me = self.runtime.instance
+        pubs = {
+            "SamplerV2": [self.circuit],
+            "EstimatorV2": [(self.bell, "Z")],
+            "Executor": self.program,
+            "NoiseLearnerV3": [],
+        }
+        workload_opened = WorkloadOpened(f"w{next(_numbers)}", Mode.BATCH, me, None)
+        of_runtime = {
+            "submit": lambda: [self.new_record()],
+            "tell_seen": lambda: [self.record],
+            "listen": lambda: [self.listener],
+            "stop_listening": lambda: [self.listener],
+            "wait": lambda: [self.record],
+            "wait_unseen": lambda: [self.record],
+            "qpu": lambda: [self.backend],
+            "offer": lambda: [self.find],
+            "find_offered": lambda: ["none"],
+            "current": lambda: [me],
+            "change_instance": lambda: [me],
+            "at_one_moment": lambda: [self.qpu, int],
+            "snapshot": lambda: [self.qpu],
+            "unfinished_jobs": lambda: [self.qpu],
+            "is_maintained": lambda: [self.qpu],
+            "calibrate": lambda: [self.qpu, 0.0],
+            "maintain": lambda: [self.qpu, 0.0],
+            "open_workload": lambda: [workload_opened, self.backend],
+            "workload": lambda: [self.workload.id],
+            "close_workload": lambda: [self.workload],
+            "cancel_workload": lambda: [self.workload],
+            "expire_workload": lambda: [self.workload],
+            "workload_usage": lambda: [self.workload],
+            "used": lambda: [me],
+            "budget_used": lambda: [me],
+            "is_limited": lambda: [me],
+            "job": lambda: [self.record.id],
+            "why_gone": lambda: ["none"],
+            "find_jobs": lambda: [JobQuery()],
+            "list_jobs": lambda: [JobQuery(), listing_for(self.runtime.clock)],
+            "lists_as": lambda: [listing_for(self.runtime.clock)],
+            "find_workloads": lambda: [WorkloadQuery()],
+            "tags_of_workloads": lambda: [[self.workload.id]],
+            "places_of": lambda: [None],
+            "job_of_key": lambda: [me.id, "key"],
+            "give_up": lambda: [self.record, "a test"],
+            "secret": lambda: ["of a test", b"value"],
+            "token_used": lambda: ["none"],
+            "forget_job": lambda: [self.spare.pop()],
+            "set_tags": lambda: [self.record, ["a"]],
+            "cancel": lambda: [self.record],
+            "facts": lambda: [self.record],
+        }
+        if thing is self.runtime:
+            return of_runtime.get(name, list)()
+        known = {
+            ("LocalService", "backend"): ["fake_manila"],
+            ("LocalService", "job"): [self.done.job_id()],
+            ("RuntimeJobV2", "update_tags"): [["b"]],
+            ("Session", "from_id"): [self.session.session_id, self.service],
+            ("Batch", "from_id"): [self.batch.session_id, self.service],
+        }
+        if name == "delete_job":
+            return [self.spare.pop()]
+        if name == "run":
+            return [pubs[type(thing).__name__]]
+        return known.get((type(thing).__name__, name), [])
+
+    def find(self, _):
+        return None
+
+    def new_record(self):
+        """A job as the primitives make it, not submitted yet."""
+        made = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(self.runtime), "submit", lambda _, job, **__: made.append(job))
+            self.sampler.run([self.circuit])
+        return made[0]
+
+
+_numbers = count()
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["memory", "store"])
+def test_no_public_name_takes_a_mutex_in_the_main_thread_nor_when_all_is_shut_down(kept, tmp_path):
+    """Each is called; one that is new and needs something says so by failing here."""
+    runtime = LocalRuntime(store=tmp_path / "jobs" if kept else None)
+    with runtime, use_runtime(runtime):
+        everything = Everything(runtime)
+        for closed in (False, True):
+            called = 0
+            for thing in everything.objects():
+                for name in [each for each in dir(thing) if each[0] != "_"]:
+                    if name in LEFT_OUT:
+                        continue
+                    more = everything.more(thing, name)
+                    with Held() as held, suppress(*REFUSALS):
+                        value = getattr(thing, name)
+                        if callable(value):
+                            value(*more)
+                    assert not held.places, (type(thing).__name__, name, closed)
+                    called += 1
+            assert called > 100
+            with Held() as held:
+                runtime.shut_down()
+            assert not held.places

@@ -11,6 +11,7 @@ from qiskit import QuantumCircuit, qasm3, transpile
 from qiskit.circuit import Gate
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
+from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime import RuntimeDecoder
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
@@ -99,6 +100,7 @@ def test_every_gate_of_qiskit_comes_back_as_itself(name):
         (HEAD + "x $5;", r"\$5 is not among the 5 qubits"),
         (HEAD + "x $999999999;", "not among the 5 qubits"),
         (HEAD + "qubit[1000000000] q;", "more qubits than the 5"),
+        (HEAD + "qubit[4] a; qubit[3] b;", "more qubits than the 5"),
         (HEAD + "bit[1000000000] c; x $0;", "more than 1,000,000 bits"),
         (HEAD + "const int n = 1000000000; qubit[n] q;", "must be numbers"),
         ('OPENQASM 3.0; include "/etc/passwd"; x $0;', "imports"),
@@ -113,6 +115,31 @@ def test_what_cannot_be_read_is_an_error_of_the_request(api, text, why):
         api.submit_job("sampler", params, backend="ibm_manila")
     assert raised.value.status == 400
     assert api.jobs()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [("qubit[60] q; x q[59];", 60), ("qubit[40] a; qubit[40] b; x b[39];", 80), ("x $59;", 60)],
+)
+def test_a_simulator_without_a_width_takes_text_of_any(text, width):
+    """What can be simulated depends on what is used, not on the qubits that Aer says by itself."""
+    backend, faults = AerSimulator(), Faults()
+    assert backend.num_qubits < 60
+    circuit = read_openqasm(HEAD + text, None, "it")
+    assert (circuit.num_qubits, circuit.layout) == (width, None)
+    try:
+        api = Platform(faults.runtime, backends={"plain": backend}).api()
+        measured = HEAD + "bit[1] c; " + text + f"c[0] = measure {text.split()[-1]}"
+        params = {"pubs": [[measured, None, 10]], "version": 2}
+        job = api.submit_job("sampler", params, backend="plain")["id"]
+        assert api.wait_for_job(job, 60)
+        (found,) = json.loads(api.job_results(job), cls=RuntimeDecoder)
+        assert found.data.c.get_counts() == {"1": 10}
+        for much in ("qubit[10001] q;", "qubit[9999] a; qubit[2] b;", "x $10000;"):
+            with pytest.raises(ApiError, match=r"10,000 (qubits )?that are read"):
+                api.submit_job("sampler", {"pubs": [[HEAD + much]]}, backend="plain")
+    finally:
+        faults.runtime.shut_down()
 
 
 def test_a_text_is_read_once(monkeypatch):

@@ -21,11 +21,14 @@ a circuit in the client's encoding none of that."""
 _MOST_BITS = 1_000_000
 """Most classical bits that a text may declare."""
 
-_circuits: BoundedCache[tuple[str, int], QuantumCircuit] = BoundedCache(32)
+_MOST_QUBITS = 10_000
+"""Most qubits that a text may have for a simulator, which has no width; more than any simulates."""
+
+_circuits: BoundedCache[tuple[str, int | None], QuantumCircuit] = BoundedCache(32)
 """Circuits that came lately; an optimisation sends the same one again and again."""
 
 
-def read_openqasm(text: str, num_qubits: int, where: str) -> QuantumCircuit:
+def read_openqasm(text: str, num_qubits: int | None, where: str) -> QuantumCircuit:
     """Return the circuit of a text, which may be shared: what it is read for copies it.
 
     Its parameters are the text's ``input`` variables. Physical qubits (``$3``) are those of the
@@ -34,7 +37,7 @@ def read_openqasm(text: str, num_qubits: int, where: str) -> QuantumCircuit:
 
     Args:
         text: OpenQASM 3.
-        num_qubits: Of the device.
+        num_qubits: Of the device; None for a simulator without a width.
         where: Which part of the request it is; the start of what errors say.
 
     Raises:
@@ -61,7 +64,7 @@ def read_openqasm(text: str, num_qubits: int, where: str) -> QuantumCircuit:
     return circuit
 
 
-def _read(text: str, num_qubits: int) -> QuantumCircuit:
+def _read(text: str, num_qubits: int | None) -> QuantumCircuit:
     import openqasm3
     import qiskit_qasm3_import
 
@@ -69,7 +72,7 @@ def _read(text: str, num_qubits: int) -> QuantumCircuit:
     _check_sizes(program, num_qubits)
     circuit: QuantumCircuit = qiskit_qasm3_import.convert(program)
     if circuit.layout is not None:  # of physical qubits
-        wide = QuantumCircuit(num_qubits)
+        wide = QuantumCircuit(circuit.num_qubits if num_qubits is None else num_qubits)
         for register in circuit.cregs:
             wide.add_register(register)
         wide.add_bits([bit for bit in circuit.clbits if bit not in set(wide.clbits)])
@@ -78,7 +81,7 @@ def _read(text: str, num_qubits: int) -> QuantumCircuit:
     return _with_gates_of_qiskit(circuit)
 
 
-def _check_sizes(program: ast.Program, num_qubits: int) -> None:
+def _check_sizes(program: ast.Program, width: int | None) -> None:
     """Check what a text declares before anything is made of it: a number takes a few characters.
 
     Raises:
@@ -87,12 +90,16 @@ def _check_sizes(program: ast.Program, num_qubits: int) -> None:
     from openqasm3 import ast
     from openqasm3.visitor import QASMVisitor
 
-    bits = 0
+    bits = qubits = 0
+    most = _MOST_QUBITS if width is None else width
+    whose = "that are read" if width is None else "of the device"
 
     class Sizes(QASMVisitor[None]):
         def visit_QubitDeclaration(self, node: ast.QubitDeclaration) -> None:  # noqa: N802
-            if node.size is not None and number_in(node.size) > num_qubits:
-                raise ValueError(f"it declares more qubits than the {num_qubits} of the device")
+            nonlocal qubits
+            qubits += 1 if node.size is None else number_in(node.size)
+            if qubits > most:
+                raise ValueError(f"it declares more qubits than the {most:,} {whose}")
 
         def visit_BitType(self, node: ast.BitType) -> None:  # noqa: N802
             nonlocal bits
@@ -101,8 +108,8 @@ def _check_sizes(program: ast.Program, num_qubits: int) -> None:
                 raise ValueError(f"it declares more than {_MOST_BITS:,} bits")
 
         def visit_Identifier(self, node: ast.Identifier) -> None:  # noqa: N802
-            if node.name.startswith("$") and int(node.name[1:]) >= num_qubits:
-                raise ValueError(f"{node.name} is not among the {num_qubits} qubits of the device")
+            if node.name.startswith("$") and int(node.name[1:]) >= most:
+                raise ValueError(f"{node.name} is not among the {most:,} qubits {whose}")
 
     def number_in(size: Any) -> int:
         if not isinstance(size, ast.IntegerLiteral):

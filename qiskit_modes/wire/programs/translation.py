@@ -20,6 +20,7 @@ from qiskit_modes.primitives import (
     SamplerV2,
 )
 from qiskit_modes.primitives.encoding.program_results import older_learned_text
+from qiskit_modes.simulation.backends.kinds import describe
 from qiskit_modes.warn import answering_a_request
 from qiskit_modes.wire.api_error import ApiError, Code, as_api_errors
 from qiskit_modes.wire.job_request import JobRequest
@@ -170,7 +171,7 @@ def _pub(pub: Any, number: int, backend: BackendV2) -> Any:
     parts = list(pub) if isinstance(pub, list) else [pub]
     if parts and isinstance(parts[0], str):
         where = f"the circuit of PUB {number}"
-        parts[0] = read_openqasm(parts[0], backend.num_qubits, where)
+        parts[0] = read_openqasm(parts[0], describe(backend).num_qubits, where)
     return tuple(parts) if isinstance(pub, list) else parts[0]
 
 
