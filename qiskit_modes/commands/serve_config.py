@@ -112,7 +112,7 @@ def instances_of(tables: Any) -> Any:
                 raise InvalidInputError(f"An instance has no {name!r}; it has {known}")
             number = _OF_INSTANCES[name] is float
             fits = isinstance(value, (int, float) if number else str)
-            if not fits or isinstance(value, bool) or (number and value < 0):
+            if not fits or isinstance(value, bool) or (number and not value >= 0):
                 kind = "a number of seconds" if number else "a text"
                 raise InvalidInputError(f"instances.{name} must be {kind}, not {value!r}")
         if not table.get("id"):

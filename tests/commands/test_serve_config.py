@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path, capsys, text, said):
         (instances_of, [{}], "needs an id"),
         (instances_of, [{"id": 5}], "a text"),
         (instances_of, [{"id": "a", "limit_seconds": -1}], "a number of seconds"),
+        (instances_of, [{"id": "a", "limit_seconds": math.nan}], "a number of seconds"),
         (instances_of, [{"id": "a", "owner": "b"}], "no 'owner'"),
         (instances_of, [{"id": "a", "plan": "golden"}], "golden"),
         (instances_of, [5], "must be a table"),

@@ -1,6 +1,10 @@
 """Usage counts for 28 days, against an allocation."""
 
 import math
+from dataclasses import fields
+from functools import partial
+
+import pytest
 
 from qiskit_modes.scheduling import Instance, Ledger, Plan
 from qiskit_modes.scheduling.plan import FLEX
@@ -150,3 +154,16 @@ class _Noting(set):
     def add(self, instance_id):
         self._note()
         super().add(instance_id)
+
+
+@pytest.mark.parametrize("limits", [Plan, partial(Instance, "somebody")], ids=["plan", "instance"])
+def test_times_are_numbers_that_calendars_have(limits):
+    """All that there are; an endless one is one that nobody will see the end of."""
+    names = [each.name for each in fields(limits()) if each.name.endswith("_seconds")]
+    assert len(names) >= 2
+    for name in names:
+        assert getattr(limits(**{name: math.inf}), name) == 1e9
+        assert getattr(limits(**{name: 0}), name) == 0
+        for wrong in (-1, math.nan, -math.inf):
+            with pytest.raises(ValueError, match=f"{name} must be a number of seconds"):
+                limits(**{name: wrong})
