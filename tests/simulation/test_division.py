@@ -2,6 +2,7 @@
 
 import pickle
 import queue
+import threading
 import tracemalloc
 from dataclasses import replace
 from unittest import mock
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit_aer import AerSimulator
 
 from qiskit_modes.runtime.workers.pool import WorkerPool
 from qiskit_modes.runtime.workers.split_program import SplitProgram
 from qiskit_modes.runtime.workers.worker_process import Execution
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute
+from qiskit_modes.simulation.aer.component import AerComponent
 from qiskit_modes.simulation.run import cost, division
 from qiskit_modes.simulation.settings import Settings
 from tests.examples import examples
@@ -48,6 +51,21 @@ def assert_the_same_divided(program: Program, at_least: int = 1) -> None:
         assert found.registers.keys() == expected.registers.keys()
         for name, array in expected.registers.items():
             assert (found.registers[name] == array).all()
+
+
+def test_a_circuit_for_aer_is_pickled_by_who_has_made_it_and_by_nobody_else():
+    """Two threads that pickle a circuit of Qiskit for the first time can hang their process."""
+    circuit = QuantumCircuit(2, 2)
+    circuit.t(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    compiled = compile_circuit(circuit, AerSimulator(method="matrix_product_state"))
+    (component,) = [each for each in compiled.components if isinstance(each, AerComponent)]
+    made = component.circuit
+    vars(component)["circuit"] = threading.Lock()  # cannot be pickled
+    arrived = pickle.loads(pickle.dumps(component))
+    assert arrived.circuit == made
+    assert pickle.loads(pickle.dumps(arrived)).circuit == made
 
 
 @settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -41,9 +41,23 @@ class AerComponent(OneWay):
     cost: Cost
     model: bytes | None = None
     """A whole noise model, pickled, where the circuit does not hold its errors itself."""
+    _packed: bytes = field(init=False, repr=False)
+    """The circuit, pickled; what is sent to workers."""
     draws_shots: ClassVar[bool] = True
     records_one_bit: ClassVar[bool] = False
     holds_up_others: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        # By the thread that has made it, before others have it. What a circuit remembers after it
+        # was pickled first (Qiskit 2.6) is guarded by a lock that is waited for with the GIL held:
+        # two threads that send it to two workers would hang, and the process with them.
+        object.__setattr__(self, "_packed", pickle.dumps(self.circuit, pickle.HIGHEST_PROTOCOL))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "circuit"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, circuit=pickle.loads(state["_packed"]))  # noqa: S301 - our own
 
     @property
     def method(self) -> str:
