@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ T, A = Parameter("t"), Parameter("a")
 SHOTS = 4000
 
 
-@pytest.fixture(params=["device", "simulator"])
+@pytest.fixture(params=["device", "simulator"], scope="module")
 def backend(request: pytest.FixtureRequest) -> Any:
     manila = device("manila")
     return manila if request.param == "device" else AerSimulator.from_backend(manila)
@@ -67,10 +68,16 @@ def exact(circuit: QuantumCircuit, values: list[float]) -> dict[int, float]:
     return aer_distribution(circuit.assign_parameters(values), noise_model(device("manila")))
 
 
+@cache
+def expected_of(name: str) -> list[dict[int, float]]:
+    circuit, values = SWEEPS[name]
+    return [exact(circuit, each) for each in values]
+
+
 @pytest.mark.parametrize("name", SWEEPS)
 def test_samplers(name, backend):
     circuit, values = SWEEPS[name]
-    expected = [exact(circuit, each) for each in values]
+    expected = expected_of(name)
     for options in ({}, TWIRLED):
         sampler = SamplerV2(backend, options={**options, "simulator": {"seed_simulator": 9}})
         found = sampler.run([(circuit, values)], shots=SHOTS).result()[0].data.c

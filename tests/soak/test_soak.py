@@ -1,4 +1,4 @@
-"""A minute of the soak; ``python -m tests.soak`` goes on for longer."""
+"""Some seconds of the soak; ``python -m tests.soak`` goes on for longer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.examples import examples
 from tests.soak.soak import Soak, soak
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are forked here")
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="servers are for
 
 @pytest.mark.timeout(240)
 def test_a_server_that_is_killed_under_load_keeps_its_word(tmp_path):
-    found = soak(tmp_path, minutes=0.7, seed=7, restarts=3, kills=0.02)
+    minutes = examples(daily=3, full=7) / 10  # the full check has half an hour more
+    found = soak(tmp_path, minutes=minutes, seed=7, restarts=3, kills=0.02)
     assert found.wrong() == []
     assert found.restarts.total() == 3
     assert len(found.history.told) > 10
