@@ -3,7 +3,8 @@
 The address is of any Dask scheduler, or ``local:N``, which is the default with a worker for each
 core. Four kinds of load are run on one worker of the cluster and on all of them, and in the same
 minutes on one process of this machine and on one for each core; so the ratios hold also where the
-times do not. The bits of a seed are compared, too.
+times do not. What is divided is computed by plain processes, too, to which nothing is sent: their
+speed-up is what these cores can give. The bits of a seed are compared.
 """
 
 import argparse
@@ -27,9 +28,11 @@ from qiskit_ibm_runtime.fake_provider import FakeSherbrooke, FakeTorino
 from qiskit_modes import Batch, SamplerV2, Session
 from qiskit_modes.exceptions import BrokenHardwareWarning
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
+from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import child
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
+from tests.benchmarks.plain import seconds_of_plain_processes
 from tests.benchmarks.timing import median_ms, timed, times
 from tests.benchmarks.workloads import VQE
 from tests.runtime.clusters import SomeWorkers
@@ -207,13 +210,35 @@ def measured(place, load, amount, repetitions):
         return best
 
 
+def programs_of(load, amount):
+    """Return the programs of a load that are divided among workers."""
+    found, divide = [], StepRunner._divide
+
+    def noted(runner, program):
+        pieces = divide(runner, program)
+        if len(pieces) > 1:
+            found.append(program)
+        return pieces
+
+    StepRunner._divide = noted
+    try:
+        with _here(2), warnings.catch_warnings():
+            warnings.simplefilter("ignore", BrokenHardwareWarning)
+            load.run(amount)
+    finally:
+        StepRunner._divide = divide
+    return found
+
+
 def usual_amount(workers):
     """How many times the usual amount so many workers need, to be busy for some time."""
     return max(1, math.ceil(workers / 4))
 
 
 def compared(address, workers, *, loads=LOADS, repetitions=3, amount=1):
-    """Yield a line of the table for each load.
+    """Yield what was measured of each load, by place, and the seconds of plain processes.
+
+    These are of one and of as many as there are cores; None of a load that is not divided.
 
     Args:
         address: Of the scheduler.
@@ -232,10 +257,12 @@ def compared(address, workers, *, loads=LOADS, repetitions=3, amount=1):
             "cluster all": _on_cluster(address, workers),
         }
         found = {name: measured(place, load, much, repetitions) for name, place in places.items()}
-        yield load, found
+        programs = programs_of(load, much)
+        plain = seconds_of_plain_processes(programs, cores, repetitions) if programs else None
+        yield load, found, plain
 
 
-def _cells(name, found, workers, cores):
+def _cells(name, found, plain, workers, cores):
     one, all_ = found["cluster 1"].seconds, found["cluster all"].seconds
     speed_up = one / all_
     here = found["here 1"].seconds / found["here all"].seconds
@@ -244,6 +271,7 @@ def _cells(name, found, workers, cores):
     return (
         name,
         *(f"{each.seconds:.2f} s" for each in found.values()),
+        f"{plain[0] / plain[1]:.2f}" if plain else "-",
         f"{here:.2f} ({here / cores:.0%})",
         f"{speed_up:.2f} ({speed_up / workers:.0%})",
         f"{cpu:.2f}",
@@ -300,18 +328,19 @@ def main(arguments=None):
         print(f"{workers} workers with {sum(threads)} threads at {address}; {cores} cores here\n")
         print(
             f"| load | here, 1 process | here, {cores} | cluster, 1 worker | cluster, {workers} "
-            "| speed-up here (efficiency) | of the cluster | CPU of 1 worker / 1 process "
+            "| speed-up of plain processes | here (efficiency) | of the cluster "
+            "| CPU of 1 worker / 1 process "
             "| same bits |"
         )
-        print("| --- " * 9 + "|")
+        print("| --- " * 10 + "|")
         start = time.perf_counter()
         amount = parsed.amount or usual_amount(workers)
         loads = [load for load in LOADS if load.run.__name__ in parsed.loads]
         rows = compared(
             address, workers, loads=loads, repetitions=parsed.repetitions, amount=amount
         )
-        for load, found in rows:
-            cells = _cells(load.name(amount), found, workers, cores)
+        for load, found, plain in rows:
+            cells = _cells(load.name(amount), found, plain, workers, cores)
             print("| " + " | ".join(cells) + " |", flush=True)
         here, there = round_trips(address)
         print(
