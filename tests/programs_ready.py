@@ -63,7 +63,8 @@ def become_programs(control: socket.socket) -> None:
         each.setblocking(False)
     signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the tests
+    # It ends with the tests. Where those are told to ignore Ctrl-C, their programs are too.
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # looking at what was imported would copy it to each child
     tells: dict[int, int] = {}
     while True:
@@ -86,7 +87,7 @@ def become_programs(control: socket.socket) -> None:
         else:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, interrupted)
             for place, each in enumerate(descriptors[:STREAMS]):
                 os.dup2(each, place)
             for each in (control, awake, wakes):
