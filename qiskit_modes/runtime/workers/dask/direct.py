@@ -50,17 +50,17 @@ class Direct:
 
         async def try_one(address: str) -> str | None:
             with suppress(Exception):  # whatever it is, there is the other way
-                async with asyncio.timeout(OPEN_SECONDS):
-                    await self._client.run(inbox.open_inbox, workers=[address])
-                    if await getattr(self._client.rpc(address), inbox.NAME)() == {}:
-                        return address
+                await self._client.run(inbox.open_inbox, workers=[address])
+                if await getattr(self._client.rpc(address), inbox.NAME)() == {}:
+                    return address
             return None
 
-        async def try_all() -> list[str]:
-            found = await asyncio.gather(*map(try_one, tried), return_exceptions=True)
+        async def try_all() -> list[str | None]:
+            tries = (asyncio.wait_for(try_one(address), OPEN_SECONDS) for address in tried)
+            found = await asyncio.gather(*tries, return_exceptions=True)
             return [each for each in found if isinstance(each, str)]
 
-        found: set[str] = set(self._client.sync(try_all)) if tried else set()
+        found = {each for each in self._client.sync(try_all) if each} if tried else set()
         self._open |= found
         return found
 
