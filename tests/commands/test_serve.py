@@ -19,8 +19,9 @@ _VARIABLES = 10
 
 SERVE = (
     "import signal, sys; from qiskit_modes.cli import main\n"
-    # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
+    # Shells start background jobs with Ctrl-C ignored, `nohup` with SIGHUP; a child inherits that.
     "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
     "sys.exit(main())"
 )
 
