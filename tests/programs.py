@@ -21,7 +21,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FORKS", "Popen", "run"]
+__all__ = ["FORKS", "SIGNALS_AS_USUAL", "Popen", "run"]
+
+SIGNALS_AS_USUAL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "hasattr(signal, 'SIGHUP') and signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+)
+"""Begins the code of a program that is sent signals: shells start background jobs with Ctrl-C
+ignored, and ``nohup`` with SIGHUP, and a child inherits that."""
 
 _MAIN = """
 import os, socket, sys

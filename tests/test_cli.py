@@ -107,9 +107,7 @@ def test_a_claim_that_did_not_hold_is_shown_and_is_a_failure(capsys, monkeypatch
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_control_c_ends_everything_cleanly():
-    # Shells start background jobs with Ctrl-C ignored, and a child inherits that.
-    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    demo = start(listening + RUN, *SHORT, "--maxiter", "1000", "--shots", "1000000")
+    demo = start(programs.SIGNALS_AS_USUAL + RUN, *SHORT, "--maxiter", "1000", "--shots", "1000000")
     lines = iter(demo.stdout.readline, "")
     assert any("Bell job QUEUED" in line for line in lines)
     demo.send_signal(signal.SIGINT)

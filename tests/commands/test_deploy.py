@@ -113,7 +113,7 @@ def test_the_container_serves_with_nothing_but_its_volume(tmp_path):
     python, *health = container("HEALTHCHECK")[0]
     assert python == "python"
     health = [sys.executable, *(word.replace(f":{written}/", f":{port}/") for word in health)]
-    main = "import signal; signal.signal(2, signal.default_int_handler); " + MAIN
+    main = programs.SIGNALS_AS_USUAL + MAIN
     with subprocess.Popen(
         [sys.executable, "-c", main, *words], env=environment, cwd=tmp_path, stdout=subprocess.PIPE
     ) as serving:

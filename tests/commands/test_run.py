@@ -117,12 +117,7 @@ threading.Event().wait(60)
 
 def start_and_signal(program, number, to):
     """Run a program until it says that it is ready, signal, and return the exit code and errors."""
-    # Shells start background jobs with Ctrl-C ignored, `nohup` with SIGHUP; a child inherits that.
-    listening = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        f"signal.signal(signal.SIGHUP, signal.SIG_DFL); {MAIN}"
-    )
-    command = [sys.executable, "-c", listening, "run", "--qpu", "ibm_manila"]
+    command = [sys.executable, "-c", programs.SIGNALS_AS_USUAL + MAIN, "run", "--qpu", "ibm_manila"]
     with programs.Popen(
         [*command, *program],
         stdout=subprocess.PIPE,

@@ -18,11 +18,7 @@ from tests import programs
 _VARIABLES = 10
 
 SERVE = (
-    "import signal, sys; from qiskit_modes.cli import main\n"
-    # Shells start background jobs with Ctrl-C ignored, `nohup` with SIGHUP; a child inherits that.
-    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    "sys.exit(main())"
+    programs.SIGNALS_AS_USUAL + "import sys; from qiskit_modes.cli import main; sys.exit(main())"
 )
 
 HOLDER = """

@@ -9,10 +9,8 @@ import pytest
 
 from tests import programs
 
-# A shell that starts a test run in the background has its children ignore Ctrl-C.
 PROGRAM = """
     import signal, sys
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
     from qiskit_aer import AerSimulator
@@ -34,7 +32,7 @@ PROGRAM = """
 
 def run(ending, *, interrupt=False):
     """Run a program with six jobs, one of them on the QPU; return its exit code and stderr."""
-    program = textwrap.dedent(PROGRAM) + ending
+    program = programs.SIGNALS_AS_USUAL + textwrap.dedent(PROGRAM) + ending
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", program]
     with programs.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
