@@ -140,6 +140,50 @@ def test_a_worker_that_goes_once_its_berths_were_counted_costs_no_job(
     assert job.status == "DONE", job.error
 
 
+def test_a_worker_that_goes_while_it_is_looked_at_gets_no_piece(machine, scheduler, monkeypatch):
+    """Its leave is heard before it is among those of whom it would be news."""
+    engine, examine, examined = machine.runtime.executor.workers.engine, dask_engine.examine, []
+    begun, heard, gone = threading.Event(), threading.Event(), engine._gone
+
+    def examined_while_it_goes(client, addresses):
+        found = examine(client, addresses)
+        if not examined:
+            begun.set()
+            assert heard.wait(DEADLINE)
+        examined.extend(found)
+        return found
+
+    monkeypatch.setattr(silence, "PATIENCE_SECONDS", 10 * DEADLINE)
+    monkeypatch.setattr(dask_engine, "examine", examined_while_it_goes)
+    monkeypatch.setattr(engine, "_gone", lambda address: (gone(address), heard.set()))
+    with started_worker(scheduler) as worker:
+        assert begun.wait(DEADLINE)
+        worker.kill()
+        job = machine.submit()
+        with started_worker(scheduler):
+            assert job.finished.wait(DEADLINE)
+    assert job.status == "DONE", job.error
+    assert len(examined) == 2
+
+
+def test_a_worker_whose_leave_nobody_has_told_is_let_go_when_it_does_not_answer(
+    machine, scheduler, monkeypatch
+):
+    monkeypatch.setattr(silence, "PATIENCE_SECONDS", 0.2)
+    engine = machine.runtime.executor.workers.engine
+    with started_worker(scheduler) as worker:
+        wait_until(engine.hosts)
+        told = threading.Event()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(engine, "_gone", lambda _: told.set())
+            worker.kill()
+            assert told.wait(DEADLINE)
+        job = machine.submit()
+        with started_worker(scheduler):
+            assert job.finished.wait(DEADLINE)
+    assert job.status == "DONE", job.error
+
+
 def test_a_worker_that_stands_still_is_given_up_and_taken_back(
     machine, scheduler, monkeypatch, caplog
 ):

@@ -55,6 +55,8 @@ class DaskEngine(Engine):
         self._refused: dict[str, str] = {}
         self._silent: set[str] = set()
         """Workers that were given up because they say nothing; they come back when they do."""
+        self._went: set[str] = set()
+        """Addresses of workers that have gone away since they were last asked for."""
         self._left: list[DaskHost] = []
         """Workers that are gone, as long as there are berths at them."""
         self._free_berths: int | None = None
@@ -166,6 +168,7 @@ class DaskEngine(Engine):
 
     def _gone(self, address: str) -> None:
         with self._mutex:
+            self._went.add(address)
             is_used = address in self._hosts
             self._refused.pop(address, None)
             self._silent.discard(address)
@@ -239,7 +242,7 @@ class DaskEngine(Engine):
             return
         self._look_for_silence_at = now + silence.PATIENCE_SECONDS
         try:
-            workers = members(self._client)
+            workers = self._members()
         except TimeoutError:
             self._give_up_scheduler()
             return
@@ -299,9 +302,21 @@ class DaskEngine(Engine):
                 self._client.subscribe_topic("all", self._heard)
                 self._changed.set()
 
+    def _members(self) -> dict[str, dict[str, Any]]:
+        """Return who is there now; lets those go that are not, should no event have told so."""
+        with self._mutex:
+            self._went.clear()
+        workers = members(self._client)
+        with self._mutex:
+            known = self._hosts.keys() | self._refused.keys() | self._silent
+            missing = known - workers.keys()
+        for address in missing:
+            self._gone(address)
+        return workers
+
     def _look(self) -> bool:
         """Find who is there, and check those that are new; return whether to look again."""
-        workers = members(self._client)
+        workers = self._members()
         with self._mutex:
             known = self._hosts.keys() | self._refused.keys() | self._silent
             new = [address for address in workers if address not in known]
@@ -315,6 +330,8 @@ class DaskEngine(Engine):
                 continue
             why = f"{facts['name']} at {address} {found.problem}"
             with self._mutex:
+                if address in self._went:  # while it was looked at
+                    continue
                 if found.problem is not None:
                     self._refused[address] = why
                     logger.warning("a worker of the cluster gets no work: %s", why)
