@@ -53,6 +53,11 @@ def examine_cluster(address: str, bell: Callable[[], tuple[Any, Any]], *, as_jso
         print_text(_table(where, reports))
         print(_same_versions(reports), end="")
         for report in reports:
+            if report.is_direct is False:
+                print(
+                    f"slow   {_name(report)}: its pieces go by way of the scheduler, which costs "
+                    "10 ms of CPU each; it cannot be reached from here, or there are too many"
+                )
             if report.problem is not None:
                 print(f"FAILED {_name(report)}: {report.problem}")
             elif not report.keeps_memory:

@@ -17,6 +17,7 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeMontrealV2
 
 from qiskit_modes import EstimatorV2, Executor, SamplerV2
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
+from qiskit_modes.runtime.workers.dask import direct
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
@@ -130,8 +131,9 @@ def killing(engine, numbers):
         yield killed
 
 
-def check(cluster, kinds, workers, kills, seed):
+def check(cluster, kinds, workers, kills, seed, most_direct=direct.MOST_DIRECT):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "MOST_DIRECT", most_direct)  # the others have the scheduler between
         patch.setattr(division, "PIECE_SECONDS", 0.002)  # enough pieces to be given away
         client = connect(cluster.scheduler_address)
         client.wait_for_workers(len(cluster.workers), timeout=60)  # who was killed before is back
@@ -148,25 +150,26 @@ def check(cluster, kinds, workers, kills, seed):
 
 
 def test_every_kind_of_job_on_one_and_on_two_workers(cluster):
-    for workers in (1, 2):
-        check(cluster, KINDS, workers, set(), 5)
+    for workers, most_direct in ((1, 2), (2, 2), (2, 0)):
+        check(cluster, KINDS, workers, set(), 5, most_direct)
 
 
-def test_a_worker_that_is_killed_costs_no_job_and_no_bit(cluster):
+@pytest.mark.parametrize("most_direct", [0, 2])
+def test_a_worker_that_is_killed_costs_no_job_and_no_bit(most_direct, cluster):
     """Its pieces are done elsewhere; Dask starts it anew."""
-    assert len(check(cluster, (trajectories, sampler), 2, {0, 1}, 7)) == 2
+    assert len(check(cluster, (trajectories, sampler), 2, {0, 1}, 7, most_direct)) == 2
 
 
 def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(cluster):
     """One thread fetches all answers: it must not wait for one that nobody has any more."""
     arrived, killed = DaskWorker._arrived, []
 
-    def late(worker, answer, sent):
+    def late(worker, answer, piece, sent):
         if not killed:
             killed.extend(worker.host.client.run(os.getpid, workers=[worker.host.address]).values())
             os.kill(killed[0], signal.SIGKILL)
             assert gone.wait(60)
-        arrived(worker, answer, sent)
+        arrived(worker, answer, piece, sent)
 
     gone, go = threading.Event(), DaskHost.go
 
@@ -177,7 +180,7 @@ def test_an_answer_whose_worker_dies_before_it_is_fetched_is_computed_again(clus
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DaskWorker, "_arrived", late)
         patch.setattr(DaskHost, "go", told)
-        check(cluster, (sampler,), 2, set(), 5)
+        check(cluster, (sampler,), 2, set(), 5, most_direct=0)
     assert killed
 
 
@@ -186,8 +189,10 @@ cases = given(
     workers=st.integers(1, 4),
     kills=st.sets(st.integers(0, 30), max_size=2),
     seed=st.integers(0, 2**32 - 1),
+    most_direct=st.integers(0, 4),
 )
-"""Jobs, how many workers, and which pieces kill theirs, two at most: a third death is an error."""
+"""Jobs, how many workers, which pieces kill theirs, two at most: a third death is an error; and how
+many workers get theirs directly."""
 
 
 def settled(examples):
@@ -201,8 +206,10 @@ def settled(examples):
 
 @cases
 @settled(2)
-def test_some_jobs_on_some_workers_with_some_kills(cluster, kinds, workers, kills, seed):
-    check(cluster, kinds, min(workers, 2), kills, seed)
+def test_some_jobs_on_some_workers_with_some_kills(
+    cluster, kinds, workers, kills, seed, most_direct
+):
+    check(cluster, kinds, min(workers, 2), kills, seed, most_direct)
 
 
 @pytest.mark.slow
@@ -210,8 +217,8 @@ def test_some_jobs_on_some_workers_with_some_kills(cluster, kinds, workers, kill
 def test_any_jobs_on_any_workers_with_any_kills():
     @cases
     @settled(30)
-    def any_jobs(kinds, workers, kills, seed):
-        check(four, kinds, workers, kills, seed)
+    def any_jobs(kinds, workers, kills, seed, most_direct):
+        check(four, kinds, workers, kills, seed, most_direct)
 
     with local_cluster(4) as four:
         for workers in (1, 2, 4):

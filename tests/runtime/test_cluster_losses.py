@@ -17,8 +17,8 @@ import pytest
 from qiskit_modes.exceptions import ClusterError, WorkerDiedError
 from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
+from qiskit_modes.runtime.workers.dask import direct, silence
 from qiskit_modes.runtime.workers.dask import engine as dask_engine
-from qiskit_modes.runtime.workers.dask import silence
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
@@ -223,13 +223,14 @@ def test_silence_is_counted_on_the_clock_of_who_listens():
     assert (heard.seconds("a", 10.0), heard.seconds("b", 10.0)) == (0.0, 1.0)
 
 
-def killed_at_random(count, seed, *, submitters=3):
+def killed_at_random(count, seed, *, submitters=3, most_direct=1):
     """Have jobs done while workers and their children are killed; return what came of them.
 
     Args:
         count: How many kills: a quarter of whole workers, the others of children that compute.
         seed: Of who is killed and when, as far as that depends on nothing else.
         submitters: Threads that run jobs, one after another.
+        most_direct: Workers that get their pieces directly, of two; the others from the scheduler.
     """
     drawn, over, outcomes, wrong = random.Random(seed), threading.Event(), Counter(), []
     jobs = [(sampler, 1), (trajectories, 2), (sampler, 3), (mitigated, 4), (trajectories, 5)]
@@ -251,6 +252,7 @@ def killed_at_random(count, seed, *, submitters=3):
 
     with local_cluster(2) as cluster, pytest.MonkeyPatch.context() as patch:
         patch.setattr(division, "PIECE_SECONDS", 0.002)
+        patch.setattr(direct, "MOST_DIRECT", most_direct)
         client = connect(cluster.scheduler_address)
         pool = WorkerPool(engine=DaskEngine(client), light_seconds=0)
         with LocalRuntime(workers=pool) as runtime, use_runtime(runtime):
@@ -287,7 +289,8 @@ def test_random_kills_leave_no_job_and_no_qpu_behind():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_random_kills_leave_no_job_and_no_qpu_behind():
-    outcomes = killed_at_random(200, seed=int(time.time()))
+@pytest.mark.parametrize("most_direct", [0, 2])
+def test_two_hundred_random_kills_leave_no_job_and_no_qpu_behind(most_direct):
+    outcomes = killed_at_random(100, seed=int(time.time()), most_direct=most_direct)
     print(json.dumps(outcomes), file=sys.stderr)  # noqa: T201
     assert outcomes["DONE"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qiskit_modes.runtime.workers import worker_process
+from qiskit_modes.runtime.workers.dask.direct import Direct
 from qiskit_modes.runtime.workers.dask.examine import examine, members
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 
@@ -44,6 +45,8 @@ class WorkerReport:
     """To its child process and back, with nothing to do there."""
     job_seconds: float | None = None
     """Of one job, the second one: the first has to send its circuits."""
+    is_direct: bool | None = None
+    """Whether it gets its pieces from this process, and not by way of the scheduler."""
     same_bits: bool | None = None
     """Whether the job's bits are those that this process gets for the same seed."""
 
@@ -55,8 +58,17 @@ def check_up(client: Any, program: Program) -> list[WorkerReport]:
         client: Of the cluster, a `distributed.Client`.
         program: The job.
     """
+    direct = Direct(client)
+    try:
+        return _looked_at(client, program, direct)
+    finally:
+        direct.close()
+
+
+def _looked_at(client: Any, program: Program, direct: Direct) -> list[WorkerReport]:
     workers = members(client)
     found = examine(client, workers)
+    reached = direct.open(a for a, examined in found.items() if examined.problem is None)
     here = worker_process.run_whole(program).samples
     reports = []
     for address, facts in workers.items():
@@ -70,7 +82,11 @@ def check_up(client: Any, program: Program) -> list[WorkerReport]:
         problem = found[address].problem
         measured: dict[str, Any] = {}
         if problem is None:
-            host = DaskHost(client, address, known["name"], known["threads"], known["memory_bytes"])
+            way = direct if address in reached else None
+            known["is_direct"] = way is not None
+            host = DaskHost(
+                client, address, known["name"], known["threads"], known["memory_bytes"], way
+            )
             try:
                 measured = _measure(host, program, here)
             except FutureTimeoutError:

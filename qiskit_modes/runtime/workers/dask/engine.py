@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 
 from qiskit_modes.exceptions import ClusterError
 from qiskit_modes.runtime.workers.dask import silence
 from qiskit_modes.runtime.workers.dask.clients import connect, end
+from qiskit_modes.runtime.workers.dask.direct import Direct
 from qiskit_modes.runtime.workers.dask.examine import examine, members
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
 from qiskit_modes.runtime.workers.engine import Engine
@@ -47,6 +49,7 @@ class DaskEngine(Engine):
     def __init__(self, client: Any, close: Callable[[], object] = lambda: None) -> None:
         super().__init__(1)
         self._client = client
+        self._direct = Direct(client)
         self._address = client.scheduler.address
         self._close = close
         self._mutex = threading.RLock()
@@ -151,6 +154,7 @@ class DaskEngine(Engine):
         with suppress(Exception):  # the scheduler may be gone
             # Or else it would tell this client that it has left, and log that nobody listens.
             self._client.unsubscribe_topic("all")
+        self._direct.close()
         end(self._client, 2.0)
         with suppress(Exception):
             self._close()
@@ -167,6 +171,7 @@ class DaskEngine(Engine):
             self._changed.set()
 
     def _gone(self, address: str) -> None:
+        self._direct.forget(address)
         with self._mutex:
             self._went.add(address)
             is_used = address in self._hosts
@@ -175,6 +180,15 @@ class DaskEngine(Engine):
         if is_used:
             self._let_go([address])
             self._tell()
+
+    def _broken(self, host: DaskHost) -> None:
+        """Let a worker go to which a connection broke, until it has been looked at again."""
+        with self._mutex:
+            if self._is_closed or self._hosts.get(host.address) is not host:
+                return
+        self._let_go([host.address])
+        self._changed.set()
+        self._tell()
 
     def _let_go(
         self, addresses: Iterable[str], lost: Callable[[], BaseException] | None = None
@@ -298,7 +312,9 @@ class DaskEngine(Engine):
                 if self._is_closed:  # meanwhile: nobody else would close it
                     end(found)
                     return
-                self._client, self._is_given_up = found, False
+                self._direct.close()
+                self._client, self._direct = found, Direct(found)
+                self._is_given_up = False
                 self._client.subscribe_topic("all", self._heard)
                 self._changed.set()
 
@@ -322,8 +338,9 @@ class DaskEngine(Engine):
             new = [address for address in workers if address not in known]
         if not new:
             return False
-        again = False
-        for address, found in examine(self._client, new).items():
+        again, examined = False, examine(self._client, new)
+        direct = self._direct.open(a for a, found in examined.items() if found.problem is None)
+        for address, found in examined.items():
             facts = workers[address]
             if found.later:  # it cannot be reached yet, or not any more
                 again = True
@@ -342,9 +359,11 @@ class DaskEngine(Engine):
                     str(facts["name"]),
                     facts["nthreads"],
                     int(facts["memory_limit"] or 0),
+                    self._direct if address in direct else None,
                 )
                 host.lost = self._lost(host)
                 host.on_berths = self._berths_have_changed
+                host.on_broken = partial(self._broken, host)
                 self._berths_have_changed()
         with self._mutex:
             self._count()

@@ -19,12 +19,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qiskit_modes.runtime.workers import worker_process
-from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask import child, inbox
 from qiskit_modes.runtime.workers.work_items import ProgramAbandoned
 from qiskit_modes.runtime.workers.worker import Worker
 from qiskit_modes.runtime.workers.worker_process import Done, Execution
 
 if TYPE_CHECKING:
+    from qiskit_modes.runtime.workers.dask.direct import Direct
     from qiskit_modes.simulation.run.program import Program
 
 __all__ = ["DaskHost", "DaskWorker", "DaskWorkerLost"]
@@ -50,10 +51,17 @@ class DaskHost:
         name: What Dask calls it.
         threads: How many tasks it runs at a time.
         memory_bytes: What it may take.
+        direct: The way to it beside the scheduler; None if there is none.
     """
 
     def __init__(
-        self, client: Any, address: str, name: str, threads: int, memory_bytes: int
+        self,
+        client: Any,
+        address: str,
+        name: str,
+        threads: int,
+        memory_bytes: int,
+        direct: Direct | None = None,
     ) -> None:
         self.client = client
         self.address = address
@@ -67,13 +75,20 @@ class DaskHost:
         self.on_berths: Callable[[], object] = lambda: None
         """Called when there is one more of them, or one less; the engine's."""
         self.sent: dict[str, Any] = {}
-        """Dask's futures of what it was sent and has not answered, by their keys."""
+        """Futures of what it was sent and has not answered, by the pieces' names."""
         self.known: OrderedDict[str, None] = OrderedDict()
         self.ready_for: set[str] = set()
-        self.prepared = client.submit(
-            child.prepare, key=f"qiskit-modes-{uuid.uuid4()}", pure=False, workers=[address]
-        )
+        self._direct = direct
+        self._mutex = threading.Lock()
+        """Guards what follows, and who takes a piece out of ``sent``; nothing is sent inside."""
+        self._attending: dict[str, Any] = {}
+        """Dask's futures of the tasks in which it does what was sent directly; None for one that is
+        submitted just now."""
+        self.prepared = self._submit(child.prepare)
         """Done when its child process is up; it is held, or else Dask would cancel it."""
+        self.on_broken: Callable[[], object] = self.go
+        """Called when a connection to it broke, before anybody is told what was lost with that; the
+        engine's. It is likely to be dead, of which the scheduler tells later."""
         self.lost: Callable[[], BaseException] = lambda: DaskWorkerLost(f"{address} went away")
         """Says why it does not answer any more."""
 
@@ -86,19 +101,109 @@ class DaskHost:
         """Return for how long nothing has come of what it was sent; 0 if it has nothing."""
         return now - self.answered_at if self.sent else 0.0
 
+    @property
+    def is_direct(self) -> bool:
+        """Tell whether it is sent pieces beside the scheduler."""
+        return self._direct is not None
+
+    def send(self, piece: str, call: bytes, arrived: Callable[[Any], object]) -> None:
+        """Send it a piece; does not wait.
+
+        Args:
+            piece: Its name.
+            call: What is to be done.
+            arrived: Called with a future of the answer, when that is there.
+        """
+        if not self.sent:
+            self.answered_at = time.monotonic()
+        if self._direct is None:
+            self.sent[piece] = sent = self._submit(child.do, piece, call, key=piece)
+            sent.add_done_callback(arrived)
+        else:
+            self.sent[piece] = None  # before there is an answer
+            try:
+                sent = self._direct.send(self.address, piece, call, arrived)
+            except BaseException:  # the client is closed
+                self.answered(piece)
+                raise
+            with self._mutex:
+                if piece in self.sent:
+                    self.sent[piece] = sent
+            self._attend()
+        if self.is_gone:  # the race being closed: it went away before the answer was there
+            self.go()
+
+    def answered(self, piece: str) -> None:
+        """Take note that it has answered."""
+        with self._mutex:
+            self.sent.pop(piece, None)
+        self.answered_at = time.monotonic()
+
+    def breaks(self) -> None:
+        """Take note that a connection to it broke."""
+        if self._direct is not None and not self.is_gone:
+            self._direct.leave(self.address, broken=True)
+            self.on_broken()
+
+    def _attend(self) -> None:
+        """See to it that as many of its threads as it needs do what has been sent directly."""
+        while not self.is_gone:
+            with self._mutex:
+                if len(self._attending) >= min(self.threads, len(self.sent)):
+                    return
+                key = f"qiskit-modes-{uuid.uuid4()}"
+                self._attending[key] = None
+            task = self._submit(inbox.attend, key=key)
+            with self._mutex:
+                self._attending[key] = task
+            task.add_done_callback(self._attended)
+        if self.is_gone:  # as in `send`
+            self.go()
+
+    def _attended(self, task: Any) -> None:
+        with self._mutex:
+            self._attending.pop(task.key, None)
+        if task.status == "finished":
+            self._attend()  # something may have come that it has not seen any more
+        else:
+            for berth in list(self.berths):
+                berth.fail(self.lost())
+        task.release()
+
+    def _submit(self, function: Callable[..., Any], *args: Any, key: str = "") -> Any:
+        """Have it call a function as a task of Dask's; return Dask's future, which is held."""
+        return self.client.submit(
+            function,
+            *args,
+            key=key or f"qiskit-modes-{uuid.uuid4()}",
+            pure=False,
+            retries=0,
+            workers=[self.address],
+            allow_other_workers=False,
+        )
+
     def go(self) -> None:
         """Take note that it is gone: what it had is answered, and is done elsewhere."""
         self.is_gone = True
         for berth in list(self.berths):
             berth.fail(self.lost())
+        with self._mutex:
+            tasks = [task for task in self._attending.values() if task is not None]
+        if self._direct is None:
+            tasks += list(self.sent.values())
+        else:
+            self._direct.leave(self.address)
+            for sent in list(self.sent.values()):
+                if sent is not None:
+                    sent.cancel()
         # One thread of the client's hands on the answers of all workers. Should it be fetching one
         # from this worker, Dask would have it wait for another that may compute it again: for ever.
         with suppress(Exception):  # the client is closed: then nobody waits
-            self.client.loop.add_callback(self._let_go, list(self.sent.values()))
+            self.client.loop.add_callback(self._let_go, tasks)
 
-    async def _let_go(self, pieces: list[Any]) -> None:
+    async def _let_go(self, tasks: list[Any]) -> None:
         with suppress(Exception):
-            await self.client.cancel(pieces, asynchronous=True, force=True)
+            await self.client.cancel(tasks, asynchronous=True, force=True)
 
 
 class DaskWorker(Worker):
@@ -163,22 +268,8 @@ class DaskWorker(Worker):
             if self._is_stopped:  # between being given its item and this
                 raise DaskWorkerLost(f"what {self.host.address} was about to do was stopped")
             self._piece, self._answer = piece, answer
-        sent = self.host.client.submit(
-            child.do,
-            piece,
-            payload,
-            key=piece,
-            pure=False,
-            retries=0,
-            workers=[self.host.address],
-            allow_other_workers=False,
-        )
-        if not self.host.sent:
-            self.host.answered_at = time.monotonic()
-        self.host.sent[piece] = sent
-        sent.add_done_callback(partial(self._arrived, answer))
-        if self.host.is_gone:  # the race being closed: it went away before the answer was there
-            self.host.go()
+        arrived = self._arrived_directly if self.host.is_direct else self._arrived
+        self.host.send(piece, payload, partial(arrived, answer, piece))
         return answer
 
     def fail(self, error: BaseException) -> None:
@@ -187,26 +278,47 @@ class DaskWorker(Worker):
         if self._answer is not None:
             _settle(self._answer, error)
 
-    def _arrived(self, answer: Future[Any], sent: Any) -> None:
-        """Hand an answer on; on a thread of the client's."""
+    def _arrived(self, answer: Future[Any], piece: str, sent: Any) -> None:
+        """Hand an answer on that came through the scheduler; on a thread of the client's."""
         if sent.status == "finished":
             try:
-                packed = sent.result()
-                value = ProgramAbandoned() if packed is None else pickle.loads(packed)  # noqa: S301
+                value = _unpacked(sent.result())
             except (Exception, CancelledError) as error:  # it went away with what it had answered
                 value = DaskWorkerLost(f"{self.host.address}: {error!r}")
-            if isinstance(value, Execution | Done):
-                # Clocks of two machines have nothing in common but how fast they go.
-                now = time.monotonic()
-                value = replace(value, started=now - (value.stopped - value.started), stopped=now)
-            _settle(answer, value)
         elif sent.status == "error":
-            _settle(answer, self._understood(sent.exception()))
+            value = self._understood(sent.exception())
         else:
-            _settle(answer, self.host.lost())
-        self.host.sent.pop(sent.key, None)
-        self.host.answered_at = time.monotonic()
+            value = self.host.lost()
+        self._hand_on(answer, piece, value)
         sent.release()
+
+    def _arrived_directly(
+        self, answer: Future[Any], piece: str, sent: Future[dict[str, Any]]
+    ) -> None:
+        """Hand an answer on that came from the worker itself."""
+        value: Any
+        try:
+            found = sent.result()
+        except Exception:
+            if not sent.cancelled():
+                # First, or else what is lost would be sent there again at once, and be lost again.
+                self.host.breaks()
+            self._hand_on(answer, piece, self.host.lost())
+            return
+        try:
+            value = _unpacked(found.get("error", found.get("answer")))
+            value = self._understood(value) if "error" in found else value
+        except Exception as error:  # it cannot be read here
+            value = DaskWorkerLost(f"{self.host.address}: {error!r}")
+        self._hand_on(answer, piece, value)
+
+    def _hand_on(self, answer: Future[Any], piece: str, value: Any) -> None:
+        if isinstance(value, Execution | Done):
+            # Clocks of two machines have nothing in common but how fast they go.
+            now = time.monotonic()
+            value = replace(value, started=now - (value.stopped - value.started), stopped=now)
+        self.host.answered(piece)
+        _settle(answer, value)
 
     def _understood(self, error: BaseException) -> BaseException:
         """Return what an error of a piece means to the pool."""
@@ -253,6 +365,10 @@ def _packed(call: Any) -> bytes:
 
         packed: bytes = cloudpickle.dumps(call)
         return packed
+
+
+def _unpacked(answer: bytes | None) -> Any:
+    return ProgramAbandoned() if answer is None else pickle.loads(answer)  # noqa: S301
 
 
 def _settle(answer: Future[Any], value: Any) -> None:
