@@ -19,6 +19,7 @@ from qiskit_modes.runtime import LocalRuntime, WorkerPool, use_runtime
 from qiskit_modes.runtime.step_runner import StepRunner
 from qiskit_modes.runtime.workers.dask import direct, silence
 from qiskit_modes.runtime.workers.dask import engine as dask_engine
+from qiskit_modes.runtime.workers.dask import examine as dask_examine
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
@@ -140,20 +141,27 @@ def test_a_worker_that_goes_once_its_berths_were_counted_costs_no_job(
     assert job.status == "DONE", job.error
 
 
-def test_a_worker_that_goes_while_it_is_looked_at_gets_no_piece(machine, scheduler, monkeypatch):
-    """Its leave is heard before it is among those of whom it would be news."""
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_worker_that_goes_while_it_is_looked_at_gets_no_piece(
+    answers, machine, scheduler, monkeypatch
+):
+    """It has answered, or is yet to be asked; of neither kind its leave would be news."""
     engine, examine, examined = machine.runtime.executor.workers.engine, dask_engine.examine, []
     begun, heard, gone = threading.Event(), threading.Event(), engine._gone
 
-    def examined_while_it_goes(client, addresses):
-        found = examine(client, addresses)
-        if not examined:
+    def examined_while_it_goes(*asked):
+        first = not examined
+        if first and not answers:
             begun.set()
             assert heard.wait(DEADLINE)
-        examined.extend(found)
+        examined.append(found := examine(*asked))
+        if first and answers:
+            begun.set()
+            assert heard.wait(DEADLINE)
         return found
 
     monkeypatch.setattr(silence, "PATIENCE_SECONDS", 10 * DEADLINE)
+    monkeypatch.setattr(dask_examine, "ANSWER_SECONDS", 10 * DEADLINE)
     monkeypatch.setattr(dask_engine, "examine", examined_while_it_goes)
     monkeypatch.setattr(engine, "_gone", lambda address: (gone(address), heard.set()))
     with started_worker(scheduler) as worker:

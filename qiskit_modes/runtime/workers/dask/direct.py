@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from qiskit_modes.runtime.workers.dask import inbox
+from qiskit_modes.runtime.workers.dask.leaves import Leaves
 
 __all__ = ["Direct"]
 
@@ -39,21 +40,25 @@ class Direct:
         # Not on the thread of the client's loop, which is to go on.
         self._answers = ThreadPoolExecutor(1, thread_name_prefix="qiskit_modes-answers")
 
-    def open(self, addresses: Iterable[str]) -> set[str]:
+    def open(self, addresses: Iterable[str], leaves: Leaves | None = None) -> set[str]:
         """Return which workers can be reached; tries all at once, and waits a few seconds at most.
 
         Args:
             addresses: Of workers that have this package.
+            leaves: Who leaves meanwhile; None if nobody tells.
         """
+        leaves = leaves or Leaves()
         trusted = [address for address in addresses if address not in self._broken]
         tried = trusted[: max(0, MOST_DIRECT - len(self._open))]
 
+        async def reach(address: str) -> Any:
+            await self._client.run(inbox.open_inbox, workers=[address])
+            return await getattr(self._client.rpc(address), inbox.NAME)()
+
         async def try_one(address: str) -> str | None:
             with suppress(Exception):  # whatever it is, there is the other way
-                async with asyncio.timeout(OPEN_SECONDS):
-                    await self._client.run(inbox.open_inbox, workers=[address])
-                    if await getattr(self._client.rpc(address), inbox.NAME)() == {}:
-                        return address
+                if await leaves.answer(address, reach(address), OPEN_SECONDS) == {}:
+                    return address
             return None
 
         async def try_all() -> list[str]:

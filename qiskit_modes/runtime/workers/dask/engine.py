@@ -20,6 +20,7 @@ from qiskit_modes.runtime.workers.dask.clients import connect, end
 from qiskit_modes.runtime.workers.dask.direct import Direct
 from qiskit_modes.runtime.workers.dask.examine import examine, members
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker, DaskWorkerLost
+from qiskit_modes.runtime.workers.dask.leaves import Leaves
 from qiskit_modes.runtime.workers.engine import Engine
 from qiskit_modes.runtime.workers.worker import Worker
 
@@ -58,8 +59,8 @@ class DaskEngine(Engine):
         self._refused: dict[str, str] = {}
         self._silent: set[str] = set()
         """Workers that were given up because they say nothing; they come back when they do."""
-        self._went: set[str] = set()
-        """Addresses of workers that have gone away since they were last asked for."""
+        self._leaves = Leaves()
+        """Of workers, since it was last asked who is there."""
         self._left: list[DaskHost] = []
         """Workers that are gone, as long as there are berths at them."""
         self._free_berths: int | None = None
@@ -172,8 +173,8 @@ class DaskEngine(Engine):
 
     def _gone(self, address: str) -> None:
         self._direct.forget(address)
+        self._leaves.add(address)
         with self._mutex:
-            self._went.add(address)
             is_used = address in self._hosts
             self._refused.pop(address, None)
             self._silent.discard(address)
@@ -320,8 +321,7 @@ class DaskEngine(Engine):
 
     def _members(self) -> dict[str, dict[str, Any]]:
         """Return who is there now; lets those go that are not, should no event have told so."""
-        with self._mutex:
-            self._went.clear()
+        self._leaves.forget()
         workers = members(self._client)
         with self._mutex:
             known = self._hosts.keys() | self._refused.keys() | self._silent
@@ -338,8 +338,9 @@ class DaskEngine(Engine):
             new = [address for address in workers if address not in known]
         if not new:
             return False
-        again, examined = False, examine(self._client, new)
-        direct = self._direct.open(a for a, found in examined.items() if found.problem is None)
+        again, examined = False, examine(self._client, new, self._leaves)
+        well = (address for address, found in examined.items() if found.problem is None)
+        direct = self._direct.open(well, self._leaves)
         for address, found in examined.items():
             facts = workers[address]
             if found.later:  # it cannot be reached yet, or not any more
@@ -347,7 +348,7 @@ class DaskEngine(Engine):
                 continue
             why = f"{facts['name']} at {address} {found.problem}"
             with self._mutex:
-                if address in self._went:  # while it was looked at
+                if address in self._leaves:  # while it was looked at
                     continue
                 if found.problem is not None:
                     self._refused[address] = why

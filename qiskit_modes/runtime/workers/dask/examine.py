@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit_modes.runtime.workers.dask import child
+from qiskit_modes.runtime.workers.dask.leaves import Leaves
 
 __all__ = ["ANSWER_SECONDS", "Examined", "examine", "members"]
 
@@ -48,20 +49,24 @@ def members(client: Any) -> dict[str, dict[str, Any]]:
     return workers
 
 
-def examine(client: Any, addresses: Iterable[str]) -> dict[str, Examined]:
+def examine(
+    client: Any, addresses: Iterable[str], leaves: Leaves | None = None
+) -> dict[str, Examined]:
     """Ask workers what they run, all at once; a worker that hangs holds up nobody for long.
 
     Args:
         client: Of the cluster, a `distributed.Client`.
         addresses: Of the workers.
+        leaves: Who leaves meanwhile; None if nobody tells.
     """
+    leaves = leaves or Leaves()
     wanted = list(addresses)
 
     async def ask(address: str) -> Any:
         asked = client.run(child.versions, workers=[address], on_error="return")
         try:
-            return (await asyncio.wait_for(asked, ANSWER_SECONDS)).get(address)
-        except (TimeoutError, OSError) as error:
+            return (await leaves.answer(address, asked, ANSWER_SECONDS)).get(address)
+        except OSError as error:
             return OSError(f"{type(error).__name__} {error}".strip())
 
     async def ask_all() -> list[Any]:
