@@ -36,6 +36,9 @@ def pytest_cmdline_main(config):
     if options.numprocesses is None and options.dist == "no" and not watched:
         options.numprocesses = loky.cpu_count()
         options.dist = "loadfile"
+        # As they are collected: those with most tests first would leave the longest tests for the
+        # end, alone in their files, and one process waiting for the other.
+        options.loadscopereorder = False
         # With a process in place of one that has died, pytest-xdist 3.8 waits for ever at the end.
         options.maxworkerrestart = "0"
 

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     simulated_cluster,
 )
 from tests.benchmarks.simulated_cluster import Piece
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(service, "JOBS", 16)
     monkeypatch.setattr(service, "KEPT", 100)
     monkeypatch.setattr(rows, "LAYERS", 2)
+    monkeypatch.setattr(rows, "PAIRS", 20)
     for row in rows.quiet(rows.ROWS[name]):
         assert row.id == name
         assert any(digit in row.measured for digit in "123456789")
@@ -40,8 +42,12 @@ def test_a_batch_is_as_fast_as_it_can_be(lanes, ratio, bound):
     assert 0.88 * bound < batch_speedup.staged_speedup(lanes, ratio, jobs=40) <= bound
 
 
+@pytest.mark.proof
 def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
-    """With loads of next to nothing: each is run here and there, and the bits are compared."""
+    """With loads of next to nothing: each is run here and there, and the bits are compared.
+
+    The two that are divided, and the others in the full check.
+    """
     few = {
         "parameter_sets": {"sets": 2},
         "trajectories": {"shots": 50},
@@ -50,13 +56,13 @@ def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
     }
     loads = tuple(
         replace(each, run=update_wrapper(partial(each.run, **few[each.run.__name__]), each.run))
-        for each in cluster.LOADS
+        for each in cluster.LOADS[: examples(daily=2, full=4)]
     )
     monkeypatch.setattr(cluster, "LOADS", loads)
     monkeypatch.setattr(cluster, "round_trips", partial(cluster.round_trips, count=2))
     cluster.main(["local:2", "--repetitions", "1"])
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.endswith("| yes |") for line in lines) == 4
+    assert sum(line.endswith("| yes |") for line in lines) == len(loads)
     assert any(re.search(r"here \d+\.\d ms, there \d+\.\d ms", line) for line in lines)
 
 

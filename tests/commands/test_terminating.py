@@ -13,6 +13,7 @@ import pytest
 
 from qiskit_modes.commands.common import run_safely
 from qiskit_modes.commands.terminating import handling, wait_for_program, wait_for_signals
+from tests.examples import examples
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are other signals there")
 
@@ -96,10 +97,11 @@ def test_the_end_of_a_program_of_which_no_signal_tells(monkeypatch, sleeping, si
         signal.signal(signal.SIGCHLD, before)
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal for a single thread")
-@pytest.mark.parametrize(("waits_for", "times"), [("signals", 10_000), ("a program", 5_000)])
+@pytest.mark.parametrize(("waits_for", "sweeps"), [("signals", 3), ("a program", 1)])
 def test_a_signal_that_comes_just_before_the_waiting_ends_it(
-    monkeypatch, sleeping, waits_for, times
+    monkeypatch, sleeping, waits_for, sweeps
 ):
     """Of so many some come between Python's last look for them and the system's wait."""
     wait = wait_for_signals if waits_for == "signals" else partial(wait_for_program, sleeping)
@@ -125,7 +127,7 @@ def test_a_signal_that_comes_just_before_the_waiting_ends_it(
 
     monkeypatch.setattr(signal, "set_wakeup_fd", set_and_begin)
     with handling(come, [signal.SIGUSR1]):
-        for number in range(times):
+        for number in range(sweeps * 50 * examples(daily=20, full=67)):
             begins[:] = [threading.Event()]
             thread = threading.Thread(target=send, args=(begins[0], number % 50 * 1e-6))
             thread.start()

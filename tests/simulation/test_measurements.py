@@ -141,9 +141,9 @@ def test_a_reset_of_another_name_resets(distinct):
     assert probabilities(circuit, distinct)[1] == pytest.approx(readout)
 
 
-def test_noise_of_a_model(kingston):
+def test_noise_of_a_model(distinct):
     """Aer itself runs no such instruction, but its model of the device has readout errors."""
-    backend = AerSimulator.from_backend(kingston)
+    backend = AerSimulator.from_backend(distinct)
     circuit = QuantumCircuit(1, 1)
     circuit.append(MidCircuitMeasure(), [0], [0])
     plain = QuantumCircuit(1, 1)
