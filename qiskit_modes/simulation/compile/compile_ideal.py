@@ -259,12 +259,12 @@ def _known_component(
     plain = cast("Sequence[tuple[tuple[int, ...], ComplexArray]]", gates)
     measured = qubits.intersection(ideal.measured)
     if beginning is None:
-        state = FewQubits.nothing(qubits).after(plain)
+        state = FewQubits.nothing().after(plain)
     else:
         body, ending = _parted(plain, qubits)
         known = _few_qubits.get((shared, qubits))
         if known is None:
-            known = FewQubits.nothing(qubits).after(body)
+            known = FewQubits.nothing().after(body)
             _few_qubits.put((shared, qubits), known)
         state = known.after(gate for gate in ending if gate[0][0] in measured)
     order = tuple(qubit for qubit in state.axes if qubit in measured)

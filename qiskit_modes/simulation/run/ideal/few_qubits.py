@@ -50,6 +50,9 @@ _QUADS = {
 }
 """The same for two qubits, the first the more significant."""
 
+_ZERO = (1.0 + 0.0j, 0.0j)
+"""Amplitudes of a qubit on which nothing has acted."""
+
 _BYTES_OF_FOUR = np.zeros((4, 4), dtype=complex).nbytes
 
 
@@ -64,39 +67,52 @@ class FewQubits(NamedTuple):
     those that were joined last."""
 
     @classmethod
-    def nothing(cls, qubits: Iterable[int]) -> FewQubits:
-        """Return the state in which all qubits are 0."""
-        own = tuple(sorted(qubits))
-        return cls(own, (1.0 + 0.0j,) + (0.0j,) * ((1 << len(own)) - 1))
+    def nothing(cls) -> FewQubits:
+        """Return the state of no qubits; gates add theirs, each of which is 0 before."""
+        return cls((), (1.0 + 0.0j,))
 
     def after(self, gates: Iterable[Gate]) -> FewQubits:
-        """Return the state after some gates, each on one or two of the qubits."""
-        size = len(self.qubits)
+        """Return the state after some gates, each on one or two qubits.
+
+        A qubit that nothing has joined with another one has amplitudes of its own.
+        """
         place = {qubit: number for number, qubit in enumerate(self.qubits)}
         state, joined = list(self.amplitudes), list[tuple[int, ...]]()
-        waiting: dict[int, tuple[complex, complex, complex, complex]] = {}
+        waiting: dict[int, tuple[complex, ...]] = {}
+        """Of a qubit that has a place a matrix, of any other one its two amplitudes."""
+        unread = 0j
         for on, matrix in gates:
             if len(on) == 1:
                 (qubit,), ((a, b), (c, d)) = on, matrix.tolist()
                 before = waiting.get(qubit)
-                if before is not None:
+                if before is None:
+                    if qubit in place:
+                        waiting[qubit] = a, b, c, d
+                    else:
+                        waiting[qubit] = a, c
+                        unread += b + d
+                elif len(before) == 2:
+                    e, f = before
+                    waiting[qubit] = a * e + b * f, c * e + d * f
+                else:
                     e, f, g, h = before
-                    a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
-                waiting[qubit] = a, b, c, d
+                    waiting[qubit] = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
                 continue
             for qubit in on:
-                if qubit in waiting:
-                    _turn(state, _PAIRS[size, place[qubit]], waiting.pop(qubit))
+                if qubit in waiting or qubit not in place:
+                    state = _turned(state, place, qubit, waiting.pop(qubit, _ZERO))
             first, second = map(place.__getitem__, on)
             order = _exchange(matrix.tobytes())
             if order is None:
-                _join(state, _QUADS[size, first, second], matrix.tolist())
+                _join(state, _QUADS[len(place), first, second], matrix.tolist())
             else:
-                state = list(_exchanged(size, first, second, order)(state))
+                state = list(_exchanged(len(place), first, second, order)(state))
             joined.append(on)
         for qubit, turn in waiting.items():
-            _turn(state, _PAIRS[size, place[qubit]], turn)
-        return FewQubits(self.qubits, tuple(state), _axes(self.axes, joined, waiting))
+            state = _turned(state, place, qubit, turn)
+        # What a gate would do to a |1⟩ that is none has been left out; not so if it is no number.
+        state[0] += 0 * unread
+        return FewQubits(tuple(place), tuple(state), _axes(self.axes, joined, waiting))
 
     def weights(self, measured: Sequence[int]) -> list[float]:
         """Return the probabilities of what some qubits are found in, the first most significant."""
@@ -109,7 +125,7 @@ class FewQubits(NamedTuple):
 
 
 def _axes(
-    axes: Sequence[int], joined: Iterable[tuple[int, ...]], turned: Iterable[int]
+    axes: Iterable[int], joined: Iterable[tuple[int, ...]], turned: Iterable[int]
 ) -> tuple[int, ...]:
     """Return the order of a state's qubits after gates: as that of larger states comes about.
 
@@ -118,27 +134,42 @@ def _axes(
         joined: The qubits of each gate on two.
         turned: Those with a gate of their own after these.
     """
-    now, last = list(axes), dict[int, int]()
-    for number, on in enumerate(joined):
-        latest = last.get(on[0])
-        if latest is None or latest != last.get(on[1]):  # else it is the same block still
-            now = [qubit for qubit in now if qubit not in on] + list(on)
-            last[on[0]] = last[on[1]] = number
+    now, last = dict.fromkeys(axes), dict[int, int]()
+    for number, (first, second) in enumerate(joined):
+        latest = last.get(first)
+        if latest is None or latest != last.get(second):  # else it is the same block still
+            now.pop(first, None)
+            now.pop(second, None)
+            now[first] = now[second] = None
+            last[first] = last[second] = number
     for qubit in turned:
         if qubit not in last:
-            now = [other for other in now if other != qubit] + [qubit]
+            now.pop(qubit, None)
+            now[qubit] = None
     return tuple(now)
 
 
-def _turn(
-    state: list[complex],
-    pairs: Iterable[tuple[int, int]],
-    matrix: tuple[complex, complex, complex, complex],
-) -> None:
-    a, b, c, d = matrix
-    for at, other in pairs:
-        zero, one = state[at], state[other]
-        state[at], state[other] = a * zero + b * one, c * zero + d * one
+def _turned(
+    state: list[complex], place: dict[int, int], qubit: int, turn: Sequence[complex]
+) -> list[complex]:
+    """Return a state after a gate on one qubit, or with one more qubit.
+
+    Args:
+        state: Amplitudes; may be changed.
+        place: Of each qubit of the state. A new one is added.
+        qubit: Which one.
+        turn: The matrix; of a new one its amplitudes.
+    """
+    at = place.get(qubit)
+    if at is None:
+        place[qubit] = len(place)
+        zero, one = turn
+        return [zero * each for each in state] + [one * each for each in state]
+    a, b, c, d = turn
+    for low, high in _PAIRS[len(place), at]:
+        x, y = state[low], state[high]
+        state[low], state[high] = a * x + b * y, c * x + d * y
+    return state
 
 
 def _join(
