@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from qiskit_modes._mutex import new_mutex
@@ -77,9 +78,11 @@ class BoundedCache(Generic[Key, Value]):
         if not self._mutex.acquire(timeout=_PATIENCE_SECONDS):
             return None
         try:
-            self._entries.move_to_end(key)
-            return self._entries[key]
-        except KeyError:  # it is not here; or a handler of signals has put others in its place
+            value = self._entries.get(key)
+            if value is not None:
+                self._entries.move_to_end(key)
+            return value
+        except KeyError:  # a handler of signals has put others in its place
             return None
         finally:
             self._mutex.release()
@@ -89,9 +92,12 @@ class BoundedCache(Generic[Key, Value]):
         if not self._mutex.acquire(timeout=_PATIENCE_SECONDS):
             return
         try:
-            self._entries.pop(key, None)
+            before = len(self._entries)
             self._entries[key] = value
-            if len(self._entries) > self._capacity:
+            if len(self._entries) == before:  # it was known
+                with suppress(KeyError):  # a handler of signals has put others in its place
+                    self._entries.move_to_end(key)
+            elif len(self._entries) > self._capacity:
                 self._entries.popitem(last=False)
         finally:
             self._mutex.release()

@@ -30,6 +30,8 @@ HEAVY_SECONDS = 0.02
 """What takes less is done by the lane's own thread. The way to a worker and back takes 5 ms, half
 of it in this process; and two threads contend for the interpreter no longer than this."""
 
+_BATCH = Mode.BATCH.value
+
 Value = TypeVar("Value")
 
 
@@ -50,7 +52,7 @@ class HeavySteps:
         self._job = job
         self._workers = workers
         self._foreseen = foreseen
-        self._is_of_batch = job.mode == Mode.BATCH.value
+        self._is_of_batch = job.mode == _BATCH
 
     def __call__(self, seconds: float, function: Callable[..., Value], /, *args: Any) -> Value:
         """Return what ``function(*args)`` returns, or raise what it raises.

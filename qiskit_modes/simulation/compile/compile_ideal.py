@@ -77,6 +77,9 @@ STABILIZERS_FROM_QUBITS = 13
 _bodies: BoundedCache[Hashable, tuple[StateEvolution, bytes]] = BoundedCache(64)
 _few_qubits: BoundedCache[Hashable, FewQubits] = BoundedCache(64)
 
+_NO_PRODUCTS = Products(())
+_KNOWN_COST = known_cost()
+
 IdealComponent = StateComponent | StabilizerComponent | KnownComponent
 
 
@@ -144,7 +147,7 @@ def compile_ideal(
         return None
     whole = content if ending is None else ending.content_after(content)
     digest = hashlib.blake2b(whole, digest_size=16)
-    digest.update(_written(choice, settings) + repr((sorted(wanted), beginning)).encode())
+    digest.update(_written(choice, settings, wanted, beginning))
     for component in components:
         digest.update(component.key)
     for other in ideal.angles.others:
@@ -155,7 +158,7 @@ def compile_ideal(
         num_clbits=circuit.num_clbits + (0 if ending is None else len(ending.qubits)),
         layout=registers_of(circuit, ending),
         angles=ideal.angles,
-        products=Products(()),
+        products=_NO_PRODUCTS,
         components=tuple(components),
         batch_elements=settings.batch_elements,
         metadata={
@@ -168,8 +171,13 @@ def compile_ideal(
 
 
 @lru_cache(maxsize=64)
-def _written(choice: SimulatorChoice, settings: Settings) -> bytes:
-    return repr((choice, settings)).encode()
+def _written(
+    choice: SimulatorChoice,
+    settings: Settings,
+    wanted: frozenset[int],
+    beginning: Beginning | None,
+) -> bytes:
+    return repr((choice, settings, sorted(wanted), beginning)).encode()
 
 
 def _places(gates: Sequence[IdealGate]) -> set[tuple[int, ...]]:
@@ -206,9 +214,11 @@ def _parts(
             qubit = leader[qubit]
         return qubit
 
-    for first, *others in places:
-        for qubit in others:
-            leader[find(qubit)] = find(first)
+    for on in places:
+        if len(on) > 1:
+            first, *others = on
+            for qubit in others:
+                leader[find(qubit)] = find(first)
     leaders = {qubit: find(qubit) for qubit in leader}
     if not split or len(set(leaders.values())) == 1:
         return [(gates, frozenset(leader))] if gates else []
@@ -269,7 +279,7 @@ def _known_component(
         state = known.after(gate for gate in ending if gate[0][0] in measured)
     order = tuple(qubit for qubit in state.axes if qubit in measured)
     clbits = tuple(ideal.measured[qubit] for qubit in order)
-    return known_component(state, order, clbits, known_cost())
+    return known_component(state, order, clbits, _KNOWN_COST)
 
 
 def _component(

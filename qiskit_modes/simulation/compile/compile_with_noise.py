@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache, partial
 from typing import assert_never
 
 from qiskit import QuantumCircuit
@@ -99,9 +98,10 @@ def compile_in_parts(
         NotCuttableError: If it cannot.
         SimulationTooLargeError: If it is too wide; where its gates alone tell, nothing is read.
     """
-    written = cache(partial(with_ending, circuit, content, ending))  # at most once
+    written = None
     if may_be_too_wide(circuit, choice):
-        outlook = outlook_of(written()[0], choice, settings)
+        written = with_ending(circuit, content, ending)
+        outlook = outlook_of(written[0], choice, settings)
         if outlook is not None and (refusal := outlook.of_recorded(wanted).refusal) is not None:
             raise refusal
     if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
@@ -109,7 +109,7 @@ def compile_in_parts(
         if ideal is not None:
             arguments = (circuit, noise, choice, content, settings, wanted, ending, beginning)
             return _cheaper(ideal, *arguments)
-    circuit, content = written()
+    circuit, content = written or with_ending(circuit, content, ending)
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
     blocks = split(block) if settings.split_components else [block]
@@ -147,9 +147,9 @@ def _cheaper(
     beginning: Beginning | None,
 ) -> CompiledCircuit:
     """Return the state vector, or what is cheaper: Clifford gates, and qubits that leave early."""
-    sharing = 1 if beginning is None else beginning.endings
-    whole = ideal.seconds(TYPICAL_SHOTS)
-    seconds = whole - ideal.shared_seconds * (1 - 1 / sharing)
+    seconds = ideal.seconds(TYPICAL_SHOTS)
+    if beginning is not None:
+        seconds -= ideal.shared_seconds * (1 - 1 / beginning.endings)
     length = len(circuit.data) + (0 if ending is None else ending.length)
     if seconds < SECONDS_TO_COMPARE * length:
         return ideal
