@@ -30,6 +30,7 @@ from qiskit_modes.warn import warn
 
 __all__ = ["Resolution", "resolve_mode"]
 
+_ALONE = JobMode(Mode.JOB, "a backend was passed, and no session or batch is open here")
 _JOINS = (
     "A backend was passed in as the mode but a session context manager is open so this job will "
     "run inside this session/batch instead of in job mode."
@@ -91,9 +92,7 @@ def resolve_mode(mode: Any) -> Resolution:
     check_backend(mode)
     if around is None:
         runtime = belonging(mode).runtime or default_runtime()
-        reason = "a backend was passed, and no session or batch is open here"
-        instance = instance_of(mode, runtime.instance)
-        return Resolution(None, mode, JobMode(Mode.JOB, reason), runtime, instance)
+        return Resolution(None, mode, _ALONE, runtime, instance_of(mode, runtime.instance))
     warn(_JOINS, ModeWarning)
     if around.runtime.qpu(mode) is not around.record.qpu:
         raise IBMInputValueError(_DIFFERENT)

@@ -86,12 +86,14 @@ class Look:
         self._names = tuple(fields)
         self._values = tuple(fields.values())
         self._set = frozenset(model.__pydantic_fields_set__)
-        self._groups: list[tuple[BaseModel, Look]] = []
+        self._groups: list[BaseModel] = []
+        self._looks: list[Look] = []
         self._lists: list[tuple[Collection[Any], tuple[Any, ...]]] = []
         self._tells_all = model.__pydantic_extra__ is None
         for value in self._values:
             if isinstance(value, BaseModel):
-                self._groups.append((value, Look(value)))
+                self._groups.append(value)
+                self._looks.append(Look(value))
             elif type(value) is list or (type(value) is dict and not value):
                 self._lists.append((value, tuple(value)))
                 self._tells_all &= _is_plain(tuple(value))
@@ -105,7 +107,7 @@ class Look:
         what can be changed in place is not looked into.
         """
         fields = model.__dict__
-        return (
+        if not (
             self._tells_all
             and type(model) is self._kind
             and tuple(fields) == self._names
@@ -113,12 +115,12 @@ class Look:
             and model.__pydantic_fields_set__ == self._set
             and model.__pydantic_extra__ is None
             and not model.__pydantic_private__
-            and all(
-                len(each) == len(items) and all(map(is_, each, items))
-                for each, items in self._lists
-            )
-            and all(look.finds_same(group) for group, look in self._groups)
-        )
+        ):
+            return False
+        for each, items in self._lists:
+            if not (len(each) == len(items) and all(map(is_, each, items))):
+                return False
+        return all(map(Look.finds_same, self._looks, self._groups))
 
 
 def _is_plain(value: Any) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import TypeVar, cast
 
@@ -122,8 +123,11 @@ def compile_ideal(
         return None
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
     shared = (content, kept, settings.prune, settings.split_components)
-    gates = _pruned(ideal.gates, kept) if settings.prune else ideal.gates
-    parts = _parts(gates, split=settings.split_components)
+    gates, places = ideal.gates, _places(ideal.gates)
+    if settings.prune and not kept.issuperset(chain.from_iterable(places)):
+        gates = _pruned(gates, kept)
+        places = _places(gates)
+    parts = _parts(gates, places, split=settings.split_components)
     parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
     sizes = [len(qubits) for _, qubits in parts]
     takes_stabilizers = choice.method is None and settings.only is None
@@ -191,8 +195,6 @@ def _qubits(gates: Sequence[IdealGate]) -> frozenset[int]:
 
 def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
     """Return the gates on which what is measured depends."""
-    if kept.issuperset(_qubits(gates)):
-        return gates
     needed, result = set(kept), []
     for gate in reversed(gates):
         if not needed.isdisjoint(gate[0]):
@@ -202,10 +204,9 @@ def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealG
 
 
 def _parts(
-    gates: Sequence[IdealGate], *, split: bool
+    gates: Sequence[IdealGate], places: Iterable[tuple[int, ...]], *, split: bool
 ) -> list[tuple[Sequence[IdealGate], frozenset[int]]]:
     """Sort gates by the qubits that they join; return those of each part, and its qubits."""
-    places = _places(gates)
     leader = {qubit: qubit for qubits in places for qubit in qubits}
 
     def find(qubit: int) -> int:

@@ -6,11 +6,11 @@ gates are taken as numbers of Python. What comes of it is a distribution, which 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -120,7 +120,8 @@ class FewQubits(NamedTuple):
         weights = [0.0] * (1 << len(places))
         outcomes = _outcomes(len(self.qubits), places)
         for outcome, amplitude in zip(outcomes, self.amplitudes, strict=True):
-            weights[outcome] += amplitude.real**2 + amplitude.imag**2
+            x, y = amplitude.real, amplitude.imag
+            weights[outcome] += x * x + y * y
         return weights
 
 
@@ -229,7 +230,7 @@ class KnownComponent(DrawnFromOutcomes):
     known: Outcomes
     """For one parameter set."""
     key: bytes
-    """Digest of all that is recorded."""
+    """All that is recorded."""
     cost: Cost
     method: ClassVar[str] = "state vector"
     holds_up_others: ClassVar[bool] = False
@@ -265,6 +266,7 @@ def known_component(
     numbers = state.weights(measured)
     if not math.isfinite(sum(numbers)):
         return None
-    weights = np.array([numbers])
-    key = hashlib.blake2b(repr(clbits).encode() + weights.tobytes(), digest_size=16).digest()
-    return KnownComponent(Outcomes(read_only(weights), clbits), key, cost)
+    weights, stairs = read_only(np.array([[numbers], [list(accumulate(numbers))]]))
+    outcomes = Outcomes(weights, clbits)
+    vars(outcomes)["stairs"] = stairs  # as it would find them: weights are squares, not below 0
+    return KnownComponent(outcomes, repr(clbits).encode() + weights.tobytes(), cost)
