@@ -82,7 +82,7 @@ def compile_circuit(
     if found is None:
         task = Compilation(circuit, noise, choice, content, settings, wanted, ending, beginning)
         found = elsewhere(task.seconds, compiled, task)
-        if said := remarks(described, noise.facts):
+        if noise.facts and (said := remarks(described, noise.facts)):
             found = replace(found, metadata={**found.metadata, **said})
         known.put(key, found, noise)
     return found
