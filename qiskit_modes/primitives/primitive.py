@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
+import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -191,9 +191,9 @@ class Primitive:
         return RuntimeJobV2(record, resolution.runtime)
 
     def _new_id(self) -> str:
-        """Return the id of the next job: a random one, unless its request says which."""
+        """Return the id of the next job: a new one, unless its request says which."""
         asked = None if self.request is None else self.request.job_id
-        return _random_id() if asked is None else asked
+        return str(uuid.uuid4()) if asked is None else asked
 
     def _tell(self, remarks: Sequence[str], resolution: Resolution, instance: Instance) -> None:
         """Warn of what the user of a job should know."""
@@ -213,12 +213,3 @@ class Primitive:
         if workload is not None and workload.core.state is WorkloadState.ACTIVE:
             return False  # what is active goes on
         return resolution.runtime.is_limited(resolution.instance)
-
-
-def _random_id() -> str:
-    """Return what ``str(uuid.uuid4())`` might be, without an object: every job has one."""
-    drawn = bytearray(os.urandom(16))
-    drawn[6] = 0x40 | drawn[6] & 0x0F  # version 4, ...
-    drawn[8] = 0x80 | drawn[8] & 0x3F  # ... of the usual variant
-    text = drawn.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

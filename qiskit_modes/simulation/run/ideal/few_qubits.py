@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import accumulate
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -266,7 +265,7 @@ def known_component(
     numbers = state.weights(measured)
     if not math.isfinite(sum(numbers)):
         return None
-    weights, stairs = read_only(np.array([[numbers], [list(accumulate(numbers))]]))
-    outcomes = Outcomes(weights, clbits)
-    vars(outcomes)["stairs"] = stairs  # as it would find them: weights are squares, not below 0
-    return KnownComponent(outcomes, repr(clbits).encode() + weights.tobytes(), cost)
+    weights = read_only(np.array([numbers]))
+    return KnownComponent(
+        Outcomes(weights, clbits), repr(clbits).encode() + weights.tobytes(), cost
+    )
