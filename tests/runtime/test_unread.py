@@ -28,15 +28,16 @@ def service(monkeypatch):
 
 
 def run(service: LocalService, count: int) -> list[str]:
-    """Run jobs and return their ids; nobody holds them afterwards."""
+    """Run jobs, which end in this order, and return their ids; nobody holds them afterwards."""
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
     sampler = SamplerV2(service.backend("fake_manila"))
-    jobs = [sampler.run([circuit], shots=7) for _ in range(count)]
-    for job in jobs:
-        job.wait_for_final_state()
+    jobs = []
+    for _ in range(count):
+        jobs.append(sampler.run([circuit], shots=7))
+        jobs[-1].wait_for_final_state()
     names = [job.job_id() for job in jobs]
-    del jobs, job
+    del jobs
     gc.collect()
     return names
 

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -119,7 +120,8 @@ class Progress:
         self._mutex = new_mutex()
         """Guards what users wait for, which is the next five; nothing else is taken inside."""
         self._waiting: dict[int, JobRecord] = {}
-        self._last: JobRecord | None = None
+        self._last: Callable[[], JobRecord | None] = lambda: None
+        """Returns the job that was waited for last, unless nobody holds it any more."""
         self._ended = 0
         self._busy_since = -math.inf
         self._waited_until = -math.inf
@@ -135,7 +137,7 @@ class Progress:
         with self._mutex:
             if not self._waiting and begin - self._waited_until > _SAME_WORK_SECONDS:
                 self._busy_since, self._ended = begin, 0
-            self._waiting[me] = self._last = job
+            self._waiting[me], self._last = job, weakref.ref(job)
             patience = self._busy_since + _PATIENCE_SECONDS - begin
         ended = False
         try:
@@ -199,7 +201,7 @@ class Progress:
         now = self._clock.now()
         with self._mutex:
             over = not self._waiting and now - self._waited_until >= _LINGER_SECONDS
-            job = next(iter(self._waiting.values()), self._last)
+            job = next(iter(self._waiting.values()), self._last())
             ended, busy_since = self._ended, self._busy_since
         assert self._surface is not None
         assert self._timer is not None
