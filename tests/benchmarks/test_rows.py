@@ -16,11 +16,14 @@ from tests.benchmarks import (
     simulated_cluster,
 )
 from tests.benchmarks.simulated_cluster import Piece
-from tests.examples import examples
 
 
 @pytest.mark.parametrize(
-    "name", ["D1", "D2", "E1", "P2b", "P4", "P7", "P9", "P9b", "S1", "S2", "S5"]
+    "name",
+    [
+        *["E1", "P7", "P9", "P9b", "S1", "S2"],
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ["D1", "D2", "P2b", "P4", "S5"]),
+    ],
 )
 def test_a_light_row_measures_something(name, monkeypatch):
     monkeypatch.setattr(queueing, "JOBS", 200)
@@ -42,12 +45,9 @@ def test_a_batch_is_as_fast_as_it_can_be(lanes, ratio, bound):
     assert 0.88 * bound < batch_speedup.staged_speedup(lanes, ratio, jobs=40) <= bound
 
 
-@pytest.mark.proof
+@pytest.mark.slow
 def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
-    """With loads of next to nothing: each is run here and there, and the bits are compared.
-
-    The two that are divided, and the others in the full check.
-    """
+    """With loads of next to nothing: each is run here and there, and the bits are compared."""
     few = {
         "parameter_sets": {"sets": 2},
         "trajectories": {"shots": 50},
@@ -56,13 +56,13 @@ def test_the_table_of_a_cluster_is_printed(monkeypatch, capsys):
     }
     loads = tuple(
         replace(each, run=update_wrapper(partial(each.run, **few[each.run.__name__]), each.run))
-        for each in cluster.LOADS[: examples(daily=2, full=4)]
+        for each in cluster.LOADS
     )
     monkeypatch.setattr(cluster, "LOADS", loads)
     monkeypatch.setattr(cluster, "round_trips", partial(cluster.round_trips, count=2))
     cluster.main(["local:2", "--repetitions", "1"])
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.endswith("| yes |") for line in lines) == len(loads)
+    assert sum(line.endswith("| yes |") for line in lines) == 4
     assert any(re.search(r"here \d+\.\d ms, there \d+\.\d ms", line) for line in lines)
 
 

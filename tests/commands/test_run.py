@@ -46,7 +46,7 @@ def run(capfd):
     return run
 
 
-@pytest.mark.parametrize("family", ["legacy", "client"])
+@pytest.mark.parametrize("family", [pytest.param("legacy", marks=pytest.mark.slow), "client"])
 def test_a_program_for_the_service_unchanged(family, run):
     done = run("--seed", 11, sys.executable, WORKFLOW, family)
     assert done.code == 0, done.err[-3000:]

@@ -108,6 +108,7 @@ LEARNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technique", LEARNED)
 def test_noise_that_was_learned(technique, manila):
     circuit, observable = ising()

@@ -68,7 +68,9 @@ def test_workers_end_when_their_process_is_killed(killed_by, busy, then, reached
     all_end(PROGRAM.format(busy=busy, then=then), killed_by, reached)
 
 
-@pytest.mark.parametrize("killed_by", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "killed_by", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_a_cluster_on_this_machine_ends_when_its_process_is_killed(killed_by):
     pytest.importorskip("distributed")
     all_end(ON_A_CLUSTER, killed_by, "working")

@@ -30,6 +30,7 @@ def job(http_, sampling, scenario) -> str:
     return job_id
 
 
+@pytest.mark.slow
 def test_many_readers_cost_what_one_does():
     """The figure of the benchmark, smaller; there is room for what else this machine does."""
     size = examples(daily=25, full=100) * 1_000_000
