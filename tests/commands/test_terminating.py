@@ -99,9 +99,9 @@ def test_the_end_of_a_program_of_which_no_signal_tells(monkeypatch, sleeping, si
 
 @pytest.mark.proof
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal for a single thread")
-@pytest.mark.parametrize(("waits_for", "sweeps"), [("signals", 3), ("a program", 1)])
+@pytest.mark.parametrize(("waits_for", "times"), [("signals", 10_000), ("a program", 5_000)])
 def test_a_signal_that_comes_just_before_the_waiting_ends_it(
-    monkeypatch, sleeping, waits_for, sweeps
+    monkeypatch, sleeping, waits_for, times
 ):
     """Of so many some come between Python's last look for them and the system's wait."""
     wait = wait_for_signals if waits_for == "signals" else partial(wait_for_program, sleeping)
@@ -127,7 +127,7 @@ def test_a_signal_that_comes_just_before_the_waiting_ends_it(
 
     monkeypatch.setattr(signal, "set_wakeup_fd", set_and_begin)
     with handling(come, [signal.SIGUSR1]):
-        for number in range(sweeps * 50 * examples(daily=20, full=67)):
+        for number in range(times * examples(daily=6, full=20) // 20):  # all in the full check
             begins[:] = [threading.Event()]
             thread = threading.Thread(target=send, args=(begins[0], number % 50 * 1e-6))
             thread.start()
