@@ -1,6 +1,7 @@
 """Settings of the whole test suite, and the device of most of its tests."""
 
 import gc
+import logging
 import os
 
 import loky
@@ -63,6 +64,25 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("proof")
             if told is None and item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SEARCH_SECONDS))
+
+
+def _loggers():
+    """What loggers of the package are not as they are when nobody has changed them."""
+    usual = (logging.NOTSET, True, [], False)
+    found = {
+        name: (each.level, each.propagate, each.handlers[:], each.disabled)
+        for name, each in logging.root.manager.loggerDict.items()
+        if name.startswith("qiskit_modes") and isinstance(each, logging.Logger)
+    }
+    return {name: state for name, state in found.items() if state != usual}
+
+
+@pytest.fixture(autouse=True)
+def _loggers_are_left_alone():
+    """No test leaves a logger of the package changed: a later one would not hear what is said."""
+    before = _loggers()
+    yield
+    assert _loggers() == before
 
 
 @pytest.fixture(scope="session")

@@ -101,39 +101,68 @@ def _serve(parsed: argparse.Namespace) -> NoReturn:
     from qiskit_modes.server.serving import serve
     from qiskit_modes.store.locations import default_location, named_in_environment
 
-    if parsed.cluster is not None:
-        os.environ[CLUSTER_VARIABLE] = parsed.cluster
-    _write_log_to(parsed.access_log)
-    with serve(
-        backends=parsed.qpu,
-        plan=parsed.plan,
-        instances=instances_of(parsed.instances),
-        instance_tokens=tokens_of(parsed.instances),
-        limits=limits_of(parsed.limits),
-        lanes=parsed.lanes,
-        seed=parsed.seed,
-        host=parsed.host,
-        port=parsed.port,
-        token=_token_of(parsed.token_file),
-        store=parsed.store or named_in_environment() or default_location(),
-        resume=parsed.resume,
-        waits=lambda whom: tell(f"waiting for the lease of {whom} on the store to run out"),
-    ) as server:
-        server.warm_up()
-        kept = server.platform.runtime.store or "memory"
-        print(f"# {server.url} answers until Ctrl-C, and keeps jobs in {kept}")
-        print(f"# its page for people: {server.page}")
-        print("# for the programs that are to use it:")
-        for name, value in server.environment.items():
-            print(f"export {name}={shlex.quote(value)}")
-        if _IBM_TOKEN not in server.environment:
-            print(f"# {_IBM_TOKEN} is one that `qiskit-modes tokens create` has shown")
-        sys.stdout.flush()
-        wait_for_signals()
+    with _ProcessAsBefore():
+        if parsed.cluster is not None:
+            os.environ[CLUSTER_VARIABLE] = parsed.cluster
+        _write_log_to(parsed.access_log)
+        with serve(
+            backends=parsed.qpu,
+            plan=parsed.plan,
+            instances=instances_of(parsed.instances),
+            instance_tokens=tokens_of(parsed.instances),
+            limits=limits_of(parsed.limits),
+            lanes=parsed.lanes,
+            seed=parsed.seed,
+            host=parsed.host,
+            port=parsed.port,
+            token=_token_of(parsed.token_file),
+            store=parsed.store or named_in_environment() or default_location(),
+            resume=parsed.resume,
+            waits=lambda whom: tell(f"waiting for the lease of {whom} on the store to run out"),
+        ) as server:
+            server.warm_up()
+            kept = server.platform.runtime.store or "memory"
+            print(f"# {server.url} answers until Ctrl-C, and keeps jobs in {kept}")
+            print(f"# its page for people: {server.page}")
+            print("# for the programs that are to use it:")
+            for name, value in server.environment.items():
+                print(f"export {name}={shlex.quote(value)}")
+            if _IBM_TOKEN not in server.environment:
+                print(f"# {_IBM_TOKEN} is one that `qiskit-modes tokens create` has shown")
+            sys.stdout.flush()
+            wait_for_signals()
 
 
 def _token_of(name: str | None) -> str | None:
     return os.environ.get(_TOKEN) or None if name is None else read_token(name)
+
+
+class _ProcessAsBefore:
+    """A block after which the loggers and the environment are what they were before.
+
+    The command line can be called by a program, and by tests, that go on.
+    """
+
+    def __enter__(self) -> None:
+        from qiskit_modes.runtime.progress.notices import NOTICES
+        from qiskit_modes.server.monitoring.watch import ACCESS
+
+        self._cluster = os.environ.get(CLUSTER_VARIABLE)
+        self._loggers = [
+            (each, each.handlers[:], each.level, each.propagate) for each in (NOTICES, ACCESS)
+        ]
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.pop(CLUSTER_VARIABLE, None)
+        if self._cluster is not None:
+            os.environ[CLUSTER_VARIABLE] = self._cluster
+        for logger, handlers, level, propagate in self._loggers:
+            for handler in logger.handlers[:]:
+                if handler not in handlers:
+                    logger.removeHandler(handler)
+                    handler.close()
+            logger.setLevel(level)
+            logger.propagate = propagate
 
 
 def _write_log_to(name: str | None) -> None:

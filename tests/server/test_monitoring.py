@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from contextlib import ExitStack
 from datetime import datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from qiskit_modes import Session
-from qiskit_modes.commands.serve import _write_log_to
+from qiskit_modes.commands.serve import _ProcessAsBefore, _write_log_to
 from qiskit_modes.runtime import LocalRuntime
 from qiskit_modes.runtime.progress.notices import NOTICES
 from qiskit_modes.runtime.workers.tally import OTHERS, Tally
 from qiskit_modes.runtime.workers.worker_process import Work
 from qiskit_modes.server import serve
-from qiskit_modes.server.monitoring.watch import ACCESS
 from qiskit_modes.service import LocalService
 from qiskit_modes.testing import Scenario
 from tests.server.conftest import Http
@@ -148,17 +146,8 @@ def test_refused_requests_do_not_fill_the_log(caplog, count):
 @pytest.fixture
 def loggers():
     """The loggers that the command changes, as they were afterwards."""
-    with ExitStack() as stack:
-        for logger in (NOTICES, ACCESS):
-            before = list(logger.handlers), logger.level, logger.propagate
-            stack.callback(
-                lambda logger=logger, before=before: logger.__dict__.update(
-                    handlers=before[0], level=before[1], propagate=before[2]
-                )
-            )
+    with _ProcessAsBefore():
         yield
-        for handler in {*NOTICES.handlers, *ACCESS.handlers}:
-            handler.close()
 
 
 class Told(logging.Handler):
