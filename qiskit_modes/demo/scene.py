@@ -201,6 +201,8 @@ class Scene:
     def moment(self) -> Moment:
         """Return what there is to see now."""
         assert self.session is not None, "the curtain has risen"
+        # Before the snapshot: a job that is submitted meanwhile is not queued without a reason.
+        status = "not submitted" if self._job is None else self._job.status()
         snapshot = self.service.runtime.snapshot(self.qpu)
         core = self.session.record.core
         window = core.windows[-1] if core.windows else None
@@ -215,7 +217,7 @@ class Scene:
             session_state=core.state.value,
             session_seconds=self.session.usage() or 0.0,
             session_window=active,
-            outsider_status="not submitted" if self._job is None else self._job.status(),
+            outsider_status=status,
             outsider_wait=self._outsider_wait(snapshot),
             outsider_queued=self._outsider_queued(snapshot),
         )

@@ -42,6 +42,25 @@ def test_what_happened_bears_out_every_sentence(scene):
     assert refuted(scene) == []
 
 
+def test_a_job_that_is_submitted_at_this_moment_is_not_queued_without_a_reason(monkeypatch):
+    with LocalRuntime() as runtime, use_runtime(runtime):
+        scene = Scene(Settings(backend="fake_manila", evaluations=1, shots=100))
+        snapshot, moments = runtime.snapshot, []
+
+        def submitted_meanwhile(qpu):
+            seen = snapshot(qpu)
+            if any(search.energies for search in scene.searches):
+                scene.outsider.submit()
+                assert scene.outsider.decided.wait(20)
+            return seen
+
+        monkeypatch.setattr(runtime, "snapshot", submitted_meanwhile)
+        scene.play(lambda: moments.append(scene.moment()))
+    queued = [moment for moment in moments if moment.outsider_status == "QUEUED"]
+    assert queued
+    assert all("has the QPU for itself" in moment.outsider_wait for moment in queued)
+
+
 def test_the_last_moment_shows_an_idle_qpu(played):
     last = played[1][-1]
     assert last.session_state == "closed"
