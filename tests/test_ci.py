@@ -155,6 +155,7 @@ def test_only_the_whole_suite_is_divided_among_processes(tmp_path, named, divide
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_a_test_that_ends_its_process_ends_the_whole_suite_too(tmp_path):
     """It fails by its name, and the suite does not wait for ever."""
     died = "import os\ndef test_before(): pass\ndef test_dies(): os._exit(1)\n"

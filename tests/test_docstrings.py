@@ -2,16 +2,12 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-import qiskit_modes
+from tests.source_trees import ROOT, SourceTrees
 
-ROOT = Path(qiskit_modes.__file__).parent
-MODULES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))
-}
+MODULES = SourceTrees(lambda path: str(path.relative_to(ROOT)))
 
 NEITHER_VERB_NOR_NOUN = re.compile(
     r"(what|who|whom|whose|how|whether|when|where|why|which|if|it|they|so|as|this|that|these|for|of"

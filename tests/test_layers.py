@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import qiskit_modes
-
-ROOT = Path(qiskit_modes.__file__).parent
+from tests.source_trees import ROOT, SourceTrees
 
 
 def floors_of(docstring: str) -> dict[str, int]:
@@ -40,7 +39,7 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-MODULES = {name_of(path): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+MODULES = SourceTrees(name_of)
 
 
 def is_for_type_checkers(node: ast.AST) -> bool:

@@ -21,8 +21,11 @@ from tests.benchmarks.simulated_cluster import Piece
 @pytest.mark.parametrize(
     "name",
     [
-        *["E1", "P7", "P9", "P9b", "S1", "S2"],
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ["D1", "D2", "P2b", "P4", "S5"]),
+        *["P7", "P9", "P9b", "S1", "S2"],
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ["D1", "E1", "D2", "P2b", "P4", "S5"]
+        ),
     ],
 )
 def test_a_light_row_measures_something(name, monkeypatch):

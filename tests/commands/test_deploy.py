@@ -97,6 +97,7 @@ def test_the_container_file_fits_what_it_is_made_of():
     assert f"{volume[0]} " in text[: text.index("FROM")], "how it is run says where jobs are"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="containers are of Linux")
 def test_the_container_serves_with_nothing_but_its_volume(tmp_path):
     """Its command, in an empty folder and environment; the health check, and the stop signal."""

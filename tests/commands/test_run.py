@@ -66,6 +66,7 @@ def test_a_program_for_the_service_unchanged(family, run):
     assert re.search(rf"all +{jobs} ", rows[3]), rows[3]
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_user(run, tmp_path):
     """Their account is written down in them, and one of them goes to the network."""
     (tmp_path / "test_mine.py").write_text(
@@ -258,6 +259,7 @@ def test_a_run_is_recorded_and_its_charges_in_each_mode_are_told(run, tmp_path):
     assert f"next: qiskit-modes compare {tmp_path / 'run.json'}" in done.err
 
 
+@pytest.mark.slow
 def test_a_session_without_jobs_is_no_recording(run, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

@@ -86,6 +86,7 @@ def test_a_link_goes_on_leading_where_it_leads(tmp_path):
     assert path.read_text() == "new"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no such thing here")
 def test_what_is_no_file_is_written_to():
     code = (

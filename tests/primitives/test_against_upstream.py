@@ -183,7 +183,13 @@ def check_values(ours: PrimitiveResult, theirs: PrimitiveResult) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:No positive, finite standard errors:UserWarning")
-@pytest.mark.parametrize("name", ESTIMATOR)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "folding in front" else name
+        for name in ESTIMATOR
+    ],
+)
 def test_estimator(name, backend):
     options = {**options_for(ESTIMATOR[name], backend, seed=7), "default_shots": 640}
     circuit = isa(ansatz(), backend)

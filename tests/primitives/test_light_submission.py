@@ -347,7 +347,13 @@ def test_what_is_too_wide_is_refused_by_run_before_anything_is_prepared(name, mo
     assert len(LocalService().jobs()) == number
 
 
-@pytest.mark.parametrize("name", ["sampler", "executor", "executor with a samplex", "level 0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["sampler", "executor", "level 0"],
+        pytest.param("executor with a samplex", marks=pytest.mark.slow),
+    ],
+)
 def test_clifford_gates_are_not_too_wide(name):
     backend = AerSimulator()
     with mock.patch.object(Primitive, "_submit", lambda _, where, job: job):

@@ -92,7 +92,9 @@ def surely_positive(differences: npt.NDArray[np.float64]) -> bool:
     return bool(mean - STUDENT * spread > 0)
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
+@pytest.mark.parametrize(
+    "name", ["ising", *(pytest.param(each, marks=pytest.mark.slow) for each in ("ghz", "ladder"))]
+)
 def test_levels(name, manila):
     wrong = errors(name, manila, {}, (0, 1, 2))
     assert surely_positive(np.abs(wrong[0]) - np.abs(wrong[1]))

@@ -256,6 +256,7 @@ def test_shutting_down_ends_a_step_in_a_worker_and_one_that_waits(own_room):
     assert waiting.value is None
 
 
+@pytest.mark.slow
 def test_with_one_worker_all_steps_are_done_here_one_after_the_other(machine):
     inside, opened = queue.Queue(), [threading.Event() for _ in range(3)]
 

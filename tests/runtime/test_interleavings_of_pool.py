@@ -97,7 +97,7 @@ class Pool:
         return [type(answer).__name__ for (answer,) in self.got.values()]
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_program_is_abandoned_while_it_is_answered_and_another_one_comes(explore, size):
     seen = set()
 

@@ -80,7 +80,7 @@ KINDS = [
 def test_a_job_costs_the_same_among_more(kinds, more, alike):
     """Counted in calls of functions, which are the same on every machine."""
     calls = []
-    for workloads in (50, 250):
+    for workloads in (25, 125):
         crowd = Crowd(workloads, 4 if alike else workloads // 4, kinds, **more)
         with cProfile.Profile() as profile:
             crowd.work_off()

@@ -26,6 +26,7 @@ from qiskit_modes.scheduling.events import (
 )
 from qiskit_modes.scheduling.instructions import Announce, Finish, LookAgain, Refuse
 from qiskit_modes.scheduling.job import Fault
+from tests.examples import examples
 from tests.scheduling.reference_model import Books, ReferenceModel
 
 SUCCESS = {"Compile": JobCompiled, "Execute": JobExecuted, "PostProcess": JobPostProcessed}
@@ -328,4 +329,6 @@ class BothWays(RuleBasedStateMachine):
 
 
 TestBothWays = BothWays.TestCase
-TestBothWays.settings = settings(stateful_step_count=60, deadline=None)
+TestBothWays.settings = settings(
+    max_examples=examples(daily=8), stateful_step_count=60, deadline=None
+)

@@ -101,7 +101,7 @@ def test_with_and_without_a_token(label, secured):
 @pytest.mark.parametrize(("label", "mode"), CASES)
 def test_what_fits_the_description_and_what_does_not(label, mode, http_, caplog):
     @settings(
-        max_examples=examples(daily=3, full=200),
+        max_examples=examples(daily=2, full=200),
         deadline=None,
         derandomize=True,
         database=None,

@@ -285,6 +285,7 @@ def test_a_programs_own_python_that_would_not_listen_is_stopped(environment):
     assert "would ignore its environment" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_loop_that_connects_past_python_is_not_imported(environment, tmp_path):
     (tmp_path / "uvloop.py").write_text("print('imported')\n")
     path = f"{environment['PYTHONPATH']}{os.pathsep}{tmp_path}"
@@ -312,8 +313,15 @@ except Exception as error:
     ("arguments", "answer", "stopped"),
     [
         (["https://iam.cloud.ibm.com"], "['ibm_manila']", None),
-        (["https://192.0.2.7"], "InvalidAccountError", "192.0.2.7"),
-        (["https://iam.cloud.ibm.com", "and no proxy"], "InvalidAccountError", "iam.cloud.ibm.com"),
+        pytest.param(
+            ["https://192.0.2.7"], "InvalidAccountError", "192.0.2.7", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["https://iam.cloud.ibm.com", "and no proxy"],
+            "InvalidAccountError",
+            "iam.cloud.ibm.com",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_program_that_says_where_it_signs_in(environment, refused, arguments, answer, stopped):
@@ -362,6 +370,7 @@ def test_the_authority_signs_for_ibm_cloud_only(tmp_path):
     assert b"PRIVATE" not in authority.certificate_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_other_doors_work_under_it(environment):
     """As in the tests of somebody who uses the fixtures of this package."""
     code = (

@@ -186,6 +186,7 @@ def test_fingerprints(one, same, other):
     assert fingerprint(one()) != fingerprint(other())
 
 
+@pytest.mark.slow
 def test_a_key_is_the_same_in_another_process():
     code = (
         "from tests.simulation.test_cache import flipped, generic;"

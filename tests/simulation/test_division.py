@@ -172,6 +172,7 @@ def bell_in_blocks(shots: int, block: int) -> Program:
     return Program({"slow": compiled}, (Run("slow", np.zeros((1, 0)), shots),), seed=3)
 
 
+@pytest.mark.slow
 def test_workers_share_one_parameter_set_and_give_the_bits_of_a_single_one():
     program = bell_in_blocks(shots=90, block=20)
     pieces = division.split(program)

@@ -23,6 +23,7 @@ from tests.simulation.reference import reference_distribution
 from tests.simulation.strategies import static_circuits, static_devices
 
 
+@settings(max_examples=examples(daily=8))
 @given(data=st.data(), name=static_devices)
 def test_as_aer_on_small_devices(data, name):
     circuit = data.draw(static_circuits(name))
@@ -37,7 +38,8 @@ def test_as_aer_on_small_devices(data, name):
 
 
 # Aer's own noise model of 133 qubits takes as long as a hundred other tests.
-@pytest.mark.parametrize("name", ["montreal", pytest.param("torino", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["montreal", "torino"])
 def test_as_aer_on_a_large_device(name):
     backend = device(name)
     ansatz = efficient_su2(4, reps=2)

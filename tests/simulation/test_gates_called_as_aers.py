@@ -108,7 +108,9 @@ BACKENDS = {
 }
 
 
-@pytest.mark.parametrize("body", [False, True], ids=["", "in a body"])
+@pytest.mark.parametrize(
+    "body", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "in a body"]
+)
 @pytest.mark.parametrize("way", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_name_that_aer_knows(kind, way, body):

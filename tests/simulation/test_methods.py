@@ -52,7 +52,7 @@ def ghz(num_qubits: int) -> QuantumCircuit:
 
 
 @settings(
-    max_examples=examples(daily=8),
+    max_examples=examples(daily=4),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data(), name=static_devices, feed_forward=st.booleans())

@@ -39,7 +39,9 @@ def transfer_matrix(error):
     return from_superoperator(SuperOp(error).data)
 
 
-@pytest.mark.parametrize("name", ["manila", "lima", "generic-1", "fractional"])
+@pytest.mark.parametrize(
+    "name", ["manila", "lima", "generic-1", pytest.param("fractional", marks=pytest.mark.slow)]
+)
 def test_every_error_of_a_device(name):
     backend = device(name)
     model, ours = noise_model(backend), DeviceNoise(backend)

@@ -90,7 +90,7 @@ def test_circuits_of_devices(data, name):
     assert value == pytest.approx(expected, abs=1e-8)
 
 
-@pytest.mark.parametrize("max_terms", [4, 30, 200])
+@pytest.mark.parametrize("max_terms", [4, 30, pytest.param(200, marks=pytest.mark.slow)])
 def test_what_is_thinned_is_right_on_average_and_within_its_bound(max_terms):
     """Five standard errors of the mean; the spread is below the bound but for chance."""
     circuit, backend = brickwork(6, 4), noisy()

@@ -52,7 +52,13 @@ def _switch(circuit: QuantumCircuit) -> None:
     circuit.measure(2, 2)
 
 
-@pytest.mark.parametrize("build", [_teleportation_like, _loops, _switch])
+@pytest.mark.parametrize(
+    "build",
+    [
+        _teleportation_like,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (_loops, _switch)),
+    ],
+)
 def test_aer_draws_from_the_references_distribution(build):
     backend = device("lima")
     circuit = QuantumCircuit(5, 3)

@@ -10,6 +10,7 @@ from qiskit import QuantumCircuit
 
 from qiskit_modes.simulation import compile_circuit, outcome_probabilities
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS
+from tests.examples import examples
 from tests.simulation.comparing import assert_same, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
@@ -52,7 +53,10 @@ def test_static_circuits(variant, data, name):
 
 
 @pytest.mark.parametrize("variant", ["prune", "split_components", "merge", "everything"])
-@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@hypothesis_settings(
+    max_examples=examples(daily=8),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), name=static_devices)
 def test_circuits_with_feed_forward(variant, data, name):
     circuit = data.draw(dynamic_circuits(name))

@@ -68,7 +68,7 @@ def deviation(expected: float, shots: int) -> float:
 
 @pytest.mark.parametrize(
     ("num_qubits", "layers", "shots"),
-    [(12, 2, 800), pytest.param(16, 4, 300, marks=SLOW)],
+    [pytest.param(12, 2, 800, marks=pytest.mark.slow), pytest.param(16, 4, 300, marks=SLOW)],
 )
 def test_as_aers_trajectories_with_the_noise_cut(num_qubits, layers, shots):
     model = NoiseModel()
@@ -152,6 +152,7 @@ def test_ghz_parities_under_readout_error():
         assert_near(signs[:, :size].prod(axis=1).mean(), expected, deviation(expected, shots))
 
 
+@pytest.mark.slow
 def test_clifford_circuits_with_pauli_noise_as_the_stabilizer_method():
     num_qubits, shots = 50, 1000
     model = NoiseModel()

@@ -71,6 +71,7 @@ def test_natively_they_are_all_there(place):
     assert numbers(late) == [COUNT - 1, COUNT - 2]
 
 
+@pytest.mark.slow
 def test_over_http_they_are_all_there(place, monkeypatch):
     """The service's client asks for page after page."""
     instances = [Instance("lab"), Instance("other")]
