@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import uuid
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -193,7 +193,7 @@ class Primitive:
     def _new_id(self) -> str:
         """Return the id of the next job: a new one, unless its request says which."""
         asked = None if self.request is None else self.request.job_id
-        return str(uuid.uuid4()) if asked is None else asked
+        return _uuid4() if asked is None else asked
 
     def _tell(self, remarks: Sequence[str], resolution: Resolution, instance: Instance) -> None:
         """Warn of what the user of a job should know."""
@@ -213,3 +213,10 @@ class Primitive:
         if workload is not None and workload.core.state is WorkloadState.ACTIVE:
             return False  # what is active goes on
         return resolution.runtime.is_limited(resolution.instance)
+
+
+def _uuid4() -> str:
+    """Return what ``str(uuid.uuid4())`` does, without the object, in a third of the time."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
