@@ -131,6 +131,7 @@ class InstructionSet:
         self._fractional = plain_target is not None
         known = frozenset(self.target.operation_names) if executed is None else executed
         self._names = frozenset(filterfalse(_saves, known)) | _ALWAYS_SUPPORTED
+        self._stateless = frozenset(n for n in self._names if n == name_without_state(n))
         self.endings: BoundedCache[Hashable, Ending] = BoundedCache(_ENDINGS)
         self.templates: FactCache[Hashable, Any] = FactCache(_TEMPLATES)
         self.durations: FactCache[bytes, Any] = FactCache(_DURATIONS)
@@ -210,8 +211,9 @@ class InstructionSet:
         if not self.names_only or self.reported is not None or circuit.has_control_flow_op():
             return False
         names = circuit.count_ops()
-        return _READ_BEFORE.isdisjoint(names) and all(
-            name_without_state(name) in self._names for name in names
+        return _READ_BEFORE.isdisjoint(names) and (
+            self._stateless.issuperset(names)
+            or all(name_without_state(name) in self._names for name in names)
         )
 
     def _check_block(
