@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from qiskit.circuit import (
     Barrier,
     BoxOp,
     BreakLoopOp,
+    CircuitInstruction,
     Clbit,
     ContinueLoopOp,
     Delay,
@@ -49,13 +50,12 @@ from qiskit_modes.simulation.circuits.classes import (
     is_trusted,
 )
 from qiskit_modes.simulation.circuits.expressions import Scope, Variables, read_expression
+from qiskit_modes.simulation.circuits.latest_steps import keep_steps
 
 __all__ = ["Content", "Held", "describe", "fingerprint", "read_content"]
 
 _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None)})
 """Types that marshal writes as they are; it refuses subclasses."""
-
-_FLOAT = frozenset({float})
 
 _SIMPLE = frozenset({Measure, Reset, Barrier, BreakLoopOp, ContinueLoopOp})
 """Not gates; their names, labels and bits say all."""
@@ -114,7 +114,10 @@ def read_content(circuit: QuantumCircuit) -> Content:
         content = reader.whole(circuit)
     except UndescribedError:
         return Content(os.urandom(16), Held.OBJECTS)
-    return Content(_digest(content), reader.held)
+    key = _digest(content)
+    if reader.held is Held.NUMBERS and not circuit.num_parameters:
+        keep_steps(key, reader.steps, [bits for _, _, bits, *_ in reader.instructions])
+    return Content(key, reader.held)
 
 
 def describe(thing: Any) -> bytes | None:
@@ -139,6 +142,10 @@ class _Reader:
     def __init__(self, circuit: QuantumCircuit | None = None) -> None:
         self.held = Held.NUMBERS
         """What was met so far."""
+        self.steps: Sequence[CircuitInstruction] = ()
+        """Those of the circuit, and ..."""
+        self.instructions: Sequence[tuple[Any, ...]] = ()
+        """... what was read of them."""
         self._circuit = circuit
         self._variables = Variables(first_bit=0 if circuit is None else circuit.num_clbits)
         self._nested = circuit is None
@@ -166,17 +173,20 @@ class _Reader:
         everywhere = {**outer, **clbits} if outer else clbits
         instructions: list[tuple[Any, ...]] = []
         place = qubits.__getitem__
-        for step in circuit.data[:]:  # sliced, as a list is: iterating takes a third longer
-            bits = list(map(place, step.qubits))
-            if on := step.clbits:
-                bits += [-1, *map(clbits.__getitem__, on)]
+        steps = circuit.data[:]  # sliced, as a list is: iterating takes a third longer
+        if not self._nested:
+            self.steps, self.instructions = steps, instructions
+        for step in steps:
+            on = step.qubits
+            bits = [place(on[0])] if len(on) == 1 else list(map(place, on))
+            if into := step.clbits:
+                bits += [-1, *map(clbits.__getitem__, into)]
             if step.is_standard_gate():
                 parameters = step.params
-                if not _FLOAT.issuperset(map(type, parameters)):
-                    parameters = [
-                        value if type(value) is float else self.value(value, everywhere)
-                        for value in parameters
-                    ]
+                for value in parameters:
+                    if type(value) is not float:
+                        parameters = [self.value(value, everywhere) for value in parameters]
+                        break
                 instructions.append((step.name, step.label, bits, parameters))
             else:
                 operation = step.operation

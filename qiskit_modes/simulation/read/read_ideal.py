@@ -21,6 +21,7 @@ from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.circuits.gates import as_rotations
+from qiskit_modes.simulation.circuits.latest_steps import latest_steps
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
 from qiskit_modes.simulation.run.ideal.towers import Ground, pauli_matrix
@@ -101,7 +102,11 @@ def read_ideal_circuit(
         if known is not None:
             reader.go_on_from(known)
         else:
-            reader.read(circuit.data[:], {qubit: at for at, qubit in enumerate(circuit.qubits)})
+            read = latest_steps(content)
+            if read is not None:
+                reader.read(read.steps, read.bits)
+            else:
+                reader.read_circuit()
             if ending is not None and not circuit.num_parameters:
                 _beginnings.put(content, reader.so_far())
         if ending is not None:
@@ -121,7 +126,6 @@ class _Reader:
     def __post_init__(self) -> None:
         is_open = self.circuit.num_parameters > 0
         self._angles = AngleTable(list(self.circuit.parameters) if is_open else [])
-        self._clbits = {clbit: index for index, clbit in enumerate(self.circuit.clbits)}
         self._finished: set[int] = set()
         """Qubits that have been measured."""
 
@@ -142,24 +146,51 @@ class _Reader:
         self.gates += ending.matrices
         self.recorded.update(enumerate(ending.qubits, self.circuit.num_clbits))
 
-    def read(self, steps: Sequence[CircuitInstruction], numbers: Mapping[Any, int]) -> None:
-        """Append instructions on some qubits."""
-        append, finished = self.gates.append, self._finished
+    def read_circuit(self) -> None:
+        """Append the whole circuit."""
+        circuit = self.circuit
+        qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
+        clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
+        self._read(circuit.data[:], qubits, clbits)
+
+    def _read(
+        self,
+        steps: Sequence[CircuitInstruction],
+        qubits: Mapping[Any, int],
+        clbits: Mapping[Any, int],
+    ) -> None:
+        bits = []
         for step in steps:
-            name, on = step.name, step.qubits
+            on = [qubits[qubit] for qubit in step.qubits]
+            into = step.clbits
+            bits.append([*on, -1, *[clbits[clbit] for clbit in into]] if into else on)
+        self.read(steps, bits)
+
+    def read(self, steps: Sequence[CircuitInstruction], bits: Sequence[list[int]]) -> None:
+        """Append instructions on some qubits.
+
+        Args:
+            steps: The instructions.
+            bits: Where they act, see `Steps`.
+        """
+        append, finished = self.gates.append, self._finished
+        for step, on in zip(steps, bits, strict=True):
+            name = step.name
             if name in NOTHING:
                 continue
             if name == "measure":
-                qubit = numbers[on[0]]
-                self.recorded[self._clbits[step.clbits[0]]] = qubit
+                qubit, _, clbit = on
+                self.recorded[clbit] = qubit
                 finished.add(qubit)
                 continue
             width = len(on)
             if width == 1:
-                qubits: tuple[int, ...] = (numbers[on[0]],)
+                qubits: tuple[int, ...] = (on[0],)
+            elif -1 in on:
+                raise NotIdealError
             else:
-                qubits = tuple([numbers[qubit] for qubit in on[::-1]])
-            if (finished and not finished.isdisjoint(qubits)) or step.clbits:
+                qubits = tuple(on[::-1])
+            if finished and not finished.isdisjoint(qubits):
                 raise NotIdealError
             matrix = None
             if width <= LARGEST_MATRIX_QUBITS or name == "unitary":
@@ -206,7 +237,7 @@ class _Reader:
         inner = operation.definition
         if inner.num_clbits:
             raise NotIdealError
-        self.read(inner.data, dict(zip(inner.qubits, reversed(qubits), strict=True)))
+        self._read(inner.data[:], dict(zip(inner.qubits, reversed(qubits), strict=True)), {})
 
     def _rotation(self, on: tuple[int, ...], paulis: str, angle: Any) -> None:
         if isinstance(angle, ParameterExpression):
