@@ -116,7 +116,7 @@ def read_content(circuit: QuantumCircuit) -> Content:
         return Content(os.urandom(16), Held.OBJECTS)
     key = _digest(content)
     if reader.held is Held.NUMBERS and not circuit.num_parameters:
-        keep_steps(key, reader.steps, [bits for _, _, bits, *_ in reader.instructions])
+        keep_steps(key, reader.steps, [each[2] for each in reader.instructions])
     return Content(key, reader.held)
 
 
