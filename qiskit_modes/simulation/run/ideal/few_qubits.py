@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -265,7 +266,7 @@ def known_component(
     numbers = state.weights(measured)
     if not math.isfinite(sum(numbers)):
         return None
-    weights = read_only(np.array([numbers]))
-    return KnownComponent(
-        Outcomes(weights, clbits), repr(clbits).encode() + weights.tobytes(), cost
-    )
+    known = Outcomes(read_only(np.array([numbers])), clbits)
+    # None of them is less than 0, and Python adds up so few before numpy has begun.
+    vars(known)["stairs"] = read_only(np.array([list(accumulate(numbers))]))
+    return KnownComponent(known, repr(clbits).encode() + known.weights.tobytes(), cost)
