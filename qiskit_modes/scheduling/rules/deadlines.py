@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from operator import itemgetter
 from typing import assert_never
 
@@ -46,30 +45,34 @@ class Deadlines(Dispatch):
 
     def _next_due(self) -> float | None:
         """Return when something is due next."""
-        due = min(chain(self._stops(), self._others()), key=_moment, default=None)
-        return None if due is None else due[0]
+        due = self._stops() + self._others()
+        return min(map(_moment, due)) if due else None
 
-    def _stops(self) -> Iterator[Deadline]:
+    def _stops(self) -> list[Deadline]:
+        due: list[Deadline] = []
         if self._executing is not None and isinstance(self._executing.state, Executing):
-            yield self._executing.state.deadline, self._stop_executing
+            due.append((self._executing.state.deadline, self._stop_executing))
         if (first := self._limits.first()) is not None:
             at, instance = first
-            yield max(at, self.now), partial(self._exhaust, instance)
+            due.append((max(at, self.now), partial(self._exhaust, instance)))
+        return due
 
-    def _others(self) -> Iterator[Deadline]:
+    def _others(self) -> list[Deadline]:
+        due: list[Deadline] = []
         if self.maintained_until > self.now:
-            yield self.maintained_until, _do_nothing
+            due.append((self.maintained_until, _do_nothing))
         if self.calibration_ends_at is not None:
-            yield self.calibration_ends_at, self._end_calibration
+            due.append((self.calibration_ends_at, self._end_calibration))
         if (ttl := self._ttls.first()) is not None:
             (at, _), workload_id = ttl
-            yield at, partial(self._run_out, self.workloads[workload_id])
+            due.append((at, partial(self._run_out, self.workloads[workload_id])))
         relief = None if self.queue.is_empty else self.queue.next_relief(self.now)
         if relief is not None:
-            yield relief, _do_nothing
+            due.append((relief, _do_nothing))
         if (notice := self._notices.first()) is not None:
             at, line = notice
-            yield max(at, self.now), partial(self._have_waited, line)
+            due.append((max(at, self.now), partial(self._have_waited, line)))
+        return due
 
     def _stop_executing(self, at: float) -> None:
         assert self._executing is not None
