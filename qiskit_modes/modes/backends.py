@@ -21,6 +21,7 @@ __all__ = [
     "check_backend",
     "check_calibration",
     "instance_of",
+    "is_backend",
 ]
 
 _ATTRIBUTE = "qiskit_modes_belonging"
@@ -79,12 +80,18 @@ def instance_of(backend: BackendV2, default: Instance) -> Instance:
     return belonging(backend).instance or default
 
 
+_simulated: dict[type, None] = {}
+"""Classes of backends that can be simulated: each was asked once what it derives from."""
+
+
 def check_backend(backend: Any) -> None:
     """Check that ``backend`` can be simulated on this machine.
 
     Raises:
         InvalidInputError: If it is a real machine, or no backend at all.
     """
+    if backend.__class__ in _simulated:
+        return
     if isinstance(backend, IBMBackend):
         raise InvalidInputError(
             f"{backend.name} is a real QPU of the service, and nothing here leaves your machine. "
@@ -100,6 +107,12 @@ def check_backend(backend: Any) -> None:
         raise InvalidInputError(
             f"Invalid backend type {type(backend)}: expected a Qiskit BackendV2{advice}"
         )
+    _simulated[backend.__class__] = None
+
+
+def is_backend(thing: Any) -> bool:
+    """Tell whether something is a backend, of whatever kind."""
+    return thing.__class__ in _simulated or isinstance(thing, BackendV2)
 
 
 def check_calibration(calibration_id: str | None) -> None:

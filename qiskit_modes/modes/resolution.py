@@ -20,7 +20,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import belonging, check_backend, instance_of
+from qiskit_modes.modes.backends import belonging, check_backend, instance_of, is_backend
 from qiskit_modes.modes.session import Session, current_session
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, WorkloadRecord
@@ -85,7 +85,7 @@ def resolve_mode(mode: Any) -> Resolution:
                 "one; a new thread does not know the `with` block it was started in"
             )
         return _in_session(around, f"it stands inside `with {type(around).__name__}(...)`")
-    if not isinstance(mode, BackendV2):
+    if not is_backend(mode):
         raise InvalidInputError(
             f"mode must be of type Backend, Session, Batch or None, not {type(mode).__name__}"
         )

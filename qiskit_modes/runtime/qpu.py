@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any
 
 from qiskit_modes.scheduling import Ledger, Scheduler
@@ -71,6 +72,15 @@ class _Identity(weakref.ReferenceType[Any]):
         return isinstance(other, _Identity) and thing is not None and thing is other()
 
 
+@cache
+def _backends() -> tuple[Any, Any]:
+    """Return the modules that know backends, looked for once: a job asks for them each time."""
+    # Here and not above: they import Qiskit.
+    from qiskit_modes.simulation.backends import copies, kinds
+
+    return copies, kinds
+
+
 class QPURegistry:
     """Tells which QPU a backend stands for.
 
@@ -92,15 +102,12 @@ class QPURegistry:
 
     def qpu(self, backend: Any) -> QPU:
         """Return the QPU of ``backend``."""
-        # Here and not above: what describes backends imports Qiskit.
-        from qiskit_modes.simulation.backends.copies import original_of
-        from qiskit_modes.simulation.backends.kinds import describe
-
-        described = describe(backend)
+        copies, kinds = _backends()
+        described = kinds.describe(backend)
         name, machine = described.name, described.machine
         if machine is not None:
             return self._named.get(machine) or self._named.setdefault(machine, self._new(name))
-        identity = _Identity(original_of(backend), self._drop)
+        identity = _Identity(copies.original_of(backend), self._drop)
         return self._own.get(identity) or self._own.setdefault(identity, self._new(name))
 
     def all(self) -> list[QPU]:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, assert_never
 
 from qiskit_modes.exceptions import QiskitModesError, RefusedError, RuntimeClosedError
 from qiskit_modes.runtime.clock import Clock
@@ -284,11 +284,9 @@ class StepRunner:
             program: Which one.
             alone: Whether no other job is under way, whose steps it would hold up.
         """
-        from qiskit_modes.simulation.run.division import seconds_here
-
         if not self._workers.light_seconds:
             return False
-        seconds = seconds_here(program)
+        seconds = _division().seconds_here(program)
         longest = self._workers.light_seconds * (_ALONE if alone else 1)
         return seconds is not None and seconds < longest
 
@@ -301,9 +299,7 @@ class StepRunner:
 
     def _divide(self, program: Program) -> list[Program]:
         """Return the pieces in which several workers can share a program."""
-        from qiskit_modes.simulation.run.division import split
-
-        return [program] if self._workers.size == 1 else split(program)
+        return [program] if self._workers.size == 1 else _division().split(program)
 
     def _post_process(self, job: JobRecord) -> None:
         # In this order: what has ended loses its steps before what they need.
@@ -400,6 +396,14 @@ class StepRunner:
         """Drop what a step has made of a job that was cancelled meanwhile."""
         if job.core.ending is not None:
             job.let_go()
+
+
+@cache
+def _division() -> Any:
+    """Return the module that divides programs, looked for once: each job needs it."""
+    from qiskit_modes.simulation.run import division
+
+    return division
 
 
 def _words(error: BaseException) -> str:

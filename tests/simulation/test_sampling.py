@@ -21,7 +21,8 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
-from qiskit_modes.simulation.run.sampling import FEW_OUTCOMES, draw, stairs, stream
+from qiskit_modes.simulation.run.sampling import FEW_OUTCOMES, draw, lone_stream, stairs, stream
+from qiskit_modes.simulation.run.seeding import give_back
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 
@@ -240,3 +241,16 @@ def test_few_outcomes_are_drawn_as_many_are(outcomes):
     expected = [sum(point >= step for step in cumulative[:-1]) for point in points]
     assert drawn.tolist() == expected
     assert weights[drawn].all()
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**32, 2**63 - 1, 2**127 + 3, 2**200 + 7, 2**600])
+@pytest.mark.parametrize("place", [(0, 0, 0), (3, 2**40, 1), (2**31, 7, 2**95, 0)])
+def test_a_lone_stream_is_the_stream(seed, place):
+    expected = stream(seed, *place)
+    sequence = np.random.SeedSequence(seed, spawn_key=place)
+    generator = lone_stream(seed, *place)
+    assert generator.bit_generator.state == expected.bit_generator.state
+    assert generator.bit_generator.state == np.random.PCG64(sequence).state
+    generator.integers(7, size=3, dtype=np.uint32)  # leaves half of a number behind
+    give_back(generator)
+    assert lone_stream(seed, *place).random() == expected.random()

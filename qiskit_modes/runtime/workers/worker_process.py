@@ -14,7 +14,8 @@ import signal
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from qiskit_modes.runtime.workers.parent_watch import end_with
 from qiskit_modes.runtime.workers.team import Team
@@ -152,12 +153,18 @@ def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution 
 
 def run_whole(program: Program, threads: int = 1) -> Execution:
     """Run a program that has all its circuits; remembers nothing, so any thread may call it."""
-    from qiskit_modes.simulation.run.execution import execute
-
     started = time.monotonic()
     with Team(threads) as team:
-        samples = execute(program, team)
+        samples = _execution().execute(program, team)
     return Execution(samples, started, time.monotonic())
+
+
+@cache
+def _execution() -> Any:
+    """Return the module that executes programs, looked for once: each program needs it."""
+    from qiskit_modes.simulation.run import execution
+
+    return execution
 
 
 def get_ready(module: str) -> None:

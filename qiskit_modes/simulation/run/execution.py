@@ -14,7 +14,8 @@ from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.component import ParameterSets, SingleComponent
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.program import Program, RunSamples, Samples
-from qiskit_modes.simulation.run.sampling import draw, draw_bits, stream
+from qiskit_modes.simulation.run.sampling import draw, draw_bits, lone_stream, stream
+from qiskit_modes.simulation.run.seeding import give_back
 from qiskit_modes.simulation.run.share import Share, alone
 from qiskit_modes.simulation.run.sharing import sharing_runs
 
@@ -157,6 +158,16 @@ class _Drawing:
         run, first_set = self.place
         return stream(self.seed, run, first_set + which, *place)
 
+    def _streams(self, index: int) -> Iterator[tuple[Bytes, np.random.Generator]]:
+        """Yield the shots of each parameter set, and from what a component draws them."""
+        if len(self.packed) == 1:
+            generator = lone_stream(self.seed, *self.place, index)
+            yield self.packed[0], generator
+            give_back(generator)
+            return
+        for which, packed in enumerate(self.packed):
+            yield packed, self._stream(which, index)
+
     def _draw_blocks(self, index: int, component: SingleComponent, sets: ParameterSets) -> None:
         """Draw shots that are simulated, each block from a stream of its own."""
         size = component.block_shots or max(1, len(self.shots))
@@ -180,16 +191,14 @@ class _Drawing:
                     self.packed[which, part] |= rows
 
     def _draw_outcomes(self, index: int, outcomes: Outcomes) -> None:
-        for which, packed in enumerate(self.packed):
-            generator = self._stream(which, index)
+        for which, (packed, generator) in enumerate(self._streams(index)):
             for some in _blocks(packed):
                 drawn = draw(outcomes.stairs[which], len(some), generator)
                 some |= outcomes.packed(self.compiled.layout, drawn)
 
     def _draw_bits(self, clbits: Sequence[int], weights: RealArray) -> None:
         """Draw independent bits together: a hundred lone qubits cost little more than one."""
-        for which, packed in enumerate(self.packed):
-            generator = self._stream(which, len(self.compiled.components))
+        for which, (packed, generator) in enumerate(self._streams(len(self.compiled.components))):
             for some in _blocks(packed):
                 bits = draw_bits(weights[which], len(some), generator)
                 some |= self.compiled.layout.pack_bits(clbits, bits)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
 from qiskit_modes.simulation.pauli_basis import RealArray
+from qiskit_modes.simulation.run.seeding import POOL_WORDS, begun
 
-__all__ = ["draw", "draw_bits", "draw_rows", "stairs", "stream"]
-
-_POOL_WORDS = 4
-"""So many words of a seed numpy fills up before the place comes, so that no two run together."""
+__all__ = ["draw", "draw_bits", "draw_rows", "lone_stream", "stairs", "stream"]
 
 FEW_OUTCOMES = 16
 """Up to so many, steps are compared with all points: each shot is another one, so that a search
@@ -26,13 +26,23 @@ def stream(seed: int, *place: int) -> np.random.Generator:
         seed: The program's.
         place: Run, parameter set and component, and the block of shots where there are blocks.
     """
-    # What SeedSequence(seed, spawn_key=place) makes of the two in several times as long.
+    spawned = np.random.SeedSequence(np.array(_seed_words(seed, place), dtype=np.uint32))
+    return np.random.Generator(np.random.PCG64(spawned))
+
+
+def lone_stream(seed: int, *place: int) -> np.random.Generator:
+    """Return what `stream` does, sooner where it is the only one for long; see `give_back`."""
+    return begun(_seed_words(seed, place))
+
+
+def _seed_words(seed: int, place: Iterable[int]) -> list[int]:
+    """Return what SeedSequence(seed, spawn_key=place) makes of the two in several times as long."""
     words = _words(seed)
-    words += [0] * (_POOL_WORDS - len(words))
+    # Filled up before the place comes, so that no two run together.
+    words += [0] * (POOL_WORDS - len(words))
     for number in place:
         words += _words(number)
-    spawned = np.random.SeedSequence(np.array(words, dtype=np.uint32))
-    return np.random.Generator(np.random.PCG64(spawned))
+    return words
 
 
 def _words(number: int) -> list[int]:
