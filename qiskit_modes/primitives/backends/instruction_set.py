@@ -91,6 +91,9 @@ class CheckedCircuit:
     """The parametric durations of delays; None if there are none."""
 
 
+_NOTHING_TO_CHECK = CheckedCircuit((), (), None)
+
+
 class InstructionSet:
     """Instructions of one backend, and what was worked out for circuits made of them.
 
@@ -189,7 +192,7 @@ class InstructionSet:
                 "backend."
             )
         if self._is_known_by_names(circuit):
-            return CheckedCircuit((), (), None)
+            return _NOTHING_TO_CHECK
         check_values(circuit)
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         rzz_angles: list[RzzAngle] = []

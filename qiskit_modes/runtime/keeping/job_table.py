@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import weakref
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 
 from qiskit_modes.memory import size_of
 from qiskit_modes.runtime.qpu import QPU
@@ -52,7 +52,7 @@ class JobTable:
         self._mutex = threading.Lock()
         """Guards everything below. Taken inside a QPU's mutex, never around it."""
         self._unfinished: dict[str, JobRecord] = {}
-        self._per_qpu: Counter[QPU] = Counter()
+        self._per_qpu: dict[QPU, int] = {}
         self._finished: OrderedDict[str, JobRecord] = OrderedDict()
         self._keeps_unread = keeps_unread
         self._unread: OrderedDict[str, tuple[JobRecord, int]] = OrderedDict()
@@ -68,7 +68,7 @@ class JobTable:
         """Take in a job that was accepted."""
         with self._mutex:
             self._unfinished[job.id] = self._held[job.id] = job
-            self._per_qpu[job.qpu] += 1
+            self._per_qpu[job.qpu] = self._per_qpu.get(job.qpu, 0) + 1
 
     def finish(self, job: JobRecord) -> None:
         """Take note that a job has ended; older ones may be forgotten, their inputs first."""

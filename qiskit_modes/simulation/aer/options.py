@@ -19,6 +19,7 @@ __all__ = [
     "options_passed_on",
     "options_set",
     "refusals_of_simulator",
+    "usual_options",
 ]
 
 Fate = Literal["passed on", "read", "refused"]
@@ -134,7 +135,7 @@ def _option(backend: BackendV2, name: str) -> Any:
 def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
     kind: Any = type(backend)
-    usual, now = _usual_options(kind), vars(backend.options)
+    usual, now = usual_options(kind), vars(backend.options)
     if (
         len(now) == len(usual)
         and all(map(is_, now, usual))
@@ -153,7 +154,7 @@ def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
 
 
 @cache
-def _usual_options(kind: Any) -> dict[str, Any]:
+def usual_options(kind: Any) -> dict[str, Any]:
     """Return the defaults of a class of simulators, which nobody changes."""
     return dict(vars(kind._default_options()))  # noqa: SLF001 - Aer's documented hook
 

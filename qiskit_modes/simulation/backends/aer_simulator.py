@@ -16,6 +16,7 @@ from qiskit_modes.simulation.aer.options import (
     options_passed_on,
     options_set,
     refusals_of_simulator,
+    usual_options,
 )
 from qiskit_modes.simulation.backends.description import BackendDescription, state_of_target
 from qiskit_modes.simulation.circuits.aer_instructions import executed_by
@@ -124,16 +125,12 @@ class AerDescription(BackendDescription):
         Raises:
             UnsupportedOptionError: If its method cannot measure.
         """
-        method = self._option("method")
-        if method in MATRIX_METHODS:
+        options = vars(self.backend.options)
+        if options.get("method") in MATRIX_METHODS:
             raise UnsupportedOptionError(" ".join(self.refusals()))
-        return SimulatorChoice(
-            method=None if method in OURS else method,
-            max_memory_mb=self._option("max_memory_mb") or None,
-            density=method == "density_matrix",
-            max_threads=self._option("max_parallel_threads") or None,
-            options=options_passed_on(self.backend),
-        )
+        if not options_set(self.backend):
+            return _usual_choice(self.backend.__class__)
+        return _choice(options, options_passed_on(self.backend))
 
     @property
     def seed(self) -> int | None:
@@ -152,6 +149,23 @@ class AerDescription(BackendDescription):
 
     def _option(self, name: str) -> Any:
         return vars(self.backend.options).get(name)
+
+
+def _choice(options: Mapping[str, Any], passed_on: tuple[tuple[str, Any], ...]) -> SimulatorChoice:
+    method = options.get("method")
+    return SimulatorChoice(
+        method=None if method in OURS else method,
+        max_memory_mb=options.get("max_memory_mb") or None,
+        density=method == "density_matrix",
+        max_threads=options.get("max_parallel_threads") or None,
+        options=passed_on,
+    )
+
+
+@cache
+def _usual_choice(kind: Any) -> SimulatorChoice:
+    """Return the choice of a class of simulators by its defaults."""
+    return _choice(usual_options(kind), ())
 
 
 def _properties(backend: Any) -> Any:
