@@ -300,7 +300,7 @@ class RuntimeJobV2(Handle, BasePrimitiveJob[Any, JobStatus]):
         self.wait_for_final_state(timeout, poll_interval)
         record = self._record
         record.is_read = True
-        match self.status():
+        match record.status:  # it has ended, and who waited for it has told so
             case "DONE":
                 if self._decoded is not None:
                     return self._decoded

@@ -41,7 +41,8 @@ class Angles:
         """
         if self.columns.shape[1] == 0:
             angles = np.empty((len(values), len(self.offsets)))
-            angles[:] = self.offsets
+            if len(self.offsets):
+                angles[:] = self.offsets
         elif self.columns.shape[1] == 1:
             angles = values[:, self.columns[:, 0]] * self.coefficients[:, 0] + self.offsets
         else:
