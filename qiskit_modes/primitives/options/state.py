@@ -71,6 +71,18 @@ def _value(value: Any) -> Any:
     raise _NotPlainError
 
 
+_Part = tuple[
+    BaseModel | None,
+    type,
+    tuple[str, ...],
+    tuple[Any, ...],
+    frozenset[str],
+    list[tuple[Collection[Any], tuple[Any, ...]]],
+]
+"""A group of options, None for the whole; its class, names and values, what was set, and what its
+lists held."""
+
+
 class Look:
     """A look at some options, by which they are known again while nothing in them has changed.
 
@@ -81,21 +93,23 @@ class Look:
     """
 
     def __init__(self, model: BaseModel) -> None:
+        self._tells_all = True
+        self._parts: list[_Part] = []
+        """The options themselves, and after them all groups in them."""
+        self._look_at(model, None)
+
+    def _look_at(self, model: BaseModel, kept: BaseModel | None) -> None:
         fields = model.__dict__
-        self._kind = type(model)
-        self._names = tuple(fields)
-        self._values = tuple(fields.values())
-        self._set = frozenset(model.__pydantic_fields_set__)
-        self._groups: list[BaseModel] = []
-        self._looks: list[Look] = []
-        self._lists: list[tuple[Collection[Any], tuple[Any, ...]]] = []
-        self._tells_all = model.__pydantic_extra__ is None
-        for value in self._values:
+        lists: list[tuple[Collection[Any], tuple[Any, ...]]] = []
+        values = tuple(fields.values())
+        chosen = frozenset(model.__pydantic_fields_set__)
+        self._parts.append((kept, type(model), tuple(fields), values, chosen, lists))
+        self._tells_all &= model.__pydantic_extra__ is None
+        for value in values:
             if isinstance(value, BaseModel):
-                self._groups.append(value)
-                self._looks.append(Look(value))
+                self._look_at(value, value)
             elif type(value) is list or (type(value) is dict and not value):
-                self._lists.append((value, tuple(value)))
+                lists.append((value, tuple(value)))
                 self._tells_all &= _is_plain(tuple(value))
             else:
                 self._tells_all &= _is_plain(value)
@@ -106,21 +120,25 @@ class Look:
         True means that `state_of` is what it was. It may be so too where this is False: some of
         what can be changed in place is not looked into.
         """
-        fields = model.__dict__
-        if not (
-            self._tells_all
-            and type(model) is self._kind
-            and tuple(fields) == self._names
-            and all(map(is_, fields.values(), self._values))
-            and model.__pydantic_fields_set__ == self._set
-            and model.__pydantic_extra__ is None
-            and not model.__pydantic_private__
-        ):
+        if not self._tells_all:
             return False
-        for each, items in self._lists:
-            if not (len(each) == len(items) and all(map(is_, each, items))):
+        for kept, kind, names, values, chosen, lists in self._parts:
+            # A group is the one that was seen, or what holds it has been found to be changed.
+            part = model if kept is None else kept
+            fields = part.__dict__
+            if not (
+                type(part) is kind
+                and tuple(fields) == names
+                and all(map(is_, fields.values(), values))
+                and part.__pydantic_fields_set__ == chosen
+                and part.__pydantic_extra__ is None
+                and not part.__pydantic_private__
+            ):
                 return False
-        return all(map(Look.finds_same, self._looks, self._groups))
+            for each, items in lists:
+                if not (len(each) == len(items) and all(map(is_, each, items))):
+                    return False
+        return True
 
 
 def _is_plain(value: Any) -> bool:
