@@ -3,6 +3,7 @@
 
 import logging
 import threading
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 
 from qiskit_modes import Batch, EstimatorV2, RuntimeJobV2, SamplerV2, Session
 from qiskit_modes.exceptions import InvalidInputError
+from qiskit_modes.primitives.primitive import _uuid4
 from qiskit_modes.primitives.sampler import plain_job
 from qiskit_modes.runtime import LocalRuntime, WorkerPool
 from tests.modes.staging import (  # noqa: F401
@@ -545,3 +547,12 @@ def test_a_batch_job_knows_its_batch(manila, timed):
         job = SamplerV2().run([flipped()])
     assert job.session_id == batch.session_id
     job.result(timeout=20)
+
+
+def test_ids_are_written_as_uuids():
+    ids = [_uuid4() for _ in range(200)]
+    assert len(set(ids)) == 200
+    for each in ids:
+        read = uuid.UUID(each)
+        assert str(read) == each
+        assert (read.version, read.variant) == (4, uuid.RFC_4122)

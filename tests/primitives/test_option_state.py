@@ -206,3 +206,17 @@ def test_options_that_were_seen_are_not_held():
     gone = weakref.ref(options)
     del options
     assert gone() is None
+
+
+@pytest.mark.parametrize(
+    "odd", [float("nan"), float("inf"), -0.0, 1e400, "a'\"\\\n", b"\0", (1, [2])]
+)
+def test_each_job_gets_dictionaries_of_its_own(odd):
+    tree = {"a": {"b": [1, {"c": odd}]}, "d": None, 1: True}
+    told = kept.Told(tree, {"e": [odd]})
+    assert told.is_plain
+    one, other = told.given(), told.given()
+    assert repr(one) == repr(other) == repr(tree)
+    one["a"]["b"][1]["c"] = 0
+    assert repr(told.given()) == repr(tree)
+    assert repr(told.report()) == repr({"e": [odd]})

@@ -10,6 +10,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
+from qiskit_aer.backends.backendconfiguration import GateConfig
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeTorino
 
 import qiskit_modes
@@ -20,6 +21,7 @@ from qiskit_modes.runtime.qpu import QPURegistry
 from qiskit_modes.scheduling import Ledger
 from qiskit_modes.simulation import Program, Run, compile_circuit, execute, outcome_probabilities
 from qiskit_modes.simulation.backends import kinds
+from qiskit_modes.simulation.backends.aer_simulator import _answers_as_aer, _asked
 from qiskit_modes.simulation.backends.copies import copy_of
 from qiskit_modes.simulation.backends.description import BackendDescription
 from qiskit_modes.simulation.backends.kinds import describe
@@ -198,3 +200,44 @@ def test_nobody_else_asks_of_which_kind_a_backend_or_its_noise_is():
                 asked.append(f"{path.relative_to(root)}:{node.lineno}")
     # An older simulator of Aer's knows one method: asked where Aer's instructions are listed.
     assert [each for each in asked if "aer_instructions" not in each] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"method": "density_matrix"},
+        {"method": "stabilizer"},
+        {"basis_gates": ["cx", "u"]},
+        {"custom_instructions": ["save_state"]},
+        {"coupling_map": [[0, 1]]},
+        {"gates": [GateConfig("cx", [], "", coupling_map=[[0, 1], [1, 0]])]},
+        {"n_qubits": 3},
+    ],
+)
+def test_a_simulator_tells_by_parts_what_its_configuration_would(options):
+    backend = AerSimulator()
+    before = describe(backend).instructions_state
+    assert describe(backend).instructions_state == before
+    backend.set_options(**options)
+    assert _answers_as_aer(AerSimulator)
+    configuration = backend.configuration()
+    names, gates = _asked(backend)
+    assert [*names, *AerSimulator._CUSTOM_INSTR[backend.options.method]] == list(
+        configuration.basis_gates
+    )
+    assert gates == configuration.gates
+    if {"method", "basis_gates"}.intersection(options):
+        assert describe(backend).instructions_state != before
+
+
+def test_a_simulator_that_answers_otherwise_is_asked():
+    class Another(AerSimulator):
+        def configuration(self):
+            said = super().configuration()
+            said.basis_gates = ["cx"]
+            return said
+
+    assert not _answers_as_aer(Another)
+    assert _asked(Another())[0] == ["cx"]
+    assert describe(Another()).instructions_state[0] == ("cx",)
