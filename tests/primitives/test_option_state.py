@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -220,3 +221,4 @@ def test_each_job_gets_dictionaries_of_its_own(odd):
     one["a"]["b"][1]["c"] = 0
     assert repr(told.given()) == repr(tree)
     assert repr(told.report()) == repr({"e": [odd]})
+    assert repr(pickle.loads(pickle.dumps(told)).given()) == repr(tree)
