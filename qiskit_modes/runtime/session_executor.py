@@ -61,6 +61,7 @@ __all__ = ["SessionExecutor"]
 logger = logging.getLogger("qiskit_modes")
 
 _ENDS_OF_STEPS = (JobCompiled, JobExecuted, JobPostProcessed, JobFailed)
+_TIME_PASSED = TimePassed()
 
 
 class SessionExecutor:
@@ -221,7 +222,7 @@ class SessionExecutor:
     # -- events in, instructions out -----------------------------------------------------------
 
     def _post(
-        self, qpu: QPU, event: Event, *, accepted: Callable[[], object] = lambda: None
+        self, qpu: QPU, event: Event, *, accepted: Callable[[], object] | None = None
     ) -> None:
         """Tell the scheduler that something happened, and see to what it wants done.
 
@@ -242,7 +243,9 @@ class SessionExecutor:
         if refused is not None:
             raise RefusedError(refused.message, refused.refusal)
 
-    def _handle(self, qpu: QPU, event: Event, accepted: Callable[[], object]) -> Refuse | None:
+    def _handle(
+        self, qpu: QPU, event: Event, accepted: Callable[[], object] | None
+    ) -> Refuse | None:
         with qpu.mutex:
             if self._archive.watches_workloads and qpu.scheduler.moved is None:
                 qpu.scheduler.moved = {}
@@ -253,7 +256,7 @@ class SessionExecutor:
                     refused = refused or each
                 else:
                     instructions.append(each)
-            if refused is None:
+            if accepted is not None and refused is None:
                 accepted()
             qpu.outbox.extend(instructions)
             self._retire(qpu, event, instructions)
@@ -264,7 +267,7 @@ class SessionExecutor:
             if deadline is not None or qpu.has_deadline:
                 qpu.has_deadline = deadline is not None
                 # Last, so that of all that ended by then the scheduler is told before.
-                self._call_at(qpu, deadline, partial(self._post, qpu, TimePassed()), last=True)
+                self._call_at(qpu, deadline, partial(self._post, qpu, _TIME_PASSED), last=True)
             return refused
 
     def _carry_out(self, qpu: QPU) -> None:

@@ -13,9 +13,9 @@ ended, whatever happens in it::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -23,13 +23,8 @@ from qiskit_modes.exceptions import QiskitModesError, RefusedError, RuntimeClose
 from qiskit_modes.runtime.clock import Clock
 from qiskit_modes.runtime.keeping.archive import Archive
 from qiskit_modes.runtime.offload import HeavySteps
-from qiskit_modes.runtime.progress import notices
-from qiskit_modes.runtime.progress.notices import (
-    describe_compilation,
-    describe_length,
-    describe_wait,
-    give_notice,
-)
+from qiskit_modes.runtime.progress.long_compilation import CompilationWatch
+from qiskit_modes.runtime.progress.notices import describe_length, describe_wait, give_notice
 from qiskit_modes.runtime.qpu import QPU
 from qiskit_modes.runtime.records import JobRecord
 from qiskit_modes.runtime.steps import ExecutionSpan, ScriptedSteps, StepName
@@ -117,17 +112,17 @@ class StepRunner:
 
     def carry_out(self, instruction: Instruction) -> None:
         """Do what an instruction says, or begin it; does not wait for the end of a step."""
-        match instruction:
+        match instruction:  # first what every job needs
             case Compile(job_id):
                 self._begin("compile", self._record(job_id))
             case Execute(job_id):
                 self._begin("execute", self._record(job_id))
             case PostProcess(job_id):
                 self._begin("post_process", self._record(job_id))
-            case Abandon(job_id):
-                self._abandon(self._record(job_id))
             case Finish(job_id):
                 self._finish(self._record(job_id))
+            case Abandon(job_id):
+                self._abandon(self._record(job_id))
             case Announce(notice):
                 self._announce(self._record(notice.job_id), notice)
             case Refuse() | LookAgain():
@@ -220,9 +215,13 @@ class StepRunner:
         steps = way.steps
         try:
             if steps is not None:  # otherwise it has ended while it waited for a thread
-                with self._said_if_long(job) as foreseen:
-                    heavy = HeavySteps(job, self._workers, foreseen)
+                beside = self._threads.do_beside
+                watch = CompilationWatch(job, self._clock, self._call_at, beside)
+                try:
+                    heavy = HeavySteps(job, self._workers, watch.foresee)
                     way.program, way.notes = steps.compile(heavy)
+                finally:
+                    watch.end()
                 if job.scripted is None:
                     self._get_ready(job, way.program)
         except BaseException as error:  # whatever it is, the lane must be given back
@@ -230,35 +229,6 @@ class StepRunner:
         else:
             self._report(job.qpu, JobCompiled(job.id))
         self._let_go_if_over(job)
-
-    @contextmanager
-    def _said_if_long(self, job: JobRecord) -> Iterator[Callable[[float], None]]:
-        """Have users told if what is done here, which is compilation, takes long.
-
-        Yields what is told of each heavy part before it begins. Without one there is no timer.
-        """
-        key, begun, is_watched = (job.id, "compilation"), self._clock.now(), False
-
-        def foreseen(seconds: float) -> None:
-            nonlocal is_watched
-            if seconds >= notices.LONG_SECONDS:
-                self._say_of_compilation(job, seconds)
-            if not is_watched:
-                is_watched = True
-                late = partial(self._say_of_compilation, job, None)
-                self._call_at(key, begun + notices.LONG_SECONDS, late)
-
-        try:
-            yield foreseen
-        finally:
-            if is_watched:
-                self._call_at(key, None, lambda: None)
-
-    def _say_of_compilation(self, job: JobRecord, expected: float | None) -> None:
-        if job.core.ending is None and job.under_way.take_notice_of_compilation():
-            text = describe_compilation(job.id, expected)
-            # Beside: whoever reads the log may be slow, and others wait for the timer.
-            self._threads.do_beside(lambda: give_notice("long", job, text))
 
     def _get_ready(self, job: JobRecord, program: Program) -> None:
         if self._is_light(program, alone=self._jobs.is_only_one_left()):

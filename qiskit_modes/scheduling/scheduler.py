@@ -182,7 +182,15 @@ class Scheduler(Changes):
         self.now = now
 
     def _apply(self, event: Event, now: float) -> None:
-        match event:
+        match event:  # first what every job has
+            case JobSubmitted():
+                self._submit(event, now)
+            case JobCompiled(job_id):
+                self._advance_job(self.jobs[job_id], Compiling, now)
+            case JobExecuted(job_id):
+                self._advance_job(self.jobs[job_id], Executing, now)
+            case JobPostProcessed(job_id):
+                self._advance_job(self.jobs[job_id], PostProcessing, now)
             case WorkloadOpened():
                 self._open(event, now)
             case WorkloadClosed(workload_id):
@@ -199,14 +207,6 @@ class Scheduler(Changes):
             case WorkloadExpired(workload_id):
                 if workload_id in self.open_workloads:
                     self._end_of_ttl(self.workloads[workload_id], TTL.MAX_TTL, now)
-            case JobSubmitted():
-                self._submit(event, now)
-            case JobCompiled(job_id):
-                self._advance_job(self.jobs[job_id], Compiling, now)
-            case JobExecuted(job_id):
-                self._advance_job(self.jobs[job_id], Executing, now)
-            case JobPostProcessed(job_id):
-                self._advance_job(self.jobs[job_id], PostProcessing, now)
             case JobFailed(job_id, fault, reason, code):
                 self._finish(self.jobs[job_id], Failed(fault, reason, code), now)
             case CancelRequested(job_id):
