@@ -143,7 +143,8 @@ def coerce_sampler_pubs(
         where = f"PUB {index}"
         circuit, values, pub_shots = _sampler_fields(pub, where)
         _require_circuit(circuit, where)
-        _refuse_observables(values, where)
+        if values is not None:
+            _refuse_observables(values, where)
         table, bindings = read_parameter_values(values, circuit, where)
         chosen = run_shots if pub_shots is None else validate_shots(pub_shots, f"{where}: shots")
         _check_registers(circuit, where)
@@ -152,7 +153,7 @@ def coerce_sampler_pubs(
         settled = SamplerPub(snapshot, bindings, chosen, validate=False)
         inputs.append(SamplerInput(settled, key, table, chosen))
     # Before anything is made of their shapes.
-    rows = [sum(-(-register.size // 8) for register in each.circuit.cregs) for each in inputs]
+    rows = [sum([-(-register.size // 8) for register in each.circuit.cregs]) for each in inputs]
     shots_of_pubs = [each.shots * each.num_sets for each in inputs]
     check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
     return tuple(inputs)
@@ -296,8 +297,6 @@ def _require_circuit(circuit: Any, where: str) -> None:
 
 def _refuse_observables(values: Any, where: str) -> None:
     """Refuse what looks like the second element of an estimator's PUB."""
-    if values is None:
-        return
     first = values
     while isinstance(first, list | tuple) and first:
         first = first[0]

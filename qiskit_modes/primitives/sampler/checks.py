@@ -39,7 +39,8 @@ def check_sampling(
         QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated, or
             a circuit uses what its backend reports as broken.
     """
-    unsupported_options(refusals_with_noise(backend, options.noise_model))
+    if refusals := refusals_with_noise(backend, options.noise_model):
+        unsupported_options(refusals)
     if options.layer_noise_model is not None and not options.twirling.enabled:
         sentence = (
             "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "
@@ -62,7 +63,7 @@ def check_sampling(
                 decouples=options.dynamical_decoupling is not None,
             )
         check_templates(inputs, options, backend)
-    warn_of_broken((each.fingerprint for each in inputs), backend)
+    warn_of_broken([each.fingerprint for each in inputs], backend)
 
 
 def check_sampled(inputs: Sequence[SamplerInput], backend: BackendV2, noise_model: Any) -> None:

@@ -45,24 +45,25 @@ def prepare_sampler_job(
     resolved = resolve_sampler_options(options)
     inputs = coerce_sampler_pubs(pubs, backend, shots=shots, default_shots=resolved.default_shots)
     check_sampling(inputs, resolved, backend)
-    executions = (
-        len(each.parameter_values) * math.prod(resolved.twirling.divide(each.shots))
-        for each in inputs
-    )
-    empty = (
-        f"PUB {index}: the circuit has no classical registers with bits in them, so its result is "
-        "empty. Add measurements, for example with circuit.measure_all(); bits without a register "
-        "are not in the result."
-        for index, each in enumerate(inputs)
-        if not any(register.size for register in each.circuit.cregs)
-    )
+    # Lists and loops: what is asked of few things is sooner asked without generators.
+    executions, circuits, empty = 0, [], []
+    for index, each in enumerate(inputs):
+        circuit = each.circuit
+        executions += each.num_sets * math.prod(resolved.twirling.divide(each.shots))
+        circuits.append((f"the circuit of PUB {index}", circuit))
+        if not sum([register.size for register in circuit.cregs]):
+            empty.append(
+                f"PUB {index}: the circuit has no classical registers with bits in them, so its "
+                "result is empty. Add measurements, for example with circuit.measure_all(); bits "
+                "without a register are not in the result."
+            )
     return PreparedJob(
         primitive="sampler",
         options=resolved,
         steps=sampler_steps(inputs, resolved, backend),
         inputs={"pubs": [each.pub for each in inputs], "options": resolved.given},
-        circuits=[(f"the circuit of PUB {n}", each.circuit) for n, each in enumerate(inputs)],
-        executions=sum(executions),
+        circuits=circuits,
+        executions=executions,
         remarks=tuple(empty),
         check_simulation=partial(_check_simulation, inputs, resolved, backend),
     )
