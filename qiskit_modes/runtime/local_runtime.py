@@ -236,7 +236,7 @@ class LocalRuntime:
     def _submit(self, job: JobRecord, max_execution_seconds: float | None) -> None:
         self.budgets.let_in(self.ledger.current(job.instance), job)
         try:
-            self.executor.submit(job, max_execution_seconds=max_execution_seconds)
+            self.executor.submit_whole(job, max_execution_seconds)
         except BaseException:
             self.budgets.turn_away(job)
             raise

@@ -111,7 +111,9 @@ class Budgets:
             RefusedError: If it does not fit into the budget; then nothing has changed.
         """
         self.check(instance)
-        account, budget = self._account(instance.id), instance.budget
+        # A look into the dictionary is one step.
+        account = self._accounts.get(instance.id) or self._account(instance.id)
+        budget = instance.budget
         is_new = job.request is None or job.request.job_id is None
         with account.turn:
             _tidy(account, len(account.pending))
