@@ -51,7 +51,7 @@ from qiskit_modes.scheduling.events import (
     WorkloadExpired,
     WorkloadOpened,
 )
-from qiskit_modes.scheduling.instructions import Finish, Instruction, LookAgain, Refusal, Refuse
+from qiskit_modes.scheduling.instructions import Finish, LookAgain, Refusal, Refuse
 from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.rules.refusals import refuse_job
 from qiskit_modes.scheduling.workload import Workload, WorkloadState
@@ -251,16 +251,22 @@ class SessionExecutor:
             if self._archive.watches_workloads and qpu.scheduler.moved is None:
                 qpu.scheduler.moved = {}
             refused = None
-            instructions = []
-            for each in qpu.scheduler.handle(event, self.clock.now()):
-                if isinstance(each, Refuse):
+            # Jobs that this event may have ended for good.
+            ended = [event.job_id] if isinstance(event, _ENDS_OF_STEPS) else []
+            instructions = qpu.scheduler.handle(event, self.clock.now())
+            for each in instructions:
+                if isinstance(each, Finish):
+                    if each.job_id not in ended:
+                        ended.append(each.job_id)
+                elif isinstance(each, Refuse):
                     refused = refused or each
-                else:
-                    instructions.append(each)
-            if accepted is not None and refused is None:
-                accepted()
+            if refused is not None:
+                instructions = [each for each in instructions if not isinstance(each, Refuse)]
+            elif accepted is not None:
+                accepted()  # before anybody finds what is to be carried out
             qpu.outbox.extend(instructions)
-            self._retire(qpu, event, instructions)
+            if ended:
+                self._retire(qpu, ended)
             if qpu.scheduler.moved:
                 self._archive.moved(qpu.scheduler.moved.values())
                 qpu.scheduler.moved.clear()
@@ -305,12 +311,9 @@ class SessionExecutor:
         job.core = job.qpu.scheduler.jobs[job.id]
         self.jobs.add(job)
 
-    def _retire(self, qpu: QPU, event: Event, instructions: Iterable[Instruction]) -> None:
-        """Let the scheduler forget the jobs that this event has ended; their records go on."""
-        ended = [i.job_id for i in instructions if isinstance(i, Finish)]
-        if isinstance(event, _ENDS_OF_STEPS) and event.job_id not in ended:
-            ended.append(event.job_id)
-        for job_id in ended:
+    def _retire(self, qpu: QPU, job_ids: Iterable[str]) -> None:
+        """Let the scheduler forget those of some jobs that have ended; their records go on."""
+        for job_id in job_ids:
             if qpu.scheduler.jobs[job_id].final:
                 qpu.scheduler.forget_job(job_id)
                 self._archive.final(job_id)

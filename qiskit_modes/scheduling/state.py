@@ -217,7 +217,8 @@ class SchedulerState:
         changed = self.ledger.take_changes(self._watch, now)
         if not changed:
             return False
-        self.queue.usage_changed(changed)
+        if not self.queue.is_empty:
+            self.queue.usage_changed(changed)
         for instance_id in changed:
             for instance in self._tenants.get(instance_id, ()):
                 self._look_at_limit(instance, now)

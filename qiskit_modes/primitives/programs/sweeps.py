@@ -58,7 +58,7 @@ def program_of(sweeps: Sequence[Sweep], seed: int) -> Program:
         seed: From which the shots are drawn.
     """
     circuits = {key: each for sweep in sweeps for key, each in sweep.circuits.items()}
-    return Program(circuits, tuple(run for sweep in sweeps for run in sweep.runs), seed)
+    return Program(circuits, tuple([run for sweep in sweeps for run in sweep.runs]), seed)
 
 
 def compile_sweep(

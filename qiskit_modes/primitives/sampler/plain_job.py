@@ -89,15 +89,16 @@ def _pub_result(
     pub: SamplerInput, sweep: SweepNotes | None, runs: Iterator[RunSamples]
 ) -> SamplerPubResult:
     data = {}
+    circuit, shape = pub.circuit, pub.shape
     recorded = None if sweep is None else sweep.recorded(runs)
-    for register in pub.circuit.cregs:
-        lead = (*pub.shape, pub.shots, -(-register.size // 8))
+    for register in circuit.cregs:
+        lead = (*shape, pub.shots, -(-register.size // 8))
         packed = np.zeros(lead, dtype=np.uint8) if recorded is None else recorded[register.name]
         data[register.name] = BitArray(packed.reshape(lead), register.size)
     metadata = {
         "shots": pub.shots,
-        "circuit_metadata": metadata_of(pub.circuit),
+        "circuit_metadata": metadata_of(circuit),
         "executor": None,
         "simulation": {} if sweep is None else sweep.simulation,
     }
-    return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
+    return SamplerPubResult(DataBin(**data, shape=shape), metadata=metadata)

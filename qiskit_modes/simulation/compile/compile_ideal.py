@@ -278,8 +278,8 @@ def _known_component(
             known = FewQubits.nothing().after(body)
             _few_qubits.put((shared, qubits), known)
         state = known.after(gate for gate in ending if gate[0][0] in measured)
-    order = tuple(qubit for qubit in state.axes if qubit in measured)
-    clbits = tuple(ideal.measured[qubit] for qubit in order)
+    order = [qubit for qubit in state.axes if qubit in measured]
+    clbits = tuple([ideal.measured[qubit] for qubit in order])
     return known_component(state, order, clbits, _KNOWN_COST)
 
 

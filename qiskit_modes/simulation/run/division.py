@@ -73,7 +73,7 @@ def join(pieces: Sequence[Samples]) -> Samples:
 
 def seconds_together(program: Program, runs: Sequence[Run]) -> float:
     """Return roughly how long runs of a program that share their states take on one core."""
-    whole = sum(_seconds(program.circuits[run.circuit], run) for run in runs)
+    whole = sum([_seconds(program.circuits[run.circuit], run) for run in runs])
     for run in runs[1:]:
         whole -= program.circuits[run.circuit].shared_seconds * len(run.parameter_values)
     return whole
@@ -93,9 +93,9 @@ def seconds_here(program: Program) -> float | None:
     for positions in sharing_runs(program.circuits, program.runs):
         runs = [program.runs[position] for position in positions]
         for run in runs:
-            chosen = _chosen(program.circuits[run.circuit], run)
-            if any(component.holds_up_others for component in chosen):
-                return None
+            for component in _chosen(program.circuits[run.circuit], run):
+                if component.holds_up_others:
+                    return None
         total += seconds_together(program, runs)
     return total
 

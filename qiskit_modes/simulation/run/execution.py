@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,10 @@ def execute(program: Program, share: Share = alone) -> Samples:
         program: What to run.
         share: Divides the work on large states among threads.
     """
-    return Samples(
-        tuple(
-            samples
-            for together in sharing_runs(program.circuits, program.runs)
-            for samples in _run_together(program, together, share)
-        )
-    )
+    recorded: list[RunSamples] = []
+    for together in sharing_runs(program.circuits, program.runs):
+        recorded += _run_together(program, together, share)
+    return Samples(tuple(recorded))
 
 
 def _run_together(program: Program, positions: Sequence[int], share: Share) -> list[RunSamples]:
@@ -204,10 +201,12 @@ class _Drawing:
                 some |= self.compiled.layout.pack_bits(clbits, bits)
 
 
-def _blocks(packed: Bytes) -> Iterator[Bytes]:
-    """Yield views of some shots after others, each of shape (shots, row_bytes)."""
-    for start in range(0, len(packed), SHOTS_AT_ONCE):
-        yield packed[start : start + SHOTS_AT_ONCE]
+def _blocks(packed: Bytes) -> Iterable[Bytes]:
+    """Return views of some shots after others, each of shape (shots, row_bytes)."""
+    if len(packed) <= SHOTS_AT_ONCE:
+        return (packed,)
+    starts = range(0, len(packed), SHOTS_AT_ONCE)
+    return (packed[start : start + SHOTS_AT_ONCE] for start in starts)
 
 
 def outcome_probabilities(
