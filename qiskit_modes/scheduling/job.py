@@ -23,7 +23,12 @@ from qiskit_modes.scheduling.ledger import Meter
 from qiskit_modes.scheduling.plan import Instance
 
 __all__ = [
+    "COMPILING",
+    "COMPLETED",
+    "POST_PROCESSING",
+    "QUEUED",
     "RAN_TOO_LONG",
+    "READY",
     "Abandoning",
     "Cancelled",
     "Compiling",
@@ -134,6 +139,10 @@ class Finished:
 
 JobState = Queued | Compiling | Ready | Executing | PostProcessing | Abandoning | Finished
 
+# Those that say nothing more: one of each does for all jobs.
+QUEUED, COMPILING, READY, POST_PROCESSING = Queued(), Compiling(), Ready(), PostProcessing()
+COMPLETED = Completed()
+
 _LEGAL: dict[type[JobState], frozenset[type[JobState]]] = {
     Queued: frozenset({Compiling, Finished}),
     Compiling: frozenset({Ready, Abandoning, Finished}),
@@ -156,7 +165,7 @@ class Job:
     max_execution_seconds: float
     """How long it may hold the QPU lock."""
     submitted_at: float
-    state: JobState = field(default_factory=Queued)
+    state: JobState = QUEUED
     running_at: float | None = None
     """Time when it got its lane."""
     executing_at: float | None = None

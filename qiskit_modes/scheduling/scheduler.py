@@ -54,17 +54,18 @@ from qiskit_modes.scheduling.instructions import (
     Wait,
 )
 from qiskit_modes.scheduling.job import (
+    COMPLETED,
+    POST_PROCESSING,
+    READY,
     Abandoning,
     Cancelled,
     Compiling,
-    Completed,
     EndedBy,
     Executing,
     Failed,
     Job,
     JobState,
     PostProcessing,
-    Ready,
 )
 from qiskit_modes.scheduling.plan import Instance
 from qiskit_modes.scheduling.rules.changes import Changes
@@ -298,14 +299,14 @@ class Scheduler(Changes):
             case Abandoning(ending):
                 self._finish(job, ending, now)
             case Compiling() if expected is Compiling:
-                job.move(Ready(), now)
+                job.move(READY, now)
                 self.locks.qpu.request(job.id)
             case Executing() if expected is Executing:
-                job.move(PostProcessing(), now)
+                job.move(POST_PROCESSING, now)
                 self._release_qpu(job, now)
                 self._instructions.append(PostProcess(job.id))
             case PostProcessing() if expected is PostProcessing:
-                self._finish(job, Completed(), now)
+                self._finish(job, COMPLETED, now)
             case state:
                 raise IllegalTransition(f"job {job.id}", state, f"after {expected}", job.story)
 

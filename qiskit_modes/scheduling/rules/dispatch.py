@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qiskit_modes.scheduling.instructions import Announce, Compile, Execute
-from qiskit_modes.scheduling.job import Compiling, Executing, Job
+from qiskit_modes.scheduling.job import COMPILING, Executing, Job
 from qiskit_modes.scheduling.rules.endings import Endings
 from qiskit_modes.scheduling.rules.waiting import CALIBRATION, explain_wait
 from qiskit_modes.scheduling.workload import Mode, Workload, WorkloadState
@@ -117,7 +117,7 @@ class Dispatch(Endings):
     def _enter_lane(self, job: Job, now: float) -> None:
         granted = self.locks.lanes.acquire_nowait(job.id, now)
         assert granted, "a job was started without a free lane"
-        job.move(Compiling(), now)
+        job.move(COMPILING, now)
         job.running_at = now
         self._instructions.append(Compile(job.id))
 

@@ -36,6 +36,18 @@ _MOST_WORDS = 16
 _IN = _constants(0x43B0D7E5, 0x931E8875, POOL_WORDS * _MOST_WORDS)
 _OUT = _constants(0x8B51F9DD, 0x58F38DED, 8)
 
+
+def _mixings() -> list[list[tuple[int, int, int]]]:
+    """Return where each word is mixed in, all but in itself, and what it is met by there."""
+    constants = iter(_IN[POOL_WORDS:])
+    return [
+        [(at, *next(constants)) for at in range(POOL_WORDS) if at != source]
+        for source in range(_MOST_WORDS)
+    ]
+
+
+_MIXINGS = _mixings()
+
 _idle: list[np.random.Generator] = []
 """Those that nobody draws from; taken and given back in one step each."""
 
@@ -73,20 +85,16 @@ def give_back(generator: np.random.Generator) -> None:
 
 def _mixed(words: Sequence[int]) -> list[int]:
     """Return the pool of ``SeedSequence(words)``."""
-    constants = iter(_IN)
     pool: list[int] = []
-    for word in words[:POOL_WORDS]:
-        mask, factor = next(constants)
+    for word, (mask, factor) in zip(words[:POOL_WORDS], _IN, strict=False):
         hashed = (word ^ mask) * factor & _WORD
         pool.append(hashed ^ hashed >> 16)
-    for source in range(len(words)):
-        word = pool[source] if source < POOL_WORDS else words[source]
-        for at in range(POOL_WORDS):
-            if at != source:
-                mask, factor = next(constants)
-                hashed = (word ^ mask) * factor & _WORD
-                mixed = _LEFT * pool[at] - _RIGHT * (hashed ^ hashed >> 16) & _WORD
-                pool[at] = mixed ^ mixed >> 16
+    for source, word in enumerate(words):
+        mixed_in = pool[source] if source < POOL_WORDS else word
+        for at, mask, factor in _MIXINGS[source]:
+            hashed = (mixed_in ^ mask) * factor & _WORD
+            mixed = _LEFT * pool[at] - _RIGHT * (hashed ^ hashed >> 16) & _WORD
+            pool[at] = mixed ^ mixed >> 16
     return pool
 
 
