@@ -46,7 +46,7 @@ def check_gates(
     circuits = list(circuits)
     length, repeats = 0, False
     for _, circuit in circuits:
-        length += len(circuit.data)
+        length += len(circuit)
         repeats = repeats or circuit.has_control_flow_op()
     if not repeats and _is_few(length * sum(folded), plan):
         return  # nearly all jobs have fewer instructions than any limit, however they are counted

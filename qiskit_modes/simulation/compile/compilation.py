@@ -61,7 +61,7 @@ class Compilation:
         """Return roughly how long it takes."""
         ideal = self.noise.is_ideal and self.choice.takes_state_vector
         each = _SECONDS_PER_IDEAL_INSTRUCTION if ideal else _SECONDS_PER_INSTRUCTION
-        return each * len(self.circuit.data)
+        return each * len(self.circuit)
 
     def __reduce__(self) -> tuple[Callable[..., Compilation], tuple[Any, ...]]:
         ending = self.ending

@@ -145,8 +145,8 @@ def compile_ideal(
             group = _component(part, qubits, ideal, beginning, shared, choice.max_threads)
         components.append(group)
     # A distribution that is known is finite, and so are the gates that led to it.
-    known = all(isinstance(component, KnownComponent) for component in components)
-    all_of_it = known and sum(len(part) for part, _ in parts) == len(ideal.gates)
+    known = {KnownComponent}.issuperset(map(type, components))
+    all_of_it = known and sum([len(part) for part, _ in parts]) == len(ideal.gates)
     if not (all_of_it or ideal.is_finite):
         return None
     whole = content if ending is None else ending.content_after(content)

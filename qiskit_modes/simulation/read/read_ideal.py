@@ -151,7 +151,7 @@ class _Reader:
         circuit = self.circuit
         qubits = {qubit: index for index, qubit in enumerate(circuit.qubits)}
         clbits = {clbit: index for index, clbit in enumerate(circuit.clbits)}
-        self._read(circuit.data[:], qubits, clbits)
+        self._read(circuit[:], qubits, clbits)
 
     def _read(
         self,
