@@ -32,6 +32,10 @@ import qiskit_modes.server.serving
 import qiskit_modes.service
 import qiskit_modes.store.sql_store  # noqa: F401
 
+with contextlib.suppress(ImportError):  # an extra
+    import distributed.cli.dask_scheduler
+    import distributed.cli.dask_worker  # noqa: F401
+
 __all__ = ["NUMBER", "STREAMS", "Request", "become_programs"]
 
 NUMBER = struct.Struct("!I")

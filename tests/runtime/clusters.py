@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from qiskit_modes.runtime.workers.dask.engine import DaskEngine
 from qiskit_modes.runtime.workers.worker import Worker
+from tests import programs
 
 DASK = [sys.executable, "-m", "dask"]
 
@@ -73,7 +74,7 @@ class Berth(Worker):
 def started_scheduler():
     """A scheduler as its command starts it: the process, and its address."""
     command = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    with subprocess.Popen([*DASK, *command], stderr=subprocess.PIPE, text=True) as scheduler:
+    with programs.Popen([*DASK, *command], stderr=subprocess.PIPE, text=True) as scheduler:
         said = (re.search(r"Scheduler at:\s+(tcp://\S+)", line) for line in scheduler.stderr)
         try:
             yield scheduler, next(match[1] for match in said if match)
@@ -86,8 +87,9 @@ def started_worker(address, *arguments, **environment):
     """A worker without a nanny, as its command starts it."""
     command = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, **environment}
-    with subprocess.Popen([*DASK, *command], env=environment, **quiet) as worker:
+    # What is imported in another environment may be something else.
+    start = subprocess.Popen if environment else programs.Popen
+    with start([*DASK, *command], env={**os.environ, **environment}, **quiet) as worker:
         try:
             yield worker
         finally:
