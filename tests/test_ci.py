@@ -141,7 +141,13 @@ def test_programs_below_tests_are_never_imported_by_collection(suite):
 
 
 @pytest.mark.parametrize(
-    ("named", "divided"), [([], True), (["tests"], False), (["-s"], False), (["-n0"], False)]
+    ("named", "divided"),
+    [
+        ([], True),
+        (["tests"], False),
+        pytest.param(["-s"], False, marks=pytest.mark.slow),
+        pytest.param(["-n0"], False, marks=pytest.mark.slow),
+    ],
 )
 def test_only_the_whole_suite_is_divided_among_processes(tmp_path, named, divided):
     """A single test starts no process, and can be run where pytest-xdist is not installed."""

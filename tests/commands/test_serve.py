@@ -86,6 +86,7 @@ def say(process, text="\n"):
     process.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_two_programs_share_a_qpu_and_a_session_of_one_keeps_the_other_out():
     with start(SERVE, {}, "serve", "--qpu", "ibm_manila", "--seed", "3") as service:

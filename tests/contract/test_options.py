@@ -69,7 +69,9 @@ def test_what_cannot_be_honoured_is_named(door, program, path, value, bell, pair
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("way", ["noise_model", "set_backend"])
+@pytest.mark.parametrize(
+    "way", ["noise_model", pytest.param("set_backend", marks=pytest.mark.slow)]
+)
 def test_a_noise_model_acts_or_cannot_travel(door, program, way, bell, pair):
     made = primitive(door, program)
     simulator = made.options.simulator

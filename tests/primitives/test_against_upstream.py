@@ -36,7 +36,7 @@ OURS_ALONE = {
 """Keys of the metadata, of the job and of a PUB, that upstream's client-side primitives lack: those
 of its older family, and what says how it was simulated."""
 
-BACKENDS = ["ideal", "manila"]
+BACKENDS = ["ideal", pytest.param("manila", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=BACKENDS)

@@ -90,7 +90,7 @@ def test_one_meaning_at_every_level(level, ideal):
         np.testing.assert_allclose(found, older, atol=0.13, err_msg=name)
 
 
-@pytest.mark.parametrize("level", ["level 0", "level 1"])
+@pytest.mark.parametrize("level", ["level 0", pytest.param("level 1", marks=pytest.mark.slow)])
 def test_the_meaning_is_that_of_upstreams_client_side_estimator(level, ideal):
     for name, (build, client_side, _) in STATIC.items():
         if level == "level 1" and "reset" in name:

@@ -87,7 +87,7 @@ def _no_process_is_left() -> Iterator[None]:
     fresh.stop()
 
 
-@settings(max_examples=examples(daily=8, full=80))  # each starts a process
+@settings(max_examples=examples(daily=4, full=80))  # each starts a process
 @given(pairs())
 def test_each_of_a_pair_gives_what_it_gives_alone(pair: tuple[str, bytes, bytes]):
     name, one, other = pair

@@ -178,7 +178,10 @@ QUICK = {name: SETTINGS[name] for name in ("level 0", "twirled", "level 1")}
 as long as these together: it is among the slow ones."""
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "level 1" else pytest.param(name, marks=pytest.mark.slow) for name in QUICK],
+)
 def test_errors_of_a_small_circuit_are_true(name, manila):
     for each in ratios("ladder", QUICK[name], range(100), manila):
         assert each.finite

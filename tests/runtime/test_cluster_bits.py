@@ -21,6 +21,7 @@ from qiskit_modes.runtime.workers.dask import direct
 from qiskit_modes.runtime.workers.dask.clients import connect, local_cluster
 from qiskit_modes.runtime.workers.dask.host import DaskHost, DaskWorker
 from qiskit_modes.simulation.run import division
+from tests.examples import examples
 from tests.runtime.clusters import SomeWorkers
 from tests.simulation.devices import path_through, placed_on
 
@@ -205,7 +206,7 @@ def settled(examples):
 
 
 @cases
-@settled(2)
+@settled(examples(daily=1, full=2))
 def test_some_jobs_on_some_workers_with_some_kills(
     cluster, kinds, workers, kills, seed, most_direct
 ):

@@ -89,10 +89,11 @@ PROGRAM = """
 IN_A_WORKER, HERE = "{False}", "{True}"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="descriptors are as on Linux")
 @pytest.mark.parametrize(
     "redirection",
-    [pytest.param("", marks=pytest.mark.slow), "<&- >&- 2>&-"],
+    ["", "<&- >&- 2>&-"],
     ids=["open", "closed by the shell"],
 )
 def test_a_job_runs_whatever_its_process_has_done_to_itself(redirection, tmp_path):

@@ -27,7 +27,7 @@ from tests.server.asking import ask, connected
 from tests.server.scripts.attacks import ATTACKS, WITH_TOKEN
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SECONDS = examples(daily=6, full=50) / 10
+SECONDS = examples(daily=4, full=50) / 10
 HEAVY_SECONDS = examples(daily=12, full=50) / 10
 MOST_SECONDS = 0.5
 MOST_BYTES = 200 * 2**20

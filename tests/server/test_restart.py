@@ -129,7 +129,9 @@ def test_what_had_not_finished_is_a_failure_that_says_why(server, sampling):
     assert "restarted" in server.ask("GET", f"/jobs/{waits}/results").text
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_what_had_not_finished_runs_again_with_the_same_seed(server, sampling, how):
     waits, session_id = held(server, sampling)
     server.kill(how)

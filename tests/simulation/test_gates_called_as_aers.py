@@ -111,7 +111,13 @@ BACKENDS = {
 @pytest.mark.parametrize(
     "body", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "in a body"]
 )
-@pytest.mark.parametrize("way", BACKENDS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        way if way in {"exact", "trajectories"} else pytest.param(way, marks=pytest.mark.slow)
+        for way in BACKENDS
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_name_that_aer_knows(kind, way, body):
     backend, settings = BACKENDS[way]
