@@ -20,7 +20,7 @@ from qiskit_modes.client import local_runtime
 cutting = pytest.importorskip("qiskit_addon_cutting")
 
 
-@pytest.mark.parametrize("sampler", [SamplerV2, Sampler])
+@pytest.mark.parametrize("sampler", [SamplerV2, pytest.param(Sampler, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("no_network")
 def test_gates_between_two_halves_are_cut(sampler):
     circuit = efficient_su2(4, entanglement="linear", reps=1).decompose()

@@ -99,6 +99,7 @@ def test_backends_are_upstreams_and_have_two_names(service):
         service.backend("ibm_nowhere")
 
 
+@pytest.mark.slow
 def test_every_fake_is_there_unless_somebody_chooses():
     with local_runtime() as service:
         assert service.backend("ibm_torino").num_qubits == 133

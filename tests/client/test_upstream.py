@@ -93,6 +93,7 @@ def test_a_moved_name_is_named_and_nothing_is_replaced(monkeypatch, name):
     assert {other: getattr(MODULE, other) for other in left} == left
 
 
+@pytest.mark.slow
 def test_a_moved_class_is_named_when_the_door_is_imported():
     code = """
 import qiskit_ibm_runtime.accounts as accounts

@@ -331,7 +331,13 @@ SUBMITTED: dict[str, Callable[[AerSimulator, QuantumCircuit], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", SUBMITTED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name.startswith("executor") else name
+        for name in SUBMITTED
+    ],
+)
 def test_what_is_too_wide_is_refused_by_run_before_anything_is_prepared(name, monkeypatch):
     backend = AerSimulator()
     circuit = entangled(clifford=False)

@@ -334,6 +334,7 @@ def test_a_program_that_says_where_it_signs_in(environment, refused, arguments, 
     assert (told or refused == [stopped]) == (stopped is not None)
 
 
+@pytest.mark.slow
 def test_the_proxies_of_a_company_are_not_asked(server, refused, monkeypatch, tmp_path):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://192.0.2.1:3128")
