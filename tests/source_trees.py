@@ -2,13 +2,20 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import qiskit_modes
 
-__all__ = ["ROOT", "SourceTrees"]
+__all__ = ["ROOT", "SourceTrees", "tree_of"]
 
 ROOT = Path(qiskit_modes.__file__).parent
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return the tree of a module, read once for all tests of a process; nobody changes it."""
+    return ast.parse(path.read_text())
 
 
 class SourceTrees(Mapping[str, ast.Module]):
@@ -23,12 +30,9 @@ class SourceTrees(Mapping[str, ast.Module]):
 
     def __init__(self, name_of: Callable[[Path], str]) -> None:
         self._paths = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
-        self._trees: dict[str, ast.Module] = {}
 
     def __getitem__(self, name: str) -> ast.Module:
-        if name not in self._trees:
-            self._trees[name] = ast.parse(self._paths[name].read_text())
-        return self._trees[name]
+        return tree_of(self._paths[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)

@@ -5,14 +5,13 @@ import gc
 import re
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import qiskit_modes
 from qiskit_modes.caches import BoundedCache, FactCache, PerObject, read_only
+from tests.source_trees import ROOT, tree_of
 
 
 def test_the_least_recently_used_entry_goes_first():
@@ -79,8 +78,7 @@ def test_what_many_get_cannot_be_written_to():
 
 # -- the table -----------------------------------------------------------------------------------
 
-PACKAGE = Path(qiskit_modes.__file__).parent
-TABLE = PACKAGE.parent / "docs" / "caches.md"
+TABLE = ROOT.parent / "docs" / "caches.md"
 MAKERS = {"BoundedCache", "FactCache", "PerObject", "OrderedDict"}
 MAKERS |= {"WeakKeyDictionary", "WeakValueDictionary", "WeakSet"}
 DECORATORS = {"cache", "lru_cache", "cached_property"}
@@ -127,11 +125,11 @@ def keepers(tree: ast.Module) -> Iterator[str]:
 
 def test_every_cache_has_its_row_and_every_row_its_cache():
     found = set()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(ROOT.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         # The rules are pure, and what stands in `caches` are the means of all the others.
         if not module.startswith("scheduling.") and module != "caches":
-            found |= {f"{module}.{name}" for name in keepers(ast.parse(path.read_text()))}
+            found |= {f"{module}.{name}" for name in keepers(tree_of(path))}
     written = set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)*\.[a-zA-Z_]+)`", TABLE.read_text()))
     written -= {"simulator.noise_model"}
     assert found == written

@@ -20,7 +20,7 @@ from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
 from qiskit_modes.exceptions import InvalidInputError, ModeWarning
-from qiskit_modes.modes.backends import belonging, check_backend, is_backend
+from qiskit_modes.modes.backends import belonging, check_backend, instance_of, is_backend
 from qiskit_modes.modes.session import Session, current_session
 from qiskit_modes.runtime.local_runtime import LocalRuntime
 from qiskit_modes.runtime.records import JobMode, WorkloadRecord
@@ -91,9 +91,8 @@ def resolve_mode(mode: Any) -> Resolution:
         )
     check_backend(mode)
     if around is None:
-        written = belonging(mode)
-        runtime = written.runtime or default_runtime()
-        return Resolution(None, mode, _ALONE, runtime, written.instance or runtime.instance)
+        runtime = belonging(mode).runtime or default_runtime()
+        return Resolution(None, mode, _ALONE, runtime, instance_of(mode, runtime.instance))
     warn(_JOINS, ModeWarning)
     if around.runtime.qpu(mode) is not around.record.qpu:
         raise IBMInputValueError(_DIFFERENT)

@@ -132,8 +132,7 @@ class Primitive:
             resolution = resolve_mode(self._mode_argument)
         if resolution.session is not None:
             resolution.session.check_open()
-        if refusals := describe(resolution.backend).refusals():
-            unsupported_options(refusals)
+        unsupported_options(describe(resolution.backend).refusals())
         return resolution
 
     def _submit(self, resolution: Resolution, prepared: PreparedJob) -> RuntimeJobV2:

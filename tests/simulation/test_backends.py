@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.backends.backendconfiguration import GateConfig
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakeTorino
 
-import qiskit_modes
 from qiskit_modes import EstimatorV2, SamplerV2
 from qiskit_modes.exceptions import UnsupportedCircuitError
 from qiskit_modes.primitives.backends.fractional import with_fractional_gates
@@ -29,6 +27,7 @@ from qiskit_modes.simulation.backends.names import fake_name, machine_name, othe
 from qiskit_modes.simulation.noise.source import NoiseSource
 from qiskit_modes.simulation.pauli_basis import depolarizing
 from qiskit_modes.simulation.settings import Settings
+from tests.source_trees import ROOT, tree_of
 
 
 class Workbench(GenericBackendV2):
@@ -183,21 +182,20 @@ OF_KINDS = {
 
 
 def test_nobody_else_asks_of_which_kind_a_backend_or_its_noise_is():
-    root = Path(qiskit_modes.__file__).parent
     asked = []
-    for path in root.rglob("*.py"):
+    for path in ROOT.rglob("*.py"):
         if KNOWS_KINDS in path.as_posix():
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "type"}:
                 names = {
                     part for a in node.args for part in ast.unparse(a).replace("|", ".").split(".")
                 }
                 if {name.strip() for name in names} & OF_KINDS:
-                    asked.append(f"{path.relative_to(root)}:{node.lineno}")
+                    asked.append(f"{path.relative_to(ROOT)}:{node.lineno}")
             prefix = isinstance(node, ast.Constant) and node.value in {"ibm_", "fake_"}
             if prefix:
-                asked.append(f"{path.relative_to(root)}:{node.lineno}")
+                asked.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     # An older simulator of Aer's knows one method: asked where Aer's instructions are listed.
     assert [each for each in asked if "aer_instructions" not in each] == []
 

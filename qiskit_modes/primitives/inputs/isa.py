@@ -82,8 +82,6 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
         BrokenHardwareWarning: Naming the instructions and the way out.
     """
     instructions = last_instruction_set_of(backend)  # by which they were checked
-    if instructions.reported is None:
-        return  # as of a simulator that is made of no device
     places = sorted({place for each in fingerprints for place in _untold(each, instructions)})
     if places:
         some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
@@ -100,8 +98,7 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
 def _untold(fingerprint: bytes, instructions: InstructionSet) -> tuple[Place, ...]:
     """Return what a checked circuit uses that does not work, once for each circuit."""
     reported = instructions.reported
-    assert reported is not None, "what reports nothing reports nothing broken"
-    checked = instructions.checked.get(fingerprint)
+    checked = None if reported is None else instructions.checked.get(fingerprint)
     # As it is reported now: that may change in place.
     found = () if checked is None else tuple(broken(reported, checked.places))
     if not found or instructions.told.get((fingerprint, found)):

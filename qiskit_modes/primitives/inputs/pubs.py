@@ -143,8 +143,7 @@ def coerce_sampler_pubs(
         where = f"PUB {index}"
         circuit, values, pub_shots = _sampler_fields(pub, where)
         _require_circuit(circuit, where)
-        if values is not None:
-            _refuse_observables(values, where)
+        _refuse_observables(values, where)
         table, bindings = read_parameter_values(values, circuit, where)
         chosen = run_shots if pub_shots is None else validate_shots(pub_shots, f"{where}: shots")
         _check_registers(circuit, where)
@@ -297,6 +296,8 @@ def _require_circuit(circuit: Any, where: str) -> None:
 
 def _refuse_observables(values: Any, where: str) -> None:
     """Refuse what looks like the second element of an estimator's PUB."""
+    if values is None:
+        return
     first = values
     while isinstance(first, list | tuple) and first:
         first = first[0]

@@ -39,8 +39,7 @@ def check_sampling(
         QiskitModesWarning: If there is no noise for a layer, where noise of layers is simulated, or
             a circuit uses what its backend reports as broken.
     """
-    if refusals := refusals_with_noise(backend, options.noise_model):
-        unsupported_options(refusals)
+    unsupported_options(refusals_with_noise(backend, options.noise_model))
     if options.layer_noise_model is not None and not options.twirling.enabled:
         sentence = (
             "simulator.layer_noise_model has no effect: its noise acts on twirled layers, and "
