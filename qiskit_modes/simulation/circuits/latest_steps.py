@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from qiskit.circuit import CircuitInstruction
 
-__all__ = ["Steps", "keep_steps", "latest_steps"]
+__all__ = ["Steps", "keep_steps", "take_steps"]
 
 _MOST_STEPS = 4096
 """A circuit with more of them is read twice, which matters least there."""
@@ -29,7 +29,7 @@ _latest: list[Steps] = []
 
 
 def keep_steps(key: bytes, steps: Sequence[CircuitInstruction], bits: Sequence[list[int]]) -> None:
-    """Keep the instructions of a circuit until another one is read.
+    """Keep the instructions of a circuit until they are taken, or another one is read.
 
     Args:
         key: The fingerprint of the circuit, which has no parameters, and whose instructions hold
@@ -41,9 +41,14 @@ def keep_steps(key: bytes, steps: Sequence[CircuitInstruction], bits: Sequence[l
         _latest[:] = [Steps(key, steps, bits)]
 
 
-def latest_steps(key: bytes) -> Steps | None:
-    """Return the instructions of the circuit with this fingerprint if it was read last."""
+def take_steps(key: bytes) -> Steps | None:
+    """Return the instructions of the circuit with this fingerprint if it was read last.
+
+    They are not kept any longer: what a circuit is compiled from is let go at once, while it is
+    still in the processor's caches.
+    """
     for latest in _latest:
         if latest.key == key:
+            _latest.clear()  # with those of another thread's circuit, if it was read meanwhile
             return latest
     return None

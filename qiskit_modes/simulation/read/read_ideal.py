@@ -21,7 +21,7 @@ from qiskit_modes.caches import BoundedCache
 from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.circuits.gates import as_rotations
-from qiskit_modes.simulation.circuits.latest_steps import latest_steps
+from qiskit_modes.simulation.circuits.latest_steps import take_steps
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.angle_table import AngleTable, number
 from qiskit_modes.simulation.run.ideal.towers import Ground, pauli_matrix
@@ -102,7 +102,7 @@ def read_ideal_circuit(
         if known is not None:
             reader.go_on_from(known)
         else:
-            read = latest_steps(content)
+            read = take_steps(content)
             if read is not None:
                 reader.read(read.steps, read.bits)
             else:
