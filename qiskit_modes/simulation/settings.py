@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = ["DEFAULT_SETTINGS", "Settings"]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Switches and bounds of the simulation; no setting changes an outcome distribution.
 
     They exist so that tests can compare each optimisation with its absence, and so that every

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -252,7 +251,7 @@ class TestANoiseModelInTheOptions:
         without = describe(backend).choice
         branching = name.startswith("shot_branching")
         options = () if branching else without.options
-        assert describe(simulated).choice == replace(without, options=options)
+        assert describe(simulated).choice == without._replace(options=options)
         assert simulated_backend(backend, model) is simulated
         assert simulated_backend(kind(method="matrix_product_state"), model) is not simulated
 

@@ -197,7 +197,7 @@ def test_initial_states_and_some_bits():
     for index, amplitude in enumerate(random_statevector(4, seed=3).data):
         weights[(index & 1) << 2 | index >> 1] += abs(amplitude) ** 2
     assert_same(outcome_probabilities(compiled), dict(enumerate(weights)), circuit)
-    without = replace(DEFAULT_SETTINGS, state_vectors=False)
+    without = DEFAULT_SETTINGS._replace(state_vectors=False)
     for each in (circuit, twice):
         one, other = (
             outcome_probabilities(compile_circuit(each, IDEAL, settings))

@@ -1,6 +1,5 @@
 """Shots drawn qubit by qubit have the distribution that the whole circuit has."""
 
-from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -18,8 +17,8 @@ from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 from tests.simulation.strategies import dynamic_circuits, static_circuits, static_devices
 
-PAULI = replace(DEFAULT_SETTINGS, only="Pauli window")
-STATE = replace(DEFAULT_SETTINGS, only="state window")
+PAULI = DEFAULT_SETTINGS._replace(only="Pauli window")
+STATE = DEFAULT_SETTINGS._replace(only="state window")
 WAYS = pytest.mark.parametrize("way", [PAULI, STATE], ids=["Pauli", "state"])
 SOME = settings(
     max_examples=examples(daily=6),

@@ -229,7 +229,7 @@ def _compiled_for_quarters(compiling: Callable[..., CompiledCircuit]) -> Compile
             return compiled
     except SimulationTooLargeError:
         pass
-    return compiling(settings=replace(DEFAULT_SETTINGS, clifford_angles=True))
+    return compiling(settings=DEFAULT_SETTINGS._replace(clifford_angles=True))
 
 
 _SINGLY = ("statevector", "trajectories")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from qiskit import QuantumCircuit
@@ -156,7 +155,7 @@ def _cheaper(
     length = len(circuit.data) + (0 if ending is None else ending.length)
     if seconds < SECONDS_TO_COMPARE * length:
         return ideal
-    without = replace(settings, state_vectors=False)
+    without = settings._replace(state_vectors=False)
     try:
         other = compile_in_parts(circuit, noise, choice, content, without, wanted, ending)
     except (SimulationTooLargeError, UnsupportedCircuitError):

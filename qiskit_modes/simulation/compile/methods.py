@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction, ParameterExpression, QuantumCircuit
@@ -40,8 +39,7 @@ REMEMBERED_SECONDS = 5.0
 """For so long the machine's memory is what it was: to look takes 0.3 ms, and every job asks."""
 
 
-@dataclass(frozen=True)
-class SimulatorChoice:
+class SimulatorChoice(NamedTuple):
     """Choice of a simulation by the options of an `AerSimulator`."""
 
     method: str | None = None
