@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
 from typing import TypeVar, cast
 
 from qiskit import QuantumCircuit
@@ -24,6 +23,7 @@ from qiskit_modes.simulation.angles import Angles
 from qiskit_modes.simulation.circuits.content import describe
 from qiskit_modes.simulation.circuits.ending import Ending
 from qiskit_modes.simulation.compile.blocks import dressed, gathered, runs_of_one
+from qiskit_modes.simulation.compile.components import Part, parts_of, places_of, pruned
 from qiskit_modes.simulation.compile.costs import (
     known_cost,
     stabilizer_cost,
@@ -123,31 +123,33 @@ def compile_ideal(
         return None
     kept = frozenset(ideal.measured) | (frozenset() if beginning is None else beginning.qubits)
     shared = (content, kept, settings.prune, settings.split_components)
-    gates, places = ideal.gates, _places(ideal.gates)
+    gates, places = ideal.gates, places_of(ideal.gates)
     if settings.prune and not kept.issuperset(chain.from_iterable(places)):
-        gates = _pruned(gates, kept)
-        places = _places(gates)
-    parts = _parts(gates, places, split=settings.split_components)
-    parts = [each for each in parts if not ideal.measured.keys().isdisjoint(each[1])]
-    sizes = [len(qubits) for _, qubits in parts]
+        gates = pruned(gates, kept)
+        places = places_of(gates)
     takes_stabilizers = choice.method is None and settings.only is None
     components: list[IdealComponent] = []
     group: IdealComponent | None
-    for (part, qubits), size in zip(parts, sizes, strict=True):
+    largest, unknown = 0, len(ideal.gates)
+    for part in parts_of(gates, places, split=settings.split_components):
+        qubits, size = part.qubits, len(part.qubits)
+        if ideal.measured.keys().isdisjoint(qubits):
+            continue
         if size <= FEW_QUBITS:
-            group = _known_component(part, qubits, ideal, beginning, shared)
+            group = _known_component(part, ideal, beginning, shared)
         else:
             many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
             group = _stabilizer_component(part, ideal) if many else None
         if group is None and not state_fits(size, available_bytes(choice, settings)):
             return None
         if group is None:
-            group = _component(part, qubits, ideal, beginning, shared, choice.max_threads)
+            group = _component(part, ideal, beginning, shared, choice.max_threads)
         components.append(group)
+        largest = max(largest, size)
+        if isinstance(group, KnownComponent):
+            unknown -= len(part.gates)
     # A distribution that is known is finite, and so are the gates that led to it.
-    known = {KnownComponent}.issuperset(map(type, components))
-    all_of_it = known and sum([len(part) for part, _ in parts]) == len(ideal.gates)
-    if not (all_of_it or ideal.is_finite):
+    if unknown and not ideal.is_finite:
         return None
     whole = content if ending is None else ending.content_after(content)
     digest = hashlib.blake2b(whole, digest_size=16)
@@ -169,7 +171,7 @@ def compile_ideal(
             "noise": "none",
             "methods": sorted({component.method for component in components}),
             "device": "CPU",
-            "largest_component_qubits": max(sizes, default=0),
+            "largest_component_qubits": largest,
         },
     )
 
@@ -184,59 +186,12 @@ def _written(
     return repr((choice, settings, sorted(wanted), beginning)).encode()
 
 
-def _places(gates: Sequence[IdealGate]) -> set[tuple[int, ...]]:
-    """Return the qubits of all gates, each group once: few where gates are many."""
-    return set(map(itemgetter(0), gates))
-
-
-def _qubits(gates: Sequence[IdealGate]) -> frozenset[int]:
-    return frozenset().union(*_places(gates))
-
-
-def _pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
-    """Return the gates on which what is measured depends."""
-    needed, result = set(kept), []
-    for gate in reversed(gates):
-        if not needed.isdisjoint(gate[0]):
-            needed.update(gate[0])
-            result.append(gate)
-    return result[::-1]
-
-
-def _parts(
-    gates: Sequence[IdealGate], places: Iterable[tuple[int, ...]], *, split: bool
-) -> list[tuple[Sequence[IdealGate], frozenset[int]]]:
-    """Sort gates by the qubits that they join; return those of each part, and its qubits."""
-    leader = {qubit: qubit for qubits in places for qubit in qubits}
-
-    def find(qubit: int) -> int:
-        while leader[qubit] != qubit:
-            leader[qubit] = leader[leader[qubit]]
-            qubit = leader[qubit]
-        return qubit
-
-    for on in places:
-        if len(on) > 1:
-            first, *others = on
-            for qubit in others:
-                leader[find(qubit)] = find(first)
-    leaders = {qubit: find(qubit) for qubit in leader}
-    if not split or len(set(leaders.values())) == 1:
-        return [(gates, frozenset(leader))] if gates else []
-    parts: dict[int, list[IdealGate]] = {}
-    for gate in gates:
-        parts.setdefault(leaders[gate[0][0]], []).append(gate)
-    return [(part, _qubits(part)) for part in parts.values()]
-
-
-def _stabilizer_component(
-    gates: Sequence[IdealGate], ideal: IdealCircuit
-) -> StabilizerComponent | None:
+def _stabilizer_component(part: Part, ideal: IdealCircuit) -> StabilizerComponent | None:
     """Return a component of Clifford gates; None if some gate is none."""
-    words = words_of(gates)
+    words = words_of(part.gates)
     if words is None:
         return None
-    qubits = sorted(_qubits(gates))
+    qubits = sorted(part.qubits)
     measured = [qubit for qubit in qubits if qubit in ideal.measured]
     start, directions = outcome_space(words, qubits, measured)
     clbits = tuple(ideal.measured[qubit] for qubit in measured)
@@ -247,8 +202,7 @@ def _stabilizer_component(
 
 
 def _known_component(
-    gates: Sequence[IdealGate],
-    qubits: frozenset[int],
+    part: Part,
     ideal: IdealCircuit,
     beginning: Beginning | None,
     shared: tuple[bytes, *tuple[Hashable, ...]],
@@ -256,16 +210,16 @@ def _known_component(
     """Return a component whose distribution is worked out here; None if that is not so simple.
 
     Args:
-        gates: What happens.
-        qubits: On which, few.
+        part: What happens, on few qubits.
         ideal: The circuit.
         beginning: What it shares with others.
         shared: On what that depends, beside the qubits of a component; first the fingerprint.
     """
+    gates, qubits, places = part
     is_open = ideal.angles.offsets.size > 0  # otherwise there are no turns to look for
     if is_open and any(isinstance(each, Turn) for _, each in gates):
         return None
-    if max(map(len, _places(gates))) > 2:
+    if max(map(len, places)) > 2:
         return None
     plain = cast("Sequence[tuple[tuple[int, ...], ComplexArray]]", gates)
     measured = qubits.intersection(ideal.measured)
@@ -284,8 +238,7 @@ def _known_component(
 
 
 def _component(
-    gates: Sequence[IdealGate],
-    qubits: frozenset[int],
+    part: Part,
     ideal: IdealCircuit,
     beginning: Beginning | None,
     shared: tuple[bytes, *tuple[Hashable, ...]],
@@ -294,13 +247,13 @@ def _component(
     """Return a component that is a state vector.
 
     Args:
-        gates: What happens.
-        qubits: On which.
+        part: What happens.
         ideal: The circuit.
         beginning: What it shares with others.
         shared: On what that depends, beside the qubits of a component; first the fingerprint.
         max_threads: Most threads that work on it.
     """
+    gates, qubits, _ = part
     measured = qubits.intersection(ideal.measured)
     if beginning is None:
         body_evolution, body_digest = _evolution(gates, (), len(qubits), ideal.angles)

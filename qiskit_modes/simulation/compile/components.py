@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +16,9 @@ from qiskit_modes.simulation.operations import (
     Rotation,
     touched,
 )
+from qiskit_modes.simulation.read.read_ideal import IdealGate
 
-__all__ = ["final_measurements", "prune", "split"]
+__all__ = ["Part", "final_measurements", "parts_of", "places_of", "prune", "pruned", "split"]
 
 DEPHASE = np.diag([1.0, 0.0, 0.0, 1.0])
 """What a measurement does to a qubit when nobody will ever read the outcome."""
@@ -131,3 +134,62 @@ def _bits_of(operation: Operation) -> Sequence[int]:
         return operation.qubits
     qubits, clbits = touched(operation)
     return [*qubits, *(-1 - bit for bit in clbits)]
+
+
+class Part(NamedTuple):
+    """Gates of an ideal circuit that nothing joins with others."""
+
+    gates: Sequence[IdealGate]
+    qubits: frozenset[int]
+    """All that they act on."""
+    places: Collection[tuple[int, ...]]
+    """The qubits of each gate, once where several act on the same."""
+
+
+def places_of(gates: Sequence[IdealGate]) -> Collection[tuple[int, ...]]:
+    """Return the qubits of all gates, each group once: few where gates are many."""
+    return set(map(itemgetter(0), gates))
+
+
+def pruned(gates: Sequence[IdealGate], kept: frozenset[int]) -> Sequence[IdealGate]:
+    """Return the gates of an ideal circuit on which what is measured depends."""
+    needed, result = set(kept), []
+    for gate in reversed(gates):
+        if not needed.isdisjoint(gate[0]):
+            needed.update(gate[0])
+            result.append(gate)
+    return result[::-1]
+
+
+def parts_of(
+    gates: Sequence[IdealGate], places: Collection[tuple[int, ...]], *, split: bool
+) -> list[Part]:
+    """Sort the gates of an ideal circuit by the qubits that they join.
+
+    Args:
+        gates: The gates.
+        places: The qubits of all of them.
+        split: Whether to do so; otherwise all are of one part.
+    """
+    joined: dict[int, set[int]] = {}
+    """Of each qubit all those that it is joined with, itself among them: one set for all these."""
+    whole: set[int] = set()
+    for on in places:
+        whole = joined.get(on[0]) or joined.setdefault(on[0], {on[0]})
+        for qubit in on[1:]:
+            other = joined.get(qubit)
+            if other is None:
+                joined[qubit] = whole
+                whole.add(qubit)
+            elif other is not whole:
+                whole, other = (whole, other) if len(whole) > len(other) else (other, whole)
+                whole |= other
+                joined.update(dict.fromkeys(other, whole))
+    if not split or len(whole) == len(joined):
+        return [Part(gates, frozenset(joined), places)] if gates else []
+    parts: dict[int, list[IdealGate]] = {}
+    for gate in gates:
+        parts.setdefault(id(joined[gate[0][0]]), []).append(gate)
+    return [
+        Part(part, frozenset(joined[part[0][0][0]]), places_of(part)) for part in parts.values()
+    ]
