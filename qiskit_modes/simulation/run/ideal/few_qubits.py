@@ -77,7 +77,8 @@ class FewQubits(NamedTuple):
         A qubit that nothing has joined with another one has amplitudes of its own.
         """
         place = {qubit: number for number, qubit in enumerate(self.qubits)}
-        state, joined = list(self.amplitudes), list[tuple[int, ...]]()
+        state = list(self.amplitudes)
+        joined: list[tuple[int, ...]] = []
         waiting: dict[int, tuple[complex, ...]] = {}
         """Of a qubit that has a place a matrix, of any other one its two amplitudes."""
         unread = 0j
@@ -135,7 +136,8 @@ def _axes(
         joined: The qubits of each gate on two.
         turned: Those with a gate of their own after these.
     """
-    now, last = dict.fromkeys(axes), dict[int, int]()
+    now = dict.fromkeys(axes)
+    last: dict[int, int] = {}
     for number, (first, second) in enumerate(joined):
         latest = last.get(first)
         if latest is None or latest != last.get(second):  # else it is the same block still
@@ -266,7 +268,8 @@ def known_component(
     numbers = state.weights(measured)
     if not math.isfinite(sum(numbers)):
         return None
-    known = Outcomes(read_only(np.array([numbers])), clbits)
     # None of them is less than 0, and Python adds up so few before numpy has begun.
-    vars(known)["stairs"] = read_only(np.array([list(accumulate(numbers))]))
+    rows = read_only(np.array([numbers, list(accumulate(numbers))]))
+    known = Outcomes(rows[:1], clbits)
+    vars(known)["stairs"] = rows[1:]
     return KnownComponent(known, repr(clbits).encode() + known.weights.tobytes(), cost)
