@@ -10,7 +10,7 @@ __all__ = ["summary"]
 
 def summary(simulations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Say once what all simulations have in common, and only what differs as a list."""
-    if simulations and all(each == simulations[0] for each in simulations[1:]):
+    if simulations and simulations.count(simulations[0]) == len(simulations):
         return dict(simulations[0])
     told: dict[str, Any] = {}
     for key in dict.fromkeys(key for each in simulations for key in each):
