@@ -16,6 +16,7 @@ from qiskit_modes.simulation.compile.compilation import Compilation, compiled
 from qiskit_modes.simulation.compile.compile_ideal import Beginning
 from qiskit_modes.simulation.elsewhere import Elsewhere, here
 from qiskit_modes.simulation.noise.remarks import remarks
+from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.settings import DEFAULT_SETTINGS, Settings
 
@@ -68,19 +69,15 @@ def compile_circuit(
     described = describe(backend)
     noise, choice = described.noise(), described.choice
     content = fingerprint(circuit) if content is None else content
-    ended = 0 if ending is None else len(ending.qubits)
-    wanted = frozenset(range(circuit.num_clbits + ended))
-    # A register of all bits, as most circuits have, leaves none out.
-    if circuit.num_clbits not in {register.size for register in circuit.cregs}:
-        loose = set(circuit.clbits).difference(*circuit.cregs)
-        wanted -= {at for at, bit in enumerate(circuit.clbits) if bit in loose}
-    if clbits is not None:
-        wanted = wanted.intersection(clbits)
+    layout = registers_of(circuit, ending)
+    wanted = layout.clbits if clbits is None else layout.clbits.intersection(clbits)
     key = (content, type(noise), choice, settings, wanted, ending, beginning)
     known = _caches.of(backend)
     found = known.get(key, noise)
     if found is None:
-        task = Compilation(circuit, noise, choice, content, settings, wanted, ending, beginning)
+        task = Compilation(
+            *(circuit, noise, choice, content, settings, layout, wanted, ending, beginning)
+        )
         found = elsewhere(task.seconds, compiled, task)
         if noise.facts and (said := remarks(described, noise.facts)):
             found = replace(found, metadata={**found.metadata, **said})

@@ -41,6 +41,8 @@ class Layout:
     slices: dict[str, slice] = field(init=False, compare=False)
     places: dict[int, list[int]] = field(init=False, compare=False)
     """Positions of a classical bit in the row, counted in bits from its beginning."""
+    clbits: frozenset[int] = field(init=False, compare=False)
+    """All that are in a register."""
     row_bytes: int = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +57,7 @@ class Layout:
             start = stop
         object.__setattr__(self, "slices", slices)
         object.__setattr__(self, "places", places)
+        object.__setattr__(self, "clbits", frozenset(places))
         object.__setattr__(self, "row_bytes", start)
 
     def __reduce__(self) -> tuple[object, ...]:

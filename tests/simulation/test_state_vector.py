@@ -43,6 +43,7 @@ from qiskit_modes.simulation.compile import compile_ideal as compile_ideal_modul
 from qiskit_modes.simulation.compile.compile_ideal import Beginning, compile_ideal
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.compile.multiply import multiplied
+from qiskit_modes.simulation.packing import registers_of
 from qiskit_modes.simulation.read import read_ideal
 from qiskit_modes.simulation.read.read_ideal import Turn
 from qiskit_modes.simulation.run import division as dividing
@@ -444,8 +445,8 @@ def test_few_qubits_are_drawn_as_many_are(num_qubits, shared, monkeypatch):
         for few in (FEW_QUBITS, 0):
             monkeypatch.setattr(compile_ideal_module, "FEW_QUBITS", few)
             arguments = (SimulatorChoice(), fingerprint(circuit), DEFAULT_SETTINGS)
-            wanted = frozenset(range(len(measured)))
-            compiled = compile_ideal(circuit, *arguments, wanted, ending, beginning)
+            layout, wanted = registers_of(circuit, ending), frozenset(range(len(measured)))
+            compiled = compile_ideal(circuit, *arguments, layout, wanted, ending, beginning)
             runs = tuple(Run(compiled.key, np.empty((sets, 0)), 200) for sets in (1, 2))
             samples = execute(Program({compiled.key: compiled}, runs, seed))
             kinds = {type(component) for component in compiled.components}

@@ -17,6 +17,7 @@ from qiskit_modes.simulation.elsewhere import NeedsMoreError
 from qiskit_modes.simulation.noise.extract import extract_noise, is_plain
 from qiskit_modes.simulation.noise.passes import contains_delay
 from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
+from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.settings import Settings
 
@@ -47,6 +48,8 @@ class Compilation:
     content: bytes
     """The circuit's fingerprint, without the ending."""
     settings: Settings
+    layout: Layout
+    """The classical registers, that of the ending among them."""
     wanted: frozenset[int]
     """The classical bits that will be read."""
     ending: Ending | None = None
@@ -74,7 +77,7 @@ class Compilation:
         noise = extract_noise(self.noise, whole)
         rest = (
             *(noise, self.choice, self.content, self.settings),
-            *(self.wanted, ending, self.beginning, True),
+            *(self.layout, self.wanted, ending, self.beginning, True),
         )
         if contains_delay(bare):  # QPY loses in what unit it is given
             return Compilation, (bare, *rest)
@@ -98,7 +101,7 @@ def compiled(task: Compilation) -> CompiledCircuit:
     """
     arguments = (
         *(task.circuit, task.noise, task.choice, task.content),
-        *(task.settings, task.wanted, task.ending, task.beginning),
+        *(task.settings, task.layout, task.wanted, task.ending, task.beginning),
     )
     if not task.travelled:
         return compile_with_noise(*arguments)

@@ -37,7 +37,7 @@ from qiskit_modes.simulation.compile.methods import (
 )
 from qiskit_modes.simulation.compile.multiply import multiplied, side_by_side
 from qiskit_modes.simulation.compile.stabilizers import outcome_space, words_of
-from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.pauli_basis import ComplexArray
 from qiskit_modes.simulation.read.read_ideal import (
     IdealCircuit,
@@ -103,6 +103,7 @@ def compile_ideal(
     choice: SimulatorChoice,
     content: bytes,
     settings: Settings,
+    layout: Layout,
     wanted: frozenset[int],
     ending: Ending | None = None,
     beginning: Beginning | None = None,
@@ -114,6 +115,7 @@ def compile_ideal(
         choice: What the user chose.
         content: The circuit's fingerprint.
         settings: Which optimisations are on.
+        layout: The classical registers, that of the ending among them.
         wanted: The classical bits that will be read.
         ending: What follows the circuit.
         beginning: Who else shares the circuit, with other endings.
@@ -162,7 +164,7 @@ def compile_ideal(
         key=digest.hexdigest(),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits + (0 if ending is None else len(ending.qubits)),
-        layout=registers_of(circuit, ending),
+        layout=layout,
         angles=ideal.angles,
         products=_NO_PRODUCTS,
         components=tuple(components),

@@ -23,7 +23,7 @@ from qiskit_modes.simulation.circuits.aer_instructions import (
 )
 from qiskit_modes.simulation.compile.methods import SimulatorChoice
 from qiskit_modes.simulation.noise.source import NoiseSource, NotCuttableError
-from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.read.angle_table import AngleTable
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.cost import Cost
@@ -39,6 +39,7 @@ def compile_whole(
     choice: SimulatorChoice,
     fingerprint: bytes,
     settings: Settings,
+    layout: Layout,
     wanted: frozenset[int],
     reason: NotCuttableError,
 ) -> CompiledCircuit:
@@ -50,6 +51,7 @@ def compile_whole(
         choice: What the user chose. Without a method, Aer takes the one that it would take.
         fingerprint: Of the circuit.
         settings: Of which only the number of Aer's threads acts.
+        layout: The classical registers.
         wanted: The classical bits that will be read.
         reason: Why it cannot be cut.
 
@@ -83,7 +85,7 @@ def compile_whole(
         key=digest.hexdigest(),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
-        layout=registers_of(circuit),
+        layout=layout,
         angles=AngleTable([]).finish(),
         products=Products(()),
         components=(component,),

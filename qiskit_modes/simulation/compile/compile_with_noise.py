@@ -36,7 +36,7 @@ from qiskit_modes.simulation.operations import (
     Rotation,
     Store,
 )
-from qiskit_modes.simulation.packing import registers_of
+from qiskit_modes.simulation.packing import Layout
 from qiskit_modes.simulation.read.read_circuit import read_circuit
 from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.component import Component
@@ -57,6 +57,7 @@ def compile_with_noise(
     choice: SimulatorChoice,
     content: bytes,
     settings: Settings,
+    layout: Layout,
     wanted: frozenset[int],
     ending: Ending | None = None,
     beginning: Beginning | None = None,
@@ -69,17 +70,18 @@ def compile_with_noise(
         choice: What the user chose.
         content: The circuit's fingerprint.
         settings: Which optimisations are on.
+        layout: The classical registers, that of the ending among them.
         wanted: The classical bits that will be read.
         ending: What follows the circuit.
         beginning: Who else shares the circuit, with other endings; acts where there is no noise.
     """
     try:
         return compile_in_parts(
-            circuit, noise, choice, content, settings, wanted, ending, beginning
+            circuit, noise, choice, content, settings, layout, wanted, ending, beginning
         )
     except NotCuttableError as reason:
         circuit, content = with_ending(circuit, content, ending)
-        return compile_whole(circuit, noise, choice, content, settings, wanted, reason)
+        return compile_whole(circuit, noise, choice, content, settings, layout, wanted, reason)
 
 
 def compile_in_parts(
@@ -88,6 +90,7 @@ def compile_in_parts(
     choice: SimulatorChoice,
     content: bytes,
     settings: Settings,
+    layout: Layout,
     wanted: frozenset[int],
     ending: Ending | None = None,
     beginning: Beginning | None = None,
@@ -105,10 +108,10 @@ def compile_in_parts(
         if outlook is not None and (refusal := outlook.of_recorded(wanted).refusal) is not None:
             raise refusal
     if noise.is_ideal and choice.takes_state_vector and settings.state_vectors:
-        ideal = compile_ideal(circuit, choice, content, settings, wanted, ending, beginning)
+        rest = (settings, layout, wanted, ending, beginning)
+        ideal = compile_ideal(circuit, choice, content, *rest)
         if ideal is not None:
-            arguments = (circuit, noise, choice, content, settings, wanted, ending, beginning)
-            return _cheaper(ideal, *arguments)
+            return _cheaper(ideal, circuit, noise, choice, content, *rest)
     circuit, content = written or with_ending(circuit, content, ending)
     block, angles, extents = read_circuit(circuit, noise)
     block = prune(block, wanted, drop=settings.prune)
@@ -121,7 +124,7 @@ def compile_in_parts(
         key=_key(content, block, angles, components, (choice, settings, sorted(wanted))),
         num_parameters=circuit.num_parameters,
         num_clbits=circuit.num_clbits,
-        layout=registers_of(circuit),
+        layout=layout,
         angles=angles,
         products=pool.finish(),
         components=components,
@@ -142,6 +145,7 @@ def _cheaper(
     choice: SimulatorChoice,
     content: bytes,
     settings: Settings,
+    layout: Layout,
     wanted: frozenset[int],
     ending: Ending | None,
     beginning: Beginning | None,
@@ -157,7 +161,7 @@ def _cheaper(
         return ideal
     without = settings._replace(state_vectors=False)
     try:
-        other = compile_in_parts(circuit, noise, choice, content, without, wanted, ending)
+        other = compile_in_parts(circuit, noise, choice, content, without, layout, wanted, ending)
     except (SimulationTooLargeError, UnsupportedCircuitError):
         return ideal
     return other if other.seconds(TYPICAL_SHOTS) < seconds else ideal
