@@ -136,11 +136,7 @@ def options_set(backend: BackendV2) -> list[tuple[str, Any]]:
     """Return what was set of a simulator of Aer's to another value than its default, by name."""
     kind: Any = type(backend)
     usual, now = usual_options(kind), vars(backend.options)
-    if (
-        len(now) == len(usual)
-        and all(map(is_, now, usual))
-        and all(map(is_, now.values(), usual.values()))
-    ):
+    if [*now] == [*usual] and all(map(is_, now.values(), usual.values())):
         return []  # the defaults themselves, in their order, as of most simulators
     return sorted(
         (

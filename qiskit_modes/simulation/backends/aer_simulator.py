@@ -125,12 +125,13 @@ class AerDescription(BackendDescription):
         Raises:
             UnsupportedOptionError: If its method cannot measure.
         """
-        options = vars(self.backend.options)
-        if options.get("method") in MATRIX_METHODS:
+        if options_set(self.backend):
+            choice = _choice(vars(self.backend.options), options_passed_on(self.backend))
+        else:
+            choice = _usual_choice(self.backend.__class__)
+        if choice.method in MATRIX_METHODS:
             raise UnsupportedOptionError(" ".join(self.refusals()))
-        if not options_set(self.backend):
-            return _usual_choice(self.backend.__class__)
-        return _choice(options, options_passed_on(self.backend))
+        return choice
 
     @property
     def seed(self) -> int | None:
