@@ -152,9 +152,11 @@ def coerce_sampler_pubs(
         settled = SamplerPub(snapshot, bindings, chosen, validate=False)
         inputs.append(SamplerInput(settled, key, table, chosen))
     # Before anything is made of their shapes.
-    rows = [sum([-(-register.size // 8) for register in each.circuit.cregs]) for each in inputs]
-    shots_of_pubs = [each.shots * each.num_sets for each in inputs]
-    check_results(zip(shots_of_pubs, rows, strict=True), "PUB")
+    results = []
+    for each in inputs:
+        row = sum([-(-register.size // 8) for register in each.circuit.cregs])
+        results.append((each.shots * each.num_sets, row))
+    check_results(results, "PUB")
     return tuple(inputs)
 
 

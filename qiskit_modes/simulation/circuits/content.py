@@ -147,7 +147,6 @@ class _Reader:
         self.instructions: Sequence[tuple[Any, ...]] = ()
         """... what was read of them."""
         self._circuit = circuit
-        self._variables = Variables(first_bit=0 if circuit is None else circuit.num_clbits)
         self._nested = circuit is None
         """Whether what is being read stands in something else."""
         self._errors: dict[int, Any] = {}
@@ -318,6 +317,10 @@ class _Reader:
             return (parameter.name,)  # no other one that is free has this name
         # Loops around may give a name of their own to another one.
         return (parameter.name, self._numbers.setdefault(parameter, len(self._numbers)))
+
+    @cached_property
+    def _variables(self) -> Variables:
+        return Variables(first_bit=0 if self._circuit is None else self._circuit.num_clbits)
 
     @cached_property
     def _numbers(self) -> dict[Parameter, int]:
