@@ -82,6 +82,8 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
         BrokenHardwareWarning: Naming the instructions and the way out.
     """
     instructions = last_instruction_set_of(backend)  # by which they were checked
+    if instructions.reported is None:
+        return
     places = sorted({place for each in fingerprints for place in _untold(each, instructions)})
     if places:
         some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")
@@ -97,10 +99,9 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
 
 def _untold(fingerprint: bytes, instructions: InstructionSet) -> tuple[Place, ...]:
     """Return what a checked circuit uses that does not work, once for each circuit."""
-    reported = instructions.reported
-    checked = None if reported is None else instructions.checked.get(fingerprint)
+    checked = instructions.checked.get(fingerprint)
     # As it is reported now: that may change in place.
-    found = () if checked is None else tuple(broken(reported, checked.places))
+    found = () if checked is None else tuple(broken(instructions.reported, checked.places))
     if not found or instructions.told.get((fingerprint, found)):
         return ()
     instructions.told.put((fingerprint, found), True)
