@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -186,7 +185,7 @@ def _reading(fixed: FixedCircuit, clbits: Sequence[int]) -> FixedCircuit:
     cone = light_cone(fixed.circuit, (), clbits)
     column = {parameter: at for at, parameter in enumerate(fixed.circuit.parameters)}
     columns = [column[parameter] for parameter in cone.parameters]
-    return replace(fixed, circuit=cone, content=None, values=fixed.values[:, columns])
+    return fixed._replace(circuit=cone, content=None, values=fixed.values[:, columns])
 
 
 def _compiled(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,7 @@ Rows = Sequence[npt.NDArray[np.intp] | None]
 """Which of all parameter sets each run is for; None: all."""
 
 
-@dataclass(frozen=True)
-class SweepNotes:
+class SweepNotes(NamedTuple):
     """Facts that are needed of the runs of one circuit when they have been executed."""
 
     rows: Rows
@@ -40,8 +38,7 @@ class SweepNotes:
         return gathered([next(runs) for _ in self.rows], self.rows)
 
 
-@dataclass(frozen=True)
-class Sweep:
+class Sweep(NamedTuple):
     """Executions of one circuit."""
 
     circuits: Mapping[str, CompiledCircuit]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,8 +40,7 @@ class OpenDelay(NamedTuple):
     """Qiskit's: dt, s, ms, us, ns or ps."""
 
 
-@dataclass(frozen=True)
-class FixedCircuit:
+class FixedCircuit(NamedTuple):
     """A circuit in which every delay has a duration, and for which parameter sets it stands."""
 
     circuit: QuantumCircuit

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit, qpy
 
@@ -30,8 +29,7 @@ _SECONDS_PER_IDEAL_INSTRUCTION = 8e-6
 """... and for a state vector: 10 ms for 1,200."""
 
 
-@dataclass(frozen=True, eq=False)
-class Compilation:
+class Compilation(NamedTuple):
     """A circuit and all that its compilation depends on.
 
     Pickled it holds, in place of the noise, what the circuit asks of it, and the circuit as QPY,
@@ -99,10 +97,7 @@ def compiled(task: Compilation) -> CompiledCircuit:
         UnsupportedCircuitError: If the circuit has a construct that cannot be simulated.
         SimulationTooLargeError: If it needs more memory than there is.
     """
-    arguments = (
-        *(task.circuit, task.noise, task.choice, task.content),
-        *(task.settings, task.layout, task.wanted, task.ending, task.beginning),
-    )
+    arguments = task[:-1]  # all but whether it has travelled
     if not task.travelled:
         return compile_with_noise(*arguments)
     try:
