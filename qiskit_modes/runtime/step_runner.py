@@ -151,17 +151,14 @@ class StepRunner:
             self._call_at(job.id, ends_at, partial(self._end_scripted, step, job))
 
     def _do(self, step: StepName, job: JobRecord) -> None:
-        match step:
-            case "compile":
-                self._in_lane(self._compile, job)
-            case "execute":
-                if job.under_way.is_light:
-                    (program,) = job.under_way.pieces
-                    self._in_lane(partial(self._execute_here, program), job)
-                else:
-                    self._execute(job)
-            case "post_process":
-                self._in_lane(self._post_process, job)
+        if step != "execute":
+            in_lane = self._compile if step == "compile" else self._post_process
+        elif job.under_way.is_light:
+            in_lane = self._execute_here
+        else:
+            self._execute(job)
+            return
+        self._threads.do(partial(in_lane, job), job=job, otherwise=partial(self._no_lane, job))
 
     def _end_scripted(self, step: StepName, job: JobRecord) -> None:
         scripted = job.scripted
@@ -194,21 +191,17 @@ class StepRunner:
 
     # -- in a lane -------------------------------------------------------------------------------
 
-    def _in_lane(self, step: Callable[[JobRecord], object], job: JobRecord) -> None:
-        def fail(error: RuntimeError) -> None:
-            self._fail(job, self._no_lane(job, error))
-
-        self._threads.do(partial(step, job), job=job, otherwise=fail)
-
-    def _no_lane(self, job: JobRecord, error: RuntimeError) -> Exception:
+    def _no_lane(self, job: JobRecord, error: RuntimeError) -> None:
+        """Let a job fail whose step no thread can do."""
         if self._closed:
-            return RuntimeClosedError("the local runtime has been shut down")
+            self._fail(job, RuntimeClosedError("the local runtime has been shut down"))
+            return
         no_lane = QiskitModesError(
             f"no thread could be started for the classical steps of job {job.id} ({error}); end "
             "other threads or raise the limit of this process, then submit the job again"
         )
         no_lane.__cause__ = error
-        return no_lane
+        self._fail(job, no_lane)
 
     def _compile(self, job: JobRecord) -> None:
         way = job.under_way
@@ -302,44 +295,49 @@ class StepRunner:
     def _execute(self, job: JobRecord) -> None:
         self._clock.work_begins()
         if job.scripted is not None:
-            self._executed(job, self._scripted_execution(job.scripted, job.under_way.program))
+            answer = self._scripted_execution(job.scripted, job.under_way.program)
+            self._executed_elsewhere(job, answer)
             return
         try:
             pieces = job.under_way.pieces
             assert pieces, "a job is executed after it was compiled"
             job.under_way.split_program = SplitProgram(
-                self._workers, pieces, partial(self._executed, job), source=job.qpu
+                self._workers, pieces, partial(self._executed_elsewhere, job), source=job.qpu
             )
             job.under_way.split_program.start()
         except BaseException as error:  # whatever it is, the QPU must be given back
-            self._executed(job, error)
+            self._executed_elsewhere(job, error)
 
-    def _execute_here(self, program: Program, job: JobRecord) -> None:
+    def _execute_here(self, job: JobRecord) -> None:
         """Execute a light program in this lane's thread; it is answered like any other."""
-        self._clock.work_begins()  # until it is answered
         answer: Answer
         try:
-            given_up = job.core.ending is not None
-            answer = ProgramAbandoned() if given_up else run_whole(program).signed(HERE)
-            if isinstance(answer, Execution):
+            pieces = job.under_way.pieces  # before the question: what has ended loses them
+            if job.core.ending is None:
+                (program,) = pieces
+                answer = run_whole(program).signed(HERE)
                 self._workers.tally.note(answer.work)
+            else:
+                answer = ProgramAbandoned()
         except BaseException as error:  # whatever it is, the QPU must be given back
             answer = error
         self._executed(job, answer)
 
     def _executed(self, job: JobRecord, answer: Answer) -> None:
+        """Report the end of an execution."""
         job.under_way.was_executed()
+        if isinstance(answer, BaseException):
+            self._fail(job, worker_error(answer, f"executed job {job.id} died before it answered"))
+        else:
+            job.under_way.samples = answer.samples
+            job.worker_stamps = (answer.started, answer.stopped)
+            job.work += answer.work
+            self._report(job.qpu, JobExecuted(job.id))
+        self._let_go_if_over(job)
+
+    def _executed_elsewhere(self, job: JobRecord, answer: Answer) -> None:
         try:
-            if isinstance(answer, BaseException):
-                self._fail(
-                    job, worker_error(answer, f"executed job {job.id} died before it answered")
-                )
-            else:
-                job.under_way.samples = answer.samples
-                job.worker_stamps = (answer.started, answer.stopped)
-                job.work += answer.work
-                self._report(job.qpu, JobExecuted(job.id))
-            self._let_go_if_over(job)
+            self._executed(job, answer)
         finally:
             self._clock.work_ends()
 

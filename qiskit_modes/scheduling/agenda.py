@@ -27,46 +27,47 @@ class Agenda(Generic[_Key]):
     """
 
     def __init__(self) -> None:
-        self._ranks: dict[_Key, tuple[Any, int]] = {}
+        self.ranks: dict[_Key, tuple[Any, int]] = {}
+        """The rank of each key, and a number; to look at, so that what is empty costs no call."""
         self._heap: list[tuple[Any, int, _Key]] = []
-        """Every entry of ``_ranks``, and such as were replaced or dropped since."""
+        """Every entry of ``ranks``, and such as were replaced or dropped since."""
         self._numbers = count()
 
     def __len__(self) -> int:
-        return len(self._ranks)
+        return len(self.ranks)
 
     def __iter__(self) -> Iterator[_Key]:
-        return iter(self._ranks)
+        return iter(self.ranks)
 
     def __contains__(self, key: _Key) -> bool:
-        return key in self._ranks
+        return key in self.ranks
 
     def rank(self, key: _Key) -> Any:
         """Return the rank of a key, or None if it is not here."""
-        entry = self._ranks.get(key)
+        entry = self.ranks.get(key)
         return None if entry is None else entry[0]
 
     def set(self, key: _Key, rank: Any) -> None:
         """Take a key in, or change its rank; of equal ranks the one that was set first is first."""
-        known = self._ranks.get(key)
+        known = self.ranks.get(key)
         if known is not None and known[0] == rank:
             return
         number = next(self._numbers)
-        self._ranks[key] = rank, number
+        self.ranks[key] = rank, number
         heapq.heappush(self._heap, (rank, number, key))
-        if len(self._heap) > 2 * len(self._ranks) + _STALE:
-            self._heap = [(rank, number, key) for key, (rank, number) in self._ranks.items()]
+        if len(self._heap) > 2 * len(self.ranks) + _STALE:
+            self._heap = [(rank, number, key) for key, (rank, number) in self.ranks.items()]
             heapq.heapify(self._heap)
 
     def discard(self, key: _Key) -> None:
         """Drop a key; nothing happens if it is not here."""
-        self._ranks.pop(key, None)
+        self.ranks.pop(key, None)
 
     def first(self) -> tuple[Any, _Key] | None:
         """Return the lowest rank and its key, or None if there is none."""
         while self._heap:
             rank, number, key = self._heap[0]
-            entry = self._ranks.get(key)
+            entry = self.ranks.get(key)
             if entry is not None and entry[1] == number:
                 return rank, key
             heapq.heappop(self._heap)

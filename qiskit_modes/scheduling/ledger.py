@@ -132,7 +132,9 @@ class Ledger:
 
     def take_changes(self, watch: Watch, now: float) -> set[str]:
         """Return the ids of which something has changed since this was asked last."""
-        while (first := self._leaving.first()) is not None and first[0] <= now:
+        while self.next_leaving <= now:
+            first = self._leaving.first()
+            assert first is not None, "the next to leave is the first that leaves"
             at, instance_id = first
             account = self._accounts[instance_id]
             for window in account.windows.values():

@@ -53,41 +53,38 @@ class Lock:
         self.name = name
         self.capacity = capacity
         self.history: deque[Hold] = deque(maxlen=_HISTORY)
-        self._holders: OrderedDict[str, float] = OrderedDict()
-        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self.held: OrderedDict[str, float] = OrderedDict()
+        """Since when each of its holders has it. Like `line` it is to look at, without a call."""
+        self.line: OrderedDict[str, None] = OrderedDict()
+        """Those who wait for it, first come first."""
 
     def __contains__(self, holder: str) -> bool:
-        return holder in self._holders
+        return holder in self.held
 
     @property
     def free(self) -> int:
         """Number of places that nobody holds."""
-        return self.capacity - len(self._holders)
+        return self.capacity - len(self.held)
 
     @property
     def idle(self) -> bool:
         """Tell whether nobody holds it at all."""
-        return not self._holders
+        return not self.held
 
     @property
     def holders(self) -> tuple[str, ...]:
         """Holders, in the order in which they got it."""
-        return tuple(self._holders)
+        return tuple(self.held)
 
     @property
     def waiting(self) -> tuple[str, ...]:
         """Those who wait for it, first come first."""
-        return tuple(self._waiting)
-
-    @property
-    def is_awaited(self) -> bool:
-        """Tell whether anybody waits for it."""
-        return bool(self._waiting)
+        return tuple(self.line)
 
     @property
     def first_waiting(self) -> str | None:
         """The one who will get it next, or None if nobody waits."""
-        return next(iter(self._waiting), None)
+        return next(iter(self.line), None)
 
     def held_since(self, holder: str) -> float:
         """Return when ``holder`` got it.
@@ -96,7 +93,7 @@ class Lock:
             NotHolder: If it does not hold it.
         """
         self._check(holder)
-        return self._holders[holder]
+        return self.held[holder]
 
     def acquire_nowait(self, holder: str, now: float, *, ahead: bool = False) -> bool:
         """Take a place if one is free and nobody waits; return whether that was so.
@@ -106,25 +103,25 @@ class Lock:
             now: When.
             ahead: Take it ahead of those who wait.
         """
-        if not self.free or (self._waiting and not ahead):
+        if not self.free or (self.line and not ahead):
             return False
-        self._holders[holder] = now
+        self.held[holder] = now
         return True
 
     def request(self, holder: str) -> None:
         """Join the line of those who wait."""
-        self._waiting[holder] = None
+        self.line[holder] = None
 
     def withdraw(self, holder: str) -> None:
         """Leave the line; nothing happens if ``holder`` does not stand in it."""
-        self._waiting.pop(holder, None)
+        self.line.pop(holder, None)
 
     def grant(self, now: float) -> str | None:
         """Give a free place to the first in line; return who got it, or None."""
-        if not self.free or not self._waiting:
+        if not self.free or not self.line:
             return None
-        holder, _ = self._waiting.popitem(last=False)
-        self._holders[holder] = now
+        holder, _ = self.line.popitem(last=False)
+        self.held[holder] = now
         return holder
 
     def release(self, holder: str, now: float) -> Hold:
@@ -134,14 +131,14 @@ class Lock:
             NotHolder: If ``holder`` does not hold it: nobody can release for somebody else.
         """
         self._check(holder)
-        hold = Hold(holder, self._holders.pop(holder), now)
+        hold = Hold(holder, self.held.pop(holder), now)
         self.history.append(hold)
         return hold
 
     def drop(self, holder: str, now: float) -> None:
         """Take it from a holder that is gone, whether it has it or waits for it, if any of both."""
-        self._waiting.pop(holder, None)
-        if holder in self._holders:
+        self.line.pop(holder, None)
+        if holder in self.held:
             self.release(holder, now)
 
     def statistics(self) -> LockStatistics:
@@ -149,8 +146,8 @@ class Lock:
         return LockStatistics(self.name, self.capacity, self.holders, self.waiting)
 
     def _check(self, holder: str) -> None:
-        if holder not in self._holders:
-            held_by = ", ".join(self._holders) or "nobody"
+        if holder not in self.held:
+            held_by = ", ".join(self.held) or "nobody"
             raise NotHolder(f"{holder} does not hold the {self.name}; held by {held_by}")
 
 

@@ -56,7 +56,8 @@ class Queue:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._places = count()
-        self._groups: dict[Instance, _Group] = {}
+        self.waiting: dict[Instance, _Group] = {}
+        """What waits of each instance; what has just left may still be there. To look at."""
         self._by_id: dict[str, dict[Instance, None]] = {}
         self._eligible: Agenda[Instance] = Agenda()
         """By the part of its allocation that was used, and then by its oldest entry."""
@@ -71,11 +72,6 @@ class Queue:
         """Since when one of them is below its limit again, and nobody has looked what may start."""
 
     # -- what comes and goes ---------------------------------------------------------------------
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether nothing waits; what has just left may still count as waiting."""
-        return not self._groups
 
     def add(self, job: Job, workload: Workload | None) -> None:
         """Let ``job`` wait, behind all that came before it."""
@@ -94,7 +90,7 @@ class Queue:
             del workload.queued[job.id]
             self.put(workload)
         else:
-            group = self._groups[job.instance]
+            group = self.waiting[job.instance]
             del group.jobs[job.id]
             self._rank_job_mode(job.instance, group)
 
@@ -104,7 +100,7 @@ class Queue:
         To be called whenever one of these has changed.
         """
         if not workload.queued or workload.state is WorkloadState.ACTIVE:
-            group = self._groups.get(workload.instance)
+            group = self.waiting.get(workload.instance)
             if group is not None and group.workloads.pop(workload.id, None) is not None:
                 group.entries.discard(workload.id)
                 self._unranked[workload.instance] = None
@@ -120,12 +116,12 @@ class Queue:
         """Return whether ``job`` waits here."""
         if workload is not None:
             return job.id in workload.queued
-        group = self._groups.get(job.instance)
+        group = self.waiting.get(job.instance)
         return group is not None and job.id in group.jobs
 
     def oldest_of_job_mode(self, instance: Instance) -> str | None:
         """Return the oldest job of an instance's job mode that waits, or None if none does."""
-        group = self._groups.get(instance)
+        group = self.waiting.get(instance)
         return None if group is None else next(iter(group.jobs), None)
 
     def change(self, instance: Instance) -> None:
@@ -145,7 +141,7 @@ class Queue:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the oldest job of job mode of each instance, and each workload that waits."""
-        for instance, group in self._groups.items():
+        for instance, group in self.waiting.items():
             if group.jobs:
                 yield self._entry(instance, group, None)
             for workload_id in group.workloads:
@@ -163,7 +159,7 @@ class Queue:
         if best is None:
             return None
         _, instance = best
-        group = self._groups[instance]
+        group = self.waiting[instance]
         oldest = group.entries.first()
         assert oldest is not None, "an instance of which nothing waits is not ranked"
         return self._entry(instance, group, oldest[1])
@@ -191,9 +187,9 @@ class Queue:
     # -- inside ----------------------------------------------------------------------------------
 
     def _group(self, instance: Instance) -> _Group:
-        group = self._groups.get(instance)
+        group = self.waiting.get(instance)
         if group is None:
-            group = self._groups[instance] = _Group()
+            group = self.waiting[instance] = _Group()
             self._by_id.setdefault(instance.id, {})[instance] = None
             self._unranked[instance] = None
         return group
@@ -207,7 +203,7 @@ class Queue:
             agenda.discard(instance)
         self._unranked.pop(instance, None)
         self._held.discard(instance)
-        return self._groups.pop(instance)
+        return self.waiting.pop(instance)
 
     def _rank_job_mode(self, instance: Instance, group: _Group) -> None:
         if group.jobs:
@@ -233,11 +229,11 @@ class Queue:
                 self._unranked[first[1]] = None
         while self._unranked:
             instance, _ = self._unranked.popitem()
-            if instance in self._groups:
+            if instance in self.waiting:
                 self._rank(instance, now)
 
     def _rank(self, instance: Instance, now: float) -> None:
-        oldest = self._groups[instance].entries.first()
+        oldest = self.waiting[instance].entries.first()
         if oldest is None:
             self._drop(instance)
             return

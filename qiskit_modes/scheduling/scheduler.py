@@ -257,7 +257,8 @@ class Scheduler(Changes):
             event = replace(event, instance=current)
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
-        recent = self._recent_submissions(event.instance, now)
+        counts = event.instance.plan.max_submissions_per_minute is not None
+        recent = self._recent_submissions(event.instance, now) if counts else deque[float]()
         refusal = refuse_job(event, workload, unfinished, len(recent))
         if refusal is not None:
             self._instructions.append(refusal)
@@ -274,8 +275,7 @@ class Scheduler(Changes):
         self.jobs[job.id] = job
         self.unfinished[job.instance.id] = unfinished + 1
         self._tenancy(job.instance).unfinished += 1
-        if job.instance.plan.max_submissions_per_minute is not None:
-            recent.append(now)
+        recent.append(now)
         if workload is not None:
             self.queue.add(job, workload)
             workload.jobs_submitted += 1

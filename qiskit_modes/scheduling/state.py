@@ -195,19 +195,20 @@ class SchedulerState:
 
     def _look_at_limit(self, instance: Instance, now: float) -> None:
         """Have something happen when an instance reaches its limit, if there is anything to do."""
-        tenancy = self.tenancies.get(instance)
         comes_next = self.draining_for is not None and self.draining_for.instance == instance
         reached_at = None
-        if tenancy is not None and (instance.plan.stops_at_limit or comes_next):
-            reached_at = self.ledger.reaches_limit_at(instance)
-            if tenancy.at_limit and not self.ledger.is_limited(instance, now):
-                tenancy.at_limit = False
-            if tenancy.at_limit:
-                reached_at = None
-        if reached_at is None:
-            self._limits.discard(instance)
-        else:
+        if instance.plan.stops_at_limit or comes_next:
+            tenancy = self.tenancies.get(instance)
+            if tenancy is not None:
+                reached_at = self.ledger.reaches_limit_at(instance)
+                if tenancy.at_limit and not self.ledger.is_limited(instance, now):
+                    tenancy.at_limit = False
+                if tenancy.at_limit:
+                    reached_at = None
+        if reached_at is not None:
             self._limits.set(instance, reached_at)
+        elif self._limits.ranks:
+            self._limits.discard(instance)
 
     def _take_changes(self, now: float) -> bool:
         """Take note of what has changed in the ledger, anywhere; return whether anything has."""
@@ -217,7 +218,7 @@ class SchedulerState:
         changed = self.ledger.take_changes(self._watch, now)
         if not changed:
             return False
-        if not self.queue.is_empty:
+        if self.queue.waiting:
             self.queue.usage_changed(changed)
         for instance_id in changed:
             for instance in self._tenants.get(instance_id, ()):

@@ -100,14 +100,14 @@ def test_one_that_was_cancelled_before_it_began_is_not_executed(light, monkeypat
     begun = []
     monkeypatch.setattr(step_runner, "run_whole", begun.append)
     runner = light.runtime.executor._runner
-    in_lane = runner._in_lane
+    do = runner._threads.do
 
-    def cancelled_on_the_way(step, job):
-        if "_execute_here" in repr(step):
+    def cancelled_on_the_way(step, *, job, otherwise):
+        if step.func == runner._execute_here:
             light.runtime.executor.cancel(job)
-        in_lane(step, job)
+        do(step, job=job, otherwise=otherwise)
 
-    monkeypatch.setattr(runner, "_in_lane", cancelled_on_the_way)
+    monkeypatch.setattr(runner._threads, "do", cancelled_on_the_way)
     assert finished(light.submit()) == ["CANCELLED"]
     assert not begun
 

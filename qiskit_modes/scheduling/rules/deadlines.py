@@ -52,7 +52,7 @@ class Deadlines(Dispatch):
         due: list[Deadline] = []
         if self._executing is not None and isinstance(self._executing.state, Executing):
             due.append((self._executing.state.deadline, self._stop_executing))
-        if (first := self._limits.first()) is not None:
+        if self._limits.ranks and (first := self._limits.first()) is not None:
             at, instance = first
             due.append((max(at, self.now), partial(self._exhaust, instance)))
         return due
@@ -63,13 +63,13 @@ class Deadlines(Dispatch):
             due.append((self.maintained_until, _do_nothing))
         if self.calibration_ends_at is not None:
             due.append((self.calibration_ends_at, self._end_calibration))
-        if (ttl := self._ttls.first()) is not None:
+        if self._ttls.ranks and (ttl := self._ttls.first()) is not None:
             (at, _), workload_id = ttl
             due.append((at, partial(self._run_out, self.workloads[workload_id])))
-        relief = None if self.queue.is_empty else self.queue.next_relief(self.now)
+        relief = self.queue.next_relief(self.now) if self.queue.waiting else None
         if relief is not None:
             due.append((relief, _do_nothing))
-        if (notice := self._notices.first()) is not None:
+        if self._notices.ranks and (notice := self._notices.first()) is not None:
             at, line = notice
             due.append((max(at, self.now), partial(self._have_waited, line)))
         return due

@@ -20,19 +20,20 @@ class Dispatch(Endings):
 
     def _pump(self, now: float) -> None:
         self._take_changes(now)
-        if self.locks.qpu.is_awaited:
+        if self.locks.qpu.line:
             self._drop_exhausted(now)
         self._fill_lanes(now)
-        if self.locks.qpu.is_awaited or self.calibrations:
+        if self.locks.qpu.line or self.calibrations:
             self._feed_qpu(now)
         if self._due_notices:
             self._say_who_waits(now)
-        self.queue.looked_through()
+        if self.queue.waiting:
+            self.queue.looked_through()
 
     def _drop_exhausted(self, now: float) -> None:
         """Stop an instance whose job would come to the QPU with nothing left to use."""
         qpu = self.locks.qpu
-        while qpu.idle and (first := qpu.first_waiting) is not None:
+        while not qpu.held and (first := qpu.first_waiting) is not None:
             if now < self.maintained_until:
                 return
             job = self.jobs[first]
@@ -43,10 +44,10 @@ class Dispatch(Endings):
 
     def _fill_lanes(self, now: float) -> None:
         locks = self.locks
-        if not locks.reservation.idle:
+        if locks.reservation.held:
             self._start_queued(self.workloads[locks.reservation.holders[0]], now)
             return  # also if it starts nothing more: it has the QPU until its last job has ended
-        if self.queue.is_empty and not self._eager_batches and self.draining_for is None:
+        if not (self.queue.waiting or self._eager_batches.ranks or self.draining_for is not None):
             return
         while locks.lanes.free:
             if self.draining_for is not None and not self._may_come_next(self.draining_for, now):
@@ -77,9 +78,9 @@ class Dispatch(Endings):
         """Tell whether a job of job mode has a lane, because nothing waits or has a right to it."""
         locks = self.locks
         return (
-            self.queue.is_empty
+            not self.queue.waiting
             and locks.lanes.free > 0
-            and locks.reservation.idle
+            and not locks.reservation.held
             and self.draining_for is None
             and not self.ledger.is_limited(job.instance, now)
         )
