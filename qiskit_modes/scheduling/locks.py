@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from qiskit_modes.scheduling.errors import NotHolder
 
@@ -13,8 +14,7 @@ _HISTORY = 10_000
 """Holds that are remembered per lock: enough for any test and timeline, about 2 MB at most."""
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(NamedTuple):
     """One interval in which a lock was held."""
 
     holder: str
@@ -103,7 +103,7 @@ class Lock:
             now: When.
             ahead: Take it ahead of those who wait.
         """
-        if not self.free or (self.line and not ahead):
+        if len(self.held) == self.capacity or (self.line and not ahead):
             return False
         self.held[holder] = now
         return True
@@ -118,7 +118,7 @@ class Lock:
 
     def grant(self, now: float) -> str | None:
         """Give a free place to the first in line; return who got it, or None."""
-        if not self.free or not self.line:
+        if not self.line or len(self.held) == self.capacity:
             return None
         holder, _ = self.line.popitem(last=False)
         self.held[holder] = now
@@ -168,7 +168,8 @@ class LockManager:
     def release_all(self, holder: str, now: float) -> None:
         """Take everything from a holder that is gone, whatever it was holding or waiting for."""
         for lock in (self.qpu, self.lanes, self.reservation):
-            lock.drop(holder, now)
+            if lock.held or lock.line:
+                lock.drop(holder, now)
 
     def statistics(self) -> dict[str, LockStatistics]:
         """Return the statistics of each lock by its name."""

@@ -258,7 +258,7 @@ class Scheduler(Changes):
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
         counts = event.instance.plan.max_submissions_per_minute is not None
-        recent = self._recent_submissions(event.instance, now) if counts else deque[float]()
+        recent: deque[float] = self._recent_submissions(event.instance, now) if counts else deque()
         refusal = refuse_job(event, workload, unfinished, len(recent))
         if refusal is not None:
             self._instructions.append(refusal)

@@ -53,7 +53,7 @@ class Endings(SchedulerState):
             job.move(Finished(ending), now)
             job.settled_at = now
             self._instructions.append(Finish(job.id, ending))
-        if job.id in self.locks.qpu:
+        if job.id in self.locks.qpu.held:
             self._release_qpu(job, now)
         self.locks.release_all(job.id, now)
         self.unfinished[job.instance.id] -= 1
