@@ -15,8 +15,8 @@ from qiskit_modes.exceptions import (
     UnsupportedCircuitError,
 )
 from qiskit_modes.primitives.estimator.prepare import prepare_estimator_job
-from qiskit_modes.runtime.steps import ExecutionSpan
 from qiskit_modes.simulation import execute
+from tests.primitives.conftest import SPAN
 from tests.simulation.devices import path_through, placed_on
 
 
@@ -27,11 +27,7 @@ def estimated(pubs, backend, max_terms=None, **options):
         options["simulator"]["pauli_propagation_max_terms"] = max_terms
     steps = prepare_estimator_job(pubs, options, backend, precision=None).steps
     program, notes = steps.compile()
-    return steps.post_process(execute(program), notes, mock_span())
-
-
-def mock_span():
-    return ExecutionSpan.__new__(ExecutionSpan)
+    return steps.post_process(execute(program), notes, SPAN)
 
 
 @pytest.fixture(scope="module")

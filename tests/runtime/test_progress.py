@@ -60,19 +60,21 @@ def seen(clock):
 
 @pytest.fixture
 def machine(clock, seen):
-    """A machine whose jobs have the QPU for as many seconds as their programs' seeds say."""
+    """A machine whose jobs have the QPU for as many seconds as `submit` says."""
 
     def simulate(job):
-        return ScriptedSteps(Durations(execute=job.seconds))
+        return ScriptedSteps(Durations(execute=machine.seconds[job.id]))
 
     with LocalRuntime(clock=clock, surface=seen.new, simulate=simulate) as runtime:
-        yield Machine(runtime)
+        machine = Machine(runtime)
+        machine.seconds = {}
+        yield machine
     show_progress(None)
 
 
 def submit(machine, seconds, **more):
     job = machine.job(**more)
-    job.seconds = seconds
+    machine.seconds[job.id] = seconds
     return machine.submit(job)
 
 
