@@ -10,6 +10,7 @@ from qiskit.circuit import Clbit, ParameterVector
 from qiskit.circuit.library import efficient_su2
 from qiskit.primitives.containers import BitArray
 from qiskit_aer import AerSimulator
+from scipy.stats import chisquare
 
 from qiskit_modes.exceptions import InvalidInputError
 from qiskit_modes.simulation import (
@@ -21,8 +22,8 @@ from qiskit_modes.simulation import (
     outcome_probabilities,
     split,
 )
-from qiskit_modes.simulation.run.sampling import FEW_OUTCOMES, draw, lone_stream, stairs, stream
-from qiskit_modes.simulation.run.seeding import give_back
+from qiskit_modes.simulation.run.sampling import FEW_OUTCOMES, draw, stairs
+from qiskit_modes.simulation.run.streams import give_back, stream
 from tests.simulation.comparing import assert_drawn_from, memory_counts, sample
 from tests.simulation.devices import device
 
@@ -186,14 +187,59 @@ def test_a_compiled_circuit_is_small():
     assert len(pickle.dumps(compile_circuit(circuit, device("torino")))) < 32_000
 
 
-@pytest.mark.parametrize("bits", [0, 1, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 160, 200])
-def test_streams_are_those_that_numpy_spawns(bits):
-    seeds = {(1 << bits) - 1, 1 << bits, (1 << bits) + 1}
-    for seed in seeds:
-        for place in ((0,), (0, 0, 0), (3, 1, 2, 7), (1 << 32, 0, (1 << 32) - 1), (1 << 40, 1)):
-            spawned = np.random.SeedSequence(seed, spawn_key=place)
-            expected = np.random.Generator(np.random.PCG64(spawned)).integers(1 << 62, size=4)
-            assert stream(seed, *place).integers(1 << 62, size=4).tolist() == expected.tolist()
+SEEDS = (0, 1, 2**32, 2**63 - 1, 2**64, 2**127 + 3, 2**128 - 1, 2**128, 2**200 + 7, 2**600)
+PLACES = (
+    (0, 0, 0),
+    (0, 0, 0, 0),
+    (0, 0, 0, 1),
+    (0, 0, 1),
+    (0, 1, 0),
+    (1, 0, 0),
+    (3, 2**40, 1, 2**40),
+    (2**31, 7, 2**95, 0),
+)
+
+
+def test_each_seed_and_place_has_a_stream_of_its_own():
+    firsts = {
+        tuple(stream(seed, *place).integers(1 << 62, size=2).tolist())
+        for seed in SEEDS
+        for place in PLACES
+    }
+    assert len(firsts) == len(SEEDS) * len(PLACES)
+
+
+def test_streams_of_neighbours_are_independent():
+    """Of many places side by side the first numbers are spread as those of one stream."""
+    size, bins = 40, 16
+    for first in range(3):
+        firsts = [
+            stream(5, *place).random(first + 1)[first]
+            for run in range(size)
+            for place in [(run, each, 0) for each in range(size)]
+        ]
+        table = np.reshape(firsts, (size, size))
+        assert chisquare(np.histogram(table, bins, (0.0, 1.0))[0]).pvalue > 1e-4
+        for neighbours in (table[:, 1:] - table[:, :-1], table[1:] - table[:-1]):
+            # The difference of two independent ones, as a number between 0 and 1 again.
+            assert chisquare(np.histogram(neighbours % 1, bins, (0.0, 1.0))[0]).pvalue > 1e-4
+
+
+def test_a_stream_is_the_same_in_every_release_and_process():
+    assert stream(1, 2, 3, 4).bit_generator.random_raw() == 17403898602074169240
+    assert stream(2**200, 2, 3, 4, 5).bit_generator.random_raw() == 8237241252468763904
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_generator_that_is_used_again_leaves_nothing_behind(seed, place):
+    streams = [stream(seed, *place) for _ in range(2)]
+    expected = streams[0].random(3).tolist()
+    for each in streams:
+        each.integers(7, size=3, dtype=np.uint32)  # leaves half of a number behind
+        give_back(each)
+    again = [stream(seed, *place).random(3).tolist() for _ in range(3)]
+    assert again == [expected] * 3
 
 
 def test_a_seed_below_zero_is_no_seed():
@@ -241,16 +287,3 @@ def test_few_outcomes_are_drawn_as_many_are(outcomes):
     expected = [sum(point >= step for step in cumulative[:-1]) for point in points]
     assert drawn.tolist() == expected
     assert weights[drawn].all()
-
-
-@pytest.mark.parametrize("seed", [0, 5, 2**32, 2**63 - 1, 2**127 + 3, 2**200 + 7, 2**600])
-@pytest.mark.parametrize("place", [(0, 0, 0), (3, 2**40, 1), (2**31, 7, 2**95, 0)])
-def test_a_lone_stream_is_the_stream(seed, place):
-    expected = stream(seed, *place)
-    sequence = np.random.SeedSequence(seed, spawn_key=place)
-    generator = lone_stream(seed, *place)
-    assert generator.bit_generator.state == expected.bit_generator.state
-    assert generator.bit_generator.state == np.random.PCG64(sequence).state
-    generator.integers(7, size=3, dtype=np.uint32)  # leaves half of a number behind
-    give_back(generator)
-    assert lone_stream(seed, *place).random() == expected.random()

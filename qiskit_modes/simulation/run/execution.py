@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from qiskit_modes.simulation.run.compiled_circuit import CompiledCircuit
 from qiskit_modes.simulation.run.component import ParameterSets, SingleComponent
 from qiskit_modes.simulation.run.outcomes import Outcomes
 from qiskit_modes.simulation.run.program import Program, RunSamples, Samples
-from qiskit_modes.simulation.run.sampling import draw, draw_bits, lone_stream, stream
-from qiskit_modes.simulation.run.seeding import give_back
+from qiskit_modes.simulation.run.sampling import draw, draw_bits
 from qiskit_modes.simulation.run.share import Share, alone
 from qiskit_modes.simulation.run.sharing import sharing_runs
+from qiskit_modes.simulation.run.streams import give_back, stream
 
 __all__ = ["execute", "outcome_probabilities"]
 
@@ -113,8 +113,7 @@ def _checked(given: RealArray, compiled: CompiledCircuit) -> RealArray:
     return values
 
 
-@dataclass(frozen=True)
-class _Drawing:
+class _Drawing(NamedTuple):
     """Draws the shots of some parameter sets of one run and writes them into ``packed``."""
 
     compiled: CompiledCircuit
@@ -157,13 +156,10 @@ class _Drawing:
 
     def _streams(self, index: int) -> Iterator[tuple[Bytes, np.random.Generator]]:
         """Yield the shots of each parameter set, and from what a component draws them."""
-        if len(self.packed) == 1:
-            generator = lone_stream(self.seed, *self.place, index)
-            yield self.packed[0], generator
-            give_back(generator)
-            return
         for which, packed in enumerate(self.packed):
-            yield packed, self._stream(which, index)
+            generator = self._stream(which, index)
+            yield packed, generator
+            give_back(generator)
 
     def _draw_blocks(self, index: int, component: SingleComponent, sets: ParameterSets) -> None:
         """Draw shots that are simulated, each block from a stream of its own."""
@@ -183,6 +179,8 @@ class _Drawing:
                     drawn = [component.sample(own, shots, streams[0])]
                 else:
                     drawn = component.sample_each(own, shots, streams)
+                for generator in streams:
+                    give_back(generator)
                 for which, bits in zip(members, drawn, strict=True):
                     rows = self.compiled.layout.pack_bits(component.clbits, bits)
                     self.packed[which, part] |= rows

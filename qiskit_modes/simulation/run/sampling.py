@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
 from qiskit_modes.simulation.pauli_basis import RealArray
-from qiskit_modes.simulation.run.seeding import POOL_WORDS, begun
 
-__all__ = ["draw", "draw_bits", "draw_rows", "lone_stream", "stairs", "stream"]
+__all__ = ["draw", "draw_bits", "draw_rows", "stairs"]
 
 FEW_OUTCOMES = 16
 """Up to so many, steps are compared with all points: each shot is another one, so that a search
@@ -19,44 +16,6 @@ guesses its way wrong at every step. For four outcomes that takes a fifteenth of
 FEW_SHOTS = 256
 """Up to so many, what comparing takes is its calls: 67 us in a job that finds the processor's
 caches empty, where searching takes 30."""
-
-
-def stream(seed: int, *place: int) -> np.random.Generator:
-    """Return the random numbers of one place in a program.
-
-    Streams of different places are independent, and none depends on how a job was divided.
-
-    Args:
-        seed: The program's.
-        place: Run, parameter set and component, and the block of shots where there are blocks.
-    """
-    spawned = np.random.SeedSequence(np.array(_seed_words(seed, place), dtype=np.uint32))
-    return np.random.Generator(np.random.PCG64(spawned))
-
-
-def lone_stream(seed: int, *place: int) -> np.random.Generator:
-    """Return what `stream` does, sooner where it is the only one for long; see `give_back`."""
-    return begun(_seed_words(seed, place))
-
-
-def _seed_words(seed: int, place: Iterable[int]) -> list[int]:
-    """Return what SeedSequence(seed, spawn_key=place) makes of the two in several times as long."""
-    words = _words(seed)
-    # Filled up before the place comes, so that no two run together.
-    words += [0] * (POOL_WORDS - len(words))
-    for number in place:
-        words += _words(number)
-    return words
-
-
-def _words(number: int) -> list[int]:
-    """Return a number as words of 32 bits, the lowest first; at least one."""
-    if number < 0:
-        raise ValueError(f"expected a seed of at least 0, found {number}")
-    words = [number & 0xFFFFFFFF]
-    while number := number >> 32:
-        words.append(number & 0xFFFFFFFF)
-    return words
 
 
 def stairs(weights: RealArray) -> RealArray:
