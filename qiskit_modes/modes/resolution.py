@@ -13,8 +13,7 @@ that was made outside and is run inside joins what it is run in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from qiskit.providers import BackendV2
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
@@ -41,8 +40,7 @@ _DIFFERENT = (
 )
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """Place where a job will run."""
 
     session: Session | None

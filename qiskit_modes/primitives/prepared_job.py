@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from qiskit import QuantumCircuit
 
@@ -14,8 +13,7 @@ from qiskit_modes.runtime.steps import Steps
 __all__ = ["PreparedJob"]
 
 
-@dataclass(frozen=True)
-class PreparedJob:
+class PreparedJob(NamedTuple):
     """A job that a primitive makes of the arguments of its ``run()``."""
 
     primitive: str

@@ -169,7 +169,7 @@ class WorkloadRecord:
             self.qpu.scheduler.forget_workload(self.id)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class JobRecord:
     """A job from its submission on: what was asked for, how far it is, and what came of it.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -32,8 +32,7 @@ __all__ = [
 StepName = Literal["compile", "execute", "post_process"]
 
 
-@dataclass(frozen=True)
-class ExecutionSpan:
+class ExecutionSpan(NamedTuple):
     """Time for which a worker really worked on a job's circuits, while it had the QPU lock."""
 
     start: datetime

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from qiskit import QuantumCircuit, qpy
@@ -60,7 +59,7 @@ def outcomes(name: str, circuits: list[bytes]) -> list[list[str]]:
 def executed(program: Program) -> str:
     """Execute a program as a worker does that keeps the circuits that it was sent."""
     new = {key: each for key, each in program.circuits.items() if key not in _sent}
-    lean = replace(program, circuits=new)
+    lean = program._replace(circuits=new)
     done = worker_process.run(lean, tuple(program.circuits))
     if not isinstance(done, worker_process.Execution):  # it has forgotten some
         done = worker_process.run(program, tuple(program.circuits))

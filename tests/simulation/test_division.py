@@ -120,8 +120,8 @@ def test_one_parameter_set_is_divided_by_components():
 @pytest.mark.parametrize("longest", [1e9, 1e-6])
 def test_very_many_pieces_are_made_longer_up_to_a_limit(longest):
     """Each costs whoever sends it some time; and none may keep others waiting for long."""
-    sweep = replace(program_of(Settings()).runs[0], parameter_values=np.zeros((200, 0)))
-    program = replace(program_of(Settings()), runs=(sweep,))
+    sweep = program_of(Settings()).runs[0]._replace(parameter_values=np.zeros((200, 0)))
+    program = program_of(Settings())._replace(runs=(sweep,))
     limits = {"PIECE_SECONDS": 1e-9, "MANY_PIECES": 5, "LONGEST_PIECE_SECONDS": longest}
     with mock.patch.multiple(division, **limits):
         pieces = len(division.split(program))
@@ -131,8 +131,8 @@ def test_very_many_pieces_are_made_longer_up_to_a_limit(longest):
 
 @pytest.mark.parametrize("worth", [1, 2, 3, 4, 5, 7, 9, 14])
 def test_two_or_four_workers_have_equal_shares(worth):
-    sweep = replace(program_of(Settings()).runs[0], parameter_values=np.zeros((120, 0)))
-    program = replace(program_of(Settings()), runs=(sweep,))
+    sweep = program_of(Settings()).runs[0]._replace(parameter_values=np.zeros((120, 0)))
+    program = program_of(Settings())._replace(runs=(sweep,))
     whole = division.seconds_together(program, program.runs)
     with mock.patch.multiple(division, PIECE_SECONDS=whole / (worth + 0.5)):
         pieces = [piece.runs[0].parameter_values for piece in division.split(program)]
@@ -211,7 +211,7 @@ def test_blocks_of_very_many_shots_stay_short():
 def test_what_travels_is_small():
     program = bell_in_blocks(shots=90, block=20)
     (compiled,) = program.circuits.values()
-    without = [replace(piece, circuits={}) for piece in division.split(program)]
+    without = [piece._replace(circuits={}) for piece in division.split(program)]
     assert max(len(pickle.dumps(piece)) for piece in without) < 700
     assert len(pickle.dumps(compiled)) < 20_000
     answers = [execute(piece) for piece in division.split(program)]

@@ -1,6 +1,5 @@
 """Circuits without noise as state vectors: right, shared, and the same on any number of threads."""
 
-from dataclasses import replace
 from itertools import permutations
 from unittest import mock
 
@@ -285,7 +284,7 @@ def test_circuits_that_begin_alike_share_their_state(num_qubits):
     assert len(bodies) == 1
     for run, samples, each in zip(program.runs, together.runs, measured, strict=True):
         # What is shared changes nothing: neither what is drawn, nor from which distribution.
-        apart = execute(replace(program, runs=(replace(run, number=samples.number),)))
+        apart = execute(program._replace(runs=(run._replace(number=samples.number),)))
         assert (apart.runs[0].registers["meas"] == samples.registers["meas"]).all()
         bound = each.remove_final_measurements(inplace=False).assign_parameters(values[0])
         expected = dict(enumerate(Statevector(bound).probabilities()))
@@ -311,8 +310,8 @@ def test_other_values_share_nothing():
     circuit = efficient_su2(3, reps=1)
     values = np.linspace(-3, 3, 2 * circuit.num_parameters).reshape(2, -1)
     program, _, measured = in_bases(circuit, ["ZZZ", "ZZZ"], values=values[:1])
-    program = replace(
-        program, runs=(program.runs[0], replace(program.runs[1], parameter_values=values[1:]))
+    program = program._replace(
+        runs=(program.runs[0], program.runs[1]._replace(parameter_values=values[1:]))
     )
     for samples, each, row in zip(execute(program).runs, measured, values, strict=True):
         bound = each.remove_final_measurements(inplace=False).assign_parameters(row)

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qiskit_modes.exceptions import WorkerDiedError
@@ -125,7 +124,7 @@ class Worker(ABC):
             self._known.move_to_end(key)
         while len(self._known) > worker_process.CACHED_CIRCUITS:
             self._known.popitem(last=False)
-        return replace(program, circuits=new)
+        return program._replace(circuits=new)
 
     @abstractmethod
     def start(self) -> None:

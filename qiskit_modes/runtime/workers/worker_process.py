@@ -13,9 +13,9 @@ import pickle
 import signal
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from qiskit_modes.runtime.workers.parent_watch import end_with
 from qiskit_modes.runtime.workers.team import Team
@@ -51,8 +51,7 @@ HERE = "this process"
 _circuits: OrderedDict[str, CompiledCircuit] = OrderedDict()
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A piece of a program or a heavy part of compilation, and who did it."""
 
     worker: str
@@ -64,8 +63,7 @@ class Work:
     """Of which step of the job it was a part."""
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(NamedTuple):
     """Answer of a worker."""
 
     samples: Samples
@@ -88,8 +86,7 @@ class UnknownCircuits:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """Result of a classical step."""
 
     value: bytes
@@ -102,7 +99,7 @@ class Done:
 
     def signed(self, worker: str) -> Done:
         """Return it with the name of the worker that did it."""
-        return replace(self, work=Work(worker, self.started, self.stopped, "compile"))
+        return self._replace(work=Work(worker, self.started, self.stopped, "compile"))
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ def run(program: Program, keys: tuple[str, ...], threads: int = 1) -> Execution 
     if unknown:
         return UnknownCircuits(unknown)
     needed: Mapping[str, CompiledCircuit] = {key: _circuits[key] for key in keys}
-    execution = run_whole(replace(program, circuits=needed), threads)
+    execution = run_whole(program._replace(circuits=needed), threads)
     for key in keys:
         _circuits.move_to_end(key)
     while len(_circuits) > CACHED_CIRCUITS:

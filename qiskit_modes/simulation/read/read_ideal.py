@@ -56,8 +56,7 @@ IdealGate = tuple[tuple[int, ...], ComplexArray | Turn]
 """Qubits, of which the first is the most significant digit of the matrix, and the matrix."""
 
 
-@dataclass(frozen=True)
-class IdealCircuit:
+class IdealCircuit(NamedTuple):
     """A circuit without noise whose qubits are measured at the end, if at all."""
 
     gates: Sequence[IdealGate]

@@ -26,7 +26,7 @@ __all__ = [
 Bits = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class ParameterSets:
     """Some parameter sets of a circuit, and what follows from them."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -130,7 +129,7 @@ def _piece_seconds(whole: float) -> float:
 def _sharing(program: Program) -> list[tuple[list[Run], float]]:
     """Number the runs; return those together that share their states, with what they cost."""
     numbered = [
-        run if run.number is not None else replace(run, number=position)
+        run if run.number is not None else run._replace(number=position)
         for position, run in enumerate(program.runs)
     ]
     found = []
@@ -162,8 +161,7 @@ def _parts(
         bounds = [num_sets * number // count for number in range(count + 1)]
         for start, stop in pairwise(bounds):
             parts = [
-                replace(
-                    run,
+                run._replace(
                     parameter_values=run.parameter_values[start:stop],
                     first_set=run.first_set + start,
                 )
@@ -199,10 +197,10 @@ def _by_components(
         together.append(index)
         cost += component.cost.seconds(run.shots)
         if cost >= with_all_shots and not component.records_one_bit:
-            yield replace(run, components=tuple(together)), cost
+            yield run._replace(components=tuple(together)), cost
             together, cost = [], SECONDS_PER_SET
     if together:
-        yield replace(run, components=tuple(together)), cost
+        yield run._replace(components=tuple(together)), cost
 
 
 def _by_blocks(
@@ -212,13 +210,13 @@ def _by_blocks(
     size = block_shots * max(1, math.ceil(long_enough / per_block))
     for start in range(0, run.shots, size):
         shots = (start, min(start + size, run.shots))
-        part = replace(run, components=(index,), shot_range=shots)
+        part = run._replace(components=(index,), shot_range=shots)
         yield part, per_block * (shots[1] - start) / block_shots
 
 
 def _piece(program: Program, runs: Sequence[Run]) -> Program:
     circuits = {run.circuit: program.circuits[run.circuit] for run in runs}
-    return replace(program, circuits=circuits, runs=tuple(runs))
+    return program._replace(circuits=circuits, runs=tuple(runs))
 
 
 def _joined(parts: Sequence[RunSamples]) -> RunSamples:

@@ -7,8 +7,7 @@ sends it may leave out the circuits that the receiver has.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Program", "Run", "RunSamples", "Samples"]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One circuit with some parameter sets."""
 
     circuit: str
@@ -41,8 +39,7 @@ class Run:
     only component that is simulated here."""
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """Program that a job executes. Its samples are a function of this object alone."""
 
     circuits: Mapping[str, CompiledCircuit]
@@ -54,8 +51,7 @@ class Program:
     that samples do not depend on how a job was divided."""
 
 
-@dataclass(frozen=True)
-class RunSamples:
+class RunSamples(NamedTuple):
     """Bits that were recorded in one run."""
 
     registers: Mapping[str, npt.NDArray[np.uint8]]
@@ -69,8 +65,7 @@ class RunSamples:
     """The beginning of `Run.shot_range`."""
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Bits that were recorded in all runs, in their order."""
 
     runs: tuple[RunSamples, ...]

@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -316,7 +315,7 @@ class DaskWorker(Worker):
         if isinstance(value, Execution | Done):
             # Clocks of two machines have nothing in common but how fast they go.
             now = time.monotonic()
-            value = replace(value, started=now - (value.stopped - value.started), stopped=now)
+            value = value._replace(started=now - (value.stopped - value.started), stopped=now)
         self.host.answered(piece)
         _settle(answer, value)
 
