@@ -194,14 +194,14 @@ class StepRunner:
     def _no_lane(self, job: JobRecord, error: RuntimeError) -> None:
         """Let a job fail whose step no thread can do."""
         if self._closed:
-            self._fail(job, RuntimeClosedError("the local runtime has been shut down"))
-            return
-        no_lane = QiskitModesError(
-            f"no thread could be started for the classical steps of job {job.id} ({error}); end "
-            "other threads or raise the limit of this process, then submit the job again"
-        )
-        no_lane.__cause__ = error
-        self._fail(job, no_lane)
+            why: QiskitModesError = RuntimeClosedError("the local runtime has been shut down")
+        else:
+            why = QiskitModesError(
+                f"no thread could be started for the classical steps of job {job.id} ({error}); "
+                "end other threads or raise the limit of this process, then submit the job again"
+            )
+            why.__cause__ = error
+        self._fail(job, why)
 
     def _compile(self, job: JobRecord) -> None:
         way = job.under_way
@@ -296,17 +296,17 @@ class StepRunner:
         self._clock.work_begins()
         if job.scripted is not None:
             answer = self._scripted_execution(job.scripted, job.under_way.program)
-            self._executed_elsewhere(job, answer)
+            self._end_execution(job, answer)
             return
         try:
             pieces = job.under_way.pieces
             assert pieces, "a job is executed after it was compiled"
             job.under_way.split_program = SplitProgram(
-                self._workers, pieces, partial(self._executed_elsewhere, job), source=job.qpu
+                self._workers, pieces, partial(self._end_execution, job), source=job.qpu
             )
             job.under_way.split_program.start()
         except BaseException as error:  # whatever it is, the QPU must be given back
-            self._executed_elsewhere(job, error)
+            self._end_execution(job, error)
 
     def _execute_here(self, job: JobRecord) -> None:
         """Execute a light program in this lane's thread; it is answered like any other."""
@@ -335,7 +335,8 @@ class StepRunner:
             self._report(job.qpu, JobExecuted(job.id))
         self._let_go_if_over(job)
 
-    def _executed_elsewhere(self, job: JobRecord, answer: Answer) -> None:
+    def _end_execution(self, job: JobRecord, answer: Answer) -> None:
+        """Report the end of an execution that no lane did; work began with it, and ends here."""
         try:
             self._executed(job, answer)
         finally:

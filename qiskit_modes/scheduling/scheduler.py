@@ -257,8 +257,7 @@ class Scheduler(Changes):
             event = replace(event, instance=current)
         workload = None if event.workload_id is None else self.workloads[event.workload_id]
         unfinished = self.unfinished.get(event.instance.id, 0)
-        counts = event.instance.plan.max_submissions_per_minute is not None
-        recent: deque[float] = self._recent_submissions(event.instance, now) if counts else deque()
+        recent = self._recent_submissions(event.instance, now)
         refusal = refuse_job(event, workload, unfinished, len(recent))
         if refusal is not None:
             self._instructions.append(refusal)
@@ -287,7 +286,9 @@ class Scheduler(Changes):
             self._note_line(job.instance, waits=True)
 
     def _recent_submissions(self, instance: Instance, now: float) -> deque[float]:
-        """Return when an instance whose plan counts them has submitted jobs, for a minute."""
+        """Return when an instance has submitted jobs, for a minute, if its plan counts them."""
+        if instance.plan.max_submissions_per_minute is None:
+            return deque()  # which is not kept
         recent = self._submissions.setdefault(instance.id, deque())
         while recent and recent[0] <= now - _MINUTE:
             recent.popleft()

@@ -83,7 +83,7 @@ def warn_of_broken(fingerprints: Iterable[bytes], backend: BackendV2) -> None:
     """
     instructions = last_instruction_set_of(backend)  # by which they were checked
     if instructions.reported is None:
-        return
+        return  # nor need any circuit be looked for
     places = sorted({place for each in fingerprints for place in _untold(each, instructions)})
     if places:
         some = "; ".join(map(written, places[:6])) + ("; ..." if len(places) > 6 else "")

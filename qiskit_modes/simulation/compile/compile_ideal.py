@@ -129,26 +129,17 @@ def compile_ideal(
     if settings.prune and not kept.issuperset(chain.from_iterable(places)):
         gates = pruned(gates, kept)
         places = places_of(gates)
-    takes_stabilizers = choice.method is None and settings.only is None
     components: list[IdealComponent] = []
-    group: IdealComponent | None
     largest, unknown = 0, len(ideal.gates)
     for part in parts_of(gates, places, split=settings.split_components):
-        qubits, size = part.qubits, len(part.qubits)
-        if ideal.measured.keys().isdisjoint(qubits):
+        if ideal.measured.keys().isdisjoint(part.qubits):
             continue
-        if size <= FEW_QUBITS:
-            group = _known_component(part, ideal, beginning, shared)
-        else:
-            many = takes_stabilizers and size >= STABILIZERS_FROM_QUBITS
-            group = _stabilizer_component(part, ideal) if many else None
-        if group is None and not state_fits(size, available_bytes(choice, settings)):
+        simulated = _component(part, ideal, choice, settings, beginning, shared)
+        if simulated is None:
             return None
-        if group is None:
-            group = _component(part, ideal, beginning, shared, choice.max_threads)
-        components.append(group)
-        largest = max(largest, size)
-        if isinstance(group, KnownComponent):
+        components.append(simulated)
+        largest = max(largest, len(part.qubits))
+        if isinstance(simulated, KnownComponent):
             unknown -= len(part.gates)
     # A distribution that is known is finite, and so are the gates that led to it.
     if unknown and not ideal.is_finite:
@@ -186,6 +177,26 @@ def _written(
     beginning: Beginning | None,
 ) -> bytes:
     return repr((choice, settings, sorted(wanted), beginning)).encode()
+
+
+def _component(
+    part: Part,
+    ideal: IdealCircuit,
+    choice: SimulatorChoice,
+    settings: Settings,
+    beginning: Beginning | None,
+    shared: tuple[bytes, *tuple[Hashable, ...]],
+) -> IdealComponent | None:
+    """Return what simulates a part in the cheapest way; None if its state is too large."""
+    size = len(part.qubits)
+    found: IdealComponent | None = None
+    if size <= FEW_QUBITS:
+        found = _known_component(part, ideal, beginning, shared)
+    elif size >= STABILIZERS_FROM_QUBITS and choice.method is None and settings.only is None:
+        found = _stabilizer_component(part, ideal)
+    if found is None and state_fits(size, available_bytes(choice, settings)):
+        found = _state_component(part, ideal, beginning, shared, choice.max_threads)
+    return found
 
 
 def _stabilizer_component(part: Part, ideal: IdealCircuit) -> StabilizerComponent | None:
@@ -239,7 +250,7 @@ def _known_component(
     return known_component(state, order, clbits, _KNOWN_COST)
 
 
-def _component(
+def _state_component(
     part: Part,
     ideal: IdealCircuit,
     beginning: Beginning | None,
